@@ -1,0 +1,71 @@
+"""Cutting a text into batches: random sampling and sequential sampling, as d2l defines them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from explorer.text import TextError
+
+SAMPLINGS = ("sequential", "random")
+
+
+def min_tokens(batch_size: int, num_steps: int, *, random_offset: bool) -> int:
+    """The shortest text that fills one batch whatever the offset: B rows of T characters, and the one to predict."""
+    return batch_size * num_steps + 1 + (num_steps if random_offset else 0)
+
+
+def batches(
+    ids_N: Tensor, batch_size: int, num_steps: int, sampling: str, *, random_offset: bool, generator: torch.Generator
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """One epoch of (x_TB, y_TB): y is x one character later. No padding, nothing crosses the end of the text.
+
+    "sequential": the text is laid in B long rows and read T characters at a time, so batch i + 1 continues
+    batch i row by row. "random": the text is cut into pieces of T characters and the pieces are shuffled.
+    With `random_offset` each epoch skips a new number of first characters: 0..T (sequential), 0..T-1 (random).
+    Source: Dive into Deep Learning, section 8.3; without the offset, its first Chinese edition, section 6.3.
+
+    Args:
+        ids_N: int64, the whole text.
+        batch_size: rows B.
+        num_steps: characters T in each row.
+        sampling: "sequential" or "random".
+        random_offset: whether to draw the offset.
+        generator: the source of chance; the same state gives the same epoch.
+
+    Raises:
+        TextError: the text is shorter than one batch, or the sampling is unknown.
+    """
+    needed = min_tokens(batch_size, num_steps, random_offset=random_offset)
+    if len(ids_N) < needed:
+        raise TextError(
+            f"Expected at least {needed:,} characters for batches of {batch_size} x {num_steps}; got {len(ids_N):,}. "
+            f"Take a longer text, a smaller batch or fewer steps."
+        )
+    if sampling == "sequential":
+        offset = int(torch.randint(0, num_steps + 1, (), generator=generator)) if random_offset else 0
+        return _sequential(ids_N[offset:], batch_size, num_steps)
+    if sampling == "random":
+        offset = int(torch.randint(0, num_steps, (), generator=generator)) if random_offset else 0
+        return _random(ids_N[offset:], batch_size, num_steps, generator)
+    raise TextError(f"Expected sampling {' or '.join(SAMPLINGS)}; got {sampling!r}.")
+
+
+def _sequential(ids_N: Tensor, batch_size: int, num_steps: int) -> Iterator[tuple[Tensor, Tensor]]:
+    row_length = (len(ids_N) - 1) // batch_size
+    rows_x = ids_N[: batch_size * row_length].view(batch_size, row_length).T
+    rows_y = ids_N[1 : batch_size * row_length + 1].view(batch_size, row_length).T
+    for start in range(0, row_length - num_steps + 1, num_steps):
+        yield rows_x[start : start + num_steps].contiguous(), rows_y[start : start + num_steps].contiguous()
+
+
+def _random(ids_N: Tensor, batch_size: int, num_steps: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+    pieces = (len(ids_N) - 1) // num_steps
+    starts_P = torch.randperm(pieces, generator=generator) * num_steps
+    steps_T1 = torch.arange(num_steps).unsqueeze(1)
+    for starts_B in starts_P.split(batch_size):
+        if len(starts_B) == batch_size:
+            index_TB = starts_B + steps_T1
+            yield ids_N[index_TB], ids_N[index_TB + 1]

@@ -1,0 +1,346 @@
+"""Checkpoints: model, vocabulary, recipe, history and snapshots in one .safetensors file, read strictly.
+
+Layout: every parameter under its own name in float32; `snapshot.<epoch>` for each snapshot, all parameters as one
+vector in the order of named_parameters; everything else as JSON in the metadata. Nothing is ever unpickled, and
+a file is checked against its own stated configuration before the library sees it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as dump_tensors
+from torch import Tensor
+
+from explorer.models import MAX_PARAMETERS, CharModel, ConfigError, ModelConfig
+from explorer.recording import EpochRecord
+from explorer.text import UNKNOWN, TextError, Vocabulary
+from explorer.training import Recipe
+
+FORMAT = "gate-explorer/1"
+MAX_FILE_BYTES, MAX_HEADER_BYTES, MAX_TENSORS, MAX_DIMENSIONS = 20_000_000, 1_000_000, 256, 4
+ITEM_TYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
+METADATA_KEYS = ("format", "config", "vocabulary", "corpus", "recipe", "seed", "history")
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be read or written; the message says what was expected and what came."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained model and how it came to be.
+
+    Attributes:
+        model: the CharModel, final weights, float32.
+        recipe: how it was trained.
+        seed: of its weights and batches.
+        corpus: the name of the text it was trained on.
+        history: one EpochRecord for each finished epoch.
+        snapshots: epoch -> flat weights, for epochs before the last; see model_at.
+    """
+
+    model: CharModel
+    recipe: Recipe
+    seed: int
+    corpus: str
+    history: tuple[EpochRecord, ...] = ()
+    snapshots: Mapping[int, Tensor] = field(default_factory=dict)
+
+    @property
+    def config(self) -> ModelConfig:
+        """The model's configuration."""
+        return self.model.config
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The model's vocabulary."""
+        return self.model.vocabulary
+
+    @property
+    def last_epoch(self) -> int:
+        """How many epochs were finished."""
+        return self.history[-1].epoch if self.history else 0
+
+    @property
+    def epochs(self) -> tuple[int, ...]:
+        """The epochs whose weights are here, ascending; the last one is the model itself."""
+        return (*sorted(epoch for epoch in self.snapshots if epoch < self.last_epoch), self.last_epoch)
+
+    def model_at(self, epoch: int) -> CharModel:
+        """The model as it was after an epoch (0: before training), a new one each time.
+
+        Snapshots are kept in half precision: three significant digits of each weight.
+
+        Raises:
+            CheckpointError: no weights of that epoch are in the file.
+        """
+        if epoch not in self.epochs:
+            raise CheckpointError(f"Expected an epoch out of {', '.join(map(str, self.epochs))}; got {epoch}.")
+        model = CharModel(self.config, self.vocabulary, seed=0)
+        if epoch == self.last_epoch:
+            model.load_state_dict(self.model.state_dict())
+        else:
+            torch.nn.utils.vector_to_parameters(self.snapshots[epoch].float(), model.parameters())
+        return model.eval()
+
+
+def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint; the file is there whole or not at all.
+
+    Raises:
+        CheckpointError: the disk refused, the weights are not finite, or the file would be too large to be read again.
+    """
+    tensors = {name: p.detach().float().contiguous() for name, p in checkpoint.model.named_parameters()}
+    tensors |= {f"snapshot.{epoch}": checkpoint.snapshots[epoch] for epoch in checkpoint.epochs[:-1]}
+    for name, tensor in tensors.items():
+        if not bool(tensor.isfinite().all()):
+            raise CheckpointError(f"Expected finite weights to save; {name} holds NaN or infinity.")
+    vocabulary = checkpoint.vocabulary
+    columns = {name: [_short(getattr(e, name)) for e in checkpoint.history] for name in EpochRecord.__dataclass_fields__}
+    metadata = {
+        "format": FORMAT,
+        "config": json.dumps(asdict(checkpoint.config)),
+        "vocabulary": json.dumps({"characters": "".join(vocabulary.symbols[1:]), "counts": vocabulary.counts}, ensure_ascii=False),
+        "corpus": checkpoint.corpus,
+        "recipe": json.dumps(asdict(checkpoint.recipe)),
+        "seed": str(checkpoint.seed),
+        "history": json.dumps(columns, separators=(",", ":")),
+    }
+    data = dump_tensors(tensors, metadata)
+    if len(data) > MAX_FILE_BYTES or int.from_bytes(data[:8], "little") > MAX_HEADER_BYTES:
+        raise CheckpointError(
+            f"Expected at most {MAX_FILE_BYTES // 10**6} MB with a header of 1 MB; this checkpoint has {len(data) / 1e6:.1f} MB. "
+            f"Keep fewer snapshots or take fewer units."
+        )
+    try:
+        write_atomically(Path(path), data)
+    except OSError as fault:
+        raise CheckpointError(f"{path} could not be written: {fault.strerror or fault}. Nothing was changed.") from fault
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write beside, flush to the disk, rename: a reader sees the old file or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(part).chmod(0o644)
+        Path(part).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(part).unlink()
+        raise
+    if hasattr(os, "O_DIRECTORY"):  # the rename itself is kept by flushing the folder, where folders can be opened
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def load_checkpoint(source: str | Path | bytes) -> Checkpoint:
+    """Read a checkpoint from a file, or from the bytes of an upload.
+
+    Raises:
+        CheckpointError: not a file of this format, or one that contradicts itself; nothing of it is used.
+    """
+    data = source if isinstance(source, bytes) else _read_file(Path(source))
+    if len(data) > MAX_FILE_BYTES:
+        raise CheckpointError(_too_large(len(data)))
+    metadata, entries = _parse_header(data)
+    try:
+        return _build(metadata, entries, data)
+    except (ConfigError, TextError) as fault:
+        raise CheckpointError(f"The file's own description makes no sense: {fault}") from fault
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            raise CheckpointError(f"Expected a .safetensors file at {path}; there is {'a folder or device' if path.exists() else 'nothing'}.")
+        if (size := path.stat().st_size) > MAX_FILE_BYTES:
+            raise CheckpointError(_too_large(size))
+        return path.read_bytes()
+    except OSError as fault:
+        raise CheckpointError(f"{path} could not be read: {fault.strerror or fault}.") from fault
+
+
+def _too_large(size: int) -> str:
+    return f"Expected a file of at most {MAX_FILE_BYTES // 10**6} MB; this one has {size / 1e6:.1f} MB."
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """What the header says of one tensor."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    begin: int
+    end: int
+
+
+def _parse_header(data: bytes) -> tuple[dict[str, str], dict[str, _Entry]]:
+    """The metadata and entries of a safetensors file, refused where anything in it is odd.
+
+    The library itself accepts NaN, repeated names, names with slashes, and shapes like [0, 2^40].
+    """
+    length = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or length > len(data) - 8:
+        raise CheckpointError(f"Expected a .safetensors file; got {len(data):,} bytes that are too short to be one or cut off.")
+    if length > MAX_HEADER_BYTES:
+        raise CheckpointError(f"Expected a header of at most {MAX_HEADER_BYTES:,} bytes; this one states {length:,}.")
+    header = _strict_json(data[8 : 8 + length], "header")
+    metadata = header.pop("__metadata__", None) if isinstance(header, dict) else None
+    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+        raise CheckpointError("Expected a header with metadata written by this program; it has none.")
+    if metadata.get("format") != FORMAT:
+        raise CheckpointError(f"Expected a checkpoint of format {FORMAT}; got {str(metadata.get('format', 'none'))[:40]!r}.")
+    if set(metadata) != set(METADATA_KEYS):
+        odd = sorted(set(metadata) ^ set(METADATA_KEYS))
+        raise CheckpointError(f"Expected the metadata {', '.join(METADATA_KEYS)}; differs in {', '.join(odd)[:80]!r}.")
+    if len(header) > MAX_TENSORS:
+        raise CheckpointError(f"Expected at most {MAX_TENSORS} tensors; got {len(header):,}.")
+    entries = {name: _parse_entry(name, entry) for name, entry in header.items()}
+    reached = 0
+    for name, entry in sorted(entries.items(), key=lambda item: item[1].begin):
+        if entry.begin != reached:
+            raise CheckpointError(f"Expected tensor {name!r} to begin at byte {reached:,}; it begins at {entry.begin:,}.")
+        reached = entry.end
+    if reached != len(data) - 8 - length:
+        raise CheckpointError(f"Expected {reached:,} bytes of weights; got {len(data) - 8 - length:,}.")
+    return metadata, entries
+
+
+def _parse_entry(name: str, entry: Any) -> _Entry:
+    if not re.fullmatch(r"[A-Za-z0-9_.]{1,128}", name):
+        raise CheckpointError(f"Expected tensor names of letters, digits, '_' and '.'; got {name[:60]!r}.")
+    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
+        raise CheckpointError(f"Expected dtype, shape and data_offsets for tensor {name!r}; got something else.")
+    dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
+    if not isinstance(dtype, str) or dtype not in ITEM_TYPES:
+        raise CheckpointError(f"Expected tensor {name!r} as {' or '.join(ITEM_TYPES)}; got {str(dtype)[:20]!r}.")
+    for what, values, most in (("shape", shape, MAX_DIMENSIONS), ("data_offsets", offsets, 2)):
+        if not isinstance(values, list) or len(values) > most or not all(type(v) is int and 0 <= v <= MAX_FILE_BYTES for v in values):
+            raise CheckpointError(f"Expected for {what} of tensor {name!r} at most {most} whole numbers within the file; got {str(values)[:60]}.")
+    if len(offsets) != 2 or offsets[1] - offsets[0] != math.prod(shape) * ITEM_TYPES[dtype].itemsize:
+        raise CheckpointError(f"Expected tensor {name!r} of shape {shape} to take as many bytes as its shape says; got {offsets}.")
+    return _Entry(dtype, tuple(shape), offsets[0], offsets[1])
+
+
+def _strict_json(text: str | bytes, what: str) -> Any:
+    """JSON without repeated keys, NaN or Infinity."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        result = dict(pairs)
+        if len(result) != len(pairs):
+            raise ValueError("a key stands twice")
+        return result
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is not JSON")
+
+    try:
+        return json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
+    except (ValueError, RecursionError) as fault:
+        reason = "nested too deeply" if isinstance(fault, RecursionError) else str(fault)[:100]
+        raise CheckpointError(f"Expected JSON in the {what}; {reason}.") from fault
+
+
+def _build(metadata: dict[str, str], entries: dict[str, _Entry], data: bytes) -> Checkpoint:
+    config = ModelConfig(**_fields(metadata, "config", ModelConfig))
+    recipe = Recipe(**_fields(metadata, "recipe", Recipe))
+    vocabulary = _parse_vocabulary(_strict_json(metadata["vocabulary"], "vocabulary"))
+    history = _parse_history(_strict_json(metadata["history"], "history"))
+    if not re.fullmatch(r"-?\d{1,18}", metadata["seed"]):
+        raise CheckpointError(f"Expected a whole number as seed; got {metadata['seed'][:40]!r}.")
+    shapes = config.parameter_shapes(len(vocabulary))
+    size = sum(map(math.prod, shapes.values()))
+    if size > MAX_PARAMETERS:
+        raise CheckpointError(f"Expected at most {MAX_PARAMETERS:,} parameters; this configuration has {size:,}.")
+    epochs = _check_entries(entries, shapes, size, history[-1].epoch if history else 0)
+    _check_finite(entries, data)
+    tensors = load_tensors(data)
+    model = CharModel(config, vocabulary, seed=0)
+    model.load_state_dict({name: tensors[name] for name in shapes})
+    snapshots = {epoch: tensors[f"snapshot.{epoch}"] for epoch in epochs}
+    return Checkpoint(model.eval(), recipe, int(metadata["seed"]), metadata["corpus"][:200], history, snapshots)
+
+
+def _fields(metadata: dict[str, str], key: str, kind: type) -> dict[str, Any]:
+    expected = set(kind.__dataclass_fields__)  # type: ignore[attr-defined]
+    values = _strict_json(metadata[key], key)
+    if not isinstance(values, dict) or set(values) != expected:
+        odd = sorted(set(values) ^ expected) if isinstance(values, dict) else [type(values).__name__]
+        raise CheckpointError(f"Expected the {key} fields {', '.join(sorted(expected))}; differs in {', '.join(odd)[:80]!r}.")
+    return values
+
+
+def _parse_vocabulary(values: Any) -> Vocabulary:
+    if not isinstance(values, dict) or set(values) != {"characters", "counts"} or not isinstance(values["characters"], str):
+        raise CheckpointError("Expected a vocabulary of characters and counts; got something else.")
+    counts = values["counts"]
+    if not isinstance(counts, list) or not all(type(count) is int for count in counts):
+        raise CheckpointError("Expected whole numbers as the vocabulary's counts; got something else.")
+    return Vocabulary((UNKNOWN, *values["characters"]), tuple(counts))
+
+
+def _parse_history(columns: Any) -> tuple[EpochRecord, ...]:
+    names = tuple(EpochRecord.__dataclass_fields__)
+    if not isinstance(columns, dict) or set(columns) != set(names) or not all(isinstance(c, list) for c in columns.values()):
+        raise CheckpointError(f"Expected a history with the columns {', '.join(names)}; got something else.")
+    if len({len(column) for column in columns.values()}) != 1:
+        raise CheckpointError("Expected a history whose columns are equally long; they are not.")
+    for name, column in columns.items():
+        kinds = (int,) if name in ("epoch", "step") else (int, float)
+        if not all(type(value) in kinds and math.isfinite(value) for value in column):
+            raise CheckpointError(f"Expected finite numbers in the history's column {name!r}; got something else.")
+    if columns["epoch"] != list(range(1, len(columns["epoch"]) + 1)):
+        raise CheckpointError("Expected a history that counts its epochs from 1; this one does not.")
+    return tuple(EpochRecord(*row) for row in zip(*(columns[name] for name in names), strict=True))
+
+
+def _check_entries(entries: dict[str, _Entry], shapes: dict[str, tuple[int, ...]], size: int, last_epoch: int) -> list[int]:
+    """Check that the tensors are exactly the parameters and snapshots; returns the snapshots' epochs."""
+    epochs = []
+    for name, entry in entries.items():
+        if name in shapes:
+            if entry.shape != shapes[name] or entry.dtype != "F32":
+                raise CheckpointError(f"Expected {name} as F32 of shape {shapes[name]}; got {entry.dtype} {entry.shape}.")
+        elif match := re.fullmatch(r"snapshot\.(0|[1-9]\d{0,8})", name):
+            epochs.append(int(match[1]))
+            if entry.shape != (size,) or epochs[-1] >= max(last_epoch, 1):
+                raise CheckpointError(f"Expected {name} to hold {size:,} weights of an epoch before {last_epoch}; got {entry.shape}.")
+        else:
+            raise CheckpointError(f"Expected the tensors of this configuration; {name!r} is not one of them.")
+    if missing := sorted(set(shapes) - set(entries)):
+        raise CheckpointError(f"Expected the tensor {missing[0]!r} in the file; it is missing.")
+    return epochs
+
+
+def _check_finite(entries: dict[str, _Entry], data: bytes) -> None:
+    start = 8 + int.from_bytes(data[:8], "little")
+    for name, entry in entries.items():
+        # A view of the bytes: nothing is copied before everything is known to be finite.
+        values = np.frombuffer(data, ITEM_TYPES[entry.dtype], math.prod(entry.shape), start + entry.begin)
+        if not np.isfinite(values).all():
+            raise CheckpointError(f"Expected finite weights; tensor {name!r} holds NaN or infinity.")
+
+
+def _short(value: float) -> float:
+    return value if isinstance(value, int) else float(f"{value:.6g}")

@@ -1,0 +1,102 @@
+"""The command line: `python -m explorer train` trains a model and writes a checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import click
+from click._termui_impl import ProgressBar
+
+from explorer.checkpoints import Checkpoint, CheckpointError, save_checkpoint
+from explorer.corpora import NAMES, load_corpus
+from explorer.models import CharModel, ConfigError, ModelConfig
+from explorer.recording import Recording
+from explorer.text import TextError, Vocabulary, decode_text
+from explorer.training import RECIPES, Recipe, StepRecord, TrainingDivergedError, train
+
+MODEL_OPTIONS = ("cell", "reset", "activation", "direction", "objective", "init", "hidden_size", "num_layers", "embedding_size")
+RECIPE_OPTIONS = tuple(field.name for field in fields(Recipe))
+
+
+def read_corpus(name_or_file: str) -> tuple[str, str]:
+    """A corpus's name and text: one of corpora.NAMES, or a text file."""
+    if name_or_file in NAMES:
+        return name_or_file, load_corpus(name_or_file)
+    path = Path(name_or_file)
+    if not path.is_file():
+        raise TextError(f"Expected one of {', '.join(NAMES)} or a text file; there is no file {name_or_file!r}.")
+    text, _ = decode_text(path.read_bytes())
+    return path.stem, text
+
+
+def run_training(corpus: str, text: str, config: ModelConfig, recipe: Recipe, seed: int) -> Checkpoint:
+    """Train from scratch with a progress bar; Ctrl-C, or a divergence, ends with the last finite weights."""
+    model = CharModel(config, Vocabulary.from_text(text), seed=seed)
+    steps = train(model, text, recipe, seed)
+    recording = Recording(model, recipe)
+    try:
+        with click.progressbar(length=recipe.epochs, item_show_func=_describe, width=24, label=f"{config.cell} on {corpus}") as bar:
+            _follow(steps, recording, bar)
+    except KeyboardInterrupt:
+        click.echo(f"Stopped after epoch {len(recording.history)}; keeping what there is.")
+    except TrainingDivergedError as fault:
+        click.echo(str(fault), err=True)
+    return Checkpoint(model.eval(), recipe, seed, corpus, tuple(recording.history), recording.snapshots)
+
+
+def _follow(steps: Any, recording: Recording, bar: ProgressBar[StepRecord]) -> None:
+    for record in steps:
+        recording.add(record)
+        bar.update(int(record.epoch_ends), record)
+
+
+def _describe(record: StepRecord | None) -> str:
+    if record is None:
+        return ""
+    return (
+        f"perplexity {record.epoch_perplexity:.2f}  |g| {record.grad_norm_before:.3g} -> {record.grad_norm_after:.3g}  "
+        f"{record.tokens_per_s:,.0f} characters/s"
+    )
+
+
+def _options(command: Any) -> Any:
+    """One option for each field of ModelConfig and Recipe; what is not given keeps the default or the recipe's value."""
+    kinds = {"int": int, "float": float, "bool": bool, "str": str}
+    for kind, names in ((Recipe, RECIPE_OPTIONS), (ModelConfig, MODEL_OPTIONS)):
+        for field in reversed([f for f in fields(kind) if f.name in names]):
+            option = kinds[str(field.type).split(" |")[0]]
+            flag = f"--{field.name.replace('_', '-')}"
+            command = click.option(f"{flag}/--no-{flag[2:]}" if option is bool else flag, type=option, default=None)(command)
+    return command
+
+
+@click.group()
+def cli() -> None:
+    """Gate explorer on the command line."""
+
+
+@cli.command("train")
+@click.option("--corpus", default="lighthouse", show_default=True, help=f"{', '.join(NAMES)}, or a text file.")
+@click.option("--recipe", "recipe_name", type=click.Choice(list(RECIPES)), default="quick", show_default=True)
+@click.option("--seed", default=0, show_default=True, help="Of the initial weights and the batches.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The .safetensors file to write.")
+@click.option("--no-clip", is_flag=True, help="Measure the gradient's norm but do not clip.")
+@_options
+def train_command(corpus: str, recipe_name: str, seed: int, output: Path, no_clip: bool, **given: Any) -> None:
+    """Train a model and write it as a checkpoint. Ctrl-C saves what there is."""
+    if output.suffix != ".safetensors":
+        raise click.UsageError(f"--output: expected a file name that ends in .safetensors; got {output.name!r}.")
+    given = {name: value for name, value in given.items() if value is not None}
+    try:
+        config = ModelConfig(**{name: given[name] for name in MODEL_OPTIONS if name in given})
+        recipe = replace(RECIPES[recipe_name], **{name: given[name] for name in RECIPE_OPTIONS if name in given})
+        recipe = replace(recipe, clip_norm=None) if no_clip else recipe
+        name, text = read_corpus(corpus)
+        checkpoint = run_training(name, text, config, recipe, seed)
+        save_checkpoint(output, checkpoint)
+    except (ConfigError, TextError, CheckpointError) as fault:
+        raise click.ClickException(str(fault)) from fault
+    click.echo(f"Wrote {output} ({output.stat().st_size / 1e6:.1f} MB, {checkpoint.last_epoch} epochs).")
+

@@ -1,0 +1,87 @@
+"""The texts to learn from: two written for this project, and The Time Machine, fetched from its public address."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+import urllib.error
+import urllib.request
+from importlib import resources
+from pathlib import Path
+
+from explorer.text import TextError, clean_text
+
+TIME_MACHINE_URL = "http://d2l-data.s3-accelerate.amazonaws.com/timemachine.txt"
+TIME_MACHINE_SHA1 = "090b5e7e70c295757f55df93cb0a180b9691891a"
+FETCH_TIMEOUT_S = 10
+FETCH_MAX_BYTES = 1_000_000
+
+BUILT_IN = {"lighthouse": "lighthouse.txt", "river-town": "river_town.txt"}
+NAMES = (*BUILT_IN, "time-machine")
+
+
+def load_corpus(name: str) -> str:
+    """The text of a corpus by name: "lighthouse" (English), "river-town" (Chinese) or "time-machine" (fetched).
+
+    Raises:
+        TextError: no such corpus, or The Time Machine could not be fetched (the built-in ones always work).
+    """
+    if name in BUILT_IN:
+        return clean_text(resources.files(__name__).joinpath(BUILT_IN[name]).read_text("utf-8"))
+    if name == "time-machine":
+        return preprocess_time_machine(fetch_time_machine())
+    raise TextError(f"Expected a corpus named {', '.join(NAMES)}; got {name!r}.")
+
+
+def preprocess_time_machine(raw: str) -> str:
+    """d2l's preprocessing: per line, runs of non-letters become one blank, stripped, lower case, joined with nothing.
+
+    Source: Dive into Deep Learning 0.17, section 8.2. The book as it is fetched gives 170,580 characters.
+    """
+    return "".join(re.sub("[^A-Za-z]+", " ", line).strip().lower() for line in raw.splitlines())
+
+
+def cache_folder() -> Path:
+    """Where fetched texts are kept: $XDG_CACHE_HOME, %LOCALAPPDATA% or ~/.cache, in a folder of ours."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".cache"
+    return Path(base) / "gate-explorer"
+
+
+def fetch_time_machine(cache: Path | None = None) -> str:
+    """H. G. Wells, The Time Machine (1898, public domain), the file d2l uses; kept in the cache once it is there.
+
+    Raises:
+        TextError: it is not in the cache and could not be fetched, or what came is not that file.
+    """
+    kept = (cache or cache_folder()) / "timemachine.txt"
+    if kept.is_file() and _is_the_book(data := kept.read_bytes()):
+        return data.decode("utf-8")
+    try:
+        with urllib.request.urlopen(TIME_MACHINE_URL, timeout=FETCH_TIMEOUT_S) as response:
+            data = response.read(FETCH_MAX_BYTES)
+    except (urllib.error.URLError, OSError) as fault:
+        reason = getattr(fault, "reason", fault)
+        raise TextError(
+            f"The Time Machine could not be fetched from {TIME_MACHINE_URL} ({reason}). The built-in corpora work offline."
+        ) from fault
+    if not _is_the_book(data):
+        raise TextError(f"Expected the book with SHA-1 {TIME_MACHINE_SHA1}; what came from {TIME_MACHINE_URL} is another file.")
+    _keep(kept, data)
+    return data.decode("utf-8")
+
+
+def _is_the_book(data: bytes) -> bool:
+    return hashlib.sha1(data, usedforsecurity=False).hexdigest() == TIME_MACHINE_SHA1
+
+
+def _keep(path: Path, data: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Written beside and renamed, so that a second process never reads half a book.
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:
+            part.write(data)
+        Path(part.name).replace(path)
+    except OSError:
+        return  # a read-only home only means that the book is fetched again next time

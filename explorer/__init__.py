@@ -4,9 +4,14 @@ Dimension key, used as suffixes of tensor names in the order of the axes:
 T time, B batch, E input, H hidden, V vocabulary, D direction, G stacked gate rows, L layer, N all characters of a text.
 """
 
+from importlib import import_module as _import_module
+from types import ModuleType as _ModuleType
+
 from explorer.checkpoints import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from explorer.corpora import load_corpus
 from explorer.models import CharModel, ConfigError, ModelConfig
+from explorer.probes.gates import GateTrace, trace_gates
+from explorer.probes.perplexity import perplexity_by_epoch, score_text
 from explorer.recording import EpochRecord, Recording
 from explorer.text import TextError, Vocabulary
 from explorer.training import RECIPES, Recipe, StepRecord, TrainingDivergedError, train
@@ -18,6 +23,7 @@ __all__ = [
     "CheckpointError",
     "ConfigError",
     "EpochRecord",
+    "GateTrace",
     "ModelConfig",
     "Recipe",
     "Recording",
@@ -27,6 +33,16 @@ __all__ = [
     "Vocabulary",
     "load_checkpoint",
     "load_corpus",
+    "perplexity_by_epoch",
     "save_checkpoint",
+    "score_text",
+    "trace_gates",
     "train",
 ]
+
+
+def __getattr__(name: str) -> _ModuleType:
+    # plotly is imported when the first figure is wanted: a training process never draws.
+    if name == "figures":
+        return _import_module("explorer.figures")
+    raise AttributeError(f"module 'explorer' has no attribute {name!r}")

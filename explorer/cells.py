@@ -131,7 +131,11 @@ def lstm_step(x: Tensor, h_prev_BH: Tensor, c_prev_BH: Tensor, weights: CellWeig
         c_prev_BH: previous cell state.
         weights: G = 4H, stacked i|f|g|o.
     """
-    i_BH, f_BH, g_BH, o_BH = lstm_gates(x, h_prev_BH, weights)
+    return lstm_update(*lstm_gates(x, h_prev_BH, weights), c_prev_BH)
+
+
+def lstm_update(i_BH: Tensor, f_BH: Tensor, g_BH: Tensor, o_BH: Tensor, c_prev_BH: Tensor) -> LSTMStep:
+    """The part of an LSTM's step that comes after its gates."""
     # c = f * c_prev + i * g
     c_BH = f_BH * c_prev_BH + i_BH * g_BH
     # h = o * tanh(c)

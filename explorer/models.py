@@ -202,11 +202,16 @@ class RecurrentStack(nn.Module):
             x: what it reads, in the order of the text: ids_TB or floats x_TBE.
             state: its state before its own first step (which for a backward net is at the end of the text).
         """
-        backward = self.config.reads_backward(net)
+        if self.config.reads_backward(net):
+            h_TBH, last = self.scan_net(net, x.flip(0), state)
+            return h_TBH.flip(0), last
+        return self.scan_net(net, x, state)
+
+    def scan_net(self, net: NetKey, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """The same for an x in the order in which the net itself reads, and states in that order."""
         weights = self.weights(net)
-        projected_TBG = input_projection(x.flip(0) if backward else x, weights)
-        h_TBH, last = scan(self.config.cell, self.config.variant, projected_TBG, state, weights.w_hh_GH, weights.b_hh_G)
-        return (h_TBH.flip(0) if backward else h_TBH), last
+        projected_TBG = input_projection(x, weights)
+        return scan(self.config.cell, self.config.variant, projected_TBG, state, weights.w_hh_GH, weights.b_hh_G)
 
     def forward(self, x: Tensor, state: dict[NetKey, State]) -> tuple[dict[NetKey, Tensor], dict[NetKey, State]]:
         """States h_TBH of every net in the order of the text, and the state each net ends in."""

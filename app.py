@@ -1,0 +1,22 @@
+"""The frame of the app: page settings, navigation and what all pages share."""
+
+import streamlit as st
+
+from explorer.pages import _session
+
+st.set_page_config(page_title="Gate explorer", page_icon=":material/stacked_line_chart:", layout="wide")
+_session.settle()
+
+page = st.navigation(
+    [
+        st.Page(
+            "explorer/pages/gates.py",
+            title="Gates",
+            icon=":material/grid_on:",
+            default=True,
+            help="What the gates of a trained network do at every step of a text.",
+        ),
+    ],
+    position="top",
+)
+page.run()

@@ -1,0 +1,5 @@
+"""Drawings: a function of facts that returns a plotly Figure, beside one that returns the same facts as a DataFrame."""
+
+from explorer.figures import gates, perplexity
+
+__all__ = ["gates", "perplexity"]

@@ -1,0 +1,38 @@
+"""What all drawings share: colours that differ for everyone and on both themes, and characters one can see."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+# Sequential data. The scale is absolute: one colour is one number in every row and every model.
+SEQUENTIAL = "Cividis"
+# Categories: distinguishable to colour-blind readers, legible on white and on near-black, and never without a dash.
+BLUE, ORANGE, GREEN, GREY, PURPLE = "#3d8fd1", "#e08a1e", "#1fa187", "#8a8f98", "#a476d6"
+LINES: tuple[dict[str, Any], ...] = (
+    {"color": BLUE, "width": 2},
+    {"color": ORANGE, "width": 2, "dash": "dash"},
+    {"color": GREEN, "width": 2, "dash": "dot"},
+    {"color": PURPLE, "width": 2, "dash": "dashdot"},
+)
+MARGIN = {"l": 64, "r": 64, "t": 28, "b": 44}
+
+_VISIBLE = {" ": "␣", "\n": "↵", "\t": "⇥", "\u00a0": "⍽", "\u3000": "␣", "\u200b": "∅"}
+
+
+def visible(character: str) -> str:
+    """A character as something one can see: blanks and line ends get a mark, control characters their code."""
+    if character in _VISIBLE:
+        return _VISIBLE[character]
+    return character if character.isprintable() else f"U+{ord(character):04X}"
+
+
+def escaped(text: str) -> str:
+    """Text as plotly and HTML shall show it, to the letter: their small markup and plotly's $...$ do not apply."""
+    return html.escape(text).replace("$", "&#36;")
+
+
+def translucent(colour: str, alpha: float) -> str:
+    """A #rrggbb colour with an opacity."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha})"

@@ -1,0 +1,91 @@
+"""How surprised a model is by a text, character by character."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from explorer.checkpoints import Checkpoint
+from explorer.models import CharModel, NetKey
+from explorer.training import perplexity
+
+Floats = NDArray[np.float32]
+CHUNK = 2048  # steps whose logits are in memory at once
+TOP_K = 5
+NATS_PER_BIT = math.log(2)
+
+SCORE_NAMES = {"next": "perplexity", "cloze": "pseudo-perplexity", "leaky": "leaky score"}
+"""What exp(mean negative log-likelihood) is called: only a model that has not read the character has a perplexity."""
+
+
+@dataclass(frozen=True)
+class TextScore:
+    """What a model says of each character of a text.
+
+    Attributes:
+        nll_nats_T: -ln p of each character; NaN where the model makes no prediction (the first one, unless cloze).
+        top_ids_TK: the K symbols it held likeliest at each position, likeliest first; row 0 is -1 where it had none.
+        top_probabilities_TK: their probabilities; NaN where there are none.
+        next_ids_K: what it expects after the text; empty for cloze.
+        next_probabilities_K: their probabilities.
+    """
+
+    nll_nats_T: Floats
+    top_ids_TK: NDArray[np.int64]
+    top_probabilities_TK: Floats
+    next_ids_K: NDArray[np.int64]
+    next_probabilities_K: Floats
+
+    @property
+    def mean_nll_nats(self) -> float | None:
+        """Mean over the characters that were predicted; None where there are none (empty text, one character)."""
+        said = self.nll_nats_T[~np.isnan(self.nll_nats_T)]
+        return float(said.mean(dtype=np.float64)) if said.size else None
+
+    @property
+    def running_nll_nats_T(self) -> NDArray[np.float64]:
+        """Mean up to and with each character; NaN before the first prediction."""
+        defined_T = ~np.isnan(self.nll_nats_T)
+        with np.errstate(invalid="ignore"):
+            return np.cumsum(np.nan_to_num(self.nll_nats_T), dtype=np.float64) / np.where(defined_T.cumsum(), defined_T.cumsum(), np.nan)
+
+
+@torch.no_grad()
+def score_states(model: CharModel, h: dict[NetKey, Tensor], ids_T: Tensor) -> TextScore:
+    """The score of a text from the states h_T1H of every net, one character at a time of what the model predicted."""
+    steps, k = len(ids_T), min(TOP_K, len(model.vocabulary))
+    lead = 0 if model.config.objective == "cloze" else 1  # a row of logits speaks of the character `lead` later
+    features_TF = model.features(h)[:, 0] if steps else torch.zeros(0, model.config.features)
+    nll_T = torch.full((steps + lead,), torch.nan, dtype=torch.float32)
+    top_ids, top_p = torch.full((steps + lead, k), -1), torch.full((steps + lead, k), torch.nan)
+    for start in range(0, steps, CHUNK):
+        rows = slice(start + lead, min(start + CHUNK, steps) + lead)
+        logp_CV = model.out(features_TF[start : start + CHUNK]).float().log_softmax(-1)
+        target_C = ids_T[rows]
+        nll_T[rows.start : rows.start + len(target_C)] = -logp_CV[: len(target_C)].gather(1, target_C.unsqueeze(1))[:, 0]
+        top = logp_CV.topk(k)
+        top_ids[rows], top_p[rows] = top.indices, top.values.exp()
+    after = slice(steps, steps + lead) if steps else slice(0, 0)
+    return TextScore(
+        nll_T[:steps].numpy(), top_ids[:steps].numpy(), top_p[:steps].numpy(),
+        top_ids[after].flatten().numpy(), top_p[after].flatten().numpy(),
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def score_text(model: CharModel, text: str) -> TextScore:
+    """The score of a text; an empty one gives empty arrays."""
+    ids_T = model.vocabulary.encode(text)
+    h = model.states(ids_T.unsqueeze(1))[0] if len(ids_T) else {}
+    return score_states(model, h, ids_T)
+
+
+def perplexity_by_epoch(checkpoint: Checkpoint, text: str) -> dict[int, float | None]:
+    """The perplexity of this text under the model as it was at each of the checkpoint's epochs; None where not defined."""
+    means = {epoch: score_text(checkpoint.model_at(epoch), text).mean_nll_nats for epoch in checkpoint.epochs}
+    return {epoch: None if mean is None else perplexity(mean) for epoch, mean in means.items()}

@@ -37,6 +37,7 @@ def batches(
 
     Raises:
         TextError: the text is shorter than one batch, or the sampling is unknown.
+
     """
     needed = min_tokens(batch_size, num_steps, random_offset=random_offset)
     if len(ids_N) < needed:
@@ -61,7 +62,9 @@ def _sequential(ids_N: Tensor, batch_size: int, num_steps: int) -> Iterator[tupl
         yield rows_x[start : start + num_steps].contiguous(), rows_y[start : start + num_steps].contiguous()
 
 
-def _random(ids_N: Tensor, batch_size: int, num_steps: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+def _random(
+    ids_N: Tensor, batch_size: int, num_steps: int, generator: torch.Generator
+) -> Iterator[tuple[Tensor, Tensor]]:
     pieces = (len(ids_N) - 1) // num_steps
     starts_P = torch.randperm(pieces, generator=generator) * num_steps
     steps_T1 = torch.arange(num_steps).unsqueeze(1)

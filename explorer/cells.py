@@ -62,6 +62,7 @@ def input_projection(x: Tensor, weights: CellWeights) -> Tensor:
     Args:
         x: floats (..., E), or int64 ids (...): a one-hot x only picks a column of W, so it is looked up.
         weights: the cell's weights.
+
     """
     if x.is_floating_point():
         return F.linear(x, weights.w_ih_GE, weights.b_ih_G)
@@ -76,6 +77,7 @@ def rnn_step(x: Tensor, h_prev_BH: Tensor, weights: CellWeights, activation: str
         h_prev_BH: previous state.
         weights: G = H.
         activation: "tanh", "relu" or "sigmoid".
+
     """
     # h = phi(W x + b + U h_prev + c)
     h_BH = ACTIVATIONS[activation](input_projection(x, weights) + F.linear(h_prev_BH, weights.w_hh_GH, weights.b_hh_G))
@@ -94,6 +96,7 @@ def gru_step(x: Tensor, h_prev_BH: Tensor, weights: CellWeights, reset: str = "a
         h_prev_BH: previous state.
         weights: G = 3H, stacked r|z|n.
         reset: "before" or "after".
+
     """
     xr_BH, xz_BH, xn_BH = input_projection(x, weights).chunk(3, -1)
     u_r, u_z, u_n = weights.w_hh_GH.chunk(3)
@@ -130,6 +133,7 @@ def lstm_step(x: Tensor, h_prev_BH: Tensor, c_prev_BH: Tensor, weights: CellWeig
         h_prev_BH: previous state.
         c_prev_BH: previous cell state.
         weights: G = 4H, stacked i|f|g|o.
+
     """
     return lstm_update(*lstm_gates(x, h_prev_BH, weights), c_prev_BH)
 

@@ -31,7 +31,7 @@ from explorer.training import Recipe
 
 FORMAT = "gate-explorer/1"
 MAX_FILE_BYTES, MAX_HEADER_BYTES, MAX_TENSORS, MAX_DIMENSIONS = 20_000_000, 1_000_000, 256, 4
-ITEM_TYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
+ITEM_TYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
 METADATA_KEYS = ("format", "config", "vocabulary", "corpus", "recipe", "seed", "history")
 
 
@@ -50,6 +50,7 @@ class Checkpoint:
         corpus: the name of the text it was trained on.
         history: one EpochRecord for each finished epoch.
         snapshots: epoch -> flat weights, for epochs before the last; see model_at.
+
     """
 
     model: CharModel
@@ -86,6 +87,7 @@ class Checkpoint:
 
         Raises:
             CheckpointError: no weights of that epoch are in the file.
+
         """
         if epoch not in self.epochs:
             raise CheckpointError(f"Expected an epoch out of {', '.join(map(str, self.epochs))}; got {epoch}.")
@@ -102,6 +104,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
 
     Raises:
         CheckpointError: the disk refused, the weights are not finite, or the file would be too large to be read again.
+
     """
     tensors = {name: p.detach().float().contiguous() for name, p in checkpoint.model.named_parameters()}
     tensors |= {f"snapshot.{epoch}": checkpoint.snapshots[epoch] for epoch in checkpoint.epochs[:-1]}
@@ -109,11 +112,15 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         if not bool(tensor.isfinite().all()):
             raise CheckpointError(f"Expected finite weights to save; {name} holds NaN or infinity.")
     vocabulary = checkpoint.vocabulary
-    columns = {name: [_short(getattr(e, name)) for e in checkpoint.history] for name in EpochRecord.__dataclass_fields__}
+    columns = {
+        name: [_short(getattr(e, name)) for e in checkpoint.history] for name in EpochRecord.__dataclass_fields__
+    }
     metadata = {
         "format": FORMAT,
         "config": json.dumps(asdict(checkpoint.config)),
-        "vocabulary": json.dumps({"characters": "".join(vocabulary.symbols[1:]), "counts": vocabulary.counts}, ensure_ascii=False),
+        "vocabulary": json.dumps(
+            {"characters": "".join(vocabulary.symbols[1:]), "counts": vocabulary.counts}, ensure_ascii=False
+        ),
         "corpus": checkpoint.corpus,
         "recipe": json.dumps(asdict(checkpoint.recipe)),
         "seed": str(checkpoint.seed),
@@ -128,7 +135,9 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     try:
         write_atomically(Path(path), data)
     except OSError as fault:
-        raise CheckpointError(f"{path} could not be written: {fault.strerror or fault}. Nothing was changed.") from fault
+        raise CheckpointError(
+            f"{path} could not be written: {fault.strerror or fault}. Nothing was changed."
+        ) from fault
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -159,6 +168,7 @@ def load_checkpoint(source: str | Path | bytes) -> Checkpoint:
 
     Raises:
         CheckpointError: not a file of this format, or one that contradicts itself; nothing of it is used.
+
     """
     data = source if isinstance(source, bytes) else _read_file(Path(source))
     if len(data) > MAX_FILE_BYTES:
@@ -173,7 +183,9 @@ def load_checkpoint(source: str | Path | bytes) -> Checkpoint:
 def _read_file(path: Path) -> bytes:
     try:
         if not path.is_file():
-            raise CheckpointError(f"Expected a .safetensors file at {path}; there is {'a folder or device' if path.exists() else 'nothing'}.")
+            raise CheckpointError(
+                f"Expected a .safetensors file at {path}; there is {'a folder or device' if path.exists() else 'nothing'}."
+            )
         if (size := path.stat().st_size) > MAX_FILE_BYTES:
             raise CheckpointError(_too_large(size))
         return path.read_bytes()
@@ -202,7 +214,9 @@ def _parse_header(data: bytes) -> tuple[dict[str, str], dict[str, _Entry]]:
     """
     length = int.from_bytes(data[:8], "little")
     if len(data) < 8 or length > len(data) - 8:
-        raise CheckpointError(f"Expected a .safetensors file; got {len(data):,} bytes that are too short to be one or cut off.")
+        raise CheckpointError(
+            f"Expected a .safetensors file; got {len(data):,} bytes that are too short to be one or cut off."
+        )
     if length > MAX_HEADER_BYTES:
         raise CheckpointError(f"Expected a header of at most {MAX_HEADER_BYTES:,} bytes; this one states {length:,}.")
     header = _strict_json(data[8 : 8 + length], "header")
@@ -210,7 +224,9 @@ def _parse_header(data: bytes) -> tuple[dict[str, str], dict[str, _Entry]]:
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise CheckpointError("Expected a header with metadata written by this program; it has none.")
     if metadata.get("format") != FORMAT:
-        raise CheckpointError(f"Expected a checkpoint of format {FORMAT}; got {str(metadata.get('format', 'none'))[:40]!r}.")
+        raise CheckpointError(
+            f"Expected a checkpoint of format {FORMAT}; got {str(metadata.get('format', 'none'))[:40]!r}."
+        )
     if set(metadata) != set(METADATA_KEYS):
         odd = sorted(set(metadata) ^ set(METADATA_KEYS))
         raise CheckpointError(f"Expected the metadata {', '.join(METADATA_KEYS)}; differs in {', '.join(odd)[:80]!r}.")
@@ -220,7 +236,9 @@ def _parse_header(data: bytes) -> tuple[dict[str, str], dict[str, _Entry]]:
     reached = 0
     for name, entry in sorted(entries.items(), key=lambda item: item[1].begin):
         if entry.begin != reached:
-            raise CheckpointError(f"Expected tensor {name!r} to begin at byte {reached:,}; it begins at {entry.begin:,}.")
+            raise CheckpointError(
+                f"Expected tensor {name!r} to begin at byte {reached:,}; it begins at {entry.begin:,}."
+            )
         reached = entry.end
     if reached != len(data) - 8 - length:
         raise CheckpointError(f"Expected {reached:,} bytes of weights; got {len(data) - 8 - length:,}.")
@@ -236,10 +254,18 @@ def _parse_entry(name: str, entry: Any) -> _Entry:
     if not isinstance(dtype, str) or dtype not in ITEM_TYPES:
         raise CheckpointError(f"Expected tensor {name!r} as {' or '.join(ITEM_TYPES)}; got {str(dtype)[:20]!r}.")
     for what, values, most in (("shape", shape, MAX_DIMENSIONS), ("data_offsets", offsets, 2)):
-        if not isinstance(values, list) or len(values) > most or not all(type(v) is int and 0 <= v <= MAX_FILE_BYTES for v in values):
-            raise CheckpointError(f"Expected for {what} of tensor {name!r} at most {most} whole numbers within the file; got {str(values)[:60]}.")
+        if (
+            not isinstance(values, list)
+            or len(values) > most
+            or not all(type(v) is int and 0 <= v <= MAX_FILE_BYTES for v in values)
+        ):
+            raise CheckpointError(
+                f"Expected for {what} of tensor {name!r} at most {most} whole numbers within the file; got {str(values)[:60]}."
+            )
     if len(offsets) != 2 or offsets[1] - offsets[0] != math.prod(shape) * ITEM_TYPES[dtype].itemsize:
-        raise CheckpointError(f"Expected tensor {name!r} of shape {shape} to take as many bytes as its shape says; got {offsets}.")
+        raise CheckpointError(
+            f"Expected tensor {name!r} of shape {shape} to take as many bytes as its shape says; got {offsets}."
+        )
     return _Entry(dtype, tuple(shape), offsets[0], offsets[1])
 
 
@@ -287,12 +313,18 @@ def _fields(metadata: dict[str, str], key: str, kind: type) -> dict[str, Any]:
     values = _strict_json(metadata[key], key)
     if not isinstance(values, dict) or set(values) != expected:
         odd = sorted(set(values) ^ expected) if isinstance(values, dict) else [type(values).__name__]
-        raise CheckpointError(f"Expected the {key} fields {', '.join(sorted(expected))}; differs in {', '.join(odd)[:80]!r}.")
+        raise CheckpointError(
+            f"Expected the {key} fields {', '.join(sorted(expected))}; differs in {', '.join(odd)[:80]!r}."
+        )
     return values
 
 
 def _parse_vocabulary(values: Any) -> Vocabulary:
-    if not isinstance(values, dict) or set(values) != {"characters", "counts"} or not isinstance(values["characters"], str):
+    if (
+        not isinstance(values, dict)
+        or set(values) != {"characters", "counts"}
+        or not isinstance(values["characters"], str)
+    ):
         raise CheckpointError("Expected a vocabulary of characters and counts; got something else.")
     counts = values["counts"]
     if not isinstance(counts, list) or not all(type(count) is int for count in counts):
@@ -302,7 +334,11 @@ def _parse_vocabulary(values: Any) -> Vocabulary:
 
 def _parse_history(columns: Any) -> tuple[EpochRecord, ...]:
     names = tuple(EpochRecord.__dataclass_fields__)
-    if not isinstance(columns, dict) or set(columns) != set(names) or not all(isinstance(c, list) for c in columns.values()):
+    if (
+        not isinstance(columns, dict)
+        or set(columns) != set(names)
+        or not all(isinstance(c, list) for c in columns.values())
+    ):
         raise CheckpointError(f"Expected a history with the columns {', '.join(names)}; got something else.")
     if len({len(column) for column in columns.values()}) != 1:
         raise CheckpointError("Expected a history whose columns are equally long; they are not.")
@@ -315,17 +351,23 @@ def _parse_history(columns: Any) -> tuple[EpochRecord, ...]:
     return tuple(EpochRecord(*row) for row in zip(*(columns[name] for name in names), strict=True))
 
 
-def _check_entries(entries: dict[str, _Entry], shapes: dict[str, tuple[int, ...]], size: int, last_epoch: int) -> list[int]:
+def _check_entries(
+    entries: dict[str, _Entry], shapes: dict[str, tuple[int, ...]], size: int, last_epoch: int
+) -> list[int]:
     """Check that the tensors are exactly the parameters and snapshots; returns the snapshots' epochs."""
     epochs = []
     for name, entry in entries.items():
         if name in shapes:
             if entry.shape != shapes[name] or entry.dtype != "F32":
-                raise CheckpointError(f"Expected {name} as F32 of shape {shapes[name]}; got {entry.dtype} {entry.shape}.")
+                raise CheckpointError(
+                    f"Expected {name} as F32 of shape {shapes[name]}; got {entry.dtype} {entry.shape}."
+                )
         elif match := re.fullmatch(r"snapshot\.(0|[1-9]\d{0,8})", name):
             epochs.append(int(match[1]))
             if entry.shape != (size,) or epochs[-1] >= max(last_epoch, 1):
-                raise CheckpointError(f"Expected {name} to hold {size:,} weights of an epoch before {last_epoch}; got {entry.shape}.")
+                raise CheckpointError(
+                    f"Expected {name} to hold {size:,} weights of an epoch before {last_epoch}; got {entry.shape}."
+                )
         else:
             raise CheckpointError(f"Expected the tensors of this configuration; {name!r} is not one of them.")
     if missing := sorted(set(shapes) - set(entries)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,17 @@ from explorer.recording import Recording
 from explorer.text import TextError, Vocabulary, decode_text
 from explorer.training import RECIPES, Recipe, StepRecord, TrainingDivergedError, train
 
-MODEL_OPTIONS = ("cell", "reset", "activation", "direction", "objective", "init", "hidden_size", "num_layers", "embedding_size")
+MODEL_OPTIONS = (
+    "cell",
+    "reset",
+    "activation",
+    "direction",
+    "objective",
+    "init",
+    "hidden_size",
+    "num_layers",
+    "embedding_size",
+)
 RECIPE_OPTIONS = tuple(field.name for field in fields(Recipe))
 
 
@@ -37,7 +48,9 @@ def run_training(corpus: str, text: str, config: ModelConfig, recipe: Recipe, se
     steps = train(model, text, recipe, seed)
     recording = Recording(model, recipe)
     try:
-        with click.progressbar(length=recipe.epochs, item_show_func=_describe, width=24, label=f"{config.cell} on {corpus}") as bar:
+        with click.progressbar(
+            length=recipe.epochs, item_show_func=_describe, width=24, label=f"{config.cell} on {corpus}"
+        ) as bar:
             _follow(steps, recording, bar)
     except KeyboardInterrupt:
         click.echo(f"Stopped after epoch {len(recording.history)}; keeping what there is.")
@@ -46,7 +59,7 @@ def run_training(corpus: str, text: str, config: ModelConfig, recipe: Recipe, se
     return Checkpoint(model.eval(), recipe, seed, corpus, tuple(recording.history), recording.snapshots)
 
 
-def _follow(steps: Any, recording: Recording, bar: ProgressBar[StepRecord]) -> None:
+def _follow(steps: Iterator[StepRecord], recording: Recording, bar: ProgressBar[StepRecord | None]) -> None:
     for record in steps:
         recording.add(record)
         bar.update(int(record.epoch_ends), record)
@@ -68,7 +81,9 @@ def _options(command: Any) -> Any:
         for field in reversed([f for f in fields(kind) if f.name in names]):
             option = kinds[str(field.type).split(" |")[0]]
             flag = f"--{field.name.replace('_', '-')}"
-            command = click.option(f"{flag}/--no-{flag[2:]}" if option is bool else flag, type=option, default=None)(command)
+            command = click.option(f"{flag}/--no-{flag[2:]}" if option is bool else flag, type=option, default=None)(
+                command
+            )
     return command
 
 
@@ -81,7 +96,9 @@ def cli() -> None:
 @click.option("--corpus", default="lighthouse", show_default=True, help=f"{', '.join(NAMES)}, or a text file.")
 @click.option("--recipe", "recipe_name", type=click.Choice(list(RECIPES)), default="quick", show_default=True)
 @click.option("--seed", default=0, show_default=True, help="Of the initial weights and the batches.")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The .safetensors file to write.")
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The .safetensors file to write."
+)
 @click.option("--no-clip", is_flag=True, help="Measure the gradient's norm but do not clip.")
 @_options
 def train_command(corpus: str, recipe_name: str, seed: int, output: Path, no_clip: bool, **given: Any) -> None:
@@ -99,4 +116,3 @@ def train_command(corpus: str, recipe_name: str, seed: int, output: Path, no_cli
     except (ConfigError, TextError, CheckpointError) as fault:
         raise click.ClickException(str(fault)) from fault
     click.echo(f"Wrote {output} ({output.stat().st_size / 1e6:.1f} MB, {checkpoint.last_epoch} epochs).")
-

@@ -57,6 +57,7 @@ class ModelConfig:
         init: "torch" (PyTorch's defaults), "normal" (N(0, 0.01), zero biases), "chrono" (PyTorch's, with the bias of
             the gate that keeps set to ln U(1, chrono_t_max - 1); Tallec & Ollivier 2018, arXiv 1804.11188).
         chrono_t_max: the longest memory "chrono" aims at, in characters.
+
     """
 
     cell: str = "gru"
@@ -184,13 +185,17 @@ class RecurrentStack(nn.Module):
 
     def weights(self, net: NetKey) -> CellWeights:
         """The four parameters of one net."""
-        return CellWeights(*(getattr(self, f"{part}{net.suffix}") for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")))
+        return CellWeights(
+            *(getattr(self, f"{part}{net.suffix}") for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+        )
 
     def zero_state(self, batch_size: int) -> dict[NetKey, State]:
         """The state before the first character: zeros for every net."""
         parts = 2 if self.config.cell == "lstm" else 1
         return {
-            net: tuple(self.weights(net).w_hh_GH.new_zeros(batch_size, self.config.width(net.direction)) for _ in range(parts))
+            net: tuple(
+                self.weights(net).w_hh_GH.new_zeros(batch_size, self.config.width(net.direction)) for _ in range(parts)
+            )
             for net in self.config.nets
         }
 
@@ -201,6 +206,7 @@ class RecurrentStack(nn.Module):
             net: which one.
             x: what it reads, in the order of the text: ids_TB or floats x_TBE.
             state: its state before its own first step (which for a backward net is at the end of the text).
+
         """
         if self.config.reads_backward(net):
             h_TBH, last = self.scan_net(net, x.flip(0), state)
@@ -239,6 +245,7 @@ class CharModel(nn.Module):
 
     Raises:
         ConfigError: more than 5 million parameters.
+
     """
 
     def __init__(self, config: ModelConfig, vocabulary: Vocabulary, seed: int | None = None) -> None:
@@ -256,7 +263,9 @@ class CharModel(nn.Module):
         generator = torch.default_generator if seed is None else torch.Generator().manual_seed(seed)
         initialise(self, generator)
 
-    def states(self, ids_TB: Tensor, state: dict[NetKey, State] | None = None) -> tuple[dict[NetKey, Tensor], dict[NetKey, State]]:
+    def states(
+        self, ids_TB: Tensor, state: dict[NetKey, State] | None = None
+    ) -> tuple[dict[NetKey, Tensor], dict[NetKey, State]]:
         """States h_TBH of every net, and the state each ends in; state None starts from zeros."""
         x = self.embedding(ids_TB) if self.embedding is not None else ids_TB
         return self.rnn(x, self.rnn.zero_state(ids_TB.shape[1]) if state is None else state)  # type: ignore[no-any-return]
@@ -306,18 +315,27 @@ class CharModel(nn.Module):
 
         Raises:
             ConfigError: a model that needs the text after the character, an empty prefix, or a negative temperature.
+
         """
         if self.config.objective != "next":
-            raise ConfigError(f'generate: expected a model with objective "next"; this one is {self.config.objective!r}.')
+            raise ConfigError(
+                f'generate: expected a model with objective "next"; this one is {self.config.objective!r}.'
+            )
         if not prefix or length < 0 or not temperature >= 0:
-            raise ConfigError("generate: expected a prefix of at least one character, length >= 0 and temperature >= 0.")
+            raise ConfigError(
+                "generate: expected a prefix of at least one character, length >= 0 and temperature >= 0."
+            )
         generator = torch.Generator().manual_seed(seed)
         ids_T = self.vocabulary.encode(prefix)
         drawn: list[int] = []
         logits_TBV, state = self(ids_T.unsqueeze(1))
         for _ in range(length):
             logits_V = logits_TBV[-1, 0].index_fill(0, torch.tensor([0]), -torch.inf)
-            probabilities_V = F.softmax(logits_V / temperature, 0) if temperature else F.one_hot(logits_V.argmax(), len(logits_V)).float()
+            probabilities_V = (
+                F.softmax(logits_V / temperature, 0)
+                if temperature
+                else F.one_hot(logits_V.argmax(), len(logits_V)).float()
+            )
             drawn.append(int(torch.multinomial(probabilities_V, 1, generator=generator)))
             logits_TBV, state = self(torch.tensor([[drawn[-1]]]), state)
         return prefix + self.vocabulary.decode(drawn)
@@ -330,6 +348,7 @@ class CharModel(nn.Module):
 
         Raises:
             ConfigError: not a cloze model, or a position outside the text.
+
         """
         if self.config.objective != "cloze":
             raise ConfigError(f'fill: expected a model with objective "cloze"; this one is {self.config.objective!r}.')
@@ -354,7 +373,11 @@ def initialise(model: CharModel, generator: torch.Generator) -> None:
             parameter.normal_(generator=generator)
         else:
             # torch.nn.RNN, GRU, LSTM and Linear: U(-1/sqrt(n), 1/sqrt(n)), n the width of the state that is read.
-            width = config.features if name.startswith("out.") else config.width("backward" if "reverse" in name else "forward")
+            width = (
+                config.features
+                if name.startswith("out.")
+                else config.width("backward" if "reverse" in name else "forward")
+            )
             parameter.uniform_(-1 / math.sqrt(width), 1 / math.sqrt(width), generator=generator)
     if config.init == "chrono":
         for net in config.nets:
@@ -365,7 +388,9 @@ def _chrono_bias(weights: CellWeights, config: ModelConfig, generator: torch.Gen
     """Set the keeping gate's bias to ln U(1, T_max - 1), in b_ih; its other bias, which would add to it, to zero."""
     gates = GATE_ORDER[config.cell]
     hidden = weights.w_hh_GH.shape[1]
-    memory_H = torch.empty(hidden, dtype=weights.b_ih_G.dtype).uniform_(1, config.chrono_t_max - 1, generator=generator).log_()
+    memory_H = (
+        torch.empty(hidden, dtype=weights.b_ih_G.dtype).uniform_(1, config.chrono_t_max - 1, generator=generator).log_()
+    )
 
     def set_gate(gate: str, value_H: Tensor) -> None:
         rows = slice(gates.index(gate) * hidden, (gates.index(gate) + 1) * hidden)
@@ -377,4 +402,3 @@ def _chrono_bias(weights: CellWeights, config: ModelConfig, generator: torch.Gen
     else:
         set_gate("f", memory_H)
         set_gate("i", -memory_H)
-

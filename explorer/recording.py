@@ -26,6 +26,7 @@ class EpochRecord:
         grad_norm_after: mean over its steps of the norm after clipping.
         clipped_share: share of its steps in which clipping changed the gradient, in [0, 1].
         tokens_per_s: median over its steps.
+
     """
 
     epoch: int
@@ -72,6 +73,7 @@ class Recording:
     Attributes:
         history: the epochs finished so far.
         snapshots: epoch -> flat weights after it; 0 is before training.
+
     """
 
     def __init__(self, model: nn.Module, recipe: Recipe) -> None:

@@ -12,6 +12,7 @@ and autograd handles the input weights.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -34,16 +35,16 @@ def scan(
         state: the state before the first step.
         w_hh_GH: recurrent weights U.
         b_hh_G: recurrent biases c.
+
     """
+    inputs = (projected_TBG, *state, w_hh_GH, b_hh_G)
     if cell == "lstm":
-        h_TBH, c_BH = _LSTMScan.apply(projected_TBG, *state, w_hh_GH, b_hh_G)
+        h_TBH, c_BH = _LSTMScan.apply(*inputs)
         return h_TBH, (h_TBH[-1], c_BH)
     if cell == "rnn":
-        h_TBH = _RNNScan.apply(projected_TBG, *state, w_hh_GH, b_hh_G, variant)
-    elif variant == "before":
-        h_TBH = _GRUBeforeScan.apply(projected_TBG, *state, w_hh_GH, b_hh_G)
+        h_TBH = _RNNScan.apply(*inputs, variant)
     else:
-        h_TBH = _GRUAfterScan.apply(projected_TBG, *state, w_hh_GH, b_hh_G)
+        h_TBH = (_GRUBeforeScan if variant == "before" else _GRUAfterScan).apply(*inputs)
     return h_TBH, (h_TBH[-1],)
 
 
@@ -55,7 +56,7 @@ def _states_after(first_BH: Tensor, steps: int) -> Tensor:
 
 
 def _weight_gradients(dgates_TBG: Tensor, inputs_TBH: Tensor) -> tuple[Tensor, Tensor]:
-    """dU = sum over t, b of dgates x input, and the bias gradient: one large product instead of T small ones."""
+    """DU = sum over t, b of dgates x input, and the bias gradient: one large product instead of T small ones."""
     dgates_NG = dgates_TBG.flatten(0, 1)
     return dgates_NG.T @ inputs_TBH.flatten(0, 1), dgates_NG.sum(0)
 
@@ -70,7 +71,7 @@ class _RNNScan(torch.autograd.Function):
         u_t = u.T.contiguous()
         apply_ = {"tanh": Tensor.tanh_, "relu": Tensor.relu_, "sigmoid": Tensor.sigmoid_}[activation]
         rows = states.unbind(0)
-        for h_prev, h in zip(rows, rows[1:], strict=False):
+        for h_prev, h in pairwise(rows):
             apply_(h.addmm_(h_prev, u_t))
         ctx.activation = activation
         ctx.save_for_backward(states, u)
@@ -78,7 +79,7 @@ class _RNNScan(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, dout_TBH: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, dout_TBH: Tensor) -> tuple[Tensor | None, ...]:
         states, u = ctx.saved_tensors
         h_TBH = states[1:]
         # phi'(a), written with h = phi(a)
@@ -121,7 +122,7 @@ class _GRUAfterScan(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, dout_TBH: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+    def backward(ctx: Any, dout_TBH: Tensor) -> tuple[Tensor, ...]:
         states, gates, n, u = ctx.saved_tensors
         steps, batch, hidden = n.shape
         r, z, un = gates.split(hidden, -1)
@@ -167,7 +168,7 @@ class _GRUBeforeScan(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, dout_TBH: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+    def backward(ctx: Any, dout_TBH: Tensor) -> tuple[Tensor, ...]:
         states, gates, reset_TBH, u = ctx.saved_tensors
         steps, batch, hidden = reset_TBH.shape
         r, z, n = gates.split(hidden, -1)
@@ -220,7 +221,7 @@ class _LSTMScan(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, dout_TBH: Tensor, dc_BH: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+    def backward(ctx: Any, dout_TBH: Tensor, dc_BH: Tensor) -> tuple[Tensor, ...]:
         states, cells, gates, tanh_c, u = ctx.saved_tensors
         steps, batch, hidden = tanh_c.shape
         i, f, g, o = gates.split(hidden, -1)

@@ -37,16 +37,21 @@ def decode_text(data: bytes) -> tuple[str, str]:
 
     Raises:
         TextError: empty, larger than 5 MB, binary, or in none of the three encodings.
+
     """
     if len(data) > MAX_FILE_BYTES:
-        raise TextError(f"Expected a text of at most 5 MB; this one has {len(data) / 1e6:.1f} MB. Cut it and try again.")
+        raise TextError(
+            f"Expected a text of at most 5 MB; this one has {len(data) / 1e6:.1f} MB. Cut it and try again."
+        )
     for encoding, name in _candidate_encodings(data):
         try:
             text = data.decode(encoding)
         except UnicodeDecodeError:
             continue
         if "\0" in text:
-            raise TextError(f"Expected plain text; this file contains NUL characters (read as {name}), so it is binary.")
+            raise TextError(
+                f"Expected plain text; this file contains NUL characters (read as {name}), so it is binary."
+            )
         if not text.strip():
             raise TextError("Expected a text with at least one visible character; this file has none.")
         return clean_text(text), name
@@ -72,6 +77,7 @@ class Vocabulary:
         symbols: the unknown symbol first, then single code points by falling frequency, ties in order of
             first appearance (d2l's order, so that its tables can be reproduced).
         counts: how often each symbol stood in the text the vocabulary was made from; 0 for the unknown one.
+
     """
 
     symbols: tuple[str, ...]
@@ -79,7 +85,9 @@ class Vocabulary:
 
     def __post_init__(self) -> None:
         if len(self.symbols) < 2 or self.symbols[0] != UNKNOWN:
-            raise TextError(f"Expected {UNKNOWN!r} followed by at least one character; got {len(self.symbols)} symbols.")
+            raise TextError(
+                f"Expected {UNKNOWN!r} followed by at least one character; got {len(self.symbols)} symbols."
+            )
         odd = [s for s in self.symbols[1:] if len(s) != 1]
         if odd or len(set(self.symbols)) != len(self.symbols):
             raise TextError(f"Expected different single characters as symbols; got {odd[:3] or 'a repeated one'}.")

@@ -15,6 +15,7 @@ from explorer.batches import SAMPLINGS, batches, min_tokens
 from explorer.models import CharModel, ConfigError
 from explorer.text import TextError
 
+Batch = tuple[Tensor, Tensor]
 OPTIMIZERS = ("sgd", "adam")
 MAX_EPOCHS = 5_000
 
@@ -25,6 +26,7 @@ class TrainingDivergedError(ArithmeticError):
     Attributes:
         step: the step at which it happened, counted from 1.
         parameter: the first parameter concerned, or "loss".
+
     """
 
     def __init__(self, step: int, parameter: str, what: str) -> None:
@@ -49,6 +51,7 @@ class Recipe:
         sampling: "sequential" (state carried, cut from the graph, between batches) or "random" (state zero each batch).
         random_offset: whether each epoch begins at a new character of the first T.
         max_tokens: only the first so many characters of the text are used; None uses all.
+
     """
 
     optimizer: str = "sgd"
@@ -109,6 +112,7 @@ class StepRecord:
         clip_coefficient: what the gradients were multiplied with, in (0, 1].
         grad_norms: parameter name -> l2 norm before clipping.
         tokens_per_s: characters of the batch per second of this step.
+
     """
 
     step: int
@@ -129,7 +133,7 @@ class StepRecord:
 
 
 def perplexity(nll_nats: float) -> float:
-    """exp of a mean negative log-likelihood in nats; inf above 709.78, where exp overflows."""
+    """Exp of a mean negative log-likelihood in nats; inf above 709.78, where exp overflows."""
     try:
         return math.exp(nll_nats)
     except OverflowError:
@@ -186,6 +190,7 @@ def train(model: CharModel, text_or_ids: str | Tensor, recipe: Recipe, seed: int
     Raises:
         TextError: the text is shorter than one batch (at once, before the first step).
         TrainingDivergedError: a loss, gradient or weight is not finite (while iterating).
+
     """
     ids_N = (model.vocabulary.encode(text_or_ids) if isinstance(text_or_ids, str) else text_or_ids)[: recipe.max_tokens]
     needed = min_tokens(recipe.batch_size, recipe.num_steps, random_offset=recipe.random_offset)
@@ -204,12 +209,15 @@ def _steps(model: CharModel, ids_N: Tensor, recipe: Recipe, seed: int) -> Iterat
         state, nll_sum, tokens = None, 0.0, 0
         generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
         drawn = batches(
-            ids_N, recipe.batch_size, recipe.num_steps, recipe.sampling,
-            random_offset=recipe.random_offset, generator=generator,
-        )  # fmt: skip
-        batch = next(drawn)
-        while batch is not None:
-            started, step, (x_TB, y_TB) = time.perf_counter(), step + 1, batch
+            ids_N,
+            recipe.batch_size,
+            recipe.num_steps,
+            recipe.sampling,
+            random_offset=recipe.random_offset,
+            generator=generator,
+        )
+        for (x_TB, y_TB), epoch_ends in _mark_last(drawn):
+            started, step = time.perf_counter(), step + 1
             logits_TBV, last = model(x_TB, state)
             loss = F.cross_entropy(logits_TBV.flatten(0, 1), model.target(x_TB, y_TB).flatten())
             optimizer.zero_grad()
@@ -220,12 +228,26 @@ def _steps(model: CharModel, ids_N: Tensor, recipe: Recipe, seed: int) -> Iterat
             _update(step, model, optimizer)
             state = model.carried(last) if recipe.sampling == "sequential" else None
             nll_sum, tokens = nll_sum + nll_nats * x_TB.numel(), tokens + x_TB.numel()
-            tokens_per_s = x_TB.numel() / (time.perf_counter() - started)
-            batch = next(drawn, None)
             yield StepRecord(
-                step, epoch, nll_nats, nll_sum / tokens, batch is None, clipping.norm_before, clipping.norm_after,
-                clipping.coefficient, clipping.norms_before, tokens_per_s,
-            )  # fmt: skip
+                step=step,
+                epoch=epoch,
+                nll_nats=nll_nats,
+                epoch_nll_nats=nll_sum / tokens,
+                epoch_ends=epoch_ends,
+                grad_norm_before=clipping.norm_before,
+                grad_norm_after=clipping.norm_after,
+                clip_coefficient=clipping.coefficient,
+                grad_norms=clipping.norms_before,
+                tokens_per_s=x_TB.numel() / (time.perf_counter() - started),
+            )
+
+
+def _mark_last(items: Iterator[Batch]) -> Iterator[tuple[Batch, bool]]:
+    """Each item and whether it is the last."""
+    ahead = next(items, None)
+    while ahead is not None:
+        item, ahead = ahead, next(items, None)
+        yield item, ahead is None
 
 
 def _check_gradients(step: int, nll_nats: float, clipping: Clipping) -> None:
@@ -246,4 +268,3 @@ def _update(step: int, model: CharModel, optimizer: torch.optim.Optimizer) -> No
                 for p, kept in zip(model.parameters(), before, strict=True):
                     p.copy_(kept)
             raise TrainingDivergedError(step, name, "new weight")
-

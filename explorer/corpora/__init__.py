@@ -27,6 +27,7 @@ def load_corpus(name: str) -> str:
 
     Raises:
         TextError: no such corpus, or The Time Machine could not be fetched (the built-in ones always work).
+
     """
     if name in BUILT_IN:
         return clean_text(resources.files(__name__).joinpath(BUILT_IN[name]).read_text("utf-8"))
@@ -54,20 +55,23 @@ def fetch_time_machine(cache: Path | None = None) -> str:
 
     Raises:
         TextError: it is not in the cache and could not be fetched, or what came is not that file.
+
     """
     kept = (cache or cache_folder()) / "timemachine.txt"
     if kept.is_file() and _is_the_book(data := kept.read_bytes()):
         return data.decode("utf-8")
     try:
         with urllib.request.urlopen(TIME_MACHINE_URL, timeout=FETCH_TIMEOUT_S) as response:
-            data = response.read(FETCH_MAX_BYTES)
+            data = bytes(response.read(FETCH_MAX_BYTES))
     except (urllib.error.URLError, OSError) as fault:
         reason = getattr(fault, "reason", fault)
         raise TextError(
             f"The Time Machine could not be fetched from {TIME_MACHINE_URL} ({reason}). The built-in corpora work offline."
         ) from fault
     if not _is_the_book(data):
-        raise TextError(f"Expected the book with SHA-1 {TIME_MACHINE_SHA1}; what came from {TIME_MACHINE_URL} is another file.")
+        raise TextError(
+            f"Expected the book with SHA-1 {TIME_MACHINE_SHA1}; what came from {TIME_MACHINE_URL} is another file."
+        )
     _keep(kept, data)
     return data.decode("utf-8")
 

@@ -9,67 +9,93 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
-from explorer.figures.style import BLUE, GREEN, GREY, MARGIN, ORANGE, translucent
+from explorer.figures.style import BLUE, GREEN, GREY, MARGIN, ORANGE, coloured, line_trace, translucent
 from explorer.probes.gates import GateTrace
 from explorer.probes.perplexity import NATS_PER_BIT
 
 ROW_PX = 190
+TICKS = [mantissa * 10**power for power in range(7) for mantissa in (1, 2, 5)]  # of a logarithmic axis
 
 
 def surprise_row(trace: GateTrace, count: int) -> tuple[str, int, list[dict[str, Any]], dict[str, Any]]:
-    """Per-step surprise, the running mean and the two baselines, as a row of the gate tape: title, height, traces, y axis.
+    """Surprise, running mean and baselines as a row of the gate tape: title, height in pixels, traces, y axis.
 
     Bits on the axis; 2 to the power of the running mean is the perplexity up to there, and is what the hover says.
     """
-    x = np.arange(count)
+    x, ends = np.arange(count), [-0.5, max(count, 1) - 0.5]
     running_T = trace.score.running_nll_nats_T[:count]
-    with np.errstate(over="ignore"):
-        running_perplexity_T = np.exp(running_T)
-    uniform = math.log2(len(trace.symbols))
-    unigram = float(trace.unigram_nll_nats_T.mean()) / NATS_PER_BIT if len(trace) else 0.0
-    ends = [-0.5, max(count, 1) - 0.5]
-    line = {"type": "scatter", "mode": "lines", "xaxis": "x"}
+    uniform, unigram = baselines(trace)
+    bars = {
+        "type": "bar",
+        "x": x,
+        "xaxis": "x",
+        "y": trace.nll_nats_T[:count] / NATS_PER_BIT,
+        "customdata": x,
+        "marker": {"color": translucent(BLUE, 0.65)},
+        "hovertemplate": "step %{customdata}: surprise %{y:.2f} bits<extra></extra>",
+    }
+    hover = f"running {trace.score_name} %{{customdata:.2f}}"
+    running = (running_T / NATS_PER_BIT).astype(np.float32)
     traces = [
-        {"type": "bar", "x": x, "xaxis": "x", "y": (trace.nll_nats_T[:count] / NATS_PER_BIT).astype(np.float32), "marker": {"color": translucent(BLUE, 0.65)},
-         "name": "surprise", "hovertemplate": "surprise %{y:.2f} bits<extra></extra>"},
-        line | {"x": x, "y": (running_T / NATS_PER_BIT).astype(np.float32), "line": {"color": ORANGE, "width": 2.5},
-                "customdata": running_perplexity_T.astype(np.float32), "name": f"running {trace.score_name}",
-                "hovertemplate": f"running {trace.score_name} %{{customdata:.2f}}<extra></extra>"},
-        line | {"x": ends, "y": [uniform, uniform], "line": {"color": GREY, "width": 1.5, "dash": "dash"}, "hoverinfo": "skip"},
-        line | {"x": ends, "y": [unigram, unigram], "line": {"color": GREEN, "width": 1.5, "dash": "dot"}, "hoverinfo": "skip"},
-    ]  # fmt: skip
+        bars,
+        line_trace(x, running, {"color": ORANGE, "width": 2.5}, hover, customdata=_exp(running_T).astype(np.float32)),
+        line_trace(ends, [uniform, uniform], {"color": GREY, "width": 1.5, "dash": "dash"}),
+        line_trace(ends, [unigram, unigram], {"color": GREEN, "width": 1.5, "dash": "dot"}),
+    ]
     title = (
-        f"surprise in bits (bars), <span style='color:{ORANGE}'>running mean</span>; guessing blindly among all {len(trace.symbols)} symbols costs "
-        f"<span style='color:{GREY}'>{uniform:.1f} (dashed)</span>, by frequency <span style='color:{GREEN}'>{unigram:.1f} (dotted)</span>"
+        f"surprise in bits, its {coloured('running mean', ORANGE)}, {coloured('blind guess (dashed)', GREY)}, "
+        f"{coloured('by frequency (dotted)', GREEN)}"
     )
     return title, ROW_PX, traces, {"rangemode": "tozero", "zeroline": False, "nticks": 6, "title": {"text": "bits"}}
 
 
-def curve_frame(trace: GateTrace) -> pd.DataFrame:
-    """Per step: character, surprise, running mean (bits) and running perplexity, and the two baselines."""
+def baselines(trace: GateTrace) -> tuple[float, float]:
+    """Bits a character costs on average: by a guess among all symbols alike, and by their frequency in the corpus."""
+    unigram = float(trace.unigram_nll_nats_T.mean()) / NATS_PER_BIT if len(trace) else 0.0
+    return math.log2(len(trace.symbols)), unigram
+
+
+def _exp(nll_nats: NDArray[np.float64]) -> NDArray[np.float64]:
     with np.errstate(over="ignore"):
-        running = np.exp(trace.score.running_nll_nats_T)
-    return pd.DataFrame({
-        "step": np.arange(len(trace)), "character": list(trace.text), "surprise (bits)": trace.nll_nats_T / NATS_PER_BIT,
-        f"running {trace.score_name}": running, "unigram surprise (bits)": trace.unigram_nll_nats_T / NATS_PER_BIT,
-        "uniform surprise (bits)": math.log2(len(trace.symbols)),
-    })  # fmt: skip
+        return np.exp(nll_nats)
+
+
+def curve_frame(trace: GateTrace) -> pd.DataFrame:
+    """Per step: character, surprise (bits), running perplexity, and what the two baselines pay for the character."""
+    return pd.DataFrame(
+        {
+            "step": np.arange(len(trace)),
+            "character": list(trace.text),
+            "surprise (bits)": trace.nll_nats_T / NATS_PER_BIT,
+            f"running {trace.score_name}": _exp(trace.score.running_nll_nats_T),
+            "surprise by frequency (bits)": trace.unigram_nll_nats_T / NATS_PER_BIT,
+            "surprise of a blind guess (bits)": baselines(trace)[0],
+        }
+    )
 
 
 def by_epoch(values: Mapping[int, float | None], chosen: int, score_name: str = "perplexity") -> go.Figure:
     """The perplexity of one text under the model as it was at each epoch, the chosen epoch marked."""
-    table = by_epoch_frame(values, score_name)
-    epochs = [str(epoch) for epoch in table["epoch"]]
-    curve = {"type": "scatter", "mode": "lines+markers", "x": epochs, "y": table[score_name], "line": {"color": BLUE, "width": 2},
-             "marker": {"size": 7}, "hovertemplate": f"epoch %{{x}}: {score_name} %{{y:.3g}}<extra></extra>"}  # fmt: skip
-    data = [curve]
-    if values.get(chosen) is not None:
-        data.append(curve | {"mode": "markers", "x": [str(chosen)], "y": [values[chosen]], "marker": {"size": 14, "color": ORANGE, "symbol": "diamond"}})
-    layout = {"height": 220, "margin": MARGIN | {"t": 12}, "showlegend": False,
-              "xaxis": {"type": "category", "title": {"text": "epoch"}, "categoryorder": "array", "categoryarray": epochs},
-              "yaxis": {"type": "log", "title": {"text": score_name}, "nticks": 5}}  # fmt: skip
-    return go.Figure({"data": data, "layout": layout})
+    hover = f"epoch %{{x}}: {score_name} %{{y:.3g}}"
+    epochs = [str(epoch) for epoch in values]
+    curve = line_trace(epochs, list(values.values()), {"color": BLUE, "width": 2}, hover, mode="lines+markers")
+    mark = {"size": 14, "color": ORANGE, "symbol": "diamond"}
+    here = line_trace([str(chosen)], [values.get(chosen)], {"color": ORANGE}, hover, mode="markers", marker=mark)
+    layout = {
+        "height": 220,
+        "margin": MARGIN | {"t": 12},
+        "showlegend": False,
+        "xaxis": {"type": "category", "title": {"text": "epoch"}, "categoryorder": "array", "categoryarray": epochs},
+        "yaxis": {
+            "type": "log",
+            "title": {"text": score_name},
+            "tickvals": TICKS,
+            "ticktext": [f"{tick:,}" for tick in TICKS],
+        },
+    }
+    return go.Figure({"data": [curve, here], "layout": layout})
 
 
 def by_epoch_frame(values: Mapping[int, float | None], score_name: str = "perplexity") -> pd.DataFrame:

@@ -14,8 +14,10 @@ LINES: tuple[dict[str, Any], ...] = (
     {"color": ORANGE, "width": 2, "dash": "dash"},
     {"color": GREEN, "width": 2, "dash": "dot"},
     {"color": PURPLE, "width": 2, "dash": "dashdot"},
+    {"color": GREY, "width": 2, "dash": "longdash"},
+    {"color": BLUE, "width": 1, "dash": "2px,6px"},
 )
-MARGIN = {"l": 64, "r": 64, "t": 28, "b": 44}
+MARGIN = {"l": 60, "r": 16, "t": 28, "b": 44}
 
 _VISIBLE = {" ": "␣", "\n": "↵", "\t": "⇥", "\u00a0": "⍽", "\u3000": "␣", "\u200b": "∅"}
 
@@ -30,6 +32,17 @@ def visible(character: str) -> str:
 def escaped(text: str) -> str:
     """Text as plotly and HTML shall show it, to the letter: their small markup and plotly's $...$ do not apply."""
     return html.escape(text).replace("$", "&#36;")
+
+
+def line_trace(x: Any, y: Any, line: dict[str, Any], hover: str | None = None, **more: Any) -> dict[str, Any]:
+    """A line on the shared x axis; without a hover text the pointer passes over it."""
+    shown = {"hoverinfo": "skip"} if hover is None else {"hovertemplate": f"{hover}<extra></extra>"}
+    return {"type": "scatter", "mode": "lines", "xaxis": "x", "x": x, "y": y, "line": line} | shown | more
+
+
+def coloured(text: str, colour: str) -> str:
+    """Words in a title, in the colour of their line."""
+    return f"<span style='color:{colour}'>{text}</span>"
 
 
 def translucent(colour: str, alpha: float) -> str:

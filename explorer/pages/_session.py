@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import streamlit as st
 import torch
 
@@ -81,15 +83,14 @@ def choose_model() -> tuple[str, explorer.Checkpoint, int]:
     if not names:
         st.error("Expected trained models in the folder checkpoints/; there are none. Run `make checkpoints`.")
         st.stop()
-    _forget_unless("model", names)
+    forget_unless("model", names)
     name = st.selectbox("Model", names, key="model", bind="query-params", on_change=_follow_corpus)
     checkpoint = load(name)
     st.caption(describe(checkpoint))
     epochs = list(checkpoint.epochs)
-    _forget_unless("epoch", epochs)
-    st.session_state.setdefault("epoch", epochs[-1])
+    forget_unless("epoch", epochs)
     epoch = st.select_slider(
-        "Epochs of training", epochs, key="epoch", bind="query-params",
+        "Epochs of training", epochs, epochs[-1], key="epoch", bind="query-params",
         help="The weights as they were after so many epochs; 0 is before training. Everything on the page follows.",
     ) if len(epochs) > 1 else epochs[-1]  # fmt: skip
     return name, checkpoint, epoch
@@ -101,22 +102,74 @@ def describe(checkpoint: explorer.Checkpoint) -> str:
     cell = {"rnn": f"RNN ({config.activation})", "gru": f"GRU, reset {config.reset}", "lstm": "LSTM"}[config.cell]
     shape = f"{config.hidden_size} units" + (f", {config.num_layers} layers" if config.num_layers > 1 else "")
     reads = {"forward": "", "bidirectional": ", reads from both ends", "parallel": ", two nets that both read forward"}
-    return f"{cell}, {shape}{reads[config.direction]}; learned {checkpoint.corpus}, {len(checkpoint.vocabulary)} symbols"
+    return (
+        f"{cell}, {shape}{reads[config.direction]}; learned {checkpoint.corpus}, {len(checkpoint.vocabulary)} symbols"
+    )
+
+
+def choose(label: str, options: Sequence[str], key: str, explanation: str | None = None) -> str:
+    """One of several words, kept in the link; the first is the default."""
+    forget_unless(key, options)
+    return st.selectbox(label, options, key=key, bind="query-params", help=explanation)
+
+
+def choose_net(checkpoint: explorer.Checkpoint) -> tuple[int, str | None]:
+    """Layer, and direction (None: both), where the model has a choice of them."""
+    config = checkpoint.config
+    layer = choose("Layer", [str(i) for i in range(config.num_layers)], "layer") if config.num_layers > 1 else "0"
+    net = choose("Net", ["both", *config.directions], "net") if len(config.directions) > 1 else "both"
+    return int(layer), None if net == "both" else net
+
+
+def offer_link() -> None:
+    """The choice to put the sentence into the link; the model and the settings are always in it."""
+    st.toggle(
+        "Put the sentence in the link", value="sentence" in st.query_params, key="in_link",
+        help="The address of this page always holds the model and the settings, your words only when you say so.",
+    )  # fmt: skip
+
+
+def offer_csv(label: str, make: Callable[[], pd.DataFrame]) -> None:
+    """A button that makes a table and downloads it, when it is pressed."""
+    file_name = f"{label.lower().replace(' ', '-')}.csv"
+    st.download_button(f"{label} (CSV)", lambda: make().to_csv(index=False), file_name, "text/csv", on_click="ignore")
 
 
 def choose_text(checkpoint: explorer.Checkpoint) -> str:
     """The text to read: a sentence that is followed while it is typed, a longer text, or a file; at most 20,000 characters."""
-    st.session_state.setdefault("sentence", st.query_params.get("sentence") or EXAMPLES.get(checkpoint.corpus, EXAMPLES["lighthouse"]))
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        source = st.segmented_control("Text", SOURCES, default=SOURCES[0], key="source", required=True, persist_state="session")
-        if source == "Sentence":
-            shared = bool(st.session_state.get("in_link", "sentence" in st.query_params))
-            text = st.text_input(
-                "Your sentence", key="sentence", live=True, max_chars=2_000, label_visibility="visible",
-                bind="query-params" if shared else None, persist_state="session",
-            )  # fmt: skip
-    if source == "Longer text":
-        text = st.text_area("Your text", key="long_text", height=160, persist_state="session", placeholder="Paste a text of any length.")
+    st.session_state.setdefault(
+        "sentence", st.query_params.get("sentence") or EXAMPLES.get(checkpoint.corpus, EXAMPLES["lighthouse"])
+    )
+    source = st.segmented_control(
+        "Text",
+        SOURCES,
+        default=SOURCES[0],
+        key="source",
+        required=True,
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    if source == "Sentence":
+        shared = bool(st.session_state.get("in_link", "sentence" in st.query_params))
+        text = st.text_input(
+            "Your sentence",
+            key="sentence",
+            live=True,
+            max_chars=2_000,
+            label_visibility="collapsed",
+            placeholder="Type a sentence, and everything follows.",
+            bind="query-params" if shared else None,
+            persist_state="session",
+        )
+    elif source == "Longer text":
+        text = st.text_area(
+            "Your text",
+            key="long_text",
+            height=160,
+            persist_state="session",
+            label_visibility="collapsed",
+            placeholder="Paste a text of any length.",
+        )
     elif source == "File":
         text = _uploaded()
     text = clean_text(text or "")
@@ -126,7 +179,9 @@ def choose_text(checkpoint: explorer.Checkpoint) -> str:
 
 
 def _uploaded() -> str:
-    file = st.file_uploader("A .txt file in UTF-8, UTF-16 or GB18030, at most 5 MB", type=["txt"], max_upload_size=MAX_FILE_BYTES // 10**6)
+    file = st.file_uploader(
+        "A .txt file in UTF-8, UTF-16 or GB18030, at most 5 MB", type=["txt"], max_upload_size=MAX_FILE_BYTES // 10**6
+    )
     if file is None:
         return ""
     try:
@@ -145,7 +200,7 @@ def _follow_corpus() -> None:
         st.session_state["sentence"] = EXAMPLES.get(corpus, st.session_state["sentence"])
 
 
-def _forget_unless(key: str, options: list[str] | list[int]) -> None:
+def forget_unless(key: str, options: Sequence[object]) -> None:
     """A value that another model offered, or that a link made up, gives way to the default."""
     if key in st.session_state and st.session_state[key] not in options:
         del st.session_state[key]

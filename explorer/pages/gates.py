@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 
 import explorer
 from explorer.figures import gates as drawing
 from explorer.figures import perplexity as curves
+from explorer.figures.style import visible
 from explorer.pages import _session
 from explorer.probes.gates import GateTrace, Tape, gate_statistics, memory_time
+from explorer.probes.perplexity import NATS_PER_BIT
 
-
-def show_metrics(trace: GateTrace, tape: Tape) -> None:
-    """Characters, gate, perplexity and proof in one row."""
-    keep = next(iter(tape.gates), None)
-    statistics = gate_statistics(tape.gates[keep]) if keep else None
-    cards = st.grid(5)
-    cards.metric("Characters", f"{len(trace):,}", border=True, help="Code points of the text; each is one step.")
-    letter = keep.split()[-1] if keep else "gate"
-    cards.metric(f"Mean {letter}", f"{statistics.mean:.2f}" if statistics else "–", border=True,
-                 help="Mean over units and steps of the gate that keeps the old state: 1 keeps everything, 0 nothing.")  # fmt: skip
-    cards.metric(f"Saturated {letter}", f"{statistics.saturated_share:.0%}" if statistics else "–", border=True,
-                 help="Share of values under 0.1 or over 0.9: gates that act like switches and learn slowly.")  # fmt: skip
-    cards.metric(trace.score_name.capitalize(), _number(trace.perplexity), border=True, help=SCORE_HELP[trace.score_name])
-    residual = trace.residual
-    cards.metric("Proof", f"{residual:.0e}" if residual is not None else "–", border=True,
-                 help=f"Largest difference between the states by the equations shown here and those of {tape.kernel}, over all "
-                 "steps and units. Around 1e-07 is the rounding of float32.")  # fmt: skip
-
-
+LOOK_FOR = {
+    "gru": "Where the **update gate** is light, a unit carries its past on untouched; where it turns dark, it takes in the "
+    "new character. Where the **reset gate** is dark, the unit forgets its past while it makes up its mind.",
+    "lstm": "Where the **forget gate** is light, a unit carries its cell state on untouched; the **input gate** says how much "
+    "of the new character is written, the **output gate** how much is shown.",
+    "rnn": "A plain cell has **no gates**: every unit is written over at every step. Look how little of its state lasts.",
+}
 SCORE_HELP = {
     "perplexity": "exp of the mean surprise of this text. The first character is not predicted and not counted.",
     "pseudo-perplexity": "Each character is predicted from everything before it and everything after it, so this is not "
@@ -38,85 +29,159 @@ SCORE_HELP = {
 }
 
 
-def _number(value: float | None) -> str:
+def show_metrics(trace: GateTrace, tape: Tape) -> None:
+    """Characters, gate, perplexity and proof in one row."""
+    keep = next(iter(tape.gates.items()), None)
+    letter, statistics = (keep[0].split()[-1], gate_statistics(keep[1])) if keep else ("gate", None)
+    residual = trace.residual
+    cards = st.grid(6, min_column_width=140)
+    cards.metric("Characters", f"{len(trace):,}", border=True, help="Code points of the text; each is one step.")
+    cards.metric(
+        f"Mean {letter}",
+        f"{statistics.mean:.2f}" if statistics else "–",
+        border=True,
+        help="Mean over units and steps of the gate that keeps the old state: at 1 it keeps all of it, at 0 nothing.",
+    )
+    cards.metric(
+        f"Saturated {letter}",
+        f"{statistics.saturated_share:.0%}" if statistics else "–",
+        border=True,
+        help="Share of that gate's values under 0.1 or over 0.9: there it acts like a switch, and learns slowly.",
+    )
+    cards.metric(
+        "Memory",
+        steps(float(memory_time(keep[1]).max())) if keep and statistics else "–",
+        border=True,
+        help="Steps over which the unit that holds longest keeps 1/e of its state by that gate alone (copy path only).",
+    )
+    cards.metric(
+        trace.score_name.capitalize(), number(trace.perplexity), border=True, help=SCORE_HELP[trace.score_name]
+    )
+    cards.metric(
+        "Proof residual",
+        f"{residual:.0e}" if residual is not None else "–",
+        border=True,
+        help="The largest difference, over all units and steps, between the state by the equations (the gates drawn "
+        f"here) and the state by {tape.kernel}, which ran the text. Around 1e-06 is the rounding of float32.",
+    )
+
+
+def number(value: float | None) -> str:
+    """A perplexity as one reads it."""
     if value is None:
         return "–"
     return f"{value:,.2f}" if value < 1e6 else f"{value:.1e}"
 
 
 def reading(trace: GateTrace, tape: Tape) -> str:
-    """What this model's numbers say, in a sentence or two."""
+    """What this model's numbers say of this text."""
     if not len(trace):
         return "There is no text yet: gates and perplexity are not defined."
     parts = []
     if (keep := tape.keep_TH) is not None:
-        tau = memory_time(keep)
-        slow = int(tau.argmax())
-        parts.append(f"Half of the units keep their state for {_steps(sorted(tau)[len(tau) // 2])} or less; unit {slow} for {_steps(tau[slow])} (copy path only).")
-    if trace.perplexity is not None:
-        worst = int(max(range(len(trace)), key=lambda t: -1.0 if trace.nll_nats_T[t] != trace.nll_nats_T[t] else trace.nll_nats_T[t]))
-        bits = trace.nll_nats_T[worst] / curves.NATS_PER_BIT
-        likeliest = ", ".join(f"“{drawing.visible(s)}” {p:.0%}" for s, p in trace.expected(worst)[:2])
-        parts.append(f"The greatest surprise is “{drawing.visible(trace.text[worst])}” at step {worst}: {bits:.1f} bits, where the model expected {likeliest}.")
-    else:
-        parts.append("A single character has gates but no perplexity: nothing stands before it to predict it from.")
+        tau_H = memory_time(keep)
+        slow = int(tau_H.argmax())
+        parts.append(
+            f"By its keeping gate alone, half of the units hold their state for {steps(float(np.median(tau_H)))} or less, "
+            f"unit {slow} for {steps(tau_H[slow])}."
+        )
+    if trace.perplexity is None:
+        return " ".join(
+            [*parts, "One character has gates but no perplexity: nothing stands before it to predict it from."]
+        )
+    worst = int(np.nanargmax(trace.nll_nats_T))
+    likeliest = " and ".join(f"“{visible(symbol)}” with {p:.0%}" for symbol, p in trace.expected(worst)[:2])
+    bits = trace.nll_nats_T[worst] / NATS_PER_BIT
+    what = f"“{visible(trace.text[worst])}” at step {worst}, {bits:.1f} bits"
+    parts.append(f"The greatest surprise is {what}: the model expected {likeliest}.")
     return " ".join(parts)
 
 
-def _steps(tau: float) -> str:
-    return f"{tau:,.1f} steps" if tau < 1e4 else "more than 10,000 steps"
+def steps(tau: float) -> str:
+    """A memory time in words."""
+    return f"{tau:,.1f} steps" if tau < 1e4 else "> 10,000 steps"
 
 
 def show_warnings(trace: GateTrace, checkpoint: explorer.Checkpoint) -> None:
-    """What the person should know before they believe the numbers."""
+    """What a person should know before they believe the numbers."""
     if trace.config.objective == "leaky":
-        st.warning("This model sees the answer: its second net reads from the end and has read the next character before it is asked for it. Its low score is not a perplexity.")
+        st.warning(
+            "This model sees the answer: one of its nets reads from the end, so it has read the next character before it is "
+            "asked for it. Its score is not a perplexity, however low."
+        )
     if trace.config.direction == "parallel":
-        st.info("This model is published as bidirectional, but both of its nets read forward. Compare a model that really reads from the end.")
+        st.warning(
+            "This model was published as bidirectional, but both of its nets read forward. Compare one that really reads "
+            "from the end: lighthouse-bigru-cloze."
+        )
     if trace.unknown_share > 0.05:
-        known = "".join(drawing.visible(s) for s in checkpoint.vocabulary.symbols[1:61])
-        more = " …" if len(checkpoint.vocabulary) > 61 else ""
-        st.warning(f"{trace.unknown_share:.0%} of the characters are unknown to this model, so it reads them all as one symbol. It knows `{known}`{more}")
+        known = "".join(map(visible, checkpoint.vocabulary.symbols[1:61])).replace("`", "'")
+        st.warning(
+            f"{trace.unknown_share:.0%} of these characters are unknown to the model, which reads each of them as the same "
+            f"symbol. It knows `{known}`{' and more' if len(checkpoint.vocabulary) > 61 else ''}."
+        )
     if len(trace) > drawing.MAX_STEPS:
-        st.caption(f"{len(trace):,} characters are analysed; the first {drawing.MAX_STEPS:,} are drawn. The downloads hold all.")
+        st.caption(
+            f"All {len(trace):,} characters are analysed; the first {drawing.MAX_STEPS:,} are drawn. The downloads hold all."
+        )
 
 
 with st.sidebar:
     name, checkpoint, epoch = _session.choose_model()
-    layer = 0
-    if checkpoint.config.num_layers > 1:
-        layer = st.segmented_control("Layer", range(checkpoint.config.num_layers), default=0, required=True, key="layer", bind="query-params")
-    direction = None
-    if len(checkpoint.config.directions) > 1:
-        picked = st.segmented_control("Net", ["both", *checkpoint.config.directions], default="both", required=True, key="net", bind="query-params")
-        direction = None if picked == "both" else picked
-    order = st.selectbox("Order units by", drawing.ORDERS, key="order", bind="query-params", help="Of the gate that keeps the old state; longest memory first.")
+    layer, direction = _session.choose_net(checkpoint)
+    order = _session.choose(
+        "Order units by", drawing.ORDERS, "order", "Of the gate that keeps the old state; longest memory at the top."
+    )
+    below = st.container()
 
-st.markdown("Watch the **update gate**: where it is light, a unit carries its past on untouched; where it turns dark, the unit lets the new character in. Type, and everything follows.")
+st.title("Gates")
+st.markdown(LOOK_FOR[checkpoint.config.cell])
 text = _session.choose_text(checkpoint)
 trace = _session.trace(name, epoch, text)
 tape = trace.tape(layer, direction or "forward")
 
-with st.sidebar:
-    quantity = st.selectbox("Colour characters by", list(drawing.quantities(trace, tape)), key="quantity", bind="query-params")
-    units = [None, *map(int, drawing.unit_order(tape, order))]
-    unit = st.selectbox("Follow one unit", units, format_func=lambda u: "none" if u is None else f"unit {u}", key="unit")
-    st.toggle("Put the sentence in the link", key="in_link", help="The link always holds the model and the settings; your words only when you say so.")
+with below:
+    quantity = _session.choose("Colour characters by", list(drawing.quantities(trace, tape)), "colour")
+    unit = _session.choose(
+        "Follow one unit",
+        ["none", *map(str, drawing.unit_order(tape, order))],
+        "unit",
+        "Its own gates and states, under the heatmaps.",
+    )
+    _session.offer_link()
 
 show_warnings(trace, checkpoint)
 show_metrics(trace, tape)
 if len(trace):
     with st.container(border=True):
         st.html(drawing.strip_html(trace, quantity, layer=layer, direction=direction or "forward"))
-    figure = drawing.tape(trace, layer=layer, direction=direction, order=order, quantity=quantity, unit=unit)
-    st.plotly_chart(figure, key="tape", config={"displaylogo": False})
+    figure = drawing.tape(
+        trace,
+        layer=layer,
+        direction=direction,
+        order=order,
+        quantity=quantity,
+        unit=None if unit == "none" else int(unit),
+    )
+    st.plotly_chart(
+        figure, key="tape", config={"displaylogo": False}, alt="Gates of every unit at every step of the text"
+    )
 st.caption(reading(trace, tape))
-if trace.perplexity is not None and len(checkpoint.epochs) > 1:
-    st.markdown("**How this text was learned.** Move the slider of epochs and watch the gates take shape.")
-    values = _session.by_epoch(name, text)
-    st.plotly_chart(curves.by_epoch(values, epoch, trace.score_name), key="by_epoch", config={"displayModeBar": False})
+by_epoch = _session.by_epoch(name, text)
+if trace.perplexity is not None and len(by_epoch) > 1:
+    st.markdown(
+        "**How the model learned to read this text.** Move the slider of epochs: all is drawn for the model as it was."
+    )
+    figure = curves.by_epoch(by_epoch, epoch, trace.score_name)
+    st.plotly_chart(
+        figure,
+        key="by_epoch",
+        config={"displayModeBar": False},
+        alt="Perplexity of this text at each epoch of training",
+    )
+if len(trace):
     with st.container(horizontal=True):
-        st.download_button("Gates, every unit (CSV)", lambda: drawing.frame(trace, layer=layer, direction=direction).to_csv(index=False), "gates.csv", "text/csv", on_click="ignore")
-        st.download_button("Steps (CSV)", lambda: drawing.step_frame(trace, layer=layer, direction=direction).to_csv(index=False), "steps.csv", "text/csv", on_click="ignore")
-        st.download_button("Surprise and perplexity (CSV)", lambda: curves.curve_frame(trace).to_csv(index=False), "perplexity.csv", "text/csv", on_click="ignore")
-        st.download_button("Perplexity by epoch (CSV)", lambda: curves.by_epoch_frame(values, trace.score_name).to_csv(index=False), "by_epoch.csv", "text/csv", on_click="ignore")
+        _session.offer_csv("Gates of every unit", lambda: drawing.frame(trace, layer=layer, direction=direction))
+        _session.offer_csv("Steps", lambda: drawing.step_frame(trace, layer=layer, direction=direction))
+        _session.offer_csv("Surprise and perplexity", lambda: curves.curve_frame(trace))
+        _session.offer_csv("Perplexity by epoch", lambda: curves.by_epoch_frame(by_epoch, trace.score_name))

@@ -31,6 +31,7 @@ class GateStatistics:
         low_share: share of values under 0.1 (closed).
         high_share: share of values over 0.9 (open).
         sensitivity: mean of gate * (1 - gate), the slope of the sigmoid; 0 (saturated) to 0.25.
+
     """
 
     mean: float
@@ -77,6 +78,7 @@ class Tape:
         h_prev_TH: the state each step started from.
         residual: max |h by the displayed equation - h by the kernel|; None for a text without characters.
         kernel: what produced the states: "torch.nn.GRU", ..., or "explorer.scan" where torch has no such cell.
+
     """
 
     net: NetKey
@@ -98,7 +100,8 @@ class Tape:
     @property
     def change_T(self) -> Floats:
         """||h_t - h_{t-1}||_2 / sqrt(H): how far the state moved, per unit."""
-        return np.sqrt(((self.h_TH - self.h_prev_TH) ** 2).mean(1, dtype=np.float64)).astype(np.float32)
+        moved_T: Floats = np.sqrt(((self.h_TH - self.h_prev_TH) ** 2).mean(1, dtype=np.float64)).astype(np.float32)
+        return moved_T
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,7 @@ class GateTrace:
         score: how surprised the model was.
         unigram_nll_nats_T: -ln p of each character under the corpus frequencies alone.
         unknown_T: True where the vocabulary lacks the character.
+
     """
 
     text: str
@@ -166,6 +170,7 @@ class GateTrace:
 
         Raises:
             ConfigError: the model has no such net.
+
         """
         try:
             return self.tapes[NetKey(layer, direction)]
@@ -180,13 +185,13 @@ class GateTrace:
 
     @property
     def perplexity(self) -> float | None:
-        """exp of the mean of nll_nats_T, None where nothing was predicted; see score_name for what it may be called."""
+        """Exp of the mean of nll_nats_T, None where nothing was predicted; see score_name for what it may be called."""
         mean = self.score.mean_nll_nats
         return None if mean is None else perplexity(mean)
 
     @property
     def score_name(self) -> str:
-        """ "perplexity", "pseudo-perplexity" (cloze) or "leaky score" (a model that has read the answer)."""
+        """What exp(mean nll) is called: "perplexity", "pseudo-perplexity" (cloze), "leaky score" (has read the answer)."""
         return SCORE_NAMES[self.config.objective]
 
     @property
@@ -219,6 +224,7 @@ def trace_gates(model: CharModel, text: str) -> GateTrace:
     Args:
         model: left exactly as it was found.
         text: any text, an empty one too.
+
     """
     text = clean_text(text)
     ids_T = model.vocabulary.encode(text)
@@ -275,7 +281,7 @@ _TORCH_NAMES = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 
 
 def _torch_kernel(config: ModelConfig, inputs: int, hidden: int) -> nn.RNNBase | None:
-    """torch's module of this cell without weights of its own, or None where torch has none."""
+    """Torch's module of this cell without weights of its own, or None where torch has none."""
     if config.cell == "lstm":
         return nn.LSTM(inputs, hidden, device="meta")
     if config.cell == "gru" and config.reset == "after":
@@ -285,7 +291,9 @@ def _torch_kernel(config: ModelConfig, inputs: int, hidden: int) -> nn.RNNBase |
     return None
 
 
-def _run_torch(kernel: nn.RNNBase, weights: dict[str, Tensor], part: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+def _run_torch(
+    kernel: nn.RNNBase, weights: dict[str, Tensor], part: Tensor, state: tuple[Tensor, ...]
+) -> tuple[Tensor, tuple[Tensor, ...]]:
     """States and last state of torch's kernel with our weights, for ids_C1 or floats x_C1E."""
     if not part.is_floating_point():
         # torch's kernel wants the one-hot vectors themselves; a block of them at a time.

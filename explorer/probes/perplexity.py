@@ -33,6 +33,7 @@ class TextScore:
         top_probabilities_TK: their probabilities; NaN where there are none.
         next_ids_K: what it expects after the text; empty for cloze.
         next_probabilities_K: their probabilities.
+
     """
 
     nll_nats_T: Floats
@@ -52,7 +53,9 @@ class TextScore:
         """Mean up to and with each character; NaN before the first prediction."""
         defined_T = ~np.isnan(self.nll_nats_T)
         with np.errstate(invalid="ignore"):
-            return np.cumsum(np.nan_to_num(self.nll_nats_T), dtype=np.float64) / np.where(defined_T.cumsum(), defined_T.cumsum(), np.nan)
+            return np.cumsum(np.nan_to_num(self.nll_nats_T), dtype=np.float64) / np.where(
+                defined_T.cumsum(), defined_T.cumsum(), np.nan
+            )
 
 
 @torch.no_grad()
@@ -67,7 +70,9 @@ def score_states(model: CharModel, h: dict[NetKey, Tensor], ids_T: Tensor) -> Te
         rows = slice(start + lead, min(start + CHUNK, steps) + lead)
         logp_CV = model.out(features_TF[start : start + CHUNK]).float().log_softmax(-1)
         target_C = ids_T[rows]
-        nll_T[rows.start : rows.start + len(target_C)] = -logp_CV[: len(target_C)].gather(1, target_C.unsqueeze(1))[:, 0]
+        nll_T[rows.start : rows.start + len(target_C)] = (
+            0 - logp_CV[: len(target_C)].gather(1, target_C.unsqueeze(1))[:, 0]
+        )  # 0 -: ln 1 is 0, not -0
         top = logp_CV.topk(k)
         top_ids[rows], top_p[rows] = top.indices, top.values.exp()
     after = slice(steps, steps + lead) if steps else slice(0, 0)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from explorer.pages import _session
 
-st.set_page_config(page_title="Gate explorer", page_icon=":material/stacked_line_chart:", layout="wide")
+st.set_page_config(page_title="Gate explorer", page_icon=_session.ICON, layout="wide")
 _session.settle()
 
 page = st.navigation(

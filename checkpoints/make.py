@@ -75,7 +75,10 @@ def time_machine() -> str:
 def make(shipped: Shipped) -> None:
     """Train one and write it."""
     text = time_machine() if shipped.corpus == "time-machine" else load_corpus(shipped.corpus)
-    save_checkpoint(FOLDER / f"{shipped.name}.safetensors", run_training(shipped.corpus, text, shipped.config, shipped.recipe, shipped.seed))
+    save_checkpoint(
+        FOLDER / f"{shipped.name}.safetensors",
+        run_training(shipped.corpus, text, shipped.config, shipped.recipe, shipped.seed),
+    )
     dates = json.loads(DATES.read_text()) if DATES.exists() else {}
     dates[shipped.name] = datetime.datetime.now(datetime.UTC).date().isoformat()
     DATES.write_text(json.dumps(dates, indent=1, sort_keys=True) + "\n")
@@ -90,7 +93,17 @@ def row(shipped: Shipped, checkpoint: Checkpoint, date: str) -> str:
     value = f"{perplexity(checkpoint.history[-1].nll_nats):.3f}"
     value += {"cloze": " (pseudo)", "leaky": " (leaky: not a perplexity)"}.get(config.objective, "")
     size = (FOLDER / f"{shipped.name}.safetensors").stat().st_size / 1e6
-    columns = (shipped.name, shipped.corpus, shipped.recipe_name, cell, config.hidden_size, shipped.seed, value, f"{size:.1f}", date)
+    columns = (
+        shipped.name,
+        shipped.corpus,
+        shipped.recipe_name,
+        cell,
+        config.hidden_size,
+        shipped.seed,
+        value,
+        f"{size:.1f}",
+        date,
+    )
     return f"| {' | '.join(map(str, columns))} | `python checkpoints/make.py {shipped.name}` |\n"
 
 
@@ -103,7 +116,9 @@ def main(names: list[str]) -> None:
         if not names or shipped.name in names:
             make(shipped)
     dates = json.loads(DATES.read_text())
-    rows = [row(s, load_checkpoint(FOLDER / f"{s.name}.safetensors"), dates[s.name]) for s in SHIPPED if s.name in dates]
+    rows = [
+        row(s, load_checkpoint(FOLDER / f"{s.name}.safetensors"), dates[s.name]) for s in SHIPPED if s.name in dates
+    ]
     (FOLDER / "README.md").write_text(HEADER + "".join(rows), "utf-8")
 
 

@@ -28,12 +28,17 @@ def test_states_and_gradients_equal_torch_nn(fields, torch_cell, layers, bidirec
     torch.manual_seed(1)
     steps, batch, hidden = 9, 3, 5
     direction = dict(direction="bidirectional", objective="leaky") if bidirectional else {}
-    model = CharModel(ModelConfig(hidden_size=hidden, num_layers=layers, **direction, **fields), VOCABULARY, seed=3).double()
+    model = CharModel(
+        ModelConfig(hidden_size=hidden, num_layers=layers, **direction, **fields), VOCABULARY, seed=3
+    ).double()
     oracle = torch_cell(len(VOCABULARY), hidden, num_layers=layers, bidirectional=bidirectional).double()
     oracle.load_state_dict(model.rnn.state_dict())
     ids_TB = torch.randint(0, len(VOCABULARY), (steps, batch))
     parts = 2 if fields["cell"] == "lstm" else 1
-    first = [torch.randn(len(model.config.nets), batch, hidden, dtype=torch.float64, requires_grad=True) for _ in range(parts)]
+    first = [
+        torch.randn(len(model.config.nets), batch, hidden, dtype=torch.float64, requires_grad=True)
+        for _ in range(parts)
+    ]
     state = {net: tuple(part[i] for part in first) for i, net in enumerate(model.config.nets)}
 
     h, last = model.states(ids_TB, state)

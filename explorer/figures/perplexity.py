@@ -45,7 +45,7 @@ def surprise_row(trace: GateTrace, count: int) -> tuple[str, int, list[dict[str,
         line_trace(ends, [unigram, unigram], {"color": GREEN, "width": 1.5, "dash": "dot"}),
     ]
     title = (
-        f"surprise in bits, its {coloured('running mean', ORANGE)}, {coloured('blind guess (dashed)', GREY)}, "
+        f"surprise (bits), {coloured('running mean', ORANGE)}, {coloured('blind guess (dashed)', GREY)}, "
         f"{coloured('by frequency (dotted)', GREEN)}"
     )
     return title, ROW_PX, traces, {"rangemode": "tozero", "zeroline": False, "nticks": 6, "title": {"text": "bits"}}

@@ -14,6 +14,7 @@ import torch
 import explorer
 from explorer.text import MAX_FILE_BYTES, clean_text, decode_text
 
+ICON = str(Path(__file__).with_name("icon.svg"))
 CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 FIRST_MODEL = "time-machine-gru"
 MAX_ANALYSED = 20_000
@@ -123,10 +124,17 @@ def choose_net(checkpoint: explorer.Checkpoint) -> tuple[int, str | None]:
 
 def offer_link() -> None:
     """The choice to put the sentence into the link; the model and the settings are always in it."""
-    st.toggle(
-        "Put the sentence in the link", value="sentence" in st.query_params, key="in_link",
+    wanted = st.toggle(
+        "Put the sentence in the link",
+        value="sentence" in st.query_params,
+        key="in_link",
         help="The address of this page always holds the model and the settings, your words only when you say so.",
-    )  # fmt: skip
+    )
+    # By hand: a widget is bound to the link for good, and this one only on request.
+    if wanted:
+        st.query_params["sentence"] = st.session_state["sentence"]
+    elif "sentence" in st.query_params:
+        del st.query_params["sentence"]
 
 
 def offer_csv(label: str, make: Callable[[], pd.DataFrame]) -> None:
@@ -150,7 +158,6 @@ def choose_text(checkpoint: explorer.Checkpoint) -> str:
         label_visibility="collapsed",
     )
     if source == "Sentence":
-        shared = bool(st.session_state.get("in_link", "sentence" in st.query_params))
         text = st.text_input(
             "Your sentence",
             key="sentence",
@@ -158,7 +165,6 @@ def choose_text(checkpoint: explorer.Checkpoint) -> str:
             max_chars=2_000,
             label_visibility="collapsed",
             placeholder="Type a sentence, and everything follows.",
-            bind="query-params" if shared else None,
             persist_state="session",
         )
     elif source == "Longer text":

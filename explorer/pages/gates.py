@@ -20,10 +20,11 @@ LOOK_FOR = {
     "of the new character is written, the **output gate** how much is shown.",
     "rnn": "A plain cell has **no gates**: every unit is written over at every step. Look how little of its state lasts.",
 }
+SCORE_LABEL = {"perplexity": "Perplexity", "pseudo-perplexity": "Pseudo-perpl.", "leaky score": "Leaky score"}
 SCORE_HELP = {
     "perplexity": "exp of the mean surprise of this text. The first character is not predicted and not counted.",
-    "pseudo-perplexity": "Each character is predicted from everything before it and everything after it, so this is not "
-    "comparable with the perplexity of a model that reads forward.",
+    "pseudo-perplexity": "Pseudo-perplexity. Each character is predicted from everything before it and everything "
+    "after it, so this is not comparable with the perplexity of a model that reads forward.",
     "leaky score": "Not a perplexity: this model has already read the character it is asked for, through the net that "
     "reads from the end.",
 }
@@ -49,13 +50,13 @@ def show_metrics(trace: GateTrace, tape: Tape) -> None:
         help="Share of that gate's values under 0.1 or over 0.9: there it acts like a switch, and learns slowly.",
     )
     cards.metric(
-        "Memory",
-        steps(float(memory_time(keep[1]).max())) if keep and statistics else "–",
+        "Memory, steps",
+        f"{min(float(memory_time(keep[1]).max()), 99_999):,.1f}" if keep and statistics else "–",
         border=True,
         help="Steps over which the unit that holds longest keeps 1/e of its state by that gate alone (copy path only).",
     )
     cards.metric(
-        trace.score_name.capitalize(), number(trace.perplexity), border=True, help=SCORE_HELP[trace.score_name]
+        SCORE_LABEL[trace.score_name], number(trace.perplexity), border=True, help=SCORE_HELP[trace.score_name]
     )
     cards.metric(
         "Proof residual",
@@ -70,7 +71,9 @@ def number(value: float | None) -> str:
     """A perplexity as one reads it."""
     if value is None:
         return "–"
-    return f"{value:,.2f}" if value < 1e6 else f"{value:.1e}"
+    if value >= 1e6:
+        return f"{value:.0e}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
 
 
 def reading(trace: GateTrace, tape: Tape) -> str:

@@ -1,0 +1,101 @@
+"""The page Gates as a person meets it."""
+
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+
+DRAWN = "[class*='st-key-tape'] .js-plotly-plot .heatmaplayer image"
+
+
+def characters(page):
+    return (
+        page.locator("[data-testid=stMetric]", has_text="Characters")
+        .locator("[data-testid=stMetricValue]")
+        .inner_text()
+    )
+
+
+def wait_for_characters(page, count):
+    value = page.locator("[data-testid=stMetric]", has_text="Characters").locator("[data-testid=stMetricValue]")
+    value.filter(has_text=count).wait_for()
+
+
+def test_the_gates_are_there_with_nothing_clicked_in_both_themes(page, server, theme):
+    page.emulate_media(color_scheme=theme)
+    page.goto(server)
+    page.locator(DRAWN).nth(2).wait_for()  # the strip, the update gate and the reset gate
+    body = page.locator("[data-testid=stAppViewContainer]").inner_text()
+    for expected in ("Mean z", "Perplexity", "Proof residual", "How the model learned"):
+        assert expected in body
+    assert page.locator("[data-testid=stException]").count() == 0
+    background = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
+    assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(17, 22, 29)"}[theme]
+
+
+def test_everything_follows_while_one_types(page, server):
+    page.goto(server)
+    page.locator(DRAWN).first.wait_for()
+    field = page.get_by_placeholder("Type a sentence")
+    field.fill("so it goes")
+    wait_for_characters(page, "10")  # no Enter, no click
+    assert page.locator("[data-testid=stHtml] span[title^='step']").count() == 10
+
+
+def test_hovering_a_gate_names_unit_and_values_in_both_heatmaps(page, server):
+    page.goto(server)
+    page.locator(DRAWN).nth(2).wait_for()
+    box = page.locator(DRAWN).nth(1).bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    label = page.locator(".hoverlayer .hovertext", has_text="in hundredths").first
+    label.wait_for()
+    assert all(part in label.text_content() for part in ("unit", "z ", "r ", "n ", "h "))
+    assert page.locator(".hoverlayer .hovertext", has_text="in hundredths").count() == 2
+
+
+def test_the_words_are_in_the_link_only_when_asked(page, server):
+    page.goto(f"{server}/?model=lighthouse-gru&epoch=10")
+    page.locator(DRAWN).first.wait_for()
+    page.get_by_placeholder("Type a sentence").fill("the lamp is lit")
+    wait_for_characters(page, "15")
+    assert "sentence" not in page.url
+    page.get_by_text("Put the sentence in the link").click()
+    page.wait_for_url("**sentence=**")
+    query = parse_qs(urlsplit(page.url).query)
+    assert query == {"model": ["lighthouse-gru"], "epoch": ["10"], "sentence": ["the lamp is lit"]}
+    page.reload()
+    page.locator(DRAWN).first.wait_for()
+    wait_for_characters(page, "15")
+    assert page.get_by_placeholder("Type a sentence").input_value() == "the lamp is lit"
+
+
+@pytest.mark.parametrize("text", ["<b>bold</b> $x$ <img src=x onerror=alert(1)>", "小满的船 😀 سلام", "​"])
+def test_markup_and_other_scripts_are_shown_to_the_letter(page, server, text):
+    page.goto(f"{server}/?model=river-town-gru&sentence={quote(text)}")
+    page.locator(DRAWN).first.wait_for()
+    wait_for_characters(page, str(len(text)))
+    shown = page.locator("[data-testid=stHtml] span[title^='step']").all_inner_texts()
+    assert "".join(shown).replace("␣", " ").replace("∅", "​") == text
+    assert page.locator("[data-testid=stHtml] img, [data-testid=stHtml] b").count() == 0
+
+
+def test_twenty_thousand_characters_are_answered(page, server):
+    page.goto(f"{server}/?model=lighthouse-gru")
+    page.locator(DRAWN).first.wait_for()
+    page.get_by_text("Longer text").click()
+    field = page.get_by_placeholder("Paste a text")
+    field.fill("The light turned, and the sea was dark. " * 600)
+    field.press("Control+Enter")
+    wait_for_characters(page, "20,000")
+    page.get_by_text("the first 2,000 are drawn").wait_for()
+    page.locator(DRAWN).nth(2).wait_for()
+
+
+def test_the_downloads_hold_the_numbers(page, server, tmp_path):
+    page.goto(f"{server}/?model=river-town-gru")
+    page.locator(DRAWN).first.wait_for()
+    with page.expect_download() as download:
+        page.get_by_text("Gates of every unit (CSV)").click()
+    download.value.save_as(tmp_path / "gates.csv")
+    lines = (tmp_path / "gates.csv").read_text("utf-8").splitlines()
+    assert lines[0] == "direction,step,character,unit,z,r,n,h"
+    assert len(lines) == 1 + 25 * 96

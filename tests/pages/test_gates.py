@@ -1,0 +1,138 @@
+"""The page Gates, run without a browser."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+import explorer
+from explorer.pages import _session
+
+APP = Path(explorer.__file__).parents[1] / "app.py"
+
+
+@pytest.fixture(autouse=True)
+def _empty_caches():
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+def run(**query):
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    for key, value in query.items():
+        app.query_params[key] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def metrics(app):
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def test_it_opens_on_a_trained_gru_and_a_sentence():
+    app = run()
+    model = explorer.load_checkpoint(_session.CHECKPOINTS / "time-machine-gru.safetensors").model
+    trace = explorer.trace_gates(model, _session.EXAMPLES["time-machine"])
+    shown = metrics(app)
+    assert shown["Characters"] == str(len(trace))
+    assert float(shown["Perplexity"]) == pytest.approx(trace.perplexity, abs=0.006)
+    assert float(shown["Mean z"]) == pytest.approx(float(trace.tape().z_TH.mean()), abs=0.006)
+    assert 0 < float(shown["Proof residual"]) < 1e-5
+    assert len(app.get("plotly_chart")) == 2
+
+
+def test_everything_follows_the_sentence():
+    app = run()
+    before = metrics(app)
+    app.text_input(key="sentence").set_value("and yet").run()
+    assert not app.exception
+    assert metrics(app)["Characters"] == "7"
+    assert metrics(app)["Perplexity"] != before["Perplexity"]
+
+
+@pytest.mark.parametrize("name", _session.model_names())
+def test_every_shipped_model_opens(name):
+    app = run(model=name)
+    assert app.selectbox(key="model").value == name
+    assert len(app.get("plotly_chart")) == 2
+    warned = " ".join(warning.value for warning in app.warning)
+    assert ("sees the answer" in warned) == name.endswith("leaky")
+    assert ("both of its nets read forward" in warned) == name.endswith("parallel")
+    assert not re.search("unknown to the model", warned)
+    assert ("Leaky score" in metrics(app)) == name.endswith("leaky")
+    assert ("Pseudo-perpl." in metrics(app)) == name.endswith("cloze")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "a", "日本語のテキスト", "😀😀👩‍👩‍👧", "سلام عليكم", "<b>bold</b><script>alert(1)</script>",
+        "$x$ \\frac{1}{2}", "a\tb\u200bc", "`code` **md** :red[x]",
+    ],
+)  # fmt: skip
+def test_odd_sentences_are_answered_sensibly(text):
+    app = run()
+    app.text_input(key="sentence").set_value(text).run()
+    assert not app.exception
+    shown = metrics(app)
+    assert shown["Characters"] == str(len(text))
+    assert (shown["Perplexity"] == "–") == (len(text) < 2)
+
+
+def test_a_long_text_is_analysed_to_twenty_thousand_and_drawn_to_two_thousand():
+    app = run(model="lighthouse-gru")
+    app.segmented_control(key="source").set_value("Longer text").run()
+    app.text_area(key="long_text").set_value("the light turned and the sea was dark. " * 600).run()
+    assert not app.exception
+    assert metrics(app)["Characters"] == "20,000"
+    said = " ".join(caption.value for caption in app.caption)
+    assert "23,400 characters; the first 20,000 are analysed" in said
+    assert "the first 2,000 are drawn" in said
+
+
+def test_the_epoch_changes_the_model_and_survives_a_change_of_model():
+    app = run(epoch="16")
+    assert app.select_slider(key="epoch").value == 16
+    early = float(metrics(app)["Perplexity"])
+    checkpoint = explorer.load_checkpoint(_session.CHECKPOINTS / "time-machine-gru.safetensors")
+    trace = explorer.trace_gates(checkpoint.model_at(16), _session.EXAMPLES["time-machine"])
+    assert early == pytest.approx(trace.perplexity, abs=0.006)
+    app.selectbox(key="model").set_value("lighthouse-gru").run()
+    assert not app.exception
+    other = explorer.load_checkpoint(_session.CHECKPOINTS / "lighthouse-gru.safetensors")
+    assert app.select_slider(key="epoch").value in other.epochs
+
+
+def test_a_link_from_another_version_or_a_stranger_opens():
+    app = run(model="no-such-model", epoch="17", order="colour of the sky", layer="9", unit="-1", colour="<b>")
+    assert app.selectbox(key="model").value == "time-machine-gru"
+
+
+def test_the_sentence_in_a_link_is_read():
+    assert run(sentence="so it will be").text_input(key="sentence").value == "so it will be"
+
+
+def test_another_corpus_brings_its_own_example_but_never_replaces_a_sentence_of_ones_own():
+    app = run()
+    app.selectbox(key="model").set_value("river-town-gru").run()
+    assert app.text_input(key="sentence").value == _session.EXAMPLES["river-town"]
+    app.text_input(key="sentence").set_value("我的船").run()
+    app.selectbox(key="model").set_value("lighthouse-gru").run()
+    assert app.text_input(key="sentence").value == "我的船"
+
+
+def test_following_a_unit_adds_its_row():
+    app = run(unit="3")
+    assert "unit 3" in app.get("plotly_chart")[0].proto.spec
+
+
+def test_the_process_is_set_up_once():
+    import torch
+
+    run()
+    assert torch.get_num_threads() == 1
+    assert np.isfinite(_session.MAX_ANALYSED)

@@ -1,0 +1,56 @@
+"""The house rules a linter cannot see: imports run one way, and the public names are there."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import explorer
+
+ROOT = Path(explorer.__file__).parent
+# A module may import what stands before it, and its own room.
+ORDER = [
+    "text", "corpora", "batches", "cells", "scan", "models", "training", "recording", "checkpoints", "cli", "probes",
+    "figures", "pages",
+]  # fmt: skip
+MODULES = [path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.stem not in ("__init__", "__main__")]
+
+
+def room(parts):
+    return ORDER.index(parts[0])
+
+
+def imported_rooms(path):
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("explorer."):
+            yield node.module.split(".")[1]
+        elif isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[1] for alias in node.names if alias.name.startswith("explorer."))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_run_one_way(path):
+    own = path.relative_to(ROOT).with_suffix("").parts[0]
+    backwards = [other for other in imported_rooms(path) if other != own and ORDER.index(other) > ORDER.index(own)]
+    assert backwards == []
+
+
+def test_the_rule_above_sees_every_module():
+    assert {path.relative_to(ROOT).with_suffix("").parts[0] for path in MODULES} == set(ORDER)
+
+
+def test_all_public_names_exist():
+    assert all(hasattr(explorer, name) for name in explorer.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = explorer.nonsense
+
+
+def test_the_library_needs_neither_plotly_nor_streamlit():
+    code = (
+        "import sys, explorer; assert not {'plotly', 'streamlit'} & set(sys.modules), 'imported';"
+        "assert explorer.figures.gates and 'plotly' in sys.modules and 'streamlit' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

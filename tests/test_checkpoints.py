@@ -1,0 +1,1324 @@
+"""Checkpoints: what is saved comes back bit by bit, a write is whole or not at all, and hostile files are refused.
+
+The hostile files are laid out here, byte by byte, after the safetensors format: 8 bytes of header length (little
+endian), a JSON header, the tensors' bytes without a gap.
+"""
+
+import ast
+import copy
+import errno
+import io
+import json
+import math
+import os
+import pickle
+import re
+import stat
+import struct
+import tempfile
+import tracemalloc
+import zipfile
+from dataclasses import asdict, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+import explorer
+from explorer.checkpoints import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
+from explorer.models import CharModel, ModelConfig
+from explorer.recording import EpochRecord, flat_weights
+from explorer.text import UNKNOWN, Vocabulary
+from explorer.training import Recipe
+
+MEMORY = 50_000_000
+EXOTIC = ["😀", "\u0301", "é", "\n", '"', "\\", "\u2028", "\0", "\r", "\x7f", "\ufeff", "\ufffd", "\U0010ffff", "<", "文", "א"]
+COLUMNS = [
+    "epoch", "step", "nll_nats", "grad_norm_before", "grad_norm_before_max", "grad_norm_after", "clipped_share",
+    "tokens_per_s",
+]  # fmt: skip
+METADATA = ["format", "config", "vocabulary", "corpus", "recipe", "seed", "history"]
+
+
+def make_history(epochs):
+    return tuple(EpochRecord(e, 2 * e, 2.5 / e, 3.0, 4.0, 1.0, 0.25, 1000.0) for e in range(1, epochs + 1))
+
+
+def make_model(seed=1, vocabulary=None, **fields):
+    vocabulary = vocabulary or Vocabulary((UNKNOWN, *"ab\n😀é"), (0, 5, 4, 3, 2, 1))
+    return CharModel(ModelConfig(**{"hidden_size": 3} | fields), vocabulary, seed=seed)
+
+
+def make_checkpoint(model=None, epochs=3, **fields):
+    model = model or make_model()
+    snapshots = {epoch: flat_weights(model) for epoch in range(epochs)}
+    return replace(Checkpoint(model, Recipe(epochs=3), 7, "a corpus", make_history(epochs), snapshots), **fields)
+
+
+def vector(model):
+    return np.concatenate([p.detach().numpy().ravel() for _, p in model.named_parameters()])
+
+
+def set_weights(model, values):
+    with torch.no_grad():
+        torch.nn.utils.vector_to_parameters(torch.tensor(values, dtype=torch.float32), model.parameters())
+
+
+def check_message(fault):
+    text = str(fault)
+    assert 20 < len(text) < 400, text
+    assert text.isprintable(), ascii(text)  # one line, and no half of a surrogate pair that no page can encode
+
+
+# ---- saved and read again -----------------------------------------------------------------------------------
+
+
+@st.composite
+def configs(draw):
+    sizes = st.integers(1, 4)
+    cell = draw(st.sampled_from(["rnn", "gru", "lstm"]))
+    direction = draw(st.sampled_from(["forward", "bidirectional", "parallel"]))
+    return ModelConfig(
+        cell=cell,
+        reset=draw(st.sampled_from(["before", "after"])),
+        activation=draw(st.sampled_from(["tanh", "relu", "sigmoid"])),
+        hidden_size=draw(sizes),
+        num_layers=draw(st.integers(1, 3)),
+        direction=direction,
+        hidden_size_backward=None if direction == "forward" else draw(st.none() | sizes),
+        embedding_size=draw(st.none() | sizes),
+        objective=draw(st.sampled_from(["cloze", "leaky"])) if direction == "bidirectional" else "next",
+        init=draw(st.sampled_from(["torch", "normal"] if cell == "rnn" else ["torch", "normal", "chrono"])),
+        chrono_t_max=draw(st.integers(3, 1_000_000)),
+    )
+
+
+characters = st.sampled_from(EXOTIC) | st.characters(exclude_categories=["Cs"])
+positive = st.floats(min_value=1e-300, max_value=1e300)
+recipes = st.builds(
+    Recipe,
+    optimizer=st.sampled_from(["sgd", "adam"]),
+    learning_rate=positive | st.integers(1, 100),
+    clip_norm=st.none() | positive,
+    batch_size=st.integers(1, 4096),
+    num_steps=st.integers(1, 4096),
+    epochs=st.integers(1, 5000),
+    sampling=st.sampled_from(["sequential", "random"]),
+    random_offset=st.booleans(),
+    max_tokens=st.none() | st.integers(1, 10**9),
+)
+
+
+@st.composite
+def checkpoints(draw):
+    symbols = draw(st.lists(characters, min_size=1, max_size=12, unique=True))
+    counts = draw(st.lists(st.integers(0, 10**12), min_size=len(symbols), max_size=len(symbols)))
+    model = make_model(0, Vocabulary((UNKNOWN, *symbols), (0, *counts)), **asdict(draw(configs())))
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    size = sum(p.numel() for p in model.parameters())
+    weights = random.normal(0, 3, size).astype(np.float32)
+    weights[:4] = np.array([-0.0, 1e-45, 3.4028235e38, 0.1], np.float32)[: len(weights)]
+    set_weights(model, weights)
+    finite = st.floats(0, 1e300)
+    epochs = draw(st.integers(0, 4))
+    rows = [(e, draw(st.integers(1, 10**9)), *(draw(finite) for _ in range(6))) for e in range(1, epochs + 1)]
+    snapshots = {
+        epoch: torch.tensor(random.normal(0, 1, size), dtype=draw(st.sampled_from([torch.float16, torch.float32])))
+        for epoch in draw(st.sets(st.integers(0, epochs - 1)))
+    } if epochs else {}  # fmt: skip
+    corpus = draw(st.text(characters, max_size=200))
+    seed = draw(st.integers(-(10**18) + 1, 10**18 - 1))
+    return Checkpoint(model, draw(recipes), seed, corpus, tuple(EpochRecord(*row) for row in rows), snapshots)
+
+
+def same_bits(one, other):
+    one, other = one.detach(), other.detach()
+    return one.dtype == other.dtype and one.shape == other.shape and one.numpy().tobytes() == other.numpy().tobytes()
+
+
+@given(saved=checkpoints())
+@settings(deadline=None, max_examples=40)
+def test_everything_saved_comes_back(saved):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        save_checkpoint(path, saved)
+        from_path, from_bytes, from_string = (load_checkpoint(s) for s in (path, path.read_bytes(), str(path)))
+    for read in (from_path, from_bytes, from_string):
+        assert read.config == saved.config
+        assert read.vocabulary == saved.vocabulary
+        assert read.recipe == saved.recipe
+        assert (read.seed, read.corpus) == (saved.seed, saved.corpus)
+        ours, theirs = dict(read.model.named_parameters()), dict(saved.model.named_parameters())
+        assert ours.keys() == theirs.keys()
+        assert all(ours[name].dtype == torch.float32 and same_bits(ours[name], theirs[name]) for name in ours)
+        assert read.snapshots.keys() == saved.snapshots.keys()
+        assert all(same_bits(read.snapshots[e], saved.snapshots[e]) for e in saved.snapshots)
+        assert read.epochs == (*sorted(saved.snapshots), len(saved.history))
+        assert len(read.history) == len(saved.history)
+        for one, other in zip(read.history, saved.history, strict=True):
+            # Six significant digits are written.
+            assert asdict(one) == pytest.approx(asdict(other), rel=5.001e-6, abs=0)
+            assert (one.epoch, one.step) == (other.epoch, other.step)
+
+
+def test_exotic_characters_come_back_in_their_order(tmp_path):
+    vocabulary = Vocabulary((UNKNOWN, *EXOTIC), (0, *range(len(EXOTIC), 0, -1)))
+    save_checkpoint(tmp_path / "m", make_checkpoint(make_model(vocabulary=vocabulary), corpus="é\n\"\u2028😀"))
+    read = load_checkpoint(tmp_path / "m")
+    assert read.vocabulary.symbols == (UNKNOWN, *EXOTIC)
+    assert read.vocabulary.counts == (0, *range(len(EXOTIC), 0, -1))
+    assert read.corpus == "é\n\"\u2028😀"
+
+
+def test_a_model_in_float64_is_saved_in_float32(tmp_path):
+    model = make_model().double()
+    with torch.no_grad():
+        model.out.bias.fill_(0.1)
+    save_checkpoint(tmp_path / "m", make_checkpoint(model))
+    bias = load_checkpoint(tmp_path / "m").model.out.bias
+    assert bias.dtype == torch.float32
+    assert bias.tolist() == [float(np.float32(0.1))] * 6
+
+
+def test_a_model_read_predicts_what_the_saved_one_predicted(tmp_path):
+    model = make_model(cell="lstm", num_layers=2, embedding_size=2)
+    save_checkpoint(tmp_path / "m", make_checkpoint(model))
+    read = load_checkpoint(tmp_path / "m").model
+    ids_TB = torch.tensor([[1], [4], [0], [5]])
+    assert not read.training
+    assert torch.equal(read(ids_TB)[0], model(ids_TB)[0])
+
+
+def test_a_run_of_5000_epochs_with_6000_characters_is_saved_and_read(tmp_path):
+    symbols = tuple(map(chr, range(0x4E00, 0x4E00 + 6000)))
+    model = make_model(vocabulary=Vocabulary((UNKNOWN, *symbols), (0, *range(6000, 0, -1))), hidden_size=1)
+    history = tuple(EpochRecord(e, 8 * e, 1.23456e-5 * e, *[1.23456e-5] * 5) for e in range(1, 5001))
+    save_checkpoint(tmp_path / "m", Checkpoint(model, Recipe(epochs=5000), 0, "many", history))
+    read = load_checkpoint(tmp_path / "m")
+    assert (read.last_epoch, read.history[-1].step, len(read.vocabulary)) == (5000, 40_000, 6001)
+
+
+def test_weights_too_large_for_half_stay_in_float32(tmp_path):
+    weights = np.linspace(-70_000, 70_000, vector(make_model()).size, dtype=np.float32)
+    early = make_model()
+    set_weights(early, weights)
+    save_checkpoint(tmp_path / "m", make_checkpoint(epochs=1, snapshots={0: flat_weights(early)}))
+    read = load_checkpoint(tmp_path / "m")
+    assert read.snapshots[0].dtype == torch.float32
+    assert vector(read.model_at(0)).tobytes() == weights.tobytes()
+
+
+# ---- the model as it was ------------------------------------------------------------------------------------
+
+
+def run_of(epochs=5, kept=(0, 1, 3)):
+    """A checkpoint whose weights after epoch k are drawn from seed k, and those weights."""
+    weights = {k: np.random.default_rng(k).normal(0, 2, 123).astype(np.float32) for k in (*kept, epochs)}
+    snapshots = {}
+    for epoch in kept:
+        model = make_model()
+        set_weights(model, weights[epoch])
+        snapshots[epoch] = flat_weights(model)
+    model = make_model()
+    set_weights(model, weights[epochs])
+    return make_checkpoint(model, history=make_history(epochs), snapshots=snapshots), weights
+
+
+def test_model_at_first_and_middle_epochs_is_rounded_to_half_and_the_last_is_exact(tmp_path):
+    checkpoint, weights = run_of()
+    save_checkpoint(tmp_path / "m", checkpoint)
+    read = load_checkpoint(tmp_path / "m")
+    assert read.epochs == (0, 1, 3, 5)
+    for epoch in (0, 1, 3):
+        model = read.model_at(epoch)
+        assert not model.training
+        assert (model.config, model.vocabulary) == (read.config, read.vocabulary)
+        np.testing.assert_array_equal(vector(model), weights[epoch].astype(np.float16).astype(np.float32))
+        # Eleven significant bits.
+        np.testing.assert_allclose(vector(model), weights[epoch], rtol=2**-11, atol=2**-25)
+    assert vector(read.model_at(5)).tobytes() == weights[5].tobytes()
+    assert not read.model_at(5).training
+
+
+@pytest.mark.parametrize("epoch", [-1, 2, 4, 6, 10**30])
+def test_model_at_an_epoch_that_was_not_kept_is_refused(epoch):
+    checkpoint, _ = run_of()
+    with pytest.raises(CheckpointError, match="0, 1, 3, 5.*got") as caught:
+        checkpoint.model_at(epoch)
+    check_message(caught.value)
+
+
+@pytest.mark.parametrize("epoch", [0, 5])
+@pytest.mark.parametrize("kind", [torch.float16, torch.float32])
+def test_changing_a_model_at_an_epoch_changes_nothing_in_the_checkpoint(epoch, kind):
+    checkpoint, _ = run_of()
+    checkpoint = replace(checkpoint, snapshots={e: s.to(kind) for e, s in checkpoint.snapshots.items()})
+    before = vector(checkpoint.model_at(epoch))
+    with torch.no_grad():
+        for parameter in checkpoint.model_at(epoch).parameters():
+            parameter.fill_(9)
+    np.testing.assert_array_equal(vector(checkpoint.model_at(epoch)), before)
+
+
+def test_a_model_at_an_epoch_can_be_saved_as_a_checkpoint_of_its_own(tmp_path):
+    checkpoint, weights = run_of()
+    save_checkpoint(tmp_path / "m", make_checkpoint(checkpoint.model_at(1), epochs=0))
+    read = load_checkpoint(tmp_path / "m")
+    assert read.epochs == (0,)
+    np.testing.assert_array_equal(vector(read.model), weights[1].astype(np.float16).astype(np.float32))
+
+
+def test_a_stopped_run_keeps_the_snapshots_before_its_last_finished_epoch(tmp_path):
+    checkpoint, weights = run_of(epochs=5, kept=(0, 1, 2, 4))
+    stopped = replace(checkpoint, history=make_history(2))
+    save_checkpoint(tmp_path / "m", stopped)
+    read = load_checkpoint(tmp_path / "m")
+    assert read.epochs == stopped.epochs == (0, 1, 2)
+    assert sorted(read.snapshots) == [0, 1]
+    assert vector(read.model_at(2)).tobytes() == weights[5].tobytes()
+
+
+# ---- written whole or not at all ----------------------------------------------------------------------------
+
+
+class FullDisk(io.FileIO):
+    """Takes ten bytes and then has no space left."""
+
+    def write(self, data):
+        super().write(bytes(data)[:10])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def fail(number):
+    def refuse(*args, **kwargs):
+        raise OSError(number, os.strerror(number))
+
+    return refuse
+
+
+FAULTS = {
+    "write": lambda patch: patch.setattr(os, "fdopen", lambda descriptor, *args, **kwargs: FullDisk(descriptor, "w")),
+    "flush to disk": lambda patch: patch.setattr(os, "fsync", fail(errno.EIO)),
+    "rename": lambda patch: patch.setattr(os, "replace", fail(errno.EXDEV)),
+    "no new files": lambda patch: patch.setattr(tempfile, "mkstemp", fail(errno.EROFS)),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("existed", [True, False])
+def test_a_write_that_fails_leaves_the_folder_as_it_was(tmp_path, monkeypatch, fault, existed):
+    path = tmp_path / "m.safetensors"
+    if existed:
+        path.write_bytes(b"the old one")
+    with monkeypatch.context() as patch:
+        FAULTS[fault](patch)
+        with pytest.raises(CheckpointError, match="could not be written") as caught:
+            save_checkpoint(path, make_checkpoint())
+    check_message(caught.value)
+    assert path.name in str(caught.value)
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [(path.name, b"the old one")] * existed
+
+
+def test_a_write_over_the_systems_own_limit_leaves_the_old_file(tmp_path):
+    resource = pytest.importorskip("resource", reason="only POSIX systems limit the size of a file")
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(b"the old one")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(CheckpointError, match="could not be written") as caught:
+            save_checkpoint(path, make_checkpoint())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    check_message(caught.value)
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [(path.name, b"the old one")]
+
+
+def test_ctrl_c_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(b"the old one")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            save_checkpoint(path, make_checkpoint())
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [(path.name, b"the old one")]
+
+
+def test_a_folder_that_cannot_be_flushed_is_not_reported_as_nothing_changed(tmp_path, monkeypatch):
+    # Some network and user-space file systems refuse to flush a folder, after the file itself is in place.
+    def files_only(descriptor, flush=os.fsync):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        flush(descriptor)
+
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(b"the old one")
+    said = ""
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", files_only)
+        try:
+            save_checkpoint(path, make_checkpoint())
+        except CheckpointError as fault:
+            said = str(fault)
+    changed = path.read_bytes() != b"the old one"
+    assert changed != ("Nothing was changed" in said)
+
+
+def test_writing_replaces_the_old_file_and_leaves_no_other(tmp_path):
+    path = tmp_path / "new" / "folder" / "m.safetensors"
+    for seed in (1, 2):
+        save_checkpoint(path, make_checkpoint(make_model(seed)))
+        assert [p.name for p in path.parent.iterdir()] == [path.name]
+        np.testing.assert_array_equal(vector(load_checkpoint(path).model), vector(make_model(seed)))
+
+
+def test_a_folder_that_cannot_be_made_or_written_is_refused(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "file" / "m", tmp_path / "file" / "deeper" / "m", tmp_path / "folder"):
+        with pytest.raises(CheckpointError, match="could not be written") as caught:
+            save_checkpoint(path, make_checkpoint())
+        check_message(caught.value)
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["file", "folder"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write into every folder")
+def test_a_read_only_folder_is_refused(tmp_path):
+    tmp_path.chmod(0o555)
+    try:
+        with pytest.raises(CheckpointError, match="could not be written"):
+            save_checkpoint(tmp_path / "m", make_checkpoint())
+    finally:
+        tmp_path.chmod(0o755)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("where", ["out.bias", "rnn.weight_hh_l0", "snapshot.1"])
+def test_weights_that_are_not_finite_are_never_saved(tmp_path, value, where):
+    (tmp_path / "m").write_bytes(b"the old one")
+    checkpoint = make_checkpoint()
+    with torch.no_grad():
+        tensor = checkpoint.snapshots[1] if where == "snapshot.1" else checkpoint.model.get_parameter(where)
+        tensor.view(-1)[-1] = value
+    with pytest.raises(CheckpointError, match=re.escape(where)) as caught:
+        save_checkpoint(tmp_path / "m", checkpoint)
+    check_message(caught.value)
+    assert [p.read_bytes() for p in tmp_path.iterdir()] == [b"the old one"]
+
+
+def test_a_float64_weight_beyond_float32_is_never_saved(tmp_path):
+    model = make_model().double()
+    with torch.no_grad():
+        model.out.bias[0] = 1e39
+    with pytest.raises(CheckpointError, match="out.bias"):
+        save_checkpoint(tmp_path / "m", make_checkpoint(model, snapshots={}))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_would_be_too_large_to_read_is_never_saved(tmp_path):
+    many = tuple(map(chr, range(0x10000, 0x10000 + 80_000)))
+    long_header = make_model(vocabulary=Vocabulary((UNKNOWN, *many), (10**9,) * 80_001), hidden_size=1)
+    wide = make_model(hidden_size=512)  # 3 * 512 * (6 + 512 + 2) + 6 * 513 = 801,798 weights: 3.2 MB, snapshots 1.6 MB
+    eleven = dict.fromkeys(range(11), flat_weights(wide))
+    for checkpoint in (make_checkpoint(long_header), make_checkpoint(wide, epochs=11, snapshots=eleven)):
+        with pytest.raises(CheckpointError, match="20 MB with a header of 1 MB") as caught:
+            save_checkpoint(tmp_path / "m", checkpoint)
+        check_message(caught.value)
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_corpus_named_in_bytes_that_are_no_text_does_not_lose_the_run(tmp_path):
+    # What Path("\xff.txt").stem is on Linux: such a name reaches save_checkpoint after hours of training.
+    try:
+        save_checkpoint(tmp_path / "m", make_checkpoint(corpus=os.fsdecode(b"\xff")))
+    except CheckpointError as fault:
+        check_message(fault)
+    else:
+        assert load_checkpoint(tmp_path / "m").last_epoch == 3
+
+
+# ---- hostile files ------------------------------------------------------------------------------------------
+
+
+@cache
+def valid():
+    """Metadata and tensors {name: [dtype, shape, bytes]} of a small valid file, taken apart by hand."""
+    with tempfile.TemporaryDirectory() as folder:
+        save_checkpoint(Path(folder) / "m", make_checkpoint())
+        data = (Path(folder) / "m").read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    header, body = json.loads(data[8 : 8 + length]), data[8 + length :]
+    # The library writes the metadata in an order that changes from process to process; hypothesis wants one.
+    metadata = dict(sorted(header.pop("__metadata__").items()))
+    tensors = {
+        name: [entry["dtype"], entry["shape"], body[slice(*entry["data_offsets"])]]
+        for name, entry in sorted(header.items())
+    }
+    return metadata, tensors
+
+
+def parts():
+    """(metadata, tensors), free to change."""
+    return copy.deepcopy(valid())
+
+
+def lay_out(metadata, tensors):
+    """Header and body: the tensors one after the other, from the first byte."""
+    header, body = {"__metadata__": metadata}, b""
+    for name, (dtype, shape, data) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(body), len(body) + len(data)]}
+        body += data
+    return header, body
+
+
+def pack(header, body):
+    header = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(header)) + header + body
+
+
+def build(metadata, tensors):
+    return pack(*lay_out(metadata, tensors))
+
+
+def with_entry(field, value, name="out.bias"):
+    header, body = lay_out(*parts())
+    header[name][field] = value
+    return pack(header, body)
+
+
+def with_tensor(name, dtype, shape, data):
+    metadata, tensors = parts()
+    return build(metadata, tensors | {name: [dtype, shape, data]})
+
+
+def with_weight(name, value):
+    """One value of a tensor, the last, overwritten."""
+    metadata, tensors = parts()
+    kind = {"F32": np.float32, "F16": np.float16}[tensors[name][0]]
+    data = np.array([value], kind).tobytes()
+    tensors[name][2] = tensors[name][2][: -len(data)] + data
+    return build(metadata, tensors)
+
+
+def with_metadata(**values):
+    metadata, tensors = parts()
+    return build(metadata | values, tensors)
+
+
+def without_metadata(key):
+    metadata, tensors = parts()
+    del metadata[key]
+    return build(metadata, tensors)
+
+
+def with_field(key, field, value):
+    """One field in one of the JSON texts of the metadata; a value of type bytes is written as it stands."""
+    fields = json.loads(parts()[0][key])
+    text = json.dumps(fields | {field: "@" if isinstance(value, bytes) else value})
+    return with_metadata(**{key: text.replace('"@"', value.decode()) if isinstance(value, bytes) else text})
+
+
+def without_field(key, field):
+    fields = json.loads(parts()[0][key])
+    del fields[field]
+    return with_metadata(**{key: json.dumps(fields)})
+
+
+def with_header_text(change):
+    """The header's JSON changed as bytes."""
+    header, body = lay_out(*parts())
+    return pack(change(json.dumps(header, ensure_ascii=False).encode()), body)
+
+
+def replaced(old, new):
+    def change(text):
+        assert text.count(old) >= 1
+        return text.replace(old, new, 1)
+
+    return with_header_text(change)
+
+
+@pytest.fixture
+def refuse(monkeypatch):
+    """Asserts that a file is refused in one sentence, before the library sees it, in little memory."""
+
+    def refuse(source, words="", library=False):
+        def handed_over(*_):
+            raise AssertionError("the library was handed a file that should have been refused before")
+
+        with monkeypatch.context() as patch:
+            if not library:
+                patch.setattr(safetensors.torch, "deserialize", handed_over)
+            tracemalloc.start()
+            try:
+                with pytest.raises(CheckpointError) as caught:
+                    load_checkpoint(source)
+                _, peak = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+        check_message(caught.value)
+        assert re.search(words, str(caught.value)), str(caught.value)
+        assert peak < MEMORY
+
+    return refuse
+
+
+def parametrized(cases):
+    """Cases are functions: each builds its file when its test runs."""
+    return pytest.mark.parametrize("case", cases.values(), ids=cases.keys())
+
+
+def test_the_file_the_hostile_ones_are_made_from_is_read():
+    read = load_checkpoint(build(*parts()))
+    np.testing.assert_array_equal(vector(read.model), vector(make_model()))
+    assert read.epochs == (0, 1, 2, 3)
+    assert read.history == make_history(3)
+    for same in (with_field("config", "hidden_size", 3), with_metadata(seed="7"), with_entry("shape", [6])):
+        assert same == build(*parts())
+    assert load_checkpoint(with_field("recipe", "learning_rate", b"0.5")).recipe.learning_rate == 0.5
+    assert load_checkpoint(with_weight("snapshot.0", 3.0)).snapshots[0][-1] == 3
+    assert load_checkpoint(replaced(b'"seed": "7"', b'"seed": "-8"')).seed == -8
+
+
+WHOLE = {
+    "empty": lambda: b"",
+    "7 bytes": lambda: b"\x01\0\0\0\0\0\0",
+    "8 zero bytes": lambda: bytes(8),
+    "only a length": lambda: struct.pack("<Q", 100),
+    "one byte short": lambda: build(*parts())[:-1],
+    "half": lambda: build(*parts())[: len(build(*parts())) // 2],
+    "cut in the header": lambda: build(*parts())[:200],
+    "cut after the header": lambda: pack(lay_out(*parts())[0], b""),
+    "one byte more": lambda: build(*parts()) + b"\0",
+    "a page more": lambda: build(*parts()) + bytes(4096),
+    "twice": lambda: build(*parts()) * 2,
+    "length one too large": lambda: struct.pack("<Q", 2**16) + build(*parts())[8:],
+    "length 2**63": lambda: struct.pack("<Q", 2**63) + build(*parts())[8:],
+    "length 2**64 - 1": lambda: b"\xff" * 8 + build(*parts())[8:],
+    "length of zero": lambda: bytes(8) + build(*parts())[8:],
+    "big-endian length": lambda: build(*parts())[7::-1] + build(*parts())[8:],
+    "a header over 1 MB": lambda: with_header_text(lambda text: text.ljust(1_000_001)),
+    "more than 20 MB": lambda: build(*parts()) + bytes(20_000_000),
+    "zeros": lambda: bytes(1_000_000),
+    "text": lambda: b"Once upon a time there was a lighthouse. " * 100,
+    "png": lambda: b"\x89PNG\r\n\x1a\n" + bytes(100),
+}
+
+
+@parametrized(WHOLE)
+def test_files_of_another_kind_or_length_are_refused(refuse, case):
+    refuse(case(), "Expected")
+
+
+def test_a_header_of_exactly_1_mb_is_read():
+    assert load_checkpoint(with_header_text(lambda text: text.ljust(1_000_000))).last_epoch == 3
+
+
+HEADER_TEXT = {
+    "not JSON": lambda text: b"hello" + text,
+    "single quotes": lambda text: text.replace(b'"', b"'"),
+    "a comma at the end": lambda text: text[:-1] + b",}",
+    "a comment": lambda text: text + b"/* */",
+    "two objects": lambda text: text + text,
+    "not closed": lambda text: text[:-1],
+    "nothing": lambda text: b"",
+    "blanks": lambda text: b" " * 80,
+    "NUL at the end": lambda text: text + b"\0",
+    "null": lambda text: b"null",
+    "a list": lambda text: b"[" + text + b"]",
+    "a number": lambda text: b"12",
+    "an empty object": lambda text: b"{}",
+    "not UTF-8": lambda text: text.replace(b"a corpus", b"\xff\xfe"),
+    "cut UTF-8": lambda text: text.replace(b"a corpus", b"\xf0\x9f"),
+    "a raw newline in a string": lambda text: text.replace(b"a corpus", b"a\ncorpus"),
+    "half an escape": lambda text: text.replace(b"a corpus", b"\\u12"),
+    "nested lists": lambda text: b"[" * 100_000,
+    "nested objects": lambda text: b'{"a":' * 100_000,
+    "nested and closed": lambda text: b"[" * 100_000 + b"]" * 100_000,
+    "nested in the metadata": lambda text: text.replace(b'"a corpus"', b"[" * 5000 + b"]" * 5000),
+    "NaN": lambda text: text.replace(b'"shape": [6]', b'"shape": [NaN]'),
+    "Infinity": lambda text: text.replace(b'"shape": [6]', b'"shape": [Infinity]'),
+    "-Infinity": lambda text: text.replace(b'"a corpus"', b"-Infinity"),
+    "5,000 digits": lambda text: text.replace(b'"shape": [6]', b'"shape": [' + b"9" * 5000 + b"]"),
+    "1e999": lambda text: text.replace(b'"shape": [6]', b'"shape": [1e999]'),
+    "a tensor twice": lambda text: text[:-1] + b', "out.bias": {"dtype": "F32", "shape": [6], "data_offsets": [0, 24]}}',
+    "a snapshot twice": lambda text: text[:-1] + b', "snapshot.1": {"dtype": "F16", "shape": [0], "data_offsets": [0, 0]}}',
+    "metadata twice": lambda text: text[:-1] + b', "__metadata__": {"format": "gate-explorer/1"}}',
+    "dtype twice": lambda text: text.replace(b'"dtype": "F32"', b'"dtype": "F32", "dtype": "F32"', 1),
+    "seed twice": lambda text: text.replace(b'"seed": "7"', b'"seed": "7", "seed": "7"'),
+}
+
+
+@parametrized(HEADER_TEXT)
+def test_headers_that_are_not_strict_json_are_refused(refuse, case):
+    refuse(with_header_text(case), "Expected")
+
+
+ENCODINGS = {
+    "UTF-16 with a mark": lambda text: text.decode().encode("utf-16"),
+    "UTF-16": lambda text: text.decode().encode("utf-16-le"),
+    "UTF-16, big-endian": lambda text: text.decode().encode("utf-16-be"),
+    "UTF-32": lambda text: text.decode().encode("utf-32"),
+    "UTF-8 with a mark": lambda text: b"\xef\xbb\xbf" + text,
+    "surrogate in UTF-8": lambda text: text.replace(b"a corpus", b"\xed\xa0\x80"),
+    "lone surrogate escaped": lambda text: text.replace(b"a corpus", b"\\ud800"),
+    "lone surrogate in a key": lambda text: text.replace(b'"corpus"', b'"\\udfff"'),
+    "minus zero": lambda text: text.replace(b'"data_offsets": [0,', b'"data_offsets": [-0,', 1),
+}
+
+
+@parametrized(ENCODINGS)
+def test_headers_that_python_reads_but_the_library_does_not_are_refused(refuse, case):
+    refuse(with_header_text(case), library=True)
+
+
+MEMORY_EATERS = {
+    "nested lists": lambda: ",".join(["[" * 400 + "]" * 400] * 1200),
+    "empty objects": lambda: ",".join(["{}"] * 320_000),
+    "objects in objects": lambda: ",".join(['{"":' * 200 + "0" + "}" * 200] * 950),
+    "short strings": lambda: ",".join(["[[],0.5]"] * 105_000),
+}
+
+
+@parametrized(MEMORY_EATERS)
+def test_a_megabyte_of_small_things_takes_little_memory(refuse, case):
+    refuse(pack(b"[" + case().encode() + b"]", b""), "metadata")
+    if '"' not in case():  # which take two bytes each in a text within a text
+        refuse(with_metadata(history=f"[{case()}]"), "history")
+
+
+def test_a_megabyte_of_different_characters_takes_little_memory(refuse):
+    metadata, tensors = parts()
+    most = 140_000
+    metadata["vocabulary"] = (
+        '{"characters":"' + "".join(map(chr, range(0x20000, 0x20000 + most))) + f'","counts":[{"0," * most}0]}}'
+    )
+    header, body = lay_out(metadata, tensors)
+    refuse(pack(json.dumps(header, ensure_ascii=False).encode(), body), "out.bias")
+
+
+# ---- hostile tensors ----------------------------------------------------------------------------------------
+
+SHAPES = {
+    "a wrong number": [5],
+    "other dimensions": [2, 3],
+    "one more dimension": [6, 1],
+    "none": [],
+    "zero": [0],
+    "zero times 2**40": [0, 2**40],
+    "2**40": [2**40],
+    "product overflows to 6": [2**63, 2, 6],
+    "10**400": [10**400],
+    "negative": [-6],
+    "two negatives": [-2, -3],
+    "5 dimensions": [1, 1, 1, 1, 6],
+    "10,000 dimensions": [1] * 10_000,
+    "float": [6.0],
+    "bool": [True, 6],
+    "string in a list": ["6"],
+    "string": "6",
+    "two lines": "6\n6",
+    "surrogate": "\ud800",
+    "list in a list": [[6]],
+    "null": None,
+    "null in a list": [None],
+    "object": {"0": 6},
+    "number": 6,
+}
+
+
+@parametrized(SHAPES)
+def test_shapes_that_are_not_the_tensors_are_refused(refuse, case):
+    refuse(with_entry("shape", case), "out.bias")
+
+
+OFFSETS = {
+    "reversed": [24, 0],
+    "empty": [0, 0],
+    "negative": [-24, 0],
+    "a hole before": [4, 28],
+    "beyond the end": [10**6, 10**6 + 24],
+    "2**63": [2**63, 2**63 + 24],
+    "2**64 wraps to 0": [2**64, 2**64 + 24],
+    "10**400": [10**400, 10**400 + 24],
+    "floats": [0.0, 24.0],
+    "bool": [False, 24],
+    "strings": ["0", "24"],
+    "string": "0,24",
+    "two lines": "0\n24",
+    "one": [24],
+    "three": [0, 24, 48],
+    "no numbers": [],
+    "null": None,
+    "object": {"begin": 0, "end": 24},
+}
+
+
+@parametrized(OFFSETS)
+def test_offsets_that_are_not_the_tensors_are_refused(refuse, case):
+    refuse(with_entry("data_offsets", case), "out.bias")
+
+
+def test_two_tensors_on_the_same_bytes_are_refused(refuse):
+    # Both biases of the net are 36 bytes; the second is put on the first and everything after it moved up.
+    header, body = lay_out(*parts())
+    begin, end = header["rnn.bias_ih_l0"]["data_offsets"]
+    assert header["rnn.bias_hh_l0"]["data_offsets"] == [begin - 36, begin]
+    for name, entry in header.items():
+        if name != "__metadata__" and entry["data_offsets"][0] >= begin:
+            entry["data_offsets"] = [offset - 36 for offset in entry["data_offsets"]]
+    refuse(pack(header, body[:begin] + body[end:]), "begin")
+
+
+def test_a_hole_between_two_tensors_is_refused(refuse):
+    header, body = lay_out(*parts())
+    begin, _ = header["rnn.bias_ih_l0"]["data_offsets"]
+    for name, entry in header.items():
+        if name != "__metadata__" and entry["data_offsets"][0] >= begin:
+            entry["data_offsets"] = [offset + 8 for offset in entry["data_offsets"]]
+    refuse(pack(header, body[:begin] + bytes(8) + body[begin:]), "begin")
+
+
+def test_a_hole_before_the_first_tensor_is_refused(refuse):
+    header, body = lay_out(*parts())
+    for name, entry in header.items():
+        if name != "__metadata__":
+            entry["data_offsets"] = [offset + 8 for offset in entry["data_offsets"]]
+    refuse(pack(header, bytes(8) + body), "begin")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shape"),
+    [
+        ("I64", [3]), ("F64", [3]), ("BF16", [12]), ("I32", [6]), ("U8", [24]), ("BOOL", [24]), ("F8_E4M3", [24]), ("f32", [6]),
+        ("F32 ", [6]), ("", [6]), ("X" * 5000, [6]), ("F32\n", [6]), ("\ud800", [6]), (None, [6]), (32, [6]), (["F32"], [6]),
+        ({"F32": 1}, [6]), (True, [6]), ("F4", [48]), ("C64", [3]),
+    ],
+)  # fmt: skip
+def test_other_number_formats_are_refused(refuse, dtype, shape):
+    header, body = lay_out(*parts())
+    header["out.bias"] |= {"dtype": dtype, "shape": shape}
+    refuse(pack(header, body), "out.bias")
+
+
+ENTRIES = {
+    "a list": ["F32", [6], [0, 24]],
+    "null": None,
+    "string": "F32",
+    "empty": {},
+    "no dtype": {"shape": [6], "data_offsets": [0, 24]},
+    "no shape": {"dtype": "F32", "data_offsets": [0, 24]},
+    "no offsets": {"dtype": "F32", "shape": [6]},
+    "one more field": {"dtype": "F32", "shape": [6], "data_offsets": [0, 24], "strides": [1]},
+}
+
+
+@parametrized(ENTRIES)
+def test_entries_of_another_form_are_refused(refuse, case):
+    header, body = lay_out(*parts())
+    header["out.bias"] = case
+    refuse(pack(header, body), "out.bias")
+
+
+NAMES = [
+    "../../etc/x", "/etc/passwd", "..\\x", "out/bias", "a\nb", "out.bias\n", "out.bias\0", "", " ", "a b", "é", "ａ", "😀", "\u2028",
+    "\ud800", "<b>x</b>", "a" * 129, "a" * 50_000, "__proto__", "extra.weight", "rnn.weight_hh_l1", "embedding.weight", "OUT.BIAS",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES, ids=lambda name: ascii(name[:20]))
+@pytest.mark.parametrize("instead", [True, False], ids=["instead of one", "one more"])
+def test_tensors_of_other_names_are_refused(refuse, name, instead):
+    metadata, tensors = parts()
+    tensors[name] = tensors.pop("out.bias") if instead else ["F32", [1], bytes(4)]
+    refuse(build(metadata, tensors), "Expected")
+
+
+@pytest.mark.parametrize("name", [name for name in valid()[1] if not name.startswith("snapshot.")])
+def test_a_missing_tensor_is_refused(refuse, name):
+    metadata, tensors = parts()
+    del tensors[name]
+    refuse(build(metadata, tensors), re.escape(name))
+
+
+def test_a_file_without_snapshots_is_read():
+    metadata, tensors = parts()
+    read = load_checkpoint(build(metadata, {n: t for n, t in tensors.items() if not n.startswith("snapshot.")}))
+    assert read.epochs == (3,)
+
+
+@pytest.mark.parametrize("count", [257 - len(valid()[1]), 10_000])
+@pytest.mark.parametrize("name", ["t{}", "snapshot.{}"])
+def test_very_many_empty_tensors_are_refused(refuse, count, name):
+    metadata, tensors = parts()
+    tensors |= {name.format(100 + i): ["F32", [0], b""] for i in range(count)}
+    refuse(build(metadata, tensors), "256 tensors")
+
+
+@pytest.mark.parametrize("name", ["out.bias", "out.weight", "rnn.weight_ih_l0"])
+def test_final_weights_in_half_precision_are_refused(refuse, name):
+    metadata, tensors = parts()
+    weights = np.frombuffer(tensors[name][2], np.float32).astype(np.float16)
+    tensors[name] = ["F16", tensors[name][1], weights.tobytes()]
+    refuse(build(metadata, tensors), f"{name}.*F32")
+
+
+@pytest.mark.parametrize("name", ["out.weight", "rnn.weight_hh_l0", "rnn.weight_ih_l0"])
+def test_a_transposed_or_shortened_weight_is_refused(refuse, name):
+    metadata, tensors = parts()
+    rows, columns = tensors[name][1]
+    tensors[name][1] = [columns, rows]
+    refuse(build(metadata, tensors), name)
+    tensors[name] = ["F32", [rows - 1, columns], bytes(4 * (rows - 1) * columns)]
+    refuse(build(metadata, tensors), name)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("name", valid()[1])
+def test_values_that_are_not_finite_are_refused(refuse, name, value):
+    refuse(with_weight(name, value), f"{re.escape(name)}.*NaN")
+
+
+SNAPSHOTS = {
+    "of the last epoch": ("snapshot.3", "F16", [123]),
+    "of a later epoch": ("snapshot.4", "F16", [123]),
+    "of a far epoch": ("snapshot.999999999", "F16", [123]),
+    "of epoch 10**60": ("snapshot.1" + "0" * 60, "F16", [123]),
+    "leading zero": ("snapshot.01", "F16", [123]),
+    "two zeros": ("snapshot.00", "F16", [123]),
+    "no epoch": ("snapshot.", "F16", [123]),
+    "a half epoch": ("snapshot.1.5", "F16", [123]),
+    "exponent": ("snapshot.1e0", "F16", [123]),
+    "underscore": ("snapshot.1_0", "F16", [123]),
+    "negative": ("snapshot.-1", "F16", [123]),
+    "sign": ("snapshot.+1", "F16", [123]),
+    "Arabic digit": ("snapshot.\u0661", "F16", [123]),
+    "other case": ("Snapshot.1", "F16", [123]),
+    "one weight short": ("snapshot.1", "F16", [122]),
+    "one weight more": ("snapshot.1", "F16", [124]),
+    "empty": ("snapshot.1", "F16", [0]),
+    "a row": ("snapshot.1", "F16", [1, 123]),
+    "a number": ("snapshot.1", "F16", []),
+    "bfloat16": ("snapshot.1", "BF16", [123]),
+    "float64": ("snapshot.1", "F64", [123]),
+    "int64": ("snapshot.1", "I64", [123]),
+}
+
+
+@parametrized(SNAPSHOTS)
+def test_snapshots_of_other_epochs_or_lengths_are_refused(refuse, case):
+    name, dtype, shape = case
+    width = {"F16": 2, "BF16": 2}.get(dtype, 8)
+    refuse(with_tensor(name, dtype, shape, bytes(width * math.prod(shape))), "Expected")
+
+
+# ---- hostile metadata ---------------------------------------------------------------------------------------
+
+METADATA_CASES = {
+    "none": lambda: with_header_text(lambda text: json.dumps(lay_out({}, parts()[1])[0]).replace('"__metadata__": {}, ', "").encode()),
+    "empty": lambda: build({}, parts()[1]),
+    "null": lambda: build(None, parts()[1]),
+    "a list": lambda: build([], parts()[1]),
+    "a string": lambda: build("gate-explorer/1", parts()[1]),
+    "another program's": lambda: build({"format": "pt"}, parts()[1]),
+    "config as an object": lambda: with_metadata(config=json.loads(parts()[0]["config"])),
+    "seed as a number": lambda: with_metadata(seed=7),
+    "corpus as null": lambda: with_metadata(corpus=None),
+    "corpus as a list": lambda: with_metadata(corpus=["a"]),
+    "format as a list": lambda: with_metadata(format=["gate-explorer/1"]),
+    "version 2": lambda: with_metadata(format="gate-explorer/2"),
+    "version 10": lambda: with_metadata(format="gate-explorer/10"),
+    "no version": lambda: with_metadata(format=""),
+    "blank at the end": lambda: with_metadata(format="gate-explorer/1 "),
+    "two lines": lambda: with_metadata(format="gate-explorer/1\ngate-explorer/1"),
+    "long version": lambda: with_metadata(format="9" * 100_000),
+    "surrogate version": lambda: with_metadata(format="\ud800"),
+    "one more key": lambda: with_metadata(author="nobody"),
+    "a key of two lines": lambda: with_metadata(**{"a\nb": ""}),
+    "a long key": lambda: with_metadata(**{"a" * 100_000: ""}),
+    "a key with a surrogate": lambda: with_metadata(**{"\udfff": ""}),
+    "10,000 more keys": lambda: with_metadata(**{f"k{i}": "" for i in range(10_000)}),
+}  # fmt: skip
+
+
+@parametrized(METADATA_CASES)
+def test_metadata_of_another_form_is_refused(refuse, case):
+    refuse(case(), "metadata|format")
+
+
+@pytest.mark.parametrize("key", METADATA)
+def test_missing_metadata_is_refused(refuse, key):
+    refuse(without_metadata(key), key)
+
+
+@pytest.mark.parametrize("key", ["config", "vocabulary", "recipe", "history"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", " ", "{", "null", "[]", "3", '"x"', "true", "{}", "{'a': 1}", "NaN", "\ufeff{}", "[" * 100_000, '{"a":' * 100_000,
+        '{"a": 1, "a": 1}', '{"a\\nb": 1}', '{"\\ud800": 1}', '{"' + "a" * 5000 + '": 1}', "9" * 5000, "1e999", "\ud800", "\0", "{}x",
+    ],
+    ids=lambda text: ascii(text[:20]),
+)  # fmt: skip
+def test_metadata_that_is_other_json_or_none_is_refused(refuse, key, text):
+    refuse(with_metadata(**{key: text}), key)
+
+
+@pytest.mark.parametrize("key", ["config", "recipe", "vocabulary", "history"])
+def test_an_unknown_missing_or_repeated_field_is_refused(refuse, key):
+    fields = json.loads(valid()[0][key])
+    refuse(with_field(key, "unknown", 1), key)
+    refuse(with_field(key, "__class__", "CharModel"), key)
+    for field in fields:
+        refuse(without_field(key, field), key)
+        again = f'{valid()[0][key][:-1]}, "{field}": {json.dumps(fields[field])}}}'
+        refuse(with_metadata(**{key: again}), f"{key}.*twice")
+
+
+CONFIG = [
+    *(("hidden_size", v) for v in (10**9, 10**400, 4097, 0, -1, True, "8", b"1e3", 3.0, None, [3], {}, b"1e999", "9" * 5000, "\n")),
+    *(("num_layers", v) for v in (10**9, 9, 0, -1, True, "1", 1.0, None)),
+    *(("embedding_size", v) for v in (10**9, 0, -1, False, "2", 2.0)),
+    *(("hidden_size_backward", v) for v in (3, 0, "3", True)),
+    *(("chrono_t_max", v) for v in (10**9, 0, None, "100", 100.0, 10**400)),
+    *(("cell", v) for v in ("transformer", "", None, 1, ["gru"], {"gru": 1}, "GRU", "gru\n", "x" * 5000, "\ud800", ["x" * 5000])),
+    *(("reset", v) for v in ("", None, "After")),
+    *(("activation", v) for v in ("exec", None, 0)),
+    *(("direction", v) for v in ("backward", None, 2)),
+    *(("objective", v) for v in ("cloze", "leaky", "", None, [])),
+    *(("init", v) for v in ("zeros", None, {})),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("field", "value"), CONFIG, ids=lambda v: ascii(v)[:24])
+def test_configurations_that_make_no_sense_are_refused(refuse, field, value):
+    refuse(with_field("config", field, value), field)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        dict(hidden_size=4), dict(hidden_size=2), dict(cell="lstm"), dict(cell="rnn"), dict(num_layers=2), dict(embedding_size=6),
+        dict(direction="parallel"), dict(direction="bidirectional", objective="cloze"), dict(hidden_size=4096),
+        dict(hidden_size=4096, num_layers=8, embedding_size=4096),
+        dict(hidden_size=4096, hidden_size_backward=4096, num_layers=8, direction="parallel"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_configurations_of_another_model_are_refused(refuse, change):
+    fields = json.loads(valid()[0]["config"]) | change
+    refuse(with_metadata(config=json.dumps(fields)), "Expected")
+
+
+VOCABULARY = {
+    "not an object": (["a", "b"], [0, 1, 1]),
+    "symbols of several characters": (["ab", "c", "d", "e", "f"], [0, 5, 4, 3, 2, 1]),
+    "an object": ({"a": 1}, [0, 5, 4, 3, 2, 1]),
+    "null": (None, [0, 5, 4, 3, 2, 1]),
+    "a number": (5, [0, 5, 4, 3, 2, 1]),
+    "no characters": ("", [0]),
+    "a repeated character": ("abcda", [0, 5, 4, 3, 2, 1]),
+    "a repeated line end": ("a\n\nbc", [0, 5, 4, 3, 2, 1]),
+    "one character fewer": ("abcd", [0, 5, 4, 3, 2]),
+    "one character more": ("abcdef", [0, 5, 4, 3, 2, 1, 1]),
+    "first half of a surrogate pair": ("abcd\ud800", [0, 5, 4, 3, 2, 1]),
+    "second half of a surrogate pair": ("abcd\udfff", [0, 5, 4, 3, 2, 1]),
+    "two halves the wrong way": ("abc\udc00\ud800", [0, 5, 4, 3, 2, 1]),
+    "counts too few": ("abcde", [0, 5, 4, 3, 2]),
+    "counts too many": ("abcde", [0, 5, 4, 3, 2, 1, 1]),
+    "no counts": ("abcde", []),
+    "negative count": ("abcde", [0, 5, 4, 3, 2, -1]),
+    "count as a float": ("abcde", [0, 5, 4, 3, 2, 1.0]),
+    "count as a bool": ("abcde", [0, 5, 4, 3, 2, True]),
+    "count as a string": ("abcde", [0, 5, 4, 3, 2, "1"]),
+    "count as null": ("abcde", [0, 5, 4, 3, 2, None]),
+    "count as a list": ("abcde", [0, 5, 4, 3, 2, [1]]),
+    "count 10**400": ("abcde", [0, 5, 4, 3, 2, 10**400]),
+    "count -10**400": ("abcde", [0, 5, 4, 3, 2, -(10**400)]),
+    "counts as a string": ("abcde", "054321"),
+    "counts as an object": ("abcde", {"a": 5}),
+    "counts as null": ("abcde", None),
+}
+
+
+@parametrized(VOCABULARY)
+def test_vocabularies_that_make_no_sense_are_refused(refuse, case):
+    text = json.dumps({"characters": case[0], "counts": case[1]})
+    refuse(with_metadata(vocabulary=text), "vocabulary|symbol|count|character|out")
+
+
+RECIPE = [
+    *(("learning_rate", v) for v in (b"1e999", b"-1e999", b"NaN", b"Infinity", 10**400, "1.0", "\n", True, 0, -1, 0.0, None, [1.0])),
+    *(("clip_norm", v) for v in (b"1e999", 0, -1.0, "1", False, [], 10**400)),
+    *(("batch_size", v) for v in (0, -1, 10**9, 10**400, 32.0, "32", True, None)),
+    *(("num_steps", v) for v in (0, 10**9, 35.5, None, "x" * 5000)),
+    *(("epochs", v) for v in (0, 10**9, 1.0, None, [500])),
+    *(("optimizer", v) for v in ("adamw", "", None, ["sgd"], {"sgd": 1}, 0, "x" * 5000, "\ud800\n")),
+    *(("sampling", v) for v in ("shuffled", None, ["random"], True)),
+    *(("random_offset", v) for v in (0, 1, "true", None, "x" * 5000)),
+    *(("max_tokens", v) for v in (0, -1, 10**10, 1.0, "all", True)),
+]
+
+
+@pytest.mark.parametrize(("field", "value"), RECIPE, ids=lambda v: ascii(v)[:24])
+def test_recipes_that_make_no_sense_are_refused(refuse, field, value):
+    refuse(with_field("recipe", field, value), f"{field}|NaN|Infinity")
+
+
+SEEDS = ["x", "", "-", "+7", "7.0", "1e3", "0x7", "1_000", " 7", "7\n", "--7", "9" * 19, "9" * 5000, "NaN", "\ud800", "7\0"]
+
+
+@pytest.mark.parametrize("seed", SEEDS, ids=lambda seed: ascii(seed[:20]))
+def test_seeds_that_are_not_whole_numbers_are_refused(refuse, seed):
+    refuse(with_metadata(seed=seed), "seed")
+
+
+HISTORY = [
+    *((c, v) for c in COLUMNS for v in ([], [1], [1, 2, 3, 4], "123", None, 3, {"0": 1}, [[1], [2], [3]], [1, 2, "3"])),
+    *((c, v) for c in COLUMNS for v in ([1, 2, None], [True, 2, 3], b"[1, 2, NaN]", b"[1, 2, -Infinity]", b"[1, 2, 1e999]")),
+    *((c, [1, 2, 10**400]) for c in COLUMNS),
+    *((c, [1.0, 2.0, 3.0]) for c in ("epoch", "step")),
+    *(("epoch", v) for v in ([0, 1, 2], [1, 1, 2], [1, 3, 4], [3, 2, 1], [-1, 0, 1], [2, 3, 4])),
+]
+
+
+@pytest.mark.parametrize(("column", "value"), HISTORY, ids=lambda v: ascii(v)[:24])
+def test_histories_that_make_no_sense_are_refused(refuse, column, value):
+    refuse(with_field("history", column, value), "history")
+
+
+def test_a_history_shorter_than_the_snapshots_is_refused(refuse):
+    columns = json.loads(valid()[0]["history"])
+    shorter = json.dumps({name: column[:2] for name, column in columns.items()})
+    refuse(with_metadata(history=shorter), r"snapshot\.2")
+
+
+# ---- hostile things on the disk -----------------------------------------------------------------------------
+
+
+class Trap:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_pickles_and_zips_are_refused_and_never_run(tmp_path, refuse):
+    sprung = tmp_path / "sprung"
+    (tmp_path / "plain.pkl").write_bytes(pickle.dumps(Trap(sprung)))
+    (tmp_path / "old.pt").write_bytes(pickle.dumps([Trap(sprung)], protocol=0) * 100)
+    torch.save({"model": make_model().state_dict(), "trap": Trap(sprung)}, tmp_path / "zip.pt")
+    torch.save(Trap(sprung), tmp_path / "legacy.pt", _use_new_zipfile_serialization=False)
+    with zipfile.ZipFile(tmp_path / "real.zip", "w") as archive:
+        archive.writestr("model.safetensors", build(*parts()))
+    for path in sorted(tmp_path.iterdir()):
+        refuse(path, "Expected")
+        refuse(path.read_bytes(), "Expected")
+    assert not sprung.exists()
+    pickle.loads((tmp_path / "plain.pkl").read_bytes())
+    assert sprung.exists()  # the trap works
+
+
+def test_a_folder_and_a_missing_file_are_refused(tmp_path, refuse):
+    for path in (tmp_path, tmp_path / "missing", tmp_path / "missing" / "deeper", str(tmp_path / "missing")):
+        refuse(path, "Expected a .safetensors file")
+    (tmp_path / "dangling").symlink_to(tmp_path / "missing")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for name in ("dangling", "loop"):
+        refuse(tmp_path / name, "Expected|could not be read")
+
+
+@pytest.mark.parametrize("name", ["a\0b", "", "x" * 300])
+def test_paths_that_cannot_be_are_refused(tmp_path, refuse, name):
+    with pytest.raises(CheckpointError):
+        load_checkpoint(f"{tmp_path}/{name}")
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_named_pipe_is_refused_without_waiting_for_a_writer(tmp_path, refuse):
+    os.mkfifo(tmp_path / "pipe.safetensors")
+    refuse(tmp_path / "pipe.safetensors", "Expected")
+
+
+@pytest.mark.skipif(not Path("/dev/zero").is_char_device(), reason="this system has no /dev/zero")
+def test_an_endless_device_is_refused(refuse):
+    refuse("/dev/zero", "Expected")
+
+
+@pytest.mark.parametrize("size", [20_000_001, 2**40])
+def test_a_file_of_more_than_20_mb_is_refused_unread(tmp_path, refuse, size):
+    path = tmp_path / "large.safetensors"
+    path.write_bytes(build(*parts()))
+    try:
+        os.truncate(path, size)  # sparse: takes no room on the disk
+    except OSError:
+        pytest.skip("this file system holds no file of that size")
+    refuse(path, "20 MB")
+
+
+def test_a_file_that_may_not_be_read_is_refused(tmp_path, monkeypatch, refuse):
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(build(*parts()))
+    monkeypatch.setattr(io, "open", fail(errno.EACCES))
+    refuse(path, "could not be read")
+
+
+# ---- random damage ------------------------------------------------------------------------------------------
+
+
+def check_read_or_refused(data):
+    """The file is refused in one sentence, or it is a checkpoint that can be worked with."""
+    try:
+        read = load_checkpoint(data)
+    except CheckpointError as fault:
+        check_message(fault)
+        return
+    assert np.isfinite(vector(read.model)).all()
+    assert read.vocabulary.unigram_nll_nats().isfinite().all()
+    assert read.vocabulary.decode(range(len(read.vocabulary))).encode()
+    assert all(math.isfinite(value) for record in read.history for value in asdict(record).values())
+    assert [vector(read.model_at(epoch)).size for epoch in read.epochs] == [vector(read.model).size] * len(read.epochs)
+    torch.Generator().manual_seed(read.seed)
+    read.corpus.encode()
+
+
+edits = st.lists(
+    st.tuples(st.sampled_from(["flip", "insert", "delete", "set"]), st.floats(0, 1, exclude_max=True), st.integers(0, 255)),
+    min_size=1,
+    max_size=4,
+)  # fmt: skip
+
+
+def damage(data, edits):
+    data = bytearray(data)
+    for kind, where, byte in edits:
+        at = int(where * len(data))
+        if kind == "insert":
+            data.insert(at, byte)
+        elif kind == "delete":
+            del data[at : at + 1 + byte % 4]
+        else:
+            data[at] = data[at] ^ (1 << byte % 8) if kind == "flip" else byte
+    return bytes(data)
+
+
+@given(edits=edits)
+@settings(deadline=None, max_examples=100)
+def test_a_damaged_file_is_read_or_refused(edits):
+    check_read_or_refused(damage(build(*parts()), edits))
+
+
+@given(edits=edits)
+@settings(deadline=None, max_examples=100)
+def test_a_damaged_header_is_read_or_refused(edits):
+    # The stated length stays right, so that the damage is met by what reads the header.
+    check_read_or_refused(with_header_text(lambda text: damage(text, edits)))
+
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**400), 10**400)
+    | st.integers(-10, 10)
+    | st.floats()
+    | st.text(max_size=5)
+    | st.text(st.characters(categories=["Cs", "Cc", "Zl"]), max_size=3)
+    | st.sampled_from(["x" * 1000, 2**31, 2**63, 2**64, 1e999, 1e308, 5e-324, "F32", "F16", "rnn", "lstm", "cloze"])
+)
+values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=3))
+
+
+def leaves(tree, path=()):
+    """The paths of everything in a tree of objects and lists."""
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    for key, value in items:
+        yield (*path, key)
+        yield from leaves(value, (*path, key))
+
+
+@cache
+def opened():
+    """The whole header as one tree: the JSON texts of the metadata opened too, and its paths."""
+    header, body = lay_out(*parts())
+    for key in ("config", "vocabulary", "recipe", "history"):
+        header["__metadata__"][key] = json.loads(header["__metadata__"][key])
+    return header, body, list(leaves(header))
+
+
+@given(data=st.data(), value=values)
+@example(data=None, value=None)
+@settings(deadline=None, max_examples=150)
+def test_a_header_with_one_value_replaced_or_removed_is_read_or_refused(data, value):
+    header, body, paths = copy.deepcopy(opened())
+    if data is not None:
+        *above, last = data.draw(st.sampled_from(paths))
+        node = header
+        for key in above:
+            node = node[key]
+        if data.draw(st.integers(0, 9)):
+            node[last] = value
+        else:
+            del node[last]
+    metadata = header.get("__metadata__")
+    if isinstance(metadata, dict):
+        for key in ("config", "vocabulary", "recipe", "history"):
+            if key in metadata:
+                metadata[key] = json.dumps(metadata[key])
+    check_read_or_refused(pack(header, body))
+
+
+# ---- nothing is unpickled -----------------------------------------------------------------------------------
+
+UNPICKLERS = {"pickle", "_pickle", "cPickle", "pickletools", "dill", "cloudpickle", "shelve", "marshal"}
+
+
+def unpickling(source):
+    """What in a source text could unpickle."""
+    found = {"torch.load("} if "torch.load(" in source else set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if alias.name.split(".")[0] in UNPICKLERS}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            imported = {alias.name for alias in node.names}
+            if node.module.split(".")[0] in UNPICKLERS:
+                found.add(node.module)
+            if (node.module in ("torch", "joblib") and "load" in imported) or imported & UNPICKLERS:
+                found.add(f"from {node.module}")
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if (node.value.id, node.attr) in {("torch", "load"), ("joblib", "load"), ("torch", "serialization")}:
+                found.add(f"{node.value.id}.{node.attr}")
+        elif isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+            found.add("allow_pickle")
+        elif isinstance(node, ast.Attribute) and node.attr == "read_pickle":
+            found.add("read_pickle")
+    return found
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import pickle", "import pickle as p", "from pickle import loads", "import torch\ntorch.load('x')", "from torch import load",
+        "import os, shelve", "load = torch.load", "np.load(f, allow_pickle=True)", "from torch.serialization import pickle",
+    ],
+)  # fmt: skip
+def test_the_search_for_unpickling_finds_it(source):
+    assert unpickling(source)
+
+
+def test_no_module_of_the_project_can_unpickle():
+    sources = sorted(Path(explorer.__file__).parent.rglob("*.py"))
+    assert Path(explorer.__file__).with_name("checkpoints.py") in sources
+    for path in sources:
+        assert not unpickling(path.read_text("utf-8")), path.name

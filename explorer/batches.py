@@ -13,7 +13,7 @@ SAMPLINGS = ("sequential", "random")
 
 
 def min_tokens(batch_size: int, num_steps: int, *, random_offset: bool) -> int:
-    """The shortest text that fills one batch whatever the offset: B rows of T characters, and the one to predict."""
+    """Characters that fill one batch whatever the offset: B rows of T, one more to predict, T that may be skipped."""
     return batch_size * num_steps + 1 + (num_steps if random_offset else 0)
 
 

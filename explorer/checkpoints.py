@@ -7,12 +7,10 @@ a file is checked against its own stated configuration before the library sees i
 
 from __future__ import annotations
 
-import contextlib
+import copy
 import json
 import math
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,6 +22,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as dump_tensors
 from torch import Tensor
 
+from explorer.files import write_atomically
 from explorer.models import MAX_PARAMETERS, CharModel, ConfigError, ModelConfig
 from explorer.recording import EpochRecord
 from explorer.text import UNKNOWN, TextError, Vocabulary
@@ -91,12 +90,10 @@ class Checkpoint:
         """
         if epoch not in self.epochs:
             raise CheckpointError(f"Expected an epoch out of {', '.join(map(str, self.epochs))}; got {epoch}.")
-        model = CharModel(self.config, self.vocabulary, seed=0)
-        if epoch == self.last_epoch:
-            model.load_state_dict(self.model.state_dict())
-        else:
+        model = copy.deepcopy(self.model)
+        if epoch != self.last_epoch:
             torch.nn.utils.vector_to_parameters(self.snapshots[epoch].float(), model.parameters())
-        return model.eval()
+        return model
 
 
 def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
@@ -138,29 +135,6 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         raise CheckpointError(
             f"{path} could not be written: {fault.strerror or fault}. Nothing was changed."
         ) from fault
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write beside, flush to the disk, rename: a reader sees the old file or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(part).chmod(0o644)
-        Path(part).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(part).unlink()
-        raise
-    if hasattr(os, "O_DIRECTORY"):  # the rename itself is kept by flushing the folder, where folders can be opened
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def load_checkpoint(source: str | Path | bytes) -> Checkpoint:

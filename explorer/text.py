@@ -48,9 +48,10 @@ def decode_text(data: bytes) -> tuple[str, str]:
             text = data.decode(encoding)
         except UnicodeDecodeError:
             continue
-        if "\0" in text:
+        text = text.removeprefix("\ufeff")
+        if any(c < " " and c not in "\t\n\r\f" for c in text):
             raise TextError(
-                f"Expected plain text; this file contains NUL characters (read as {name}), so it is binary."
+                f"Expected plain text; this file holds control characters (read as {name}), so it is binary."
             )
         if not text.strip():
             raise TextError("Expected a text with at least one visible character; this file has none.")
@@ -66,7 +67,16 @@ def _candidate_encodings(data: bytes) -> list[tuple[str, str]]:
         half = data[offset:4096:2]
         if len(data) % 2 == 0 and half.count(0) > 0.3 * len(half) > 0 and data[1 - offset : 4096 : 2].count(0) == 0:
             return [(encoding, "UTF-16")]
-    return [("utf-8-sig", "UTF-8"), ("gb18030", "GB18030")]
+    # Chinese UTF-16 without a mark often fits GB18030 too; the reading with more everyday characters is the right one.
+    usual = {encoding: _usual_share(data, encoding) for encoding in ("utf-16-le", "utf-16-be", "gb18030")}
+    best = max(usual, key=usual.__getitem__)
+    unmarked = len(data) % 2 == 0 and len(data) >= 16 and usual[best] > max(0.9, usual["gb18030"])
+    return [("utf-8-sig", "UTF-8"), *([(best, "UTF-16")] if unmarked else []), ("gb18030", "GB18030")]
+
+
+def _usual_share(data: bytes, encoding: str) -> float:
+    text = data[:4096].decode(encoding, "replace")
+    return sum(bool(c.encode("gb2312", "ignore")) for c in text) / max(1, len(text))
 
 
 @dataclass(frozen=True)

@@ -326,8 +326,8 @@ def test_a_cache_below_a_file_still_gives_the_book(network, tmp_path):
     ("owner", "call", "number"),
     [
         (Path, "mkdir", errno.EACCES),
-        (tempfile, "NamedTemporaryFile", errno.EROFS),
-        (tempfile, "NamedTemporaryFile", errno.ENOSPC),
+        (tempfile, "mkstemp", errno.EROFS),
+        (tempfile, "mkstemp", errno.ENOSPC),
         (Path, "replace", errno.EACCES),
     ],
 )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import http.client
 import os
 import re
-import tempfile
-import urllib.error
 import urllib.request
 from importlib import resources
 from pathlib import Path
 
+from explorer.files import write_atomically
 from explorer.text import TextError, clean_text
 
 TIME_MACHINE_URL = "http://d2l-data.s3-accelerate.amazonaws.com/timemachine.txt"
@@ -58,12 +59,13 @@ def fetch_time_machine(cache: Path | None = None) -> str:
 
     """
     kept = (cache or cache_folder()) / "timemachine.txt"
-    if kept.is_file() and _is_the_book(data := kept.read_bytes()):
-        return data.decode("utf-8")
+    with contextlib.suppress(OSError):
+        if _is_the_book(data := kept.read_bytes()):
+            return data.decode("utf-8")
     try:
         with urllib.request.urlopen(TIME_MACHINE_URL, timeout=FETCH_TIMEOUT_S) as response:
             data = bytes(response.read(FETCH_MAX_BYTES))
-    except (urllib.error.URLError, OSError) as fault:
+    except (OSError, http.client.HTTPException) as fault:
         reason = getattr(fault, "reason", fault)
         raise TextError(
             f"The Time Machine could not be fetched from {TIME_MACHINE_URL} ({reason}). The built-in corpora work offline."
@@ -72,20 +74,10 @@ def fetch_time_machine(cache: Path | None = None) -> str:
         raise TextError(
             f"Expected the book with SHA-1 {TIME_MACHINE_SHA1}; what came from {TIME_MACHINE_URL} is another file."
         )
-    _keep(kept, data)
+    with contextlib.suppress(OSError):  # a read-only home only means that the book is fetched again next time
+        write_atomically(kept, data)
     return data.decode("utf-8")
 
 
 def _is_the_book(data: bytes) -> bool:
     return hashlib.sha1(data, usedforsecurity=False).hexdigest() == TIME_MACHINE_SHA1
-
-
-def _keep(path: Path, data: bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Written beside and renamed, so that a second process never reads half a book.
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:
-            part.write(data)
-        Path(part.name).replace(path)
-    except OSError:
-        return  # a read-only home only means that the book is fetched again next time

@@ -50,10 +50,10 @@ def show_metrics(trace: GateTrace, tape: Tape) -> None:
         help="Share of that gate's values under 0.1 or over 0.9: there it acts like a switch, and learns slowly.",
     )
     cards.metric(
-        "Memory, steps",
+        "Memory τ",
         f"{min(float(memory_time(keep[1]).max()), 99_999):,.1f}" if keep and statistics else "–",
         border=True,
-        help="Steps over which the unit that holds longest keeps 1/e of its state by that gate alone (copy path only).",
+        help="In steps: how long the unit that holds longest keeps 1/e of its state by that gate alone (copy path only).",
     )
     cards.metric(
         SCORE_LABEL[trace.score_name], number(trace.perplexity), border=True, help=SCORE_HELP[trace.score_name]

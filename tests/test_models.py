@@ -254,14 +254,13 @@ def torch_logits(model, torch_cell, ids_TB):
     return joined @ parameters["out.weight"].T + parameters["out.bias"]
 
 
-@pytest.mark.parametrize("more", [{}, dict(embedding_size=3)], ids=["one-hot", "embedding"])
-@pytest.mark.parametrize("layers", [1, 3])
+@pytest.mark.parametrize("more", [{}, dict(num_layers=3, embedding_size=3)], ids=["one-hot", "3-layers-embedding"])
 @every_kind
 @pytest.mark.parametrize("cell", TORCH_CELLS)
-def test_logits_equal_a_network_wired_from_torch_nn(cell, kind, layers, more):
+def test_logits_equal_a_network_wired_from_torch_nn(cell, kind, more):
     fields, torch_cell = TORCH_CELLS[cell]
     second = {} if kind == "forward" else dict(hidden_size_backward=3)
-    model = make(kind, fields, num_layers=layers, **second, **more)
+    model = make(kind, fields, **second, **more)
     ids_TB = random_ids()
     logits_TBV, last = model(ids_TB)
     assert_close(logits_TBV, torch_logits(model, torch_cell, ids_TB))
@@ -407,11 +406,10 @@ def test_a_reversed_text_read_with_swapped_directions_gives_mirrored_states(fiel
     assert_close(mirror(ids_TB.flip(0), mirror_first)[0], model(ids_TB, first)[0].flip(0))
 
 
-@pytest.mark.parametrize("more", [{}, dict(embedding_size=3)], ids=["one-hot", "embedding"])
 @every_kind
 @every_cell
-def test_every_model_works_in_double_precision_and_agrees_with_single(fields, kind, more):
-    single, double = (make(kind, fields, num_layers=2, double=d, **more) for d in (False, True))
+def test_every_model_works_in_double_precision_and_agrees_with_single(fields, kind):
+    single, double = (make(kind, fields, num_layers=2, embedding_size=3, double=d) for d in (False, True))
     ids_TB = random_ids()
     logits_TBV, last = double(ids_TB)
     assert {logits_TBV.dtype, *(part.dtype for parts in last.values() for part in parts)} == {torch.float64}
@@ -568,10 +566,10 @@ def test_temperature_zero_is_greedy():
 def test_the_same_seed_draws_the_same_text_and_another_seed_another(fields, kind):
     model = make(kind, fields, double=False)
     torch.manual_seed(1)
-    first = model.generate("abc", 30, seed=4)
+    first = model.generate("abc", 20, seed=4)
     torch.manual_seed(2)
-    assert model.generate("abc", 30, seed=4) == first
-    assert model.generate("abc", 30, seed=5) != first
+    assert model.generate("abc", 20, seed=4) == first
+    assert model.generate("abc", 20, seed=5) != first
     assert model.generate("abc", 10, seed=4) == first[:13]
 
 

@@ -20,7 +20,7 @@ from explorer.probes.perplexity import NATS_PER_BIT, Floats
 ORDERS = ("memory time", "mean", "index")
 MAX_STEPS = 2_000
 LETTERED_STEPS = 110  # up to here the characters themselves fit under the tape
-DETAILED_CELLS = 150_000  # up to here each cell of a heatmap carries all parts of its step for the hover
+DETAILED_CELLS = 150_000  # up to here hovering also says what is not drawn: candidate and state
 STRIP_PX, LINES_PX, GAP_PX = 26, 130, 40
 LEAST_HEATMAP_PX, MOST_HEATMAP_PX = 144, 288
 
@@ -166,19 +166,24 @@ def _range(values_T: NDArray[Any]) -> tuple[float, float]:
 
 
 def _heatmap_rows(one: Tape, units: NDArray[np.intp], where: str, count: int) -> list[_Row]:
-    parts = _parts(one)
     height = min(max(len(units), LEAST_HEATMAP_PX), MOST_HEATMAP_PX)  # a pixel a unit where it can be
     axis = {"autorange": "reversed", "showgrid": False, "zeroline": False, "showticklabels": False, "ticks": ""}
     axis["title"] = {"text": f"{len(units)} units"}
     if not one.gates:  # a plain cell: its state is all there is to see
-        state = _heatmap(one.h_TH, parts, units, count) | {"colorscale": SEQUENTIAL, "zmin": -100, "zmax": 100}
+        state = _heatmap("h", one.h_TH, {}, units, count) | {"colorscale": SEQUENTIAL, "zmin": -100, "zmax": 100}
         del state["coloraxis"]
-        title = f"<b>state h</b>{where}: dark −1, light +1"
-        return [_Row(title, height, [state | {"showscale": False}], axis)]
-    return [
-        _Row(f"<b>{name}</b>{where}: {_polarity(name)}", height, [_heatmap(gate_TH, parts, units, count)], axis)
-        for name, gate_TH in one.gates.items()
-    ]
+        return [_Row(f"<b>state h</b>{where}: dark −1, light +1", height, [state | {"showscale": False}], axis)]
+    # One cursor runs through all heatmaps, so each says its own gate, and the other parts are shared out among them.
+    letters = [name.split()[-1] for name in one.gates]
+    others = {letter: part_TH for letter, part_TH in _parts(one).items() if letter not in letters}
+    if count * len(units) > DETAILED_CELLS:
+        others = {}
+    rows = []
+    for letter, (name, gate_TH) in zip(letters, one.gates.items(), strict=True):
+        said = {other: others.pop(other) for other in list(others)[:2]}
+        item = _heatmap(letter, gate_TH, said, units, count)
+        rows.append(_Row(f"<b>{name}</b>{where}: {_polarity(name)}", height, [item], axis))
+    return rows
 
 
 def _polarity(name: str) -> str:
@@ -206,20 +211,23 @@ def percent(values: NDArray[Any]) -> NDArray[np.int8]:
     return hundredths
 
 
-def _heatmap(values_TH: Floats, parts: dict[str, Floats], units: NDArray[np.intp], count: int) -> dict[str, Any]:
-    item: dict[str, Any] = {
+def _heatmap(
+    letter: str, values_TH: Floats, said: dict[str, Floats], units: NDArray[np.intp], count: int
+) -> dict[str, Any]:
+    """One part of every unit; hovering also says up to two other parts (plotly has two more slots a cell)."""
+    hover = f"%{{y}}, in hundredths: {letter} %{{z}}"
+    extra: dict[str, Any] = {}
+    for slot, (other, part_TH) in zip(("hovertext", "customdata"), said.items(), strict=False):
+        extra[slot] = percent(part_TH[:count, units].T)
+        hover += f"  {other} %{{{slot}}}"
+    return extra | {
         "type": "heatmap",
         "z": percent(values_TH[:count, units].T),
         "coloraxis": "coloraxis",
         "xaxis": "x",
         "y": [f"unit {i}" for i in units],
-        "hovertemplate": "%{y}: %{z} hundredths<extra></extra>",
+        "hovertemplate": f"{hover}<extra></extra>",
     }
-    if count * len(units) <= DETAILED_CELLS:
-        item["customdata"] = np.stack([percent(part_TH[:count, units].T) for part_TH in parts.values()], -1)
-        letters = "  ".join(f"{name} %{{customdata[{i}]}}" for i, name in enumerate(parts))
-        item["hovertemplate"] = f"%{{y}}, in hundredths:<br>{letters}<extra></extra>"
-    return item
 
 
 def _mean_row(one: Tape, where: str, count: int) -> _Row:

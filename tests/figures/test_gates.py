@@ -41,7 +41,9 @@ def test_heatmaps_are_the_gates_in_whole_hundredths_on_an_absolute_scale(order):
     assert np.asarray(z.z).dtype == np.int8
     np.testing.assert_allclose(np.asarray(z.z) / 100, tape.z_TH[:, units].T, atol=0.005 + 1e-6)
     np.testing.assert_allclose(np.asarray(r.z) / 100, tape.r_TH[:, units].T, atol=0.005 + 1e-6)
-    np.testing.assert_allclose(np.asarray(z.customdata)[..., 2] / 100, tape.n_TH[:, units].T, atol=0.005 + 1e-6)
+    np.testing.assert_allclose(np.asarray(z.hovertext) / 100, tape.n_TH[:, units].T, atol=0.005 + 1e-6)
+    np.testing.assert_allclose(np.asarray(z.customdata) / 100, tape.h_TH[:, units].T, atol=0.005 + 1e-6)
+    assert z.hovertemplate.startswith("%{y}, in hundredths: z %{z}  n %{hovertext}  h %{customdata}")
     assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (0, 100)
     key = {"index": -np.arange(6), "mean": tape.z_TH.mean(0), "memory time": memory_time(tape.z_TH)}[order]
     assert (np.diff(key[units]) <= 1e-7).all()

@@ -95,9 +95,15 @@ class ModelConfig:
         if self.objective != "next" and self.direction != "bidirectional":
             raise ConfigError(f'objective: expected "next" for a {self.direction} model; got {self.objective!r}.')
         if self.direction == "forward" and self.hidden_size_backward is not None:
-            raise ConfigError("hidden_size_backward: expected None for a forward model, which has no second net.")
+            raise ConfigError(
+                "hidden_size_backward: expected None for a forward model, which has no second net; "
+                f"got {self.hidden_size_backward}."
+            )
         if self.init == "chrono" and (self.cell == "rnn" or self.chrono_t_max < 3):
-            raise ConfigError("init: chrono expects a cell with a gate that keeps (gru, lstm) and chrono_t_max >= 3.")
+            raise ConfigError(
+                "init: chrono expects a cell with a gate that keeps (gru, lstm) and chrono_t_max >= 3; "
+                f"got {self.cell} and {self.chrono_t_max}."
+            )
 
     @property
     def variant(self) -> str:
@@ -321,22 +327,17 @@ class CharModel(nn.Module):
             raise ConfigError(
                 f'generate: expected a model with objective "next"; this one is {self.config.objective!r}.'
             )
-        if not prefix or length < 0 or not temperature >= 0:
+        if not prefix or length < 0 or not 0 <= temperature < math.inf:
             raise ConfigError(
-                "generate: expected a prefix of at least one character, length >= 0 and temperature >= 0."
+                "generate: expected a prefix of at least one character, length >= 0 and a finite temperature >= 0; "
+                f"got {prefix[:20]!r}, {length} and {temperature}."
             )
         generator = torch.Generator().manual_seed(seed)
-        ids_T = self.vocabulary.encode(prefix)
         drawn: list[int] = []
-        logits_TBV, state = self(ids_T.unsqueeze(1))
+        logits_TBV, state = self(self.vocabulary.encode(prefix).unsqueeze(1))
         for _ in range(length):
             logits_V = logits_TBV[-1, 0].index_fill(0, torch.tensor([0]), -torch.inf)
-            probabilities_V = (
-                F.softmax(logits_V / temperature, 0)
-                if temperature
-                else F.one_hot(logits_V.argmax(), len(logits_V)).float()
-            )
-            drawn.append(int(torch.multinomial(probabilities_V, 1, generator=generator)))
+            drawn.append(_draw(logits_V, temperature, generator))
             logits_TBV, state = self(torch.tensor([[drawn[-1]]]), state)
         return prefix + self.vocabulary.decode(drawn)
 
@@ -352,11 +353,22 @@ class CharModel(nn.Module):
         """
         if self.config.objective != "cloze":
             raise ConfigError(f'fill: expected a model with objective "cloze"; this one is {self.config.objective!r}.')
-        if not 0 <= position < len(text):
-            raise ConfigError(f"fill: expected a position from 0 to {len(text) - 1}; got {position}.")
-        logits_TBV, _ = self(self.vocabulary.encode(text).unsqueeze(1))
+        ids_T = self.vocabulary.encode(text)
+        if not 0 <= position < len(ids_T) or k < 1:
+            raise ConfigError(
+                f"fill: expected a position from 0 to {len(ids_T) - 1} and k >= 1; got {position} and {k}."
+            )
+        logits_TBV, _ = self(ids_T.unsqueeze(1))
         probabilities_K, ids_K = F.softmax(logits_TBV[position, 0], 0).topk(min(k, len(self.vocabulary)))
         return [(self.vocabulary.symbols[i], p) for i, p in zip(ids_K.tolist(), probabilities_K.tolist(), strict=True)]
+
+
+def _draw(logits_V: Tensor, temperature: float, generator: torch.Generator) -> int:
+    if temperature == 0:
+        return int(logits_V.argmax())
+    # Shifted by the largest and in float64, so that a tiny temperature makes zeros of the others and not NaN of all.
+    probabilities_V = F.softmax((logits_V - logits_V.max()).double() / temperature, 0)
+    return int(torch.multinomial(probabilities_V, 1, generator=generator))
 
 
 @torch.no_grad()

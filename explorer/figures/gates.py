@@ -107,7 +107,8 @@ def _stack(rows: list[_Row], trace: GateTrace, count: int) -> go.Figure:
     for number, row in enumerate(rows, 1):
         suffix = "" if number == 1 else str(number)
         domain = [max(top - GAP_PX - row.height_px, 0) / total, (top - GAP_PX) / total]
-        layout[f"yaxis{suffix}"] = row.axis | {"domain": domain, "anchor": "x", "fixedrange": True}
+        # automargin off: it would lay everything out twice, and the margins are ours already.
+        layout[f"yaxis{suffix}"] = row.axis | {"domain": domain, "anchor": "x", "fixedrange": True, "automargin": False}
         layout["annotations"].append(_title(row.title, domain[1]))
         data += [item | {"yaxis": f"y{suffix}"} for item in row.traces]
         top -= row.height_px + GAP_PX
@@ -125,6 +126,7 @@ def _x_axis(trace: GateTrace, count: int) -> dict[str, Any]:
         "range": [-0.5, max(count, 1) - 0.5],
         "showgrid": False,
         "zeroline": False,
+        "automargin": False,
         "showspikes": True,
         "spikemode": "across",
         "spikethickness": 1,

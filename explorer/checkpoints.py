@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as dump_tensors
 from torch import Tensor
@@ -25,7 +26,7 @@ from torch import Tensor
 from explorer.files import write_atomically
 from explorer.models import MAX_PARAMETERS, CharModel, ConfigError, ModelConfig
 from explorer.recording import EpochRecord
-from explorer.text import UNKNOWN, TextError, Vocabulary
+from explorer.text import UNKNOWN, TextError, Vocabulary, clean_text
 from explorer.training import Recipe
 
 FORMAT = "gate-explorer/1"
@@ -92,7 +93,7 @@ class Checkpoint:
             raise CheckpointError(f"Expected an epoch out of {', '.join(map(str, self.epochs))}; got {epoch}.")
         model = copy.deepcopy(self.model)
         if epoch != self.last_epoch:
-            torch.nn.utils.vector_to_parameters(self.snapshots[epoch].float(), model.parameters())
+            torch.nn.utils.vector_to_parameters(self.snapshots[epoch].to(torch.float32, copy=True), model.parameters())
         return model
 
 
@@ -118,7 +119,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         "vocabulary": json.dumps(
             {"characters": "".join(vocabulary.symbols[1:]), "counts": vocabulary.counts}, ensure_ascii=False
         ),
-        "corpus": checkpoint.corpus,
+        "corpus": clean_text(checkpoint.corpus),
         "recipe": json.dumps(asdict(checkpoint.recipe)),
         "seed": str(checkpoint.seed),
         "history": json.dumps(columns, separators=(",", ":")),
@@ -151,7 +152,7 @@ def load_checkpoint(source: str | Path | bytes) -> Checkpoint:
     try:
         return _build(metadata, entries, data)
     except (ConfigError, TextError) as fault:
-        raise CheckpointError(f"The file's own description makes no sense: {fault}") from fault
+        raise CheckpointError(f"The file's own description makes no sense: {str(fault)[:300]}") from fault
 
 
 def _read_file(path: Path) -> bytes:
@@ -193,7 +194,10 @@ def _parse_header(data: bytes) -> tuple[dict[str, str], dict[str, _Entry]]:
         )
     if length > MAX_HEADER_BYTES:
         raise CheckpointError(f"Expected a header of at most {MAX_HEADER_BYTES:,} bytes; this one states {length:,}.")
-    header = _strict_json(data[8 : 8 + length], "header")
+    try:
+        header = _strict_json(data[8 : 8 + length].decode("utf-8"), "header")
+    except UnicodeDecodeError as fault:
+        raise CheckpointError("Expected a header in UTF-8; these bytes are not.") from fault
     metadata = header.pop("__metadata__", None) if isinstance(header, dict) else None
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise CheckpointError("Expected a header with metadata written by this program; it has none.")
@@ -234,7 +238,7 @@ def _parse_entry(name: str, entry: Any) -> _Entry:
             or not all(type(v) is int and 0 <= v <= MAX_FILE_BYTES for v in values)
         ):
             raise CheckpointError(
-                f"Expected for {what} of tensor {name!r} at most {most} whole numbers within the file; got {str(values)[:60]}."
+                f"Expected for {what} of tensor {name!r} at most {most} whole numbers within the file; got {ascii(values)[:60]}."
             )
     if len(offsets) != 2 or offsets[1] - offsets[0] != math.prod(shape) * ITEM_TYPES[dtype].itemsize:
         raise CheckpointError(
@@ -243,13 +247,15 @@ def _parse_entry(name: str, entry: Any) -> _Entry:
     return _Entry(dtype, tuple(shape), offsets[0], offsets[1])
 
 
-def _strict_json(text: str | bytes, what: str) -> Any:
-    """JSON without repeated keys, NaN or Infinity."""
+def _strict_json(text: str, what: str) -> Any:
+    """JSON without repeated keys, NaN, Infinity or lone surrogates."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(pairs)
         if len(result) != len(pairs):
             raise ValueError("a key stands twice")
+        for text in (text for pair in pairs for text in pair if isinstance(text, str)):
+            text.encode("utf-8")  # a lone surrogate is a UnicodeEncodeError, which is a ValueError
         return result
 
     def refuse(constant: str) -> None:
@@ -267,7 +273,7 @@ def _build(metadata: dict[str, str], entries: dict[str, _Entry], data: bytes) ->
     recipe = Recipe(**_fields(metadata, "recipe", Recipe))
     vocabulary = _parse_vocabulary(_strict_json(metadata["vocabulary"], "vocabulary"))
     history = _parse_history(_strict_json(metadata["history"], "history"))
-    if not re.fullmatch(r"-?\d{1,18}", metadata["seed"]):
+    if not re.fullmatch(r"-?[0-9]{1,18}", metadata["seed"]):
         raise CheckpointError(f"Expected a whole number as seed; got {metadata['seed'][:40]!r}.")
     shapes = config.parameter_shapes(len(vocabulary))
     size = sum(map(math.prod, shapes.values()))
@@ -275,7 +281,12 @@ def _build(metadata: dict[str, str], entries: dict[str, _Entry], data: bytes) ->
         raise CheckpointError(f"Expected at most {MAX_PARAMETERS:,} parameters; this configuration has {size:,}.")
     epochs = _check_entries(entries, shapes, size, history[-1].epoch if history else 0)
     _check_finite(entries, data)
-    tensors = load_tensors(data)
+    try:
+        tensors = load_tensors(data)
+    except SafetensorError as fault:
+        raise CheckpointError(
+            f"Expected a .safetensors file; the library refuses it: {ascii(str(fault))[:100]}."
+        ) from fault
     model = CharModel(config, vocabulary, seed=0)
     model.load_state_dict({name: tensors[name] for name in shapes})
     snapshots = {epoch: tensors[f"snapshot.{epoch}"] for epoch in epochs}

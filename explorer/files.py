@@ -26,6 +26,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     if hasattr(os, "O_DIRECTORY"):  # the rename itself is kept by flushing the folder, where folders can be opened
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            os.fsync(folder)
+            with contextlib.suppress(OSError):  # the file itself is whole either way
+                os.fsync(folder)
         finally:
             os.close(folder)

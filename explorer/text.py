@@ -13,6 +13,7 @@ from torch import Tensor
 
 UNKNOWN = "<unk>"
 MAX_FILE_BYTES = 5_000_000
+MAX_COUNT = 10**15
 
 
 class TextError(ValueError):
@@ -98,11 +99,13 @@ class Vocabulary:
             raise TextError(
                 f"Expected {UNKNOWN!r} followed by at least one character; got {len(self.symbols)} symbols."
             )
-        odd = [s for s in self.symbols[1:] if len(s) != 1]
+        odd = [s for s in self.symbols[1:] if len(s) != 1 or "\ud800" <= s <= "\udfff"]
         if odd or len(set(self.symbols)) != len(self.symbols):
-            raise TextError(f"Expected different single characters as symbols; got {odd[:3] or 'a repeated one'}.")
-        if len(self.counts) != len(self.symbols) or any(count < 0 for count in self.counts):
-            raise TextError(f"Expected one count >= 0 for each of {len(self.symbols)} symbols.")
+            raise TextError(
+                f"Expected different single characters as symbols; got {ascii(odd[:3])[:60] if odd else 'a repeated one'}."
+            )
+        if len(self.counts) != len(self.symbols) or not all(0 <= count <= MAX_COUNT for count in self.counts):
+            raise TextError(f"Expected one count from 0 to {MAX_COUNT:,} for each of {len(self.symbols)} symbols.")
 
     @classmethod
     def from_text(cls, text: str) -> Vocabulary:

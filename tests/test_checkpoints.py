@@ -127,7 +127,7 @@ def checkpoints(draw):
     weights = random.normal(0, 3, size).astype(np.float32)
     weights[:4] = np.array([-0.0, 1e-45, 3.4028235e38, 0.1], np.float32)[: len(weights)]
     set_weights(model, weights)
-    finite = st.floats(0, 1e300)
+    finite = st.floats(0, 1e200)
     epochs = draw(st.integers(0, 4))
     rows = [(e, draw(st.integers(1, 10**9)), *(draw(finite) for _ in range(6))) for e in range(1, epochs + 1)]
     snapshots = {
@@ -610,7 +610,6 @@ WHOLE = {
     "length of zero": lambda: bytes(8) + build(*parts())[8:],
     "big-endian length": lambda: build(*parts())[7::-1] + build(*parts())[8:],
     "a header over 1 MB": lambda: with_header_text(lambda text: text.ljust(1_000_001)),
-    "more than 20 MB": lambda: build(*parts()) + bytes(20_000_000),
     "zeros": lambda: bytes(1_000_000),
     "text": lambda: b"Once upon a time there was a lighthouse. " * 100,
     "png": lambda: b"\x89PNG\r\n\x1a\n" + bytes(100),
@@ -620,6 +619,10 @@ WHOLE = {
 @parametrized(WHOLE)
 def test_files_of_another_kind_or_length_are_refused(refuse, case):
     refuse(case(), "Expected")
+
+
+def test_bytes_of_more_than_20_mb_are_refused_for_their_size(refuse):
+    refuse(build(*parts()) + bytes(20_000_000), "at most 20 MB")
 
 
 def test_a_header_of_exactly_1_mb_is_read():

@@ -138,7 +138,7 @@ def test_time_machine_has_the_28_symbols_and_170_580_characters_that_d2l_prints(
         (("<unk>", "a", "a"), (0, 1, 1), "repeated"),
         (("<unk>", "a"), (0,), "one count"),
         (("<unk>", "a"), (0, 1, 1), "one count"),
-        (("<unk>", "a"), (0, -1), ">= 0"),
+        (("<unk>", "a"), (0, -1), "count from 0"),
     ],
 )
 def test_a_broken_vocabulary_is_refused(symbols, counts, expected):

@@ -396,6 +396,7 @@ def test_a_parameter_without_a_gradient_is_left_out():
 def test_zero_gradients_have_coefficient_1(dtype, max_norm):
     named = parameters_with([0.0, 0.0], [0.0], dtype=dtype)
     clipping = clip_gradients(named, max_norm)
+    assert clipping.norms_before == {"p0": 0.0, "p1": 0.0}
     assert (clipping.norm_before, clipping.coefficient, clipping.norm_after) == (0.0, 1.0, 0.0)
     assert all(not p.grad.any() for _, p in named)
 
@@ -527,6 +528,15 @@ def test_an_update_that_overflows_is_taken_back_from_every_parameter():
     fault, steps, _ = follow_until_it_diverges(model, "a" * 50, replace(SMALL, learning_rate=1e38))
     assert (steps, fault.step, fault.parameter) == (0, 1, "out.bias")
     assert same(weights(model), before)
+
+
+def test_weights_that_are_huge_but_finite_are_no_divergence():
+    model = make_model(dtype=torch.float32, vocabulary=Vocabulary((UNKNOWN, "a"), (0, 1)))
+    with torch.no_grad():
+        model.out.weight.zero_()
+        model.out.bias.fill_(3e38)  # both symbols equally likely; their sum is beyond float32
+    record = next(train(model, "a" * 50, SMALL))
+    assert record.nll_nats == pytest.approx(math.log(2), rel=1e-6)
 
 
 def test_an_infinite_loss_with_finite_gradients_is_called_the_loss():

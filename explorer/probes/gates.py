@@ -326,9 +326,8 @@ def _cell_states_before(i_CH: Tensor, f_CH: Tensor, g_CH: Tensor, c_H: Tensor) -
 
     c_t = f_t * c_{t-1} + i_t * g_t needs no matrix product, so this loop is short.
     """
-    written_CH = i_CH * g_CH
-    before_CH = torch.empty_like(written_CH)
-    for t in range(len(written_CH)):
-        before_CH[t] = c_H
-        c_H = torch.addcmul(written_CH[t], f_CH[t], c_H)
-    return before_CH, c_H
+    cells = torch.cat([c_H.unsqueeze(0), i_CH * g_CH])  # what is written first, the recurrence in place after it
+    rows = cells.unbind(0)
+    for c_prev_H, c_H, f_H in zip(rows, rows[1:], f_CH.unbind(0), strict=False):
+        c_H.addcmul_(f_H, c_prev_H)
+    return cells[:-1], cells[-1]

@@ -16,6 +16,18 @@ page = st.navigation(
             default=True,
             help="What the gates of a trained network do at every step of a text.",
         ),
+        st.Page(
+            "explorer/pages/gradients.py",
+            title="Gradients",
+            icon=":material/timeline:",
+            help="How much of each character's loss reaches each earlier step, what carries it, and what clipping leaves.",
+        ),
+        st.Page(
+            "explorer/pages/train.py",
+            title="Train",
+            icon=":material/model_training:",
+            help="Train a model of your own and watch every curve while it learns.",
+        ),
     ],
     position="top",
 )

@@ -10,7 +10,17 @@ from types import ModuleType as _ModuleType
 from explorer.checkpoints import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from explorer.corpora import load_corpus
 from explorer.models import CharModel, ConfigError, ModelConfig
+from explorer.probes.clipping import ClipLedger, clip_ledger
+from explorer.probes.diagnosis import Diagnosis, diagnose
 from explorer.probes.gates import GateTrace, trace_gates
+from explorer.probes.gradients import (
+    GradientFlow,
+    JacobianPaths,
+    gradient_flow,
+    jacobian_paths,
+    lyapunov_exponents,
+    weight_gradient_steps,
+)
 from explorer.probes.perplexity import perplexity_by_epoch, score_text
 from explorer.recording import EpochRecord, Recording
 from explorer.text import TextError, Vocabulary
@@ -21,9 +31,13 @@ __all__ = [
     "CharModel",
     "Checkpoint",
     "CheckpointError",
+    "ClipLedger",
     "ConfigError",
+    "Diagnosis",
     "EpochRecord",
     "GateTrace",
+    "GradientFlow",
+    "JacobianPaths",
     "ModelConfig",
     "Recipe",
     "Recording",
@@ -31,13 +45,19 @@ __all__ = [
     "TextError",
     "TrainingDivergedError",
     "Vocabulary",
+    "clip_ledger",
+    "diagnose",
+    "gradient_flow",
+    "jacobian_paths",
     "load_checkpoint",
     "load_corpus",
+    "lyapunov_exponents",
     "perplexity_by_epoch",
     "save_checkpoint",
     "score_text",
     "trace_gates",
     "train",
+    "weight_gradient_steps",
 ]
 
 

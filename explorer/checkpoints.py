@@ -26,7 +26,7 @@ from torch import Tensor
 from explorer.files import write_atomically
 from explorer.models import MAX_PARAMETERS, CharModel, ConfigError, ModelConfig
 from explorer.recording import EpochRecord
-from explorer.text import UNKNOWN, TextError, Vocabulary, clean_text
+from explorer.text import UNKNOWN, TextError, Vocabulary
 from explorer.training import Recipe
 
 FORMAT = "gate-explorer/1"
@@ -119,7 +119,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         "vocabulary": json.dumps(
             {"characters": "".join(vocabulary.symbols[1:]), "counts": vocabulary.counts}, ensure_ascii=False
         ),
-        "corpus": clean_text(checkpoint.corpus),
+        "corpus": checkpoint.corpus.encode("utf-8", "replace").decode("utf-8"),  # a file name may hold lone surrogates
         "recipe": json.dumps(asdict(checkpoint.recipe)),
         "seed": str(checkpoint.seed),
         "history": json.dumps(columns, separators=(",", ":")),

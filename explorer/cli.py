@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import Any
 import click
 from click._termui_impl import ProgressBar
 
+from explorer import runs
 from explorer.checkpoints import Checkpoint, CheckpointError, save_checkpoint
 from explorer.corpora import NAMES, load_corpus
 from explorer.models import CharModel, ConfigError, ModelConfig
 from explorer.recording import Recording
-from explorer.text import TextError, Vocabulary, decode_text
-from explorer.training import RECIPES, Recipe, StepRecord, TrainingDivergedError, train
+from explorer.runs.foreground import recorded
+from explorer.text import TextError, Vocabulary, clean_text, decode_text
+from explorer.training import RECIPES, Recipe, StepRecord, TrainingDivergedError, check_seed, train
 
 MODEL_OPTIONS = (
     "cell",
@@ -28,6 +31,7 @@ MODEL_OPTIONS = (
     "num_layers",
     "embedding_size",
 )
+OWNER = "command line"
 RECIPE_OPTIONS = tuple(field.name for field in fields(Recipe))
 
 
@@ -36,20 +40,46 @@ def read_corpus(name_or_file: str) -> tuple[str, str]:
     if name_or_file in NAMES:
         return name_or_file, load_corpus(name_or_file)
     path = Path(name_or_file)
-    if not path.is_file():
-        raise TextError(f"Expected one of {', '.join(NAMES)} or a text file; there is no file {name_or_file!r}.")
-    text, _ = decode_text(path.read_bytes())
-    return path.stem, text
+    try:
+        if not path.is_file():
+            raise TextError(f"Expected one of {', '.join(NAMES)} or a text file; there is no file {name_or_file!r}.")
+        text, _ = decode_text(path.read_bytes())
+    except OSError as fault:
+        raise TextError(f"{name_or_file} could not be read: {fault.strerror or fault}.") from fault
+    return clean_text(path.stem), text
 
 
 def run_training(corpus: str, text: str, config: ModelConfig, recipe: Recipe, seed: int) -> Checkpoint:
     """Train from scratch with a progress bar; Ctrl-C, or a divergence, ends with the last finite weights."""
     model = CharModel(config, Vocabulary.from_text(text), seed=seed)
+    return _finish(corpus, model, recipe, seed, train(model, text, recipe, seed))
+
+
+def record_training(corpus: str, text: str, config: ModelConfig, recipe: Recipe, seed: int) -> Checkpoint:
+    """The same, shown in the app while it goes, where it can be stopped."""
+    model = CharModel(config, Vocabulary.from_text(text), seed=check_seed(seed))
     steps = train(model, text, recipe, seed)
+    run = runs.new_run(
+        config,
+        recipe,
+        text,
+        corpus=corpus,
+        session=OWNER,
+        seed=seed,
+        name=f"{corpus[:60]}, command line",
+        held_out_share=0,
+    )
+    with contextlib.closing(
+        recorded(run, text, model, steps, lambda sentence: click.echo(sentence, err=True))
+    ) as shown:
+        return _finish(corpus, model, recipe, seed, shown)
+
+
+def _finish(corpus: str, model: CharModel, recipe: Recipe, seed: int, steps: Iterator[StepRecord]) -> Checkpoint:
     recording = Recording(model, recipe)
     try:
         with click.progressbar(
-            length=recipe.epochs, item_show_func=_describe, width=24, label=f"{config.cell} on {corpus}"
+            length=recipe.epochs, item_show_func=_describe, width=24, label=f"{model.config.cell} on {corpus}"
         ) as bar:
             _follow(steps, recording, bar)
     except KeyboardInterrupt:
@@ -111,8 +141,8 @@ def train_command(corpus: str, recipe_name: str, seed: int, output: Path, no_cli
         recipe = replace(RECIPES[recipe_name], **{name: given[name] for name in RECIPE_OPTIONS if name in given})
         recipe = replace(recipe, clip_norm=None) if no_clip else recipe
         name, text = read_corpus(corpus)
-        checkpoint = run_training(name, text, config, recipe, seed)
+        checkpoint = record_training(name, text, config, recipe, seed)
         save_checkpoint(output, checkpoint)
-    except (ConfigError, TextError, CheckpointError) as fault:
+    except (ConfigError, TextError, CheckpointError, runs.RunError) as fault:
         raise click.ClickException(str(fault)) from fault
     click.echo(f"Wrote {output} ({output.stat().st_size / 1e6:.1f} MB, {checkpoint.last_epoch} epochs).")

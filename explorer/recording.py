@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,9 @@ from torch import Tensor, nn
 from explorer.training import Recipe, StepRecord
 
 SNAPSHOTS = 10
+MAX_BYTES = (
+    18_000_000  # of weights and snapshots together: a checkpoint of 20 MB has its history and vocabulary as well
+)
 
 
 @dataclass(frozen=True)
@@ -72,22 +76,46 @@ class Recording:
 
     Attributes:
         history: the epochs finished so far.
-        snapshots: epoch -> flat weights after it; 0 is before training.
+        snapshots: epoch -> flat weights after it; 0 is before training. A model so large that ten do not fit into a
+            checkpoint keeps fewer.
 
     """
 
     def __init__(self, model: nn.Module, recipe: Recipe) -> None:
         self._model = model
-        self._wanted = snapshot_epochs(recipe.epochs)
+        size = sum(p.numel() for p in model.parameters())
+        self._left = MAX_BYTES - 4 * size
+        self._wanted = snapshot_epochs(recipe.epochs, max(2, min(SNAPSHOTS, self._left // (2 * size))))
         self._steps: list[StepRecord] = []
         self.history: list[EpochRecord] = []
-        self.snapshots: dict[int, Tensor] = {0: flat_weights(model)}
+        self.snapshots: dict[int, Tensor] = {}
+        self._keep(0)
 
-    def add(self, record: StepRecord) -> None:
-        """Take the record of the step just made; the model is as it is after that step."""
-        self._steps.append(record)
-        if record.epoch_ends:
-            self.history.append(EpochRecord.of(self._steps))
-            self._steps.clear()
-            if record.epoch in self._wanted:
-                self.snapshots[record.epoch] = flat_weights(self._model)
+    def add(self, record: StepRecord) -> bool:
+        """Take the record of the step just made, with the model as it is after that step; True if a snapshot was kept."""
+        # The summary of an epoch has no use for the norms of single parameters, and an epoch can be long.
+        self._steps.append(replace(record, grad_norms={}))
+        if not record.epoch_ends:
+            return False
+        self.history.append(EpochRecord.of(self._steps))
+        self._steps.clear()
+        return record.epoch in self._wanted and self._keep(record.epoch)
+
+    def _keep(self, epoch: int) -> bool:
+        flat = flat_weights(self._model)
+        if flat.nbytes > self._left:
+            return False
+        self._left -= flat.nbytes
+        self.snapshots[epoch] = flat
+        return True
+
+    def state(self) -> dict[str, Any]:
+        """History, and the steps of the epoch that is not finished, as JSON has them; the snapshots are apart."""
+        return {"history": [asdict(e) for e in self.history], "steps": [asdict(s) for s in self._steps]}
+
+    def restore(self, state: dict[str, Any], snapshots: dict[int, Tensor]) -> None:
+        """Go on from a state; the model must be as it was then."""
+        self.history = [EpochRecord(**e) for e in state["history"]]
+        self._steps = [StepRecord(**s) for s in state["steps"]]
+        self._left += sum(flat.nbytes for flat in self.snapshots.values()) - sum(f.nbytes for f in snapshots.values())
+        self.snapshots = dict(snapshots)

@@ -1,8 +1,9 @@
-"""Training: recipes, global-norm clipping with both norms measured, and one record a step."""
+"""Training: recipes, global-norm clipping with both norms measured, one record a step, and a state to go on from."""
 
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,12 +13,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from explorer.batches import SAMPLINGS, batches, min_tokens
-from explorer.models import CharModel, ConfigError
+from explorer.models import CharModel, ConfigError, NetKey
+from explorer.scan import State
 from explorer.text import TextError
 
 Batch = tuple[Tensor, Tensor]
 OPTIMIZERS = ("sgd", "adam")
 MAX_EPOCHS = 5_000
+MAX_SEED = 10**18 - 1  # what a checkpoint can hold
 
 
 class TrainingDivergedError(ArithmeticError):
@@ -67,24 +70,55 @@ class Recipe:
     def __post_init__(self) -> None:
         for field, allowed in (("optimizer", OPTIMIZERS), ("sampling", SAMPLINGS)):
             if getattr(self, field) not in allowed:
-                raise ConfigError(f"{field}: expected one of {', '.join(allowed)}; got {getattr(self, field)!r}.")
+                raise ConfigError(f"{field}: expected one of {', '.join(allowed)}; got {_shown(getattr(self, field))}.")
         for field, most in (("batch_size", 4096), ("num_steps", 4096), ("epochs", MAX_EPOCHS), ("max_tokens", 10**9)):
             value = getattr(self, field)
             if not (field == "max_tokens" and value is None) and (type(value) is not int or not 1 <= value <= most):
-                raise ConfigError(f"{field}: expected a whole number from 1 to {most:,}; got {value!r}.")
+                raise ConfigError(f"{field}: expected a whole number from 1 to {most:,}; got {_shown(value)}.")
         for field in ("learning_rate", "clip_norm"):
             value = getattr(self, field)
             if field == "clip_norm" and value is None:
                 continue
-            if type(value) not in (int, float) or not (math.isfinite(value) and value > 0):
-                raise ConfigError(f"{field}: expected a finite number above 0; got {value!r}.")
+            if type(value) not in (int, float) or not 0 < value < math.inf or value > sys.float_info.max:
+                raise ConfigError(f"{field}: expected a finite number above 0; got {_shown(value)}.")
         if type(self.random_offset) is not bool:
-            raise ConfigError(f"random_offset: expected True or False; got {self.random_offset!r}.")
+            raise ConfigError(f"random_offset: expected True or False; got {_shown(self.random_offset)}.")
+
+    @property
+    def shortest_text(self) -> int:
+        """Characters of the shortest text that fills one batch, whatever the offset."""
+        return min_tokens(self.batch_size, self.num_steps, random_offset=self.random_offset)
+
+    def check_precision(self, dtype: torch.dtype = torch.float32) -> None:
+        """Refuse a learning rate with which weights of this precision cannot be multiplied.
+
+        Raises:
+            ConfigError: it is too large.
+
+        """
+        # Adam divides its first step by 1 - beta_1 = 0.1.
+        most = torch.finfo(dtype).max / (10 if self.optimizer == "adam" else 1)
+        if self.learning_rate > most:
+            raise ConfigError(
+                f"learning_rate: expected at most {most:.2g} for {self.optimizer}, so that the weights can hold a step; "
+                f"got {_shown(self.learning_rate)}."
+            )
 
     def optimizer_for(self, model: nn.Module) -> torch.optim.Optimizer:
-        """A fresh optimizer over the model's parameters."""
+        """A fresh optimizer over the model's parameters.
+
+        Raises:
+            ConfigError: a learning rate that the precision of the weights cannot hold.
+
+        """
+        for parameter in model.parameters():
+            self.check_precision(parameter.dtype)
         kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[self.optimizer]
-        return kind(model.parameters(), lr=self.learning_rate)  # type: ignore[no-any-return]
+        return kind(model.parameters(), lr=float(self.learning_rate))  # type: ignore[no-any-return]
+
+
+def _shown(value: object) -> str:
+    return repr(value)[:40]
 
 
 RECIPES = {
@@ -175,7 +209,176 @@ def clip_gradients(named_parameters: Iterable[tuple[str, nn.Parameter]], max_nor
     return Clipping(norms, before, coefficient, math.hypot(*map(grad_norm, gradients.values())))
 
 
-def train(model: CharModel, text_or_ids: str | Tensor, recipe: Recipe, seed: int = 0) -> Iterator[StepRecord]:
+@dataclass(frozen=True)
+class TrainingState:
+    """A training put aside between two steps: everything the steps after it depend on.
+
+    An epoch's batches depend on (seed, epoch) alone and a step draws nothing, so that no generator needs to be kept.
+
+    Attributes:
+        step: the last one done; 0 before the first.
+        epoch: the epoch it belongs to; 0 before the first.
+        batch: how many batches of that epoch are done.
+        nll_sum_nats: summed over the epoch's characters so far.
+        tokens: how many characters that is.
+        tensors: "weights.<parameter>", "optimizer.<index of the parameter>.<what>", and, in the midst of an epoch of
+            sequential sampling, the carried state: "carried.<layer>.<direction>.<part>".
+
+    """
+
+    step: int
+    epoch: int
+    batch: int
+    nll_sum_nats: float
+    tokens: int
+    tensors: dict[str, Tensor]
+
+
+class Training(Iterator[StepRecord]):
+    """Training as an iterator of records that can be put aside between two steps and taken up again, bit for bit.
+
+        training = Training(model, text, recipe, seed)
+        for record in training:
+            kept = training.state()
+        ...
+        training = Training(another_model, text, recipe, seed)  # another process, another day
+        training.restore(kept)  # another_model now is the model of then, and what follows are the records of then
+
+    The arguments and errors are those of `train`.
+    """
+
+    def __init__(self, model: CharModel, text_or_ids: str | Tensor, recipe: Recipe, seed: int = 0) -> None:
+        self.model, self.recipe, self.seed = model, recipe, check_seed(seed)
+        self._ids_N = _encode_enough(model, text_or_ids, recipe)
+        self._optimizer = recipe.optimizer_for(model)
+        self._step = self._epoch = self._batch = self._tokens = 0
+        self._nll_sum_nats = 0.0
+        self._carried: dict[NetKey, State] | None = None
+        self._batches: Iterator[Batch] = iter(())
+        self._ahead: Batch | None = None
+        self._closed = False
+
+    def __next__(self) -> StepRecord:
+        if self._ahead is None and self._epoch < self.recipe.epochs:
+            self._begin_epoch(self._epoch + 1)
+        if self._ahead is None or self._closed:
+            raise StopIteration
+        self._closed = True  # a step that fails is the last one
+        started = time.perf_counter()
+        (x_TB, y_TB), self._ahead = self._ahead, next(self._batches, None)
+        nll_nats, clipping = self._learn(x_TB, y_TB)
+        self._batch, self._tokens = self._batch + 1, self._tokens + x_TB.numel()
+        self._nll_sum_nats += nll_nats * x_TB.numel()
+        self._closed = False
+        return StepRecord(
+            step=self._step,
+            epoch=self._epoch,
+            nll_nats=nll_nats,
+            epoch_nll_nats=self._nll_sum_nats / self._tokens,
+            epoch_ends=self._ahead is None,
+            grad_norm_before=clipping.norm_before,
+            grad_norm_after=clipping.norm_after,
+            clip_coefficient=clipping.coefficient,
+            grad_norms=clipping.norms_before,
+            tokens_per_s=x_TB.numel() / (time.perf_counter() - started),
+        )
+
+    def _begin_epoch(self, epoch: int) -> None:
+        self._epoch, self._batch, self._tokens = epoch, 0, 0
+        self._nll_sum_nats, self._carried = 0.0, None
+        self._batches = batches(
+            self._ids_N,
+            self.recipe.batch_size,
+            self.recipe.num_steps,
+            self.recipe.sampling,
+            random_offset=self.recipe.random_offset,
+            generator=torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**64),
+        )
+        self._ahead = next(self._batches, None)
+
+    def _learn(self, x_TB: Tensor, y_TB: Tensor) -> tuple[float, Clipping]:
+        """One step on one batch: its loss before the update, and what clipping measured."""
+        model, self._step = self.model, self._step + 1
+        logits_TBV, last = model(x_TB, self._carried)
+        loss = F.cross_entropy(logits_TBV.flatten(0, 1), model.target(x_TB, y_TB).flatten())
+        self._optimizer.zero_grad()
+        loss.backward()
+        clipping = clip_gradients(model.named_parameters(), self.recipe.clip_norm)
+        nll_nats = float(loss.detach())
+        _check_gradients(self._step, nll_nats, clipping)
+        _update(self._step, model, self._optimizer)
+        self._carried = model.carried(last) if self.recipe.sampling == "sequential" else None
+        return nll_nats, clipping
+
+    def close(self) -> None:
+        """No step after this one, as with a generator."""
+        self._closed = True
+
+    def state(self) -> TrainingState:
+        """Everything needed to go on from here, copied.
+
+        Raises:
+            ConfigError: a step has failed or was interrupted, or the training was closed: restore an earlier state.
+
+        """
+        if self._closed:
+            raise ConfigError(
+                "state: expected a training between two steps; this one was closed or ended within a step."
+            )
+        tensors: dict[str, Tensor] = {f"weights.{name}": p for name, p in self.model.named_parameters()}
+        for index, values in self._optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{key}": v for key, v in values.items() if isinstance(v, Tensor)}
+        for net, parts in (self._carried or {}).items():
+            tensors |= {f"carried.{net.layer}.{net.direction}.{i}": part for i, part in enumerate(parts)}
+        copies = {name: tensor.detach().clone() for name, tensor in tensors.items()}
+        return TrainingState(self._step, self._epoch, self._batch, self._nll_sum_nats, self._tokens, copies)
+
+    def restore(self, state: TrainingState) -> None:
+        """Go on from a state: the model, the optimizer, the place in the text and the carried state are as they were.
+
+        Raises:
+            ConfigError: the state belongs to another model or recipe.
+
+        """
+        groups: dict[str, dict[str, Tensor]] = {"weights": {}, "optimizer": {}, "carried": {}}
+        for name, tensor in state.tensors.items():
+            kind, _, rest = name.partition(".")
+            groups.setdefault(kind, {})[rest] = tensor.clone()
+        try:
+            self.model.load_state_dict(groups["weights"])
+            self._restore_optimizer(groups["optimizer"])
+        except (RuntimeError, ValueError, IndexError) as fault:
+            raise ConfigError(f"state: expected one of this model and recipe; {str(fault).splitlines()[0]}.") from fault
+        self._batches, self._ahead = iter(()), None
+        if state.epoch:
+            self._begin_epoch(state.epoch)
+        for _ in range(state.batch):
+            self._ahead = next(self._batches, None)
+        self._step, self._epoch, self._batch = state.step, state.epoch, state.batch
+        self._nll_sum_nats, self._tokens = state.nll_sum_nats, state.tokens
+        self._carried = _carried_state(groups["carried"])
+        self._closed = False
+
+    def _restore_optimizer(self, tensors: dict[str, Tensor]) -> None:
+        self._optimizer = self.recipe.optimizer_for(self.model)
+        whole = self._optimizer.state_dict()
+        for name, tensor in tensors.items():
+            index, _, key = name.partition(".")
+            whole["state"].setdefault(int(index), {})[key] = tensor
+        self._optimizer.load_state_dict(whole)
+
+
+def _carried_state(tensors: dict[str, Tensor]) -> dict[NetKey, State] | None:
+    """The parts of each net's state put together again; None where nothing is carried."""
+    parts: dict[NetKey, State] = {}
+    for name in sorted(tensors):
+        layer, direction, _ = name.split(".")
+        net = NetKey(int(layer), direction)
+        parts[net] = (*parts.get(net, ()), tensors[name])
+    return parts or None
+
+
+def train(model: CharModel, text_or_ids: str | Tensor, recipe: Recipe, seed: int = 0) -> Training:
     """Train the model in place, one record a step; stop whenever you like, the model is as trained as you let it be.
 
     The same seed on the same machine gives the same bits: epoch k draws its batches from a generator seeded by
@@ -185,69 +388,42 @@ def train(model: CharModel, text_or_ids: str | Tensor, recipe: Recipe, seed: int
         model: changed in place.
         text_or_ids: a text, or its ids_N (int64).
         recipe: how.
-        seed: of the batches (the initial weights are the model's own).
+        seed: of the batches (the initial weights are the model's own), at most 18 digits.
+
+    Returns:
+        an iterator of StepRecord, whose `state()` is enough to go on another day.
 
     Raises:
         TextError: the text is shorter than one batch (at once, before the first step).
+        ConfigError: a seed or a learning rate too large to be used (at once).
         TrainingDivergedError: a loss, gradient or weight is not finite (while iterating).
 
     """
+    return Training(model, text_or_ids, recipe, seed)
+
+
+def check_seed(seed: int) -> int:
+    """The seed, if it is one.
+
+    Raises:
+        ConfigError: not a whole number, or one of more than 18 digits.
+
+    """
+    if type(seed) is not int or abs(seed) > MAX_SEED:
+        raise ConfigError(f"seed: expected a whole number of at most 18 digits; got {_shown(seed)}.")
+    return seed
+
+
+def _encode_enough(model: CharModel, text_or_ids: str | Tensor, recipe: Recipe) -> Tensor:
+    """The ids_N that are trained on, if they fill a batch."""
     ids_N = (model.vocabulary.encode(text_or_ids) if isinstance(text_or_ids, str) else text_or_ids)[: recipe.max_tokens]
-    needed = min_tokens(recipe.batch_size, recipe.num_steps, random_offset=recipe.random_offset)
-    if len(ids_N) < needed:
+    if len(ids_N) < recipe.shortest_text:
         raise TextError(
-            f"Expected a text of at least {needed:,} characters for this recipe (batch_size {recipe.batch_size}, num_steps "
-            f"{recipe.num_steps}); got {len(ids_N):,}. Take a longer text, or lower batch_size or num_steps."
+            f"Expected a text of at least {recipe.shortest_text:,} characters for this recipe (batch_size "
+            f"{recipe.batch_size}, num_steps {recipe.num_steps}); got {len(ids_N):,}. Take a longer text, or lower "
+            f"batch_size or num_steps."
         )
-    return _steps(model, ids_N, recipe, seed)
-
-
-def _steps(model: CharModel, ids_N: Tensor, recipe: Recipe, seed: int) -> Iterator[StepRecord]:
-    optimizer = recipe.optimizer_for(model)
-    step = 0
-    for epoch in range(1, recipe.epochs + 1):
-        state, nll_sum, tokens = None, 0.0, 0
-        generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-        drawn = batches(
-            ids_N,
-            recipe.batch_size,
-            recipe.num_steps,
-            recipe.sampling,
-            random_offset=recipe.random_offset,
-            generator=generator,
-        )
-        for (x_TB, y_TB), epoch_ends in _mark_last(drawn):
-            started, step = time.perf_counter(), step + 1
-            logits_TBV, last = model(x_TB, state)
-            loss = F.cross_entropy(logits_TBV.flatten(0, 1), model.target(x_TB, y_TB).flatten())
-            optimizer.zero_grad()
-            loss.backward()
-            clipping = clip_gradients(model.named_parameters(), recipe.clip_norm)
-            nll_nats = float(loss.detach())
-            _check_gradients(step, nll_nats, clipping)
-            _update(step, model, optimizer)
-            state = model.carried(last) if recipe.sampling == "sequential" else None
-            nll_sum, tokens = nll_sum + nll_nats * x_TB.numel(), tokens + x_TB.numel()
-            yield StepRecord(
-                step=step,
-                epoch=epoch,
-                nll_nats=nll_nats,
-                epoch_nll_nats=nll_sum / tokens,
-                epoch_ends=epoch_ends,
-                grad_norm_before=clipping.norm_before,
-                grad_norm_after=clipping.norm_after,
-                clip_coefficient=clipping.coefficient,
-                grad_norms=clipping.norms_before,
-                tokens_per_s=x_TB.numel() / (time.perf_counter() - started),
-            )
-
-
-def _mark_last(items: Iterator[Batch]) -> Iterator[tuple[Batch, bool]]:
-    """Each item and whether it is the last."""
-    ahead = next(items, None)
-    while ahead is not None:
-        item, ahead = ahead, next(items, None)
-        yield item, ahead is None
+    return ids_N
 
 
 def _check_gradients(step: int, nll_nats: float, clipping: Clipping) -> None:

@@ -171,11 +171,11 @@ def test_everything_saved_comes_back(saved):
 
 def test_exotic_characters_come_back_in_their_order(tmp_path):
     vocabulary = Vocabulary((UNKNOWN, *EXOTIC), (0, *range(len(EXOTIC), 0, -1)))
-    save_checkpoint(tmp_path / "m", make_checkpoint(make_model(vocabulary=vocabulary), corpus="é\n\"\u2028😀"))
+    save_checkpoint(tmp_path / "m", make_checkpoint(make_model(vocabulary=vocabulary), corpus='é\n"\u2028😀'))
     read = load_checkpoint(tmp_path / "m")
     assert read.vocabulary.symbols == (UNKNOWN, *EXOTIC)
     assert read.vocabulary.counts == (0, *range(len(EXOTIC), 0, -1))
-    assert read.corpus == "é\n\"\u2028😀"
+    assert read.corpus == 'é\n"\u2028😀'
 
 
 def test_a_model_in_float64_is_saved_in_float32(tmp_path):
@@ -656,8 +656,12 @@ HEADER_TEXT = {
     "-Infinity": lambda text: text.replace(b'"a corpus"', b"-Infinity"),
     "5,000 digits": lambda text: text.replace(b'"shape": [6]', b'"shape": [' + b"9" * 5000 + b"]"),
     "1e999": lambda text: text.replace(b'"shape": [6]', b'"shape": [1e999]'),
-    "a tensor twice": lambda text: text[:-1] + b', "out.bias": {"dtype": "F32", "shape": [6], "data_offsets": [0, 24]}}',
-    "a snapshot twice": lambda text: text[:-1] + b', "snapshot.1": {"dtype": "F16", "shape": [0], "data_offsets": [0, 0]}}',
+    "a tensor twice": lambda text: (
+        text[:-1] + b', "out.bias": {"dtype": "F32", "shape": [6], "data_offsets": [0, 24]}}'
+    ),
+    "a snapshot twice": lambda text: (
+        text[:-1] + b', "snapshot.1": {"dtype": "F16", "shape": [0], "data_offsets": [0, 0]}}'
+    ),
     "metadata twice": lambda text: text[:-1] + b', "__metadata__": {"format": "gate-explorer/1"}}',
     "dtype twice": lambda text: text.replace(b'"dtype": "F32"', b'"dtype": "F32", "dtype": "F32"', 1),
     "seed twice": lambda text: text.replace(b'"seed": "7"', b'"seed": "7", "seed": "7"'),
@@ -1083,7 +1087,24 @@ def test_recipes_that_make_no_sense_are_refused(refuse, field, value):
     refuse(with_field("recipe", field, value), field)
 
 
-SEEDS = ["x", "", "-", "+7", "7.0", "1e3", "0x7", "1_000", " 7", "7\n", "--7", "9" * 19, "9" * 5000, "NaN", "\ud800", "7\0"]
+SEEDS = [
+    "x",
+    "",
+    "-",
+    "+7",
+    "7.0",
+    "1e3",
+    "0x7",
+    "1_000",
+    " 7",
+    "7\n",
+    "--7",
+    "9" * 19,
+    "9" * 5000,
+    "NaN",
+    "\ud800",
+    "7\0",
+]
 
 
 @pytest.mark.parametrize("seed", SEEDS, ids=lambda seed: ascii(seed[:20]))
@@ -1093,7 +1114,11 @@ def test_seeds_that_are_not_whole_numbers_are_refused(refuse, seed):
 
 HISTORY = [
     *((c, v) for c in COLUMNS for v in ([], [1], [1, 2, 3, 4], "123", None, 3, {"0": 1}, [[1], [2], [3]], [1, 2, "3"])),
-    *((c, v) for c in COLUMNS for v in ([1, 2, None], [True, 2, 3], b"[1, 2, NaN]", b"[1, 2, -Infinity]", b"[1, 2, 1e999]")),
+    *(
+        (c, v)
+        for c in COLUMNS
+        for v in ([1, 2, None], [True, 2, 3], b"[1, 2, NaN]", b"[1, 2, -Infinity]", b"[1, 2, 1e999]")
+    ),
     *((c, [1, 2, 10**400]) for c in COLUMNS),
     *((c, [1.0, 2.0, 3.0]) for c in ("epoch", "step")),
     *(("epoch", v) for v in ([0, 1, 2], [1, 1, 2], [1, 3, 4], [3, 2, 1], [-1, 0, 1], [2, 3, 4])),

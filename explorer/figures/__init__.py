@@ -1,5 +1,5 @@
 """Drawings: a function of facts that returns a plotly Figure, beside one that returns the same facts as a DataFrame."""
 
-from explorer.figures import gates, perplexity
+from explorer.figures import gates, gradients, perplexity
 
-__all__ = ["gates", "perplexity"]
+__all__ = ["gates", "gradients", "perplexity"]

@@ -1,0 +1,264 @@
+"""Gradients: where each character's loss sends its gradient, what carries it, and what clipping leaves of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+import explorer
+from explorer.figures import gradients as drawing
+from explorer.figures.style import visible
+from explorer.pages import _session
+from explorer.pages._session import GradientFacts, Which
+
+THETAS = tuple(mantissa * 10.0**power for power in range(-3, 3) for mantissa in (1, 2, 5))
+VERDICTS = {
+    "exploding": ":material/trending_up: **The gradient explodes.**",
+    "vanishing": ":material/trending_down: **The gradient vanishes.**",
+    "saturated": ":material/vertical_align_center: **It is saturated.**",
+    "clip-bound": ":material/content_cut: **It is bound by clipping.**",
+    "healthy": ":material/check_circle: **Healthy.**",
+}
+SIGMA_HELP = (
+    "What each path could pass at most: the largest singular value of the path, and the band from σ min to σ max of the whole "
+    "step. Three decompositions a step: at 256 units, a few seconds for a sentence."
+)
+
+
+@dataclass(frozen=True)
+class View:
+    """One net in front of the person: a model, a layer, a direction, and the facts about it."""
+
+    which: Which
+    layer: int
+    direction: str
+    facts: GradientFacts
+    several: bool
+
+    @property
+    def label(self) -> str:
+        """What it is called in a key."""
+        return self.which.label + f", {self.direction}" * self.several
+
+
+def views_of(which: Which, text: str, layer: int, direction: str | None) -> list[View]:
+    """The nets of one model that were asked for, as far as it has them."""
+    config = _session.model_of(which).config
+    layer = min(layer, config.num_layers - 1)
+    wanted = config.directions if direction not in config.directions else (direction,)
+    return [
+        View(which, layer, d, _session.gradient_facts(which, text, layer, d), len(config.directions) > 1)
+        for d in wanted
+    ]
+
+
+def show_verdict(view: View, text: str) -> None:
+    """What holds of a model on this text, in words, with the figures that led to it."""
+    recipe = _session.load(view.which.name).recipe
+    diagnosis = _session.diagnosis(view.which, text, recipe.clip_norm or 1.0, view.layer, view.direction)
+    with st.container(border=True, height="stretch"):
+        st.caption(view.label)
+        for finding in diagnosis.findings:
+            st.markdown(f"{VERDICTS[finding.verdict]} {finding.evidence} {finding.suggestion}")
+        if not diagnosis.findings:
+            st.markdown(str(diagnosis))
+
+
+HELP = {
+    "Half-life": "Steps after which the median loss has fallen under half of its local gradient.",
+    "Horizon": "Steps after which the median loss has fallen under 1 % of its local gradient.",
+    "Slope": "Fitted to the logarithm of the median by lag, nats per step: each step leaves e to this power of it.",
+    "λ₁": "The largest finite-time Lyapunov exponent, nats per step: the decay of the direction that lasts longest.",
+    "‖g‖": "Norm of the gradient of this text's mean loss over all parameters together, before any clipping.",
+    "Proof": "The largest relative difference between three rows of this flow and torch.autograd.grad through a plain loop "
+    "over the first 48 steps, computed just now. Around 1e-05 is the rounding of float32.",
+}
+
+
+def figures_of(view: View, text: str) -> dict[str, str]:
+    """The numbers of one net, in words; a dash where the text is too short for them to be defined."""
+    flow, facts = view.facts.flow, view.facts
+    ledger = _session.clip_ledger(view.which, text, 1.0)
+    if len(flow) < 2:
+        return dict.fromkeys(HELP, "–")
+
+    def steps(lag: int | None) -> str:
+        return f"> {len(flow) - 2}" if lag is None else str(lag)
+
+    return {
+        "Half-life": steps(flow.half_life_steps),
+        "Horizon": steps(flow.horizon_steps),
+        "Slope": "–" if flow.slope_per_step is None else f"{flow.slope_per_step:+.3f}",
+        "λ₁": f"{facts.lambda_1:+.3f}",
+        "‖g‖": f"{ledger.norm_before:.3g}" if ledger else "–",
+        "Proof": f"{facts.residual:.0e}" if facts.residual is not None else "–",
+    }
+
+
+def show_figures(views: Sequence[View], text: str) -> None:
+    """The numbers of one net as cards, of several as a table."""
+    if len(views) == 1:
+        cards = st.grid(6, min_column_width=120)
+        for name, value in figures_of(views[0], text).items():
+            cards.metric(name, value, border=True, help=HELP[name])
+        return
+    table = pd.DataFrame({view.label: figures_of(view, text) for view in views}).T
+    st.table(table, border="horizontal")
+
+
+def in_columns(views: Sequence[View]) -> Iterator[View]:
+    """Each view inside a column of its own, two beside each other at most."""
+    for start in range(0, len(views), 2):
+        pair = views[start : start + 2]
+        for column, view in zip(st.columns(len(pair)), pair, strict=True):
+            with column:
+                yield view
+
+
+def choose_row(views: Sequence[View]) -> int | None:
+    """The loss to follow back."""
+    flow = views[0].facts.flow
+    rows = [int(row) for row in range(len(flow)) if flow.asked_T[row] >= 0]
+    _session.forget_unless("row", rows)
+    if len(rows) < 2:
+        return rows[0] if rows else None
+
+    def words(row: int) -> str:
+        return f"“{visible(flow.text[int(flow.asked_T[row])])}”, read off step {row}"
+
+    default = rows[len(rows) // 2] if views[0].several else rows[-1]  # a net that reads from the end goes on from there
+    return st.select_slider("Follow the loss of", rows, default, key="row", format_func=words)
+
+
+def reading(view: View) -> str:
+    """What the numbers say of what carries the gradient."""
+    carried = {path: gain_T[np.isfinite(gain_T)] for path, gain_T in view.facts.paths.carried.items()}
+    means = {path: float(gains.mean()) for path, gains in carried.items() if gains.size}
+    if not means:
+        return "No gradient arrives, so no path carries any."
+    if len(means) < 2:
+        return "A plain cell has one path: every step multiplies the gradient by U."
+    most = max(means, key=lambda path: means[path])
+    others = " and ".join(f"the {path} path {mean:.2f}" for path, mean in means.items() if path != most)
+    return f"The {most} path carries most: {means[most]:.2f} of the gradient a step on average, {others}."
+
+
+def show_singular_values(view: View, text: str) -> None:
+    """What each path could pass at most, and for a plain cell the bound that goes with it."""
+    paths = _session.singular_values(view.which, text, view.layer, view.direction)
+    figure = drawing.singular_values(view.facts.flow, paths)
+    alt = "Largest singular value of each path, and the band of singular values of the whole step"
+    st.plotly_chart(figure, key=f"sigma-{view.label}", config={"displayModeBar": False}, alt=alt)
+    if paths.bound is not None:
+        st.caption(f"Pascanu's bound σ max(U)·γ is {paths.bound:.3f}: under 1 it must vanish, above 1 it may explode.")
+
+
+def show_clipping(which: Which, text: str, theta: float) -> None:
+    """The ledger of this text: bars, coefficient, and what the other ways of clipping would do to the direction."""
+    st.caption(f"This text, {which.label}")
+    ledger = _session.clip_ledger(which, text, theta)
+    if ledger is None:
+        st.caption("There is no loss yet, so there is nothing to clip.")
+        return
+    st.plotly_chart(
+        drawing.clip(ledger), key=f"clip-{which.label}", config={"displayModeBar": False},
+        alt="Norm of every parameter's gradient before and after clipping",
+    )  # fmt: skip
+    if ledger.non_finite is not None:
+        st.error(f"Not a finite number: {ledger.non_finite}. Nothing was clipped.")
+        return
+    clipped = f"multiplied with {ledger.coefficient:.3g}, direction kept" if ledger.coefficient < 1 else "not clipped"
+    value, parameter = ledger.outcomes["value"], ledger.outcomes["parameter"]
+    st.caption(
+        f"Norm {ledger.norm_before:.3g} against θ = {theta:g}: {clipped}. By value, {value.changed_share:.1%} of the entries "
+        f"would change and the direction would turn by {value.angle_degrees:.1f}°; per parameter, by "
+        f"{parameter.angle_degrees:.1f}°."
+    )
+
+
+def show_training(checkpoint: explorer.Checkpoint, epoch: int) -> None:
+    """What clipping did while the model was trained."""
+    st.caption("Its training, epoch by epoch")
+    st.plotly_chart(
+        drawing.clip_history(checkpoint.history, checkpoint.recipe.clip_norm, epoch), key="clip_history",
+        config={"displayModeBar": False}, alt="Gradient norms before and after clipping, by epoch of training",
+    )  # fmt: skip
+    share = sum(e.clipped_share for e in checkpoint.history) / len(checkpoint.history)
+    st.caption(
+        f"While it was trained, {share:.0%} of the steps were clipped. Move the slider of epochs: all is drawn for the "
+        f"model as it was."
+    )
+
+
+_session.carry_over(*_session.SHARED)
+with st.sidebar:
+    name, checkpoint, epoch = _session.choose_model()
+    layer, direction = _session.choose_net(checkpoint)
+    first = Which.of(name, epoch)
+    second = _session.choose_second(first)
+    _session.offer_link()
+
+st.title("Gradients")
+st.markdown(
+    "Each character's loss sends a gradient back through the steps before it. **Read a row of the triangle from its "
+    "diagonal away**: where it turns dark, the loss no longer reaches, and the model cannot learn from there."
+)
+whole = _session.choose_text(checkpoint)
+text = whole[: drawing.MAX_STEPS]
+if len(whole) > len(text):
+    st.caption(f"The gradients on this page are those of the first {len(text)} characters; the library takes 4,000.")
+try:
+    views = [view for which in (first, second) if which for view in views_of(which, text, layer, direction)]
+except explorer.ConfigError as fault:
+    st.error(str(fault))
+    st.stop()
+
+for view in in_columns(views):
+    show_verdict(view, text)
+show_figures(views, text)
+if len(text) > 1:
+    row = choose_row(views)
+    for view in in_columns(views):
+        st.plotly_chart(
+            drawing.flow(view.facts.flow, view.facts.paths, row), key=f"flow-{view.label}", config={"displaylogo": False},
+            alt="Gradient of every loss at every earlier step, of the whole text, of one loss, and what carries it",
+        )  # fmt: skip
+        st.caption(reading(view))
+    st.markdown("**How far it reaches.** The median over all losses, by how many steps back; thin: the fitted slope.")
+    flows = {view.label: view.facts.flow for view in views}
+    st.plotly_chart(
+        drawing.by_lag(flows, {view.label: view.facts.lambda_1 for view in views}), key="by_lag",
+        config={"displayModeBar": False}, alt="Median share of the local gradient by lag",
+    )  # fmt: skip
+    if st.toggle("Singular values of every step", key="sigma", help=SIGMA_HELP):
+        for view in in_columns(views):
+            show_singular_values(view, text)
+
+st.markdown(
+    "**What clipping leaves.** The gradient of this text's mean loss, parameter by parameter, and what θ makes of it."
+)
+default = min(THETAS, key=lambda theta: abs(theta - (checkpoint.recipe.clip_norm or 1.0)))
+theta = st.select_slider("θ", THETAS, default, key="theta", format_func=lambda theta: f"{theta:g}")
+left, right = st.columns(2)
+for column, which in ((left, first), (right, second)):
+    if which is not None:
+        with column:
+            show_clipping(which, text, theta)
+if checkpoint.history:
+    with right if second is None else st.container():
+        show_training(checkpoint, epoch)
+with st.container(horizontal=True):
+    if len(text) > 1:
+        facts = views[0].facts
+        _session.offer_csv("Gradient flow", partial(drawing.frame, facts.flow))
+        _session.offer_csv("Gradient by step", partial(drawing.step_frame, facts.flow, facts.paths))
+        _session.offer_csv("Gradient by lag", partial(drawing.lag_frame, flows))
+    if (ledger := _session.clip_ledger(first, text, theta)) is not None:
+        _session.offer_csv("Clip ledger", partial(drawing.clip_frame, ledger))
+    if checkpoint.history:
+        _session.offer_csv("Training ledger", partial(drawing.clip_history_frame, checkpoint.history))

@@ -1,0 +1,181 @@
+"""Train: start a run, watch it live, find it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from explorer import runs
+from explorer.figures import training as drawing
+from explorer.pages import _new_run, _session
+
+TICK_S = 1.0
+DRAWN_STEPS = 600
+STATUS = {
+    "waiting": ":material/hourglass_empty: waiting", "running": ":material/directions_run: running",
+    "stopping": ":material/pan_tool: stopping", "stopped": ":material/stop_circle: stopped",
+    "finished": ":material/check_circle: finished", "interrupted": ":material/power_off: interrupted",
+    "diverged": ":material/warning: diverged", "failed": ":material/error: failed",
+}  # fmt: skip
+
+
+def progress(run: runs.Run) -> drawing.Progress:
+    """What is drawn of a run."""
+    return drawing.Progress(run, runs.metrics(run.id, DRAWN_STEPS), runs.epochs_since(run.id))
+
+
+def show_run(run: runs.Run) -> None:
+    """One run: how it stands, and every curve of it."""
+    drawn = progress(run)
+    said = [
+        STATUS[run.status],
+        f"step {run.step:,} of about {run.steps_total:,}",
+        f"epoch {run.epoch} of {run.recipe.epochs}",
+    ]
+    if run.place:
+        said.append(f"place {run.place} in line, about {run.wait_s or 0:.0f} s to wait")
+    if run.active and run.tokens_per_s:
+        said.append(f"{run.tokens_per_s:,.0f} characters/s")
+    if run.time_left_s is not None:
+        said.append(f"about {run.time_left_s:.0f} s left")
+    st.markdown(f"**{_plain(run.name)}**")
+    st.caption(" · ".join(said))
+    if run.message:
+        (st.error if run.status in ("diverged", "failed") else st.caption)(run.message)
+    if len(drawn.metrics):
+        st.echarts_chart(drawing.live([drawn]), key="live", height=drawing.height_px(1),
+                         alt="Perplexity, gradient norms, clipping, shares and gates over the steps of training")  # fmt: skip
+    samples = next((event.samples for event in reversed(drawn.epochs) if event.samples), None)
+    if samples:
+        st.caption("The model writes, at this point of its training:")
+        st.code("\n".join(samples), language=None, wrap_lines=True)
+
+
+def _plain(text: str) -> str:
+    """A person's words inside markdown, to the letter."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|<>$:~" else c for c in text)
+
+
+def watch(run_id: str) -> None:
+    """A run as it is now, again every second while it goes."""
+    run = runs.run(run_id)
+
+    @st.fragment(run_every=TICK_S if run.active else None)
+    def tick() -> None:
+        now = runs.run(run_id)
+        show_run(now)
+        if run.active and not now.active:
+            st.rerun()  # once: the buttons change, the ticking ends
+
+    with st.container(horizontal=True):
+        if run.status in ("running", "waiting") and st.button("Stop", icon=":material/stop:"):
+            _do(runs.stop, run_id)
+        if run.resumable and st.button("Resume", icon=":material/resume:"):
+            _do(runs.resume, run_id)
+        if run.has_checkpoint and not run.active:
+            st.download_button(
+                "Download", runs.checkpoint_path(run_id).read_bytes, f"{run_id}.safetensors", on_click="ignore"
+            )
+        if st.button("New run", icon=":material/add:"):
+            del st.query_params["run"]
+            st.rerun()
+    tick()
+    if not run.active and run.has_checkpoint:
+        show_sentence(run)
+
+
+def _do(action: Callable[..., object], *about: str) -> None:
+    """Do something to a run and show what came of it, or why it was refused."""
+    try:
+        action(*about)
+    except runs.RunError as fault:
+        st.error(str(fault))
+    else:
+        st.rerun()
+
+
+def show_sentence(run: runs.Run) -> None:
+    """The gates of the person's sentence at every snapshot, to be played."""
+    st.markdown("**Your sentence over training.** Press Play: the gate that keeps takes shape.")
+    traces = _session.traces_of_run(run.id, run.sentence)
+    if traces:
+        st.plotly_chart(
+            drawing.over_training(traces), key="over_training", alt="The keeping gate on the sentence at each snapshot"
+        )
+
+
+def show_list() -> None:
+    """The runs of this browser, and several of them on the same axes."""
+    mine = runs.runs(_session.browser())
+    if not mine:
+        return
+    st.subheader("Your runs")
+    for run in mine:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(
+                f"{STATUS[run.status]} **{_plain(run.name)}**, epoch {run.epoch} of {run.recipe.epochs}",
+                width="stretch",
+            )
+            if st.button("Open", key=f"open_{run.id}"):
+                st.query_params["run"] = run.id
+                st.rerun()
+            with st.popover("Rename"):
+                name = st.text_input("Name", run.name, key=f"name_{run.id}", max_chars=80)
+                if st.button("Rename", key=f"rename_{run.id}"):
+                    _do(runs.rename, run.id, name)
+            if st.button("Delete", key=f"delete_{run.id}"):
+                st.session_state["deleted"] = run.id
+                _do(runs.delete, run.id)
+    compare(mine)
+
+
+def offer_undo() -> None:
+    """The undo of the last deletion."""
+    if deleted := st.session_state.get("deleted"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption("The run was deleted.", width="content")
+            if st.button("Undo", icon=":material/undo:"):
+                del st.session_state["deleted"]
+                _do(runs.restore, deleted)
+
+
+def compare(mine: Sequence[runs.Run]) -> None:
+    """Several runs on the same axes, and the settings in which they differ."""
+    names = {run.id: f"{run.name} ({run.status})" for run in mine}
+    chosen = st.multiselect("Compare on the same axes", list(names), format_func=names.__getitem__, max_selections=4)
+    picked = [run for run in mine if run.id in chosen]
+    if len(picked) < 2:
+        return
+    table, differs = drawing.settings_frame(picked)
+
+    @st.fragment(run_every=TICK_S if any(run.active for run in picked) else None)
+    def tick() -> None:
+        st.echarts_chart(drawing.live([progress(runs.run(run.id)) for run in picked]), key="compared",
+                         height=drawing.height_px(len(picked)), alt="The chosen runs on the same axes")  # fmt: skip
+
+    tick()
+    st.caption(f"They differ in {', '.join(differs)}." if differs else "Their settings are the same.")
+    st.dataframe(
+        table[["run", "status", *differs, *(c for c in table.columns[2:] if c not in differs)]], hide_index=True
+    )
+    _session.offer_csv("Settings", lambda: table)
+
+
+st.title("Train")
+st.markdown(
+    "Press Start and watch: the perplexity falls, the gradient's norm (grey) is cut to theta (colour), and the gates on "
+    "your own sentence open and close. A run goes on when you close the page; its address finds it again."
+)
+try:
+    offer_undo()
+    if run_id := st.query_params.get("run"):
+        watch(run_id)
+    else:
+        _new_run.offer_start()
+    show_list()
+except runs.RunError as fault:
+    st.error(str(fault))
+    if st.query_params.get("run") and st.button("New run"):
+        del st.query_params["run"]
+        st.rerun()

@@ -1,0 +1,191 @@
+"""What clipping does to the gradient of a text: before, after, and whether its direction turns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.func import functional_call
+
+from explorer.models import CharModel, ConfigError
+from explorer.probes.gradients import NonFinite, predicted_ids, text_loss
+from explorer.training import grad_norm
+
+WAYS = ("norm", "value", "parameter")
+LARGEST = 5
+
+
+@dataclass(frozen=True)
+class ParameterGradient:
+    """The gradient of one parameter, before and after clipping.
+
+    Attributes:
+        name: of the parameter.
+        norm_before: l2 norm, float64.
+        share: of the squared norm of all parameters together, in [0, 1]; squares add, norms do not. NaN for 0 / 0.
+        norms_after: way of clipping -> l2 norm after it.
+        largest: the largest entries by magnitude: (index, value), at most five.
+
+    """
+
+    name: str
+    norm_before: float
+    share: float
+    norms_after: Mapping[str, float]
+    largest: tuple[tuple[tuple[int, ...], float], ...]
+
+
+@dataclass(frozen=True)
+class ClipOutcome:
+    """What one way of clipping does to all parameters together.
+
+    Attributes:
+        norm_after: l2 norm of all gradients together.
+        coefficient: what every gradient is multiplied with; None for the ways that multiply differently.
+        angle_degrees: between the clipped and the unclipped gradient; 0 where the direction is kept.
+        changed_share: share of the entries that changed, in [0, 1].
+
+    """
+
+    norm_after: float
+    coefficient: float | None
+    angle_degrees: float
+    changed_share: float
+
+
+@dataclass(frozen=True)
+class ClipLedger:
+    """Clipping, for the mean loss of one text.
+
+    Attributes:
+        nll_nats: the loss.
+        max_norm: the threshold theta.
+        norm_before: l2 norm of all gradients together, float64.
+        parameters: one ParameterGradient for each parameter, in the model's order.
+        outcomes: "norm" (all together, min(1, theta/norm): what training does), "value" (every entry to [-theta, theta]),
+            "parameter" (each parameter's gradient to a norm of at most theta) -> what it does.
+        non_finite: the first entry that is not a finite number; then nothing is clipped.
+
+    """
+
+    nll_nats: float
+    max_norm: float
+    norm_before: float
+    parameters: tuple[ParameterGradient, ...]
+    outcomes: Mapping[str, ClipOutcome]
+    non_finite: NonFinite | None
+
+    @property
+    def coefficient(self) -> float:
+        """What clipping by norm multiplies every gradient with, in (0, 1]."""
+        coefficient = self.outcomes["norm"].coefficient
+        return 1.0 if coefficient is None else coefficient
+
+    @property
+    def norm_after(self) -> float:
+        """The norm after clipping by norm."""
+        return self.outcomes["norm"].norm_after
+
+
+def clip_ledger(model: CharModel, text: str, max_norm: float) -> ClipLedger:
+    """What clipping at max_norm does to the gradient of this text's mean loss, parameter by parameter.
+
+    Args:
+        model: left exactly as it was found; no .grad is written.
+        text: the loss is the mean over the characters the model predicts, as in training. A summed loss would have
+            larger gradients, and want a larger threshold.
+        max_norm: theta, above 0.
+
+    Raises:
+        ConfigError: a max_norm that is not a finite number above 0.
+        TextError: a text of which the model predicts nothing.
+
+    """
+    if not (math.isfinite(max_norm) and max_norm > 0):
+        raise ConfigError(f"max_norm: expected a finite number above 0; got {max_norm!r}.")
+    nll_nats, gradients = text_gradient(model, text)
+    norms = {name: grad_norm(gradient) for name, gradient in gradients.items()}
+    norm_before = math.hypot(*norms.values())
+    clipped = {way: _clipped(gradients, norms, norm_before, max_norm, way) for way in WAYS}
+    parameters = tuple(
+        ParameterGradient(
+            name,
+            norms[name],
+            (norms[name] / norm_before) ** 2 if norm_before else math.nan,
+            {way: grad_norm(clipped[way][name]) for way in WAYS},
+            _largest(gradient),
+        )
+        for name, gradient in gradients.items()
+    )
+    coefficient = _coefficient(norm_before, max_norm)
+    outcomes = {way: _outcome(gradients, clipped[way], coefficient if way == "norm" else None) for way in WAYS}
+    return ClipLedger(nll_nats, max_norm, norm_before, parameters, outcomes, _first_non_finite(gradients))
+
+
+def text_gradient(model: CharModel, text: str) -> tuple[float, dict[str, Tensor]]:
+    """The mean loss of a text in nats, and the gradient of every parameter in float64."""
+    ids_T = predicted_ids(model, text)
+    # Copies take the place of the parameters, so that a frozen model has gradients too and none is written into it.
+    copies = {name: p.detach().clone().requires_grad_() for name, p in model.named_parameters()}
+    with torch.enable_grad():
+        logits_TBV, _ = functional_call(model, copies, (ids_T.unsqueeze(1),))
+        loss = text_loss(model, logits_TBV[:, 0], ids_T)
+        gradients = torch.autograd.grad(loss, list(copies.values()))
+    return loss.item(), {name: gradient.double() for name, gradient in zip(copies, gradients, strict=True)}
+
+
+def _coefficient(norm: float, max_norm: float) -> float:
+    """min(theta / ||g||, 1); a gradient that is not finite is left as it is."""
+    return max_norm / norm if norm > max_norm and math.isfinite(norm) else 1.0
+
+
+def _clipped(
+    gradients: Mapping[str, Tensor], norms: Mapping[str, float], norm: float, max_norm: float, way: str
+) -> dict[str, Tensor]:
+    if way == "value":
+        return {name: g.clamp(-max_norm, max_norm) if math.isfinite(norm) else g for name, g in gradients.items()}
+    if way == "parameter":
+        return {name: g * _coefficient(norms[name], max_norm) for name, g in gradients.items()}
+    return {name: g * _coefficient(norm, max_norm) for name, g in gradients.items()}
+
+
+def _outcome(before: Mapping[str, Tensor], after: Mapping[str, Tensor], coefficient: float | None) -> ClipOutcome:
+    old, new = _flat(before), _flat(after)
+    norm_after = grad_norm(new)
+    angle = 0.0 if coefficient is not None else _angle_degrees(old, new)
+    return ClipOutcome(norm_after, coefficient, angle, float((old != new).double().mean()))
+
+
+def _flat(gradients: Mapping[str, Tensor]) -> Tensor:
+    return torch.cat([gradient.flatten() for gradient in gradients.values()])
+
+
+def _angle_degrees(old: Tensor, new: Tensor) -> float:
+    """The angle between two gradients, each brought to norm 1 first; 0 where one of them is zero."""
+    old_norm, new_norm = grad_norm(old), grad_norm(new)
+    if not (old_norm and new_norm):
+        return 0.0
+    a, b = old / old_norm, new / new_norm
+    # 2 atan2(||a - b||, ||a + b||): exact for small angles, where the arc cosine has no digits left.
+    return math.degrees(2 * math.atan2(float((a - b).norm()), float((a + b).norm())))
+
+
+def _largest(gradient: Tensor) -> tuple[tuple[tuple[int, ...], float], ...]:
+    flat = gradient.flatten()
+    places = flat.abs().topk(min(LARGEST, flat.numel())).indices.numpy()
+    return tuple(
+        (tuple(int(i) for i in np.unravel_index(place, tuple(gradient.shape))), float(flat[place])) for place in places
+    )
+
+
+def _first_non_finite(gradients: Mapping[str, Tensor]) -> NonFinite | None:
+    for name, gradient in gradients.items():
+        bad: NDArray[np.int64] = (~gradient.isfinite()).flatten().nonzero().numpy()
+        if bad.size:
+            return NonFinite(f"gradient of {name}", None, int(bad[0, 0]))
+    return None

@@ -1,0 +1,296 @@
+"""Runs: trainings that outlive the page. What a page needs is here; docs/runs.md tells it with examples.
+
+S counts steps of a training, P parameters of a model.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from explorer.checkpoints import Checkpoint, load_checkpoint
+from explorer.models import ConfigError, ModelConfig
+from explorer.runs import validation
+from explorer.runs.facts import ACTIVE, WAITING, EpochEvent, GateSummary, Metrics, Run, RunError
+from explorer.runs.recorder import held_out_characters, split_text
+from explorer.runs.registry import Registry
+from explorer.runs.settings import Settings, data_folder, settings
+from explorer.text import Vocabulary, clean_text
+from explorer.training import Recipe, check_seed
+
+__all__ = [
+    "EpochEvent",
+    "GateSummary",
+    "Metrics",
+    "Run",
+    "RunError",
+    "Settings",
+    "checkpoint",
+    "checkpoint_path",
+    "data_folder",
+    "delete",
+    "epochs_since",
+    "metrics",
+    "metrics_since",
+    "models",
+    "new_run",
+    "prepare",
+    "rename",
+    "restore",
+    "resume",
+    "run",
+    "runs",
+    "settings",
+    "start",
+    "stop",
+    "text",
+    "validate",
+]
+PREFIX_CHARACTERS = 16
+
+_registries: dict[Settings, Registry] = {}
+_lock = threading.Lock()
+
+
+def _registry() -> Registry:
+    """The one registry of this process for the settings as they are."""
+    chosen = settings()
+    with _lock:
+        if chosen not in _registries:
+            _registries[chosen] = Registry(chosen)
+        return _registries[chosen]
+
+
+def prepare() -> None:
+    """Have a worker ready, with everything imported, so that the first Start shows a point within two seconds."""
+    _registry().prepare()
+    _registry().look()
+
+
+def validate(
+    config: ModelConfig | Mapping[str, Any],
+    recipe: Recipe | Mapping[str, Any],
+    text: str,
+    *,
+    name: str = "",
+    sentence: str = "",
+    held_out_share: float = 0.1,
+) -> dict[str, str]:
+    """What makes no sense: control -> a sentence; empty when the run may start. See validation.validate."""
+    return validation.validate(
+        config, recipe, text, name=name, sentence=sentence, held_out_share=held_out_share, max_steps=settings().max_steps
+    )  # fmt: skip
+
+
+def new_run(
+    config: ModelConfig,
+    recipe: Recipe,
+    text: str,
+    *,
+    corpus: str,
+    session: str,
+    name: str = "",
+    seed: int = 0,
+    sentence: str = "",
+    prefixes: Sequence[str] = (),
+    held_out_share: float = 0.1,
+) -> Run:
+    """A run as `start` would put it in line, without putting it anywhere.
+
+    Raises:
+        RunError: something of it makes no sense.
+
+    """
+    problems = validate(config, recipe, text, name=name, sentence=sentence, held_out_share=held_out_share)
+    try:
+        check_seed(seed)
+    except ConfigError as fault:
+        problems["seed"] = str(fault)
+    if problems:
+        raise RunError(" ".join(problems.values()))
+    text, now = clean_text(text), time.time()
+    vocabulary = Vocabulary.from_text(text)
+    shapes = config.parameter_shapes(len(vocabulary))
+    weights = validation.weight_count(config, len(vocabulary))
+    trained, held_out = split_text(text, recipe, held_out_share)
+    counts_V, nll_nats_V = vocabulary.counts, vocabulary.unigram_nll_nats().tolist()
+    return Run(
+        id=secrets.token_urlsafe(16),
+        name=name.strip() or validation.describe(config, recipe, corpus),
+        status=WAITING,
+        owner=session,
+        corpus=corpus,
+        text="",
+        config=config,
+        recipe=recipe,
+        seed=seed,
+        sentence=clean_text(sentence),
+        prefixes=tuple(prefixes) or (text.strip()[:PREFIX_CHARACTERS].replace("\n", " "),),
+        held_out_share=held_out_share,
+        held_out=held_out_characters(held_out, weights),
+        trained_on=len(trained),
+        symbols=len(vocabulary),
+        unigram_nll_nats=sum(c * n for c, n in zip(counts_V, nll_nats_V, strict=True)) / len(text),
+        parameters=tuple(shapes),
+        weights=weights,
+        steps_total=validation.steps_total(recipe, len(trained)),
+        created=now,
+        queued=now,
+    )
+
+
+def start(
+    config: ModelConfig,
+    recipe: Recipe,
+    text: str,
+    *,
+    corpus: str,
+    session: str,
+    name: str = "",
+    seed: int = 0,
+    sentence: str = "",
+    prefixes: Sequence[str] = (),
+    held_out_share: float = 0.1,
+) -> Run:
+    """Put a new run in line; it is running when this returns, if there is a free place.
+
+    Args:
+        config: the model.
+        recipe: how it is trained.
+        text: what it learns from; kept in the data folder.
+        corpus: the name of the text.
+        session: names the person's browser.
+        name: of the run; a description where it is empty.
+        seed: of the weights and batches.
+        sentence: whose perplexity and gates are measured along the way.
+        prefixes: what the generated samples begin with; where there are none, the first words of the text.
+        held_out_share: share of the text that is not trained on, in [0, 0.5].
+
+    Raises:
+        RunError: it makes no sense, the session has its share of runs, or the disk refused.
+
+    """
+    made = new_run(
+        config, recipe, text, corpus=corpus, session=session, name=name, seed=seed, sentence=sentence,
+        prefixes=prefixes, held_out_share=held_out_share,
+    )  # fmt: skip
+    registry = _registry()
+    made = replace(made, text=registry.store.keep_text(clean_text(text)))
+    chosen = registry.settings
+    registry.store.add(
+        made, waiting_per_session=chosen.waiting_per_session, running_per_session=chosen.running_per_session
+    )
+    registry.admit()
+    return run(made.id)
+
+
+def stop(run_id: str) -> Run:
+    """A running run is "stopping" at once and stopped within a second; a waiting one is stopped at once."""
+    _registry().store.stop(run_id)
+    return run(run_id)
+
+
+def resume(run_id: str) -> Run:
+    """Put a run that was stopped, interrupted or failed in line again; it goes on bit for bit.
+
+    Raises:
+        RunError: it cannot be resumed, or its session has its share of runs.
+
+    """
+    registry = _registry()
+    chosen = registry.settings
+    registry.store.requeue(run_id, chosen.waiting_per_session, chosen.running_per_session)
+    registry.admit()
+    return run(run_id)
+
+
+def run(run_id: str) -> Run:
+    """A run as it is now.
+
+    Raises:
+        RunError: there is none with this id.
+
+    """
+    registry = _registry()
+    registry.look()
+    return registry.with_places([registry.told(registry.store.run(run_id))])[0]
+
+
+def runs(session: str | None = None) -> list[Run]:
+    """The runs of a session, or of everybody, newest first, without the deleted ones."""
+    registry = _registry()
+    registry.look()
+    return registry.with_places([registry.told(r) for r in registry.store.runs(session)])
+
+
+def models(session: str | None = None) -> list[Run]:
+    """The runs that are over and have a checkpoint, newest first: for the model picker."""
+    return [r for r in _registry().store.runs(session) if r.has_checkpoint and r.status not in ACTIVE]
+
+
+def metrics(run_id: str, at_most: int = 1000) -> Metrics:
+    """The whole run, at most so many steps: evenly spaced ones and, of each stretch, the one with the largest gradient."""
+    return _registry().store.metrics(run_id, 0, at_most)
+
+
+def metrics_since(run_id: str, step: int = 0, at_most: int = 5000) -> Metrics:
+    """The steps after one."""
+    return _registry().store.metrics(run_id, step, at_most)
+
+
+def epochs_since(run_id: str, epoch: int = -1) -> list[EpochEvent]:
+    """The epochs after one; -1 includes epoch 0, before training."""
+    return _registry().store.epochs(run_id, epoch)
+
+
+def text(run_id: str) -> str:
+    """The text a run learns from."""
+    store = _registry().store
+    return store.text(store.run(run_id).text)
+
+
+def checkpoint_path(run_id: str) -> Path:
+    """The run's checkpoint file; it may not be there yet."""
+    return _registry().store.checkpoint_path(_registry().store.run(run_id).id)
+
+
+def checkpoint(run_id: str) -> Checkpoint:
+    """The run's checkpoint, as it was kept last.
+
+    Raises:
+        CheckpointError: there is none yet, or it is damaged.
+
+    """
+    return load_checkpoint(checkpoint_path(run_id))
+
+
+def rename(run_id: str, name: str) -> Run:
+    """Give a run another name.
+
+    Raises:
+        RunError: it cannot be a name.
+
+    """
+    if problem := validation.name_problem(name) or ("" if name.strip() else "name: expected at least one character."):
+        raise RunError(problem)
+    _registry().store.rename(run_id, name.strip())
+    return run(run_id)
+
+
+def delete(run_id: str) -> Run:
+    """Take a run out of every list, stopping it first; `restore` is the undo, for a day."""
+    store = _registry().store
+    store.stop(run_id)
+    store.set_deleted(run_id, True)
+    return run(run_id)
+
+
+def restore(run_id: str) -> Run:
+    """Put a deleted run back."""
+    _registry().store.set_deleted(run_id, False)
+    return run(run_id)

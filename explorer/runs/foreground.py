@@ -1,0 +1,92 @@
+"""A run that is trained in the person's own process, on the command line, and shown in the app while it goes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
+
+from explorer.checkpoints import CheckpointError
+from explorer.models import CharModel
+from explorer.runs.facts import DIVERGED, FINISHED, STOPPED, Run, RunError
+from explorer.runs.recorder import Recorder, split_text
+from explorer.runs.settings import settings
+from explorer.runs.store import Store, Superseded
+from explorer.runs.worker import Interrupted, Pulse
+from explorer.training import StepRecord, TrainingDivergedError
+
+UNSEEN = "Training goes on; the app does not show it."
+
+
+def recorded(
+    run: Run, text: str, model: CharModel, steps: Iterator[StepRecord], tell: Callable[[str], None]
+) -> Generator[StepRecord]:
+    """The steps of a training, each recorded as it passes; they end early when the run is stopped in the app.
+
+    A disk that refuses costs the recording, not the training: `tell` hears why, once.
+
+    Args:
+        run: as new_run made it.
+        text: its text.
+        model: the one the steps train.
+        steps: of the training, at its beginning.
+        tell: takes a sentence.
+
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            store = stack.enter_context(contextlib.closing(Store(settings().data)))
+            run = replace(run, text=store.keep_text(text))
+            store.add(run)
+            token = store.begin(run.id)
+            pulse = stack.enter_context(Pulse(store, run, token))
+        except RunError as fault:
+            tell(f"{fault} {UNSEEN}")
+            yield from steps
+            return
+        _, held_out = split_text(text, run.recipe, run.held_out_share)
+        recorder = Recorder(store, run, token, model, steps, held_out, settings().state_seconds)
+        yield from _followed(store, run, token, recorder, pulse, steps, tell)
+
+
+def _followed(
+    store: Store,
+    run: Run,
+    token: str,
+    recorder: Recorder,
+    pulse: Pulse,
+    steps: Iterator[StepRecord],
+    tell: Callable[[str], None],
+) -> Generator[StepRecord]:
+    lost = False
+
+    def attempt(action: Callable[..., None], *arguments: object, fault: tuple[int, str] | None = None) -> None:
+        nonlocal lost
+        try:
+            if not lost:
+                action(*arguments, **({"fault": fault} if fault else {}))
+        except (RunError, CheckpointError) as refusal:
+            lost = True
+            tell(f"{refusal} {UNSEEN}")
+        except Superseded:
+            lost = True
+
+    ending: tuple[str, str] = STOPPED, ""
+    fault = None
+    attempt(recorder.begin)
+    try:
+        for record in pulse.steps(steps):
+            attempt(recorder.add, record)
+            yield record
+        ending = pulse.verdict or (FINISHED, "")
+        attempt(recorder.keep_state)
+    except Interrupted:
+        attempt(recorder.rewind)
+    except TrainingDivergedError as diverged:
+        ending, fault = (DIVERGED, str(diverged)), (diverged.step, diverged.parameter)
+        raise
+    finally:
+        # Also where Ctrl-C or a closed generator ends it, perhaps in the midst of a step: the state kept last stands.
+        attempt(recorder.write)
+        attempt(recorder.keep_checkpoint)
+        attempt(store.end, run.id, token, *ending, fault=fault)

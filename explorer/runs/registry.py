@@ -1,0 +1,175 @@
+"""Who trains when: runs start first in, first out, each in a process of its own, one of which is always warm."""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import explorer
+from explorer.runs.facts import ACTIVE, RUNNING, STOPPING, WAITING, Run, RunError
+from explorer.runs.settings import Settings
+from explorer.runs.store import Store, Superseded
+
+LOOK_EVERY_S = 1.0
+SPARE_AFTER_S = 2.0  # a new spare is made once the run that took the last one is under way
+TYPICAL_SPEED = 5e9  # characters * weights a second, until a run here has shown its own
+WITHOUT_A_WORD = "Its process ended without a word. Resume continues where it was last kept."
+
+
+class Registry:
+    """The workers of one server over one data folder."""
+
+    def __init__(self, chosen: Settings) -> None:
+        self.settings = chosen
+        self.store = Store(chosen.data)
+        self._lock = threading.Lock()
+        self._spare: subprocess.Popen[str] | None = None
+        self._looked_at = -LOOK_EVERY_S
+        self._closed = False
+        self._told: dict[str, str] = {}
+
+    def prepare(self) -> None:
+        """Have a worker wait with everything imported, if the settings want one."""
+        with self._lock:
+            wanted = self.settings.spare and not self._closed
+            if wanted and (self._spare is None or self._spare.poll() is not None):
+                self._spare = self._new_worker()
+
+    def look(self) -> None:
+        """Notice dead runs and start waiting ones, at most once a second."""
+        if time.monotonic() - self._looked_at >= LOOK_EVERY_S:
+            self._looked_at = time.monotonic()
+            self.store.sweep()
+            self.admit()
+
+    def admit(self) -> None:
+        """Start as many waiting runs as there are free places."""
+        while claim := self.store.claim(self.settings.workers, self.settings.running_per_session):
+            self._launch(*claim)
+
+    def told(self, run: Run) -> Run:
+        """The run with what its worker could not say in the store, because the disk refused."""
+        return replace(run, message=self._told[run.id]) if run.id in self._told and not run.message else run
+
+    def close(self) -> None:
+        """Let the spare go, and the store; runs that are trained are interrupted when this process ends."""
+        with self._lock:
+            self._closed = True
+            if self._spare is not None:
+                _let_go(self._spare)
+        self.store.close()
+
+    # ---- processes ------------------------------------------------------------------------------------------
+
+    def _launch(self, run_id: str, token: str) -> None:
+        with self._lock:
+            process, self._spare = self._spare, None
+        if process is None or not _hand_over(process, run_id, token):
+            process = self._new_worker()
+            _hand_over(process, run_id, token)
+        with contextlib.suppress(Superseded):
+            self.store.note_process(run_id, token, process.pid)
+        threading.Thread(target=self._await_end, args=(process, run_id, token), daemon=True).start()
+        threading.Thread(target=self._prepare_later, daemon=True).start()
+
+    def _prepare_later(self) -> None:
+        time.sleep(SPARE_AFTER_S)
+        with contextlib.suppress(OSError):
+            self.prepare()
+
+    def _await_end(self, process: subprocess.Popen[str], run_id: str, token: str) -> None:
+        """Until the worker has ended; then the next run may start."""
+        said = process.stdout.read().strip() if process.stdout is not None else ""
+        process.wait()
+        _let_go(process)
+        if said:
+            self._told[run_id] = said
+        with contextlib.suppress(RunError):
+            self.store.end_dead(run_id, token, said or WITHOUT_A_WORD)
+            self.admit()
+
+    def _new_worker(self) -> subprocess.Popen[str]:
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "GATE_EXPLORER_DATA": str(self.settings.data)}
+        below_normal = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)  # Windows only
+        return subprocess.Popen(
+            [sys.executable, "-m", "explorer.runs.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            cwd=Path(explorer.__file__).parents[1],
+            env=environment,
+            start_new_session=True,  # Ctrl-C on the server is not for the worker: it has time to keep its state
+            creationflags=below_normal,
+        )
+
+    # ---- the line -------------------------------------------------------------------------------------------
+
+    def with_places(self, runs: Sequence[Run]) -> list[Run]:
+        """The runs, those that wait with their place in line and how long they will wait."""
+        if not any(run.status == WAITING for run in runs):
+            return list(runs)
+        waits = self._waits()
+        return [
+            replace(run, place=waits[run.id][0], wait_s=waits[run.id][1]) if run.id in waits else run for run in runs
+        ]
+
+    def _waits(self) -> dict[str, tuple[int, float]]:
+        """Run -> (place, seconds), as if each took the first place that becomes free."""
+        speed = _speed(self.store.runs(at_most=50))
+        active = self.store.runs(statuses=ACTIVE)
+        going = [run for run in active if run.status in (RUNNING, STOPPING)]
+        free_at = [_left_s(run, speed) for run in going] + [0.0] * max(0, self.settings.workers - len(going))
+        heapq.heapify(free_at)
+        waits: dict[str, tuple[int, float]] = {}
+        line = sorted((run for run in active if run.status == WAITING), key=lambda run: run.queued or 0)
+        for place, run in enumerate(line, 1):
+            waits[run.id] = place, free_at[0]
+            heapq.heapreplace(free_at, free_at[0] + _left_s(run, speed))
+        return waits
+
+
+def _work(run: Run) -> float:
+    """Characters times weights of one step."""
+    return float(run.recipe.batch_size * run.recipe.num_steps * run.weights)
+
+
+def _speed(runs: Sequence[Run]) -> float:
+    """Characters times weights a second, measured on the runs there are."""
+    measured = [run for run in runs if run.trained_s > 1]
+    seconds = sum(run.trained_s for run in measured)
+    return sum(_work(run) * run.step for run in measured) / seconds if seconds else TYPICAL_SPEED
+
+
+def _left_s(run: Run, speed: float) -> float:
+    if run.time_left_s is not None:
+        return run.time_left_s
+    return _work(run) * max(0, run.steps_total - run.step) / max(speed, 1.0)
+
+
+def _hand_over(process: subprocess.Popen[str], run_id: str, token: str) -> bool:
+    """Give a worker its run; False if it is not there any more."""
+    if process.poll() is not None or process.stdin is None:
+        return False
+    try:
+        process.stdin.write(f"{run_id} {token}\n")
+        process.stdin.flush()
+    except OSError:
+        return False
+    return True
+
+
+def _let_go(process: subprocess.Popen[str]) -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
+    process.wait()

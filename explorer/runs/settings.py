@@ -1,0 +1,63 @@
+"""The settings of this room, each one an environment variable."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from explorer.runs.facts import RunError
+
+PREFIX = "GATE_EXPLORER_"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How runs are kept and admitted; each field is the variable GATE_EXPLORER_<FIELD>.
+
+    Attributes:
+        data: the data folder.
+        workers: runs that are trained at once.
+        running_per_session: of these, one session's.
+        waiting_per_session: runs of one session in line.
+        max_steps: a recipe with more steps is refused; None has no limit.
+        max_seconds: a run that trained so long is stopped; None has no limit.
+        state_seconds: between two resumable states.
+        spare: 1 keeps a worker waiting with everything imported, 0 does not.
+
+    """
+
+    data: Path
+    workers: int = max(1, (os.cpu_count() or 2) - 1)
+    running_per_session: int = 1
+    waiting_per_session: int = 1
+    max_steps: int | None = None
+    max_seconds: int | None = None
+    state_seconds: int = 10
+    spare: int = 1
+
+
+def settings() -> Settings:
+    """The settings as the environment has them now.
+
+    Raises:
+        RunError: a variable that is not a whole number.
+
+    """
+    given = {f.name: os.environ.get(PREFIX + f.name.upper(), "") for f in fields(Settings) if f.name != "data"}
+    return Settings(data_folder(), **{name: _number(name, value) for name, value in given.items() if value})
+
+
+def data_folder() -> Path:
+    """$GATE_EXPLORER_DATA, or gate-explorer in $XDG_DATA_HOME, %LOCALAPPDATA% or ~/.local/share."""
+    if chosen := os.environ.get("GATE_EXPLORER_DATA"):
+        return Path(chosen).expanduser().absolute()
+    base = os.environ.get("XDG_DATA_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".local" / "share"
+    return (Path(base) / "gate-explorer").absolute()
+
+
+def _number(name: str, value: str) -> int:
+    least = 0 if name in ("spare", "waiting_per_session", "state_seconds") else 1
+    if not value.isascii() or not value.isdigit() or len(value) > 15 or int(value) < least:
+        raise RunError(f"{PREFIX}{name.upper()}: expected a whole number of at least {least}; got {value[:40]!r}.")
+    return int(value)

@@ -1,0 +1,436 @@
+"""The runs on disk: one SQLite file for settings, metrics and epochs, and beside it the texts and the weights.
+
+What is committed is on the disk (WAL, synchronous=FULL): a process may be killed at any moment. Each run that is being
+trained belongs to one worker, named by a token; a worker that was taken for dead and was not finds another token there,
+and nothing it writes is taken.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import secrets
+import shutil
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from explorer.files import write_atomically
+from explorer.runs import rows
+from explorer.runs.facts import (
+    ACTIVE,
+    INTERRUPTED,
+    RESUMABLE,
+    RUNNING,
+    STOPPED,
+    STOPPING,
+    WAITING,
+    EpochEvent,
+    Metrics,
+    Run,
+    RunError,
+    disk_sentence,
+)
+from explorer.runs.rows import EVENT_COLUMNS, PEAK_WIDTHS, SCHEMA, STEP_COLUMNS, STORED, VERSION
+from explorer.training import StepRecord
+
+DEAD_AFTER_S = 30  # without a heartbeat; a process that is gone is noticed at once
+KEPT_DELETED_S = 24 * 3600
+NUMBER = "(SELECT number FROM runs WHERE id = ?)"
+
+
+class Superseded(Exception):
+    """The run belongs to another worker, or was deleted for good."""
+
+
+class Store:
+    """The runs in a data folder. One object may be used from many threads; each process opens its own.
+
+    Raises:
+        RunError: (from every method) the disk refused; nothing is half written.
+
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock = threading.RLock()
+        with self._told():
+            for made in (folder, folder / "texts", folder / "runs"):
+                made.mkdir(mode=0o700, parents=True, exist_ok=True)  # people's own texts
+            self._db = sqlite3.connect(
+                folder / "runs.sqlite", timeout=10, isolation_level=None, check_same_thread=False
+            )
+            self._db.row_factory = sqlite3.Row
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._prepare()
+            (folder / "runs.sqlite").chmod(0o600)
+
+    def _prepare(self) -> None:
+        with self._transaction():
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            if version not in (0, VERSION):
+                raise RunError(
+                    f"Expected runs of format {VERSION} in {self.folder}; these have format {version}. Choose another "
+                    f"folder with GATE_EXPLORER_DATA."
+                )
+            for statement in filter(str.strip, SCHEMA.split(";")):
+                self._db.execute(statement)
+            self._db.execute(f"PRAGMA user_version = {VERSION}")
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._db.close()
+
+    # ---- files ----------------------------------------------------------------------------------------------
+
+    def run_folder(self, run_id: str) -> Path:
+        """Where a run's weights are."""
+        return self.folder / "runs" / run_id
+
+    def checkpoint_path(self, run_id: str) -> Path:
+        """A run's checkpoint, as save_checkpoint writes it."""
+        return self.run_folder(run_id) / "model.safetensors"
+
+    def state_path(self, run_id: str) -> Path:
+        """A run's resumable state."""
+        return self.run_folder(run_id) / "state.safetensors"
+
+    def keep_text(self, text: str) -> str:
+        """Keep a text; returns its SHA-256, by which it is found."""
+        data = text.encode("utf-8")
+        digest = hashlib.sha256(data).hexdigest()
+        path = self.folder / "texts" / f"{digest}.txt"
+        with self._told():
+            if not path.is_file():
+                write_atomically(path, data)
+        return digest
+
+    def text(self, digest: str) -> str:
+        """A text that was kept."""
+        with self._told():
+            return (self.folder / "texts" / f"{digest}.txt").read_bytes().decode("utf-8")
+
+    # ---- what a page reads ----------------------------------------------------------------------------------
+
+    def run(self, run_id: str) -> Run:
+        """One run.
+
+        Raises:
+            RunError: there is none with this id.
+
+        """
+        found = self._rows(f"SELECT {', '.join(STORED)} FROM runs WHERE id = ?", run_id)
+        if not found:
+            raise RunError("There is no run with this id; it may have been deleted.")
+        return rows.to_run(found[0])
+
+    def runs(self, owner: str | None = None, statuses: Sequence[str] | None = None, at_most: int = 1_000) -> list[Run]:
+        """The runs that are not deleted, newest first."""
+        wanted, values = ["deleted IS NULL"], []
+        if owner is not None:
+            wanted.append("owner = ?")
+            values.append(owner)
+        if statuses is not None:
+            wanted.append(f"status IN ({', '.join('?' * len(statuses))})")
+            values.extend(statuses)
+        columns, where = ", ".join(STORED), " AND ".join(wanted)
+        query = f"SELECT {columns} FROM runs WHERE {where} ORDER BY number DESC LIMIT {at_most:d}"
+        return [rows.to_run(row) for row in self._rows(query, *values)]
+
+    def metrics(self, run_id: str, after: int = 0, at_most: int = 1000) -> Metrics:
+        """The steps after one, at most so many: evenly spaced ones and, of each stretch, the one with the largest gradient."""
+        known = self._rows("SELECT number, step, parameters FROM runs WHERE id = ?", run_id)
+        if not known:
+            raise RunError("There is no run with this id; it may have been deleted.")
+        number, last, parameters = known[0]
+        wanted, values = "step > ?", [number, after]
+        if last - after > at_most:
+            wanted, values = (
+                "step IN (SELECT value FROM json_each(?))",
+                [number, self._thinned(number, after, last, at_most)],
+            )
+        columns = f"SELECT {', '.join(STEP_COLUMNS)} FROM steps WHERE run = ? AND {wanted} ORDER BY step"
+        return rows.to_metrics(self._rows(columns, *values), json.loads(parameters))
+
+    def _thinned(self, number: int, after: int, last: int, at_most: int) -> str:
+        """The steps to show, as a JSON list."""
+        stride = -(-2 * (last - after) // max(2, at_most - 3))
+        width = max((w for w in PEAK_WIDTHS if w <= stride), default=1)
+        stride = -(-stride // width) * width
+        if width == 1:
+            largest = "SELECT step, max(grad_norm_before) FROM steps WHERE run = ? AND step > ? GROUP BY (step - 1) / ?"
+            peaks = self._rows(largest, number, after, stride)
+        else:
+            largest = (
+                "SELECT step, max(norm) FROM peaks WHERE run = ? AND width = ? AND stretch >= ? GROUP BY stretch / ?"
+            )
+            peaks = self._rows(largest, number, width, after // width, stride // width)
+        spaced = range(last, after, -stride)
+        return json.dumps(sorted({after + 1, *spaced} | {step for step, _ in peaks if step > after}))
+
+    def epochs(self, run_id: str, after: int = -1) -> list[EpochEvent]:
+        """The epochs after one; -1 includes epoch 0."""
+        columns = f"SELECT {', '.join(EVENT_COLUMNS)} FROM epochs WHERE run = {NUMBER} AND epoch > ? ORDER BY epoch"
+        return [rows.to_event(row) for row in self._rows(columns, run_id, after)]
+
+    # ---- from the first wish to the last word ---------------------------------------------------------------
+
+    def add(self, run: Run, *, waiting_per_session: int | None = None, running_per_session: int = 1) -> Run:
+        """Put a new run into the store.
+
+        Raises:
+            RunError: its session has as many as it may have.
+
+        """
+        marks = ", ".join(f":{name}" for name in STORED)
+        with self._transaction():
+            if waiting_per_session is not None:
+                self._check_session(run.owner, waiting_per_session + running_per_session)
+            self._db.execute(f"INSERT INTO runs ({', '.join(STORED)}) VALUES ({marks})", rows.from_run(run))
+        return run
+
+    def _check_session(self, owner: str, most: int) -> None:
+        active = "SELECT count(*) FROM runs WHERE owner = ? AND status IN (?, ?, ?)"
+        if self._db.execute(active, (owner, *ACTIVE)).fetchone()[0] >= most:
+            raise RunError(f"Expected at most {most} runs that run or wait in one session; stop one of them first.")
+
+    def claim(self, workers: int, running_per_session: int) -> tuple[str, str] | None:
+        """Take the first run in line that may start: its id and the token of the worker to be; None if there is none."""
+        first = """
+            SELECT id FROM runs AS w WHERE status = ? AND deleted IS NULL AND
+                (SELECT count(*) FROM runs AS r WHERE r.owner = w.owner AND r.status IN (?, ?)) < ?
+            ORDER BY queued LIMIT 1"""
+        busy = "SELECT count(*) FROM runs WHERE status IN (?, ?)"
+        with self._transaction():
+            if self._db.execute(busy, (RUNNING, STOPPING)).fetchone()[0] >= workers:
+                return None
+            row = self._db.execute(first, (WAITING, RUNNING, STOPPING, running_per_session)).fetchone()
+            return None if row is None else (row[0], self._begin(row[0]))
+
+    def begin(self, run_id: str) -> str:
+        """Take a run at once, without waiting in line; returns the worker's token."""
+        with self._transaction():
+            return self._begin(run_id)
+
+    def _begin(self, run_id: str) -> str:
+        token, now = secrets.token_urlsafe(8), time.time()
+        self._db.execute(
+            "UPDATE runs SET status = ?, worker = ?, host = ?, pid = NULL, heartbeat = ?, started = coalesce(started, ?), "
+            "queued = NULL, ended = NULL, message = '' WHERE id = ?",
+            (RUNNING, token, platform.node(), now, now, run_id),
+        )
+        return token
+
+    def stop(self, run_id: str) -> None:
+        """A waiting run is stopped, a running one is stopping from now on; others stay as they are."""
+        with self._transaction():
+            self._db.execute(
+                "UPDATE runs SET status = CASE status WHEN ? THEN ? ELSE ? END, queued = NULL, "
+                "ended = CASE status WHEN ? THEN ? END WHERE id = ? AND status IN (?, ?)",
+                (WAITING, STOPPED, STOPPING, WAITING, time.time(), run_id, WAITING, RUNNING),
+            )
+
+    def requeue(self, run_id: str, waiting_per_session: int, running_per_session: int) -> None:
+        """Put a run that ended early in line again.
+
+        Raises:
+            RunError: it cannot be resumed, or its session has as many as it may have.
+
+        """
+        run = self.run(run_id)
+        if not run.resumable or run.deleted:
+            raise RunError(f"Expected a run that was {', '.join(RESUMABLE)}; this one is {run.status}.")
+        with self._transaction():
+            self._check_session(run.owner, waiting_per_session + running_per_session)
+            self._db.execute(
+                "UPDATE runs SET status = ?, queued = ?, ended = NULL, message = '' WHERE id = ? AND status = ?",
+                (WAITING, time.time(), run_id, run.status),
+            )
+
+    def end(
+        self, run_id: str, token: str, status: str, message: str = "", *, fault: tuple[int, str] | None = None
+    ) -> None:
+        """The last word of a worker on its run."""
+        step, parameter = fault or (None, None)
+        self._update(
+            run_id, token, status=status, message=message, ended=time.time(), fault_step=step, fault_parameter=parameter
+        )  # fmt: skip
+
+    def end_dead(self, run_id: str, token: str, message: str) -> None:
+        """The last word on a run whose worker is gone without one."""
+        with self._transaction():
+            self._db.execute(
+                "UPDATE runs SET status = ?, message = ?, ended = ? WHERE id = ? AND worker = ? AND status IN (?, ?)",
+                (INTERRUPTED, message, time.time(), run_id, token, RUNNING, STOPPING),
+            )
+
+    def sweep(self) -> None:
+        """Runs whose process is gone become interrupted; runs deleted a day ago go for good."""
+        going = "SELECT id, worker, host, pid, heartbeat FROM runs WHERE status IN (?, ?)"
+        for run_id, token, host, pid, heartbeat in self._rows(going, RUNNING, STOPPING):
+            if time.time() - heartbeat > DEAD_AFTER_S or (host == platform.node() and not _alive(pid)):
+                self.end_dead(
+                    run_id, token, "Its process ended without a word. Resume continues where it was last kept."
+                )
+        for row in self._rows("SELECT id FROM runs WHERE deleted < ?", time.time() - KEPT_DELETED_S):
+            self._purge(row[0])
+
+    # ---- names and deletion ---------------------------------------------------------------------------------
+
+    def rename(self, run_id: str, name: str) -> None:
+        """Give a run another name."""
+        with self._transaction():
+            self._db.execute("UPDATE runs SET name = ? WHERE id = ?", (name, run_id))
+
+    def set_deleted(self, run_id: str, deleted: bool) -> None:
+        """Take a run out of every list, or put it back."""
+        with self._transaction():
+            self._db.execute("UPDATE runs SET deleted = ? WHERE id = ?", (time.time() if deleted else None, run_id))
+
+    def _purge(self, run_id: str) -> None:
+        with self._transaction():
+            row = self._db.execute(
+                "SELECT number, text FROM runs WHERE id = ? AND deleted NOT NULL", (run_id,)
+            ).fetchone()
+            if row is None:
+                return
+            for table in ("steps", "peaks", "epochs"):
+                self._db.execute(f"DELETE FROM {table} WHERE run = ?", (row["number"],))
+            self._db.execute("DELETE FROM runs WHERE id = ?", (run_id,))
+            needed = self._db.execute("SELECT count(*) FROM runs WHERE text = ?", (row["text"],)).fetchone()[0]
+        shutil.rmtree(self.run_folder(run_id), ignore_errors=True)
+        if not needed:
+            (self.folder / "texts" / f"{row['text']}.txt").unlink(missing_ok=True)
+
+    # ---- what a worker writes -------------------------------------------------------------------------------
+
+    def write(
+        self, run_id: str, token: str, steps: Sequence[StepRecord], events: Sequence[EpochEvent], trained_s: float
+    ) -> None:
+        """A batch of steps and epochs, all or none, and how long they took.
+
+        Raises:
+            Superseded: the run belongs to another worker.
+
+        """
+        with self._transaction():
+            self._claim_or_leave(run_id, token)
+            number = self._db.execute("SELECT number FROM runs WHERE id = ?", (run_id,)).fetchone()[0]
+            marks = ", ".join("?" * (len(STEP_COLUMNS) + 1))
+            self._db.executemany(
+                f"INSERT OR REPLACE INTO steps (run, {', '.join(STEP_COLUMNS)}) VALUES ({marks})",
+                [(number, *rows.step_row(record)) for record in steps],
+            )
+            self._db.executemany(
+                "INSERT INTO peaks (run, width, stretch, step, norm) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE "
+                "SET step = excluded.step, norm = excluded.norm WHERE excluded.norm > norm",
+                [(number, *peak) for peak in rows.peaks(steps)],
+            )
+            for event in events:
+                self._write_event(number, event)
+            if steps:
+                last, speeds = steps[-1], sorted(s.tokens_per_s for s in steps)
+                self._db.execute(
+                    "UPDATE runs SET epoch = CASE WHEN ? >= step THEN ? ELSE epoch END, step = max(step, ?), "
+                    "trained_s = trained_s + ?, tokens_per_s = ? WHERE number = ?",
+                    (last.step, last.epoch, last.step, trained_s, speeds[len(speeds) // 2], number),
+                )  # fmt: skip
+
+    def _write_event(self, number: int, event: EpochEvent) -> None:
+        # After a resumption an epoch may come a second time, measured less: what is there stays.
+        kept = ", ".join(
+            f"{name} = coalesce(excluded.{name}, {name})" for name in EVENT_COLUMNS if name not in ("epoch", "step")
+        )
+        marks = ", ".join("?" * (len(EVENT_COLUMNS) + 1))
+        self._db.execute(
+            f"INSERT INTO epochs (run, {', '.join(EVENT_COLUMNS)}) VALUES ({marks}) ON CONFLICT DO UPDATE SET {kept}",
+            (number, *rows.event_row(event)),
+        )
+
+    def pulse(self, run_id: str, token: str, pid: int) -> str:
+        """Say that the worker lives; returns the run's status. A run given up too early is taken back.
+
+        Raises:
+            Superseded: the run belongs to another worker.
+
+        """
+        with self._transaction():
+            self._claim_or_leave(run_id, token)
+            self._db.execute(
+                "UPDATE runs SET heartbeat = ?, pid = ?, host = ?, status = CASE status WHEN ? THEN ? ELSE status END, "
+                "message = CASE status WHEN ? THEN '' ELSE message END WHERE id = ?",
+                (time.time(), pid, platform.node(), INTERRUPTED, RUNNING, INTERRUPTED, run_id),
+            )  # fmt: skip
+            return str(self._db.execute("SELECT status FROM runs WHERE id = ?", (run_id,)).fetchone()[0])
+
+    def status(self, run_id: str) -> str:
+        """A run's status; "" if it is gone."""
+        found = self._rows("SELECT status FROM runs WHERE id = ?", run_id)
+        return str(found[0][0]) if found else ""
+
+    def note_process(self, run_id: str, token: str, pid: int) -> None:
+        """Which process has the run."""
+        self._update(run_id, token, pid=pid)
+
+    def note_checkpoint(self, run_id: str, token: str) -> None:
+        """There is a file of the run's weights now."""
+        self._update(run_id, token, has_checkpoint=1)
+
+    def _update(self, run_id: str, token: str, **columns: Any) -> None:
+        with self._transaction():
+            self._claim_or_leave(run_id, token)
+            assignments = ", ".join(f"{name} = ?" for name in columns)
+            self._db.execute(f"UPDATE runs SET {assignments} WHERE id = ?", (*columns.values(), run_id))
+
+    def _claim_or_leave(self, run_id: str, token: str) -> None:
+        row = self._db.execute("SELECT worker FROM runs WHERE id = ?", (run_id,)).fetchone()
+        if row is None or row[0] != token:
+            raise Superseded
+
+    # ---- SQLite ---------------------------------------------------------------------------------------------
+
+    def _rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
+        with self._lock, self._told():
+            return self._db.execute(query, values).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All of it on the disk, or none."""
+        with self._lock, self._told():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What the disk says, as a sentence."""
+        try:
+            yield
+        except (OSError, sqlite3.Error) as fault:
+            raise RunError(disk_sentence(self.folder, fault)) from fault
+
+
+def _alive(pid: int | None) -> bool:
+    """Whether there may be such a process; the heartbeat decides where one cannot ask."""
+    if pid is None or os.name == "nt":
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

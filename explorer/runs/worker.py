@@ -1,0 +1,221 @@
+"""The training process: `python -m explorer.runs.worker` imports torch, waits on stdin for a run, trains it and ends.
+
+A worker belongs to the server that holds the other end of its stdin: when that end closes, it keeps its state and
+leaves the run interrupted. It says one line on stdout, and only when it could not say it in the store.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from types import FrameType
+
+import torch
+
+from explorer.checkpoints import CheckpointError
+from explorer.models import CharModel, ModelConfig
+from explorer.probes.gates import trace_gates
+from explorer.runs.facts import DIVERGED, FAILED, FINISHED, INTERRUPTED, STOPPED, STOPPING, Run, RunError
+from explorer.runs.recorder import Recorder, split_text
+from explorer.runs.settings import settings
+from explorer.runs.store import Store, Superseded
+from explorer.text import Vocabulary
+from explorer.training import OPTIMIZERS, Recipe, StepRecord, TrainingDivergedError, train
+
+LOOK_EVERY_S, PULSE_EVERY_S = 0.1, 1.0
+PATIENCE_S = 0.3  # so long a step may go on after Stop before it is broken off
+TERMINATED = "Its process was asked to end. Resume continues exactly where it was."
+SERVER_CLOSED = "The server was closed. Resume continues exactly where it was."
+
+
+class Interrupted(BaseException):
+    """A step was broken off in its midst."""
+
+
+class Pulse:
+    """A thread beside the training: says that the worker lives, and hears that it should end.
+
+        with Pulse(store, run, token) as pulse:
+            for record in pulse.steps(training):
+                ...
+
+    Attributes:
+        verdict: (status, message) to end with; None while the training may go on.
+
+    """
+
+    def __init__(self, store: Store, run: Run, token: str, max_seconds: int | None = None) -> None:
+        self._store, self._run, self._token, self._max_seconds = store, run, token, max_seconds
+        self._ends_at = time.monotonic() + max(0.0, max_seconds - run.trained_s) if max_seconds else math.inf
+        self._over = threading.Event()
+        self._within = False
+        self._said_at = math.inf
+        self.verdict: tuple[str, str] | None = None
+
+    def __enter__(self) -> Pulse:
+        self._store.pulse(self._run.id, self._token, os.getpid())
+        self._handlers = {n: signal.signal(n, self._hear) for n in (signal.SIGINT, signal.SIGTERM)}
+        threading.Thread(target=self._beat, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def steps(self, training: Iterator[StepRecord]) -> Iterator[StepRecord]:
+        """The steps of a training until there is a verdict; one that goes on for too long then is broken off.
+
+        Raises:
+            Interrupted: it was.
+
+        """
+        while self.verdict is None:
+            self._within = True
+            try:
+                record = next(training, None)
+            finally:
+                self._within = False
+            if record is None:
+                return
+            yield record
+
+    def end(self, status: str, message: str) -> None:
+        """The training should end, with this status."""
+        if self.verdict is None:
+            self.verdict, self._said_at = (status, message), time.monotonic()
+
+    def _hear(self, number: int, _frame: FrameType | None) -> None:
+        # Runs in the main thread between two of its instructions, so that the flag cannot change meanwhile.
+        if number == signal.SIGTERM:
+            self.end(INTERRUPTED, TERMINATED)
+        elif self.verdict is None:
+            raise KeyboardInterrupt
+        elif self._within:
+            raise Interrupted
+
+    def _beat(self) -> None:
+        pulsed_at = time.monotonic()
+        while not self._over.wait(LOOK_EVERY_S):
+            # A disk that refuses is met, and told, by the training itself.
+            with contextlib.suppress(RunError):
+                try:
+                    self._look()
+                    if time.monotonic() - pulsed_at >= PULSE_EVERY_S:
+                        pulsed_at = time.monotonic()
+                        self._store.pulse(self._run.id, self._token, os.getpid())
+                except Superseded:
+                    self.end(INTERRUPTED, "")  # which nobody will hear: the run is another's
+            if self._within and time.monotonic() - self._said_at > PATIENCE_S:
+                self._said_at = math.inf
+                signal.raise_signal(signal.SIGINT)
+
+    def _look(self) -> None:
+        if self._store.status(self._run.id) == STOPPING:
+            self.end(STOPPED, "")
+        elif time.monotonic() > self._ends_at:
+            self.end(STOPPED, f"Stopped after {self._max_seconds:,} seconds, the limit of this server.")
+
+
+def work(store: Store, run_id: str, token: str, *, until_closed: int | None = None) -> None:
+    """Train a run to its end, or until it is stopped; every ending but a refusing disk is told in the store.
+
+    Args:
+        store: where the run is.
+        run_id: which.
+        token: of the claim on it.
+        until_closed: a file descriptor; when nothing more can be read from it, the run is interrupted.
+
+    Raises:
+        RunError: the disk refused.
+
+    """
+    run = store.run(run_id)
+    with contextlib.suppress(Superseded), Pulse(store, run, token, settings().max_seconds) as pulse:
+        if until_closed is not None:
+            threading.Thread(target=_await_close, args=(until_closed, pulse), daemon=True).start()
+        try:
+            status, message, fault = _train(store, run, token, pulse)
+        except (RunError, CheckpointError, Superseded):
+            raise
+        except Exception as error:
+            _keep_traceback(store, run_id)
+            status, message, fault = FAILED, _first_line(error), None
+        store.end(run_id, token, status, message, fault=fault)
+
+
+def _train(store: Store, run: Run, token: str, pulse: Pulse) -> tuple[str, str, tuple[int, str] | None]:
+    """Status and message the run ends with, and (step, parameter) where it diverged."""
+    text = store.text(run.text)
+    model = CharModel(run.config, Vocabulary.from_text(text), seed=run.seed)
+    trained, held_out = split_text(text, run.recipe, run.held_out_share)
+    steps = train(model, trained, run.recipe, run.seed)
+    recorder = Recorder(store, run, token, model, steps, held_out, settings().state_seconds)
+    recorder.begin()
+    diverged: TrainingDivergedError | None = None
+    try:
+        for record in pulse.steps(steps):
+            recorder.add(record)
+        recorder.keep_state()
+    except TrainingDivergedError as fault:
+        diverged = fault
+    except Interrupted:
+        recorder.rewind()
+    recorder.write()
+    recorder.keep_checkpoint()
+    if diverged is not None:
+        return DIVERGED, str(diverged), (diverged.step, diverged.parameter)
+    return (*(pulse.verdict or (FINISHED, "")), None)
+
+
+def _await_close(descriptor: int, pulse: Pulse) -> None:
+    while os.read(descriptor, 1024):
+        continue
+    pulse.end(INTERRUPTED, SERVER_CLOSED)
+
+
+def _keep_traceback(store: Store, run_id: str) -> None:
+    with contextlib.suppress(OSError):
+        (store.run_folder(run_id) / "traceback.txt").write_text(traceback.format_exc(), "utf-8")
+
+
+def _first_line(error: Exception) -> str:
+    return f"Training failed: {(str(error).splitlines() or [''])[0][:300] or type(error).__name__}"
+
+
+def warm_up() -> None:
+    """Train, read and write with a tiny model, for what torch imports when it is first used: three seconds of it."""
+    text = "ab" * 8
+    model = CharModel(ModelConfig(hidden_size=2), Vocabulary.from_text(text), seed=0)
+    for optimizer in OPTIMIZERS:
+        next(train(model, text, Recipe(optimizer, batch_size=1, num_steps=2, epochs=1)))
+    trace_gates(model, text)
+    model.generate("a", 1)
+
+
+def main() -> int:
+    """Wait for "<run id> <token>" on stdin, and train it."""
+    torch.set_num_threads(1)
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(10)  # Windows: the registry starts workers below normal priority
+    warm_up()
+    request = sys.stdin.readline().split()
+    if len(request) != 2:
+        return 0
+    try:
+        work(Store(settings().data), *request, until_closed=sys.stdin.fileno())
+    except (RunError, CheckpointError) as fault:
+        print(fault, flush=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""The page Train as a lecturer meets it: start, watch, reload, stop."""
+
+LIVE = "[class*='st-key-live'] canvas"
+
+
+def start(page, server, *, epochs):
+    page.goto(f"{server}/train")
+    page.get_by_role("button", name="Start").wait_for()
+    for label, value in (("Epochs", epochs), ("Hidden size", 16)):
+        field = page.get_by_role("spinbutton", name=label)
+        field.fill(str(value))
+        field.press("Enter")
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_url("**run=**")
+    page.locator(LIVE).first.wait_for()
+
+
+def step_shown(page):
+    text = page.get_by_text("of about").inner_text()
+    return int(text.split("step ")[1].split(" of")[0].replace(",", ""))
+
+
+def wait_for_step_after(page, step):
+    page.wait_for_function(
+        "after => Number((document.body.innerText.match(/step ([0-9,]+) of about/) || [0, '0'])[1].replaceAll(',', '')) > after",
+        arg=step,
+    )
+
+
+def test_a_run_is_watched_live_found_after_a_reload_and_stopped(page, server):
+    start(page, server, epochs=2000)
+    wait_for_step_after(page, 0)
+    first = step_shown(page)
+    canvas = page.locator(LIVE).first.element_handle()
+    wait_for_step_after(page, first)  # it goes on by itself
+    assert canvas.is_visible()  # and the chart is the same one: nothing was built again
+    address = page.url
+    page.reload()
+    page.locator(LIVE).first.wait_for()
+    assert page.url == address
+    assert step_shown(page) > first
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text("stopped").first.wait_for()
+    stopped_at = step_shown(page)
+    page.wait_for_timeout(1500)
+    assert step_shown(page) == stopped_at
+    page.get_by_role("button", name="Resume").click()
+    wait_for_step_after(page, stopped_at)
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text("Your sentence over training").wait_for()
+
+
+def test_a_deleted_run_can_be_brought_back(page, server):
+    start(page, server, epochs=1)
+    page.get_by_text("finished").first.wait_for()
+    page.get_by_role("button", name="Delete").first.click()
+    page.get_by_text("The run was deleted").wait_for()
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text("Your runs").wait_for()

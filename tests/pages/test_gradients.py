@@ -1,0 +1,149 @@
+"""The page Gradients, run without a browser."""
+
+import re
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+import explorer
+from explorer.pages import _session
+
+APP = Path(explorer.__file__).parents[1] / "app.py"
+SENTENCE = _session.EXAMPLES["time-machine"]
+
+
+@pytest.fixture(autouse=True)
+def _empty_caches():
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+def run(**query):
+    app = AppTest.from_file(str(APP), default_timeout=120)
+    for key, value in query.items():
+        app.query_params[key] = value
+    app.run()
+    app.switch_page("explorer/pages/gradients.py").run()
+    assert not app.exception
+    return app
+
+
+def metrics(app):
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def said(app):
+    return " ".join(markdown.value for markdown in app.markdown)
+
+
+def specs(app):
+    return [chart.proto.spec for chart in app.get("plotly_chart")]
+
+
+def test_it_opens_on_the_verdict_and_the_numbers_of_one_library_call():
+    app = run()
+    model = explorer.load_checkpoint(_session.CHECKPOINTS / "time-machine-gru.safetensors").model
+    flow = explorer.gradient_flow(model, SENTENCE)
+    shown = metrics(app)
+    assert shown["Half-life"] == str(flow.half_life_steps)
+    assert shown["Horizon"] == str(flow.horizon_steps)
+    assert shown["Slope"] == f"{flow.slope_per_step:+.3f}"
+    assert float(shown["λ₁"]) == pytest.approx(explorer.lyapunov_exponents(model, SENTENCE, 1).exponents_K[0], abs=6e-4)
+    assert 0 < float(shown["Proof"]) < 1e-3
+    for finding in explorer.diagnose(model, SENTENCE).findings:
+        assert finding.evidence in said(app)
+    assert len(specs(app)) == 4  # flow, by lag, ledger of the text, ledger of the training
+
+
+def test_an_untrained_model_is_one_click_away_and_vanishes():
+    app = run()
+    app.segmented_control(key="beside").set_value("untrained").run()
+    assert not app.exception
+    assert "The gradient vanishes." in said(app)
+    assert len(specs(app)) == 6  # two flows, by lag, two ledgers of the text, ledger of the training
+    app.selectbox(key="kind").set_value("RNN").run()
+    assert not app.exception
+    assert "A plain cell has one path" in " ".join(caption.value for caption in app.caption)
+    table = app.table[0].value
+    assert list(table.index) == ["time-machine-gru, epoch 500", "untrained RNN"]
+    assert int(table.loc["untrained RNN", "Horizon"]) < int(table.loc["time-machine-gru, epoch 500", "Horizon"])
+
+
+def test_two_models_or_two_epochs_beside_each_other():
+    app = run(beside="another")
+    assert not app.exception
+    assert app.table[0].value.index[1] == "time-machine-gru, epoch 0"
+    app.selectbox(key="second").set_value("time-machine-gru-before").run()
+    assert app.table[0].value.index[1] == "time-machine-gru-before, epoch 500"
+    assert not app.exception
+
+
+def test_both_nets_of_a_bidirectional_model_have_their_triangle():
+    app = run(model="lighthouse-bigru-cloze")
+    assert [spec.count("∂h<sub>k</sub>‖</b>, layer 0") for spec in specs(app)[:2]] == [1, 1]
+    assert "reads from the end" in specs(app)[1]
+    app.selectbox(key="net").set_value("backward").run()
+    assert len(specs(app)) == 4
+    assert "reads from the end" in specs(app)[0]
+
+
+@pytest.mark.parametrize("name", _session.model_names())
+def test_every_shipped_model_opens_trained_and_untrained(name):
+    app = run(model=name, epoch="0")
+    assert app.selectbox(key="model").value == name
+    assert "The gradient vanishes." in said(app)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a",
+        "ab",
+        "日本語のテキスト",
+        "😀😀👩‍👩‍👧",
+        "<b>bold</b><script>alert(1)</script>",
+        "$x$ \\frac{1}{2}",
+        "`code` **md** :red[x]",
+    ],
+)
+def test_odd_sentences_are_answered_sensibly(text):
+    app = run(beside="untrained")
+    app.text_input(key="sentence").set_value(text).run()
+    assert not app.exception
+    if len(text) < 8:
+        assert "too short to tell" in said(app)
+    assert ("There is no loss yet" in " ".join(c.value for c in app.caption)) == (len(text) < 2)
+
+
+def test_of_a_long_text_the_first_three_hundred_characters_are_looked_at_and_the_page_says_so():
+    app = run(model="lighthouse-gru")
+    app.segmented_control(key="source").set_value("Longer text").run()
+    app.text_area(key="long_text").set_value("the light turned and the sea was dark. " * 30).run()
+    assert not app.exception
+    assert "first 300 characters" in " ".join(caption.value for caption in app.caption)
+
+
+def test_the_threshold_and_the_row_can_be_chosen():
+    app = run()
+    before = specs(app)
+    app.select_slider(key="theta").set_value(0.05).run()
+    assert "θ = 0.05" in " ".join(caption.value for caption in app.caption)
+    app.select_slider(key="row").set_value(10).run()
+    assert re.search("step 10", specs(app)[0])
+    assert specs(app)[0] != before[0]
+    assert not app.exception
+
+
+def test_singular_values_are_there_on_request():
+    app = run(model="river-town-bigru-cloze")
+    count = len(specs(app))
+    app.toggle(key="sigma").set_value(True).run(timeout=120)
+    assert not app.exception
+    assert len(specs(app)) == count + 2
+
+
+def test_a_link_from_a_stranger_opens():
+    run(beside="<b>", kind="cat", second="no-such-model", second_epoch="17", theta="-1", row="x", layer="9")

@@ -1,0 +1,133 @@
+"""The page Train, run without a browser; the runs themselves are tests/runs'."""
+
+import time
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import explorer
+from explorer import RECIPES, ModelConfig, runs
+
+APP = Path(explorer.__file__).parents[1] / "app.py"
+
+
+@pytest.fixture(autouse=True)
+def _data(tmp_path, monkeypatch):
+    monkeypatch.setenv("GATE_EXPLORER_DATA", str(tmp_path / "data"))
+
+
+def open_page(**query):
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    for key, value in query.items():
+        app.query_params[key] = value
+    app.switch_page("explorer/pages/train.py").run()
+    assert not app.exception
+    return app
+
+
+def start(app):
+    next(button for button in app.button if button.label == "Start").click().run()
+    assert not app.exception
+    return app.query_params["run"][0] if isinstance(app.query_params["run"], list) else app.query_params["run"]
+
+
+def wait_until_over(run_id):
+    for _ in range(600):
+        run = runs.run(run_id)
+        if not run.active:
+            return run
+        time.sleep(0.1)
+    raise AssertionError(f"still {run.status} after a minute: {run.message}")
+
+
+def complaints(app):
+    return [caption.value for caption in app.caption if caption.value.startswith(":red")]
+
+
+def test_the_controls_are_sane_as_they_stand():
+    app = open_page()
+    assert complaints(app) == []
+    assert not next(button for button in app.button if button.label == "Start").disabled
+    assert app.number_input(key="new_learning_rate").value == RECIPES["quick"].learning_rate
+
+
+def test_a_recipe_fills_in_the_controls_and_tells_the_longest_step():
+    app = open_page()
+    app.segmented_control(key="recipe").set_value("d2l-zh-v1").run()
+    assert app.number_input(key="new_learning_rate").value == 100
+    assert app.number_input(key="new_clip_norm").value == 0.01
+    assert app.number_input(key="new_epochs").value == 160
+    assert any("theta = 1." in caption.value for caption in app.caption)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("new_hidden_size", 0, "hidden_size"), ("new_hidden_size", 100_000, "hidden_size"),
+        ("new_learning_rate", 0.0, "learning_rate"), ("new_learning_rate", -1.0, "learning_rate"),
+        ("new_clip_norm", 0.0, "clip_norm"), ("new_epochs", 0, "epochs"), ("new_batch_size", 4000, "characters"),
+    ],
+)  # fmt: skip
+def test_nonsense_is_refused_in_words_before_it_starts(key, value, said):
+    app = open_page()
+    app.number_input(key=key).set_value(value).run()
+    assert not app.exception
+    assert any(said in complaint for complaint in complaints(app))
+    assert next(button for button in app.button if button.label == "Start").disabled
+
+
+def test_a_bidirectional_model_with_the_next_character_is_refused():
+    app = open_page()
+    app.selectbox(key="new_direction").set_value("bidirectional").run()
+    assert any("objective" in complaint for complaint in complaints(app))
+    app.selectbox(key="new_objective").set_value("cloze").run()
+    assert complaints(app) == []
+
+
+@pytest.mark.parametrize("text", ["", "aaaaaaaaaa", "too short"])
+def test_a_text_one_cannot_learn_from_is_refused(text):
+    app = open_page()
+    app.selectbox(key="new_corpus").set_value("a text of my own").run()
+    app.text_area(key="new_text").set_value(text).run()
+    assert complaints(app)
+
+
+def test_a_run_is_started_found_again_and_becomes_a_model_of_every_page():
+    app = open_page()
+    for key, value in (("new_hidden_size", 8), ("new_epochs", 2)):
+        app.number_input(key=key).set_value(value)
+    app.text_input(key="new_name").set_value("my *first* run").run()
+    run_id = start(app)
+    assert wait_until_over(run_id).status == "finished"
+
+    again = open_page(run=run_id)  # a reload, a second tab, a colleague
+    assert any("finished" in caption.value for caption in again.caption)
+    assert any("my \\*first\\* run" in line.value for line in again.markdown)
+    assert again.get("echarts_chart")
+    assert again.get("plotly_chart")  # the sentence over training
+
+    gates = AppTest.from_file(str(APP), default_timeout=60)
+    gates.query_params["model"] = f"run:{run_id}"
+    gates.run()
+    assert not gates.exception
+    assert gates.selectbox(key="model").value == f"run:{run_id}"
+    assert len(gates.get("plotly_chart")) == 2
+
+
+def test_a_diverged_run_says_where():
+    config, recipe = (
+        ModelConfig("rnn", activation="relu", hidden_size=8),
+        explorer.Recipe(learning_rate=1e6, clip_norm=None, epochs=5),
+    )
+    run = runs.start(config, recipe, explorer.load_corpus("lighthouse"), corpus="lighthouse", session="me")
+    over = wait_until_over(run.id)
+    assert over.status == "diverged"
+    app = open_page(run=run.id)
+    assert any(f"step {over.fault_step}" in error.value for error in app.error)
+
+
+@pytest.mark.parametrize("run_id", ["nonsense", "../../etc/passwd", "<b>", "a" * 500])
+def test_a_link_to_a_run_that_is_not_there_is_answered_in_a_sentence(run_id):
+    app = open_page(run=run_id)
+    assert len(app.error) == 1

@@ -1,0 +1,433 @@
+"""Flows against torch.autograd.grad row by row through an unrolled loop; paths against autograd's Jacobians."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from explorer import (
+    CharModel,
+    ConfigError,
+    ModelConfig,
+    TextError,
+    Vocabulary,
+    gradient_flow,
+    jacobian_paths,
+    lyapunov_exponents,
+    score_text,
+    weight_gradient_steps,
+)
+from explorer.cells import gru_step, lstm_gates, lstm_step, rnn_step
+from explorer.models import NetKey
+from explorer.probes.gradients import flow_residual
+
+TEXT = "a bird in the hand is worth two"
+VOCABULARY = Vocabulary.from_text(TEXT)
+CONFIGS = {
+    "gru after": ModelConfig(hidden_size=6),
+    "gru before": ModelConfig(hidden_size=6, reset="before"),
+    "lstm": ModelConfig("lstm", hidden_size=6),
+    "rnn tanh": ModelConfig("rnn", hidden_size=6),
+    "rnn relu": ModelConfig("rnn", activation="relu", hidden_size=6),
+    "rnn sigmoid": ModelConfig("rnn", activation="sigmoid", hidden_size=6),
+    "gru after, embedding, three layers": ModelConfig(hidden_size=6, embedding_size=3, num_layers=3),
+    "gru before, two layers": ModelConfig(hidden_size=6, reset="before", num_layers=2),
+    "lstm, two layers": ModelConfig("lstm", hidden_size=6, num_layers=2),
+    "cloze, two layers": ModelConfig(
+        hidden_size=6, hidden_size_backward=4, num_layers=2, direction="bidirectional", objective="cloze"
+    ),
+    "cloze lstm": ModelConfig("lstm", hidden_size=5, direction="bidirectional", objective="cloze"),
+    "leaky": ModelConfig(hidden_size=6, hidden_size_backward=3, direction="bidirectional", objective="leaky"),
+    "parallel, two layers": ModelConfig(
+        "rnn", hidden_size=6, hidden_size_backward=4, num_layers=2, direction="parallel"
+    ),
+}
+NETS = [(name, net) for name, config in CONFIGS.items() for net in config.nets]
+every_config = pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+every_net = pytest.mark.parametrize(
+    ("name", "net"), NETS, ids=lambda v: v if isinstance(v, str) else "-".join(map(str, v))
+)
+
+
+def model_of(config, gain=2.0):
+    model = CharModel(config, VOCABULARY, seed=4).double()
+    with torch.no_grad():  # larger weights than a fresh model's: gates that really open and close
+        for parameter in model.parameters():
+            parameter.mul_(gain)
+    return model
+
+
+def unrolled(model, text, weights_of=None):
+    """The textbook's loop, step by step under autograd: the states of every net (s[net][t] = (h,) or (h, c)) and all losses.
+
+    Returns {asked character: loss}. weights_of(net, t) replaces a net's weights at a step.
+    """
+    config, ids = model.config, model.vocabulary.encode(text)
+    weights_of = weights_of or (lambda net, t: model.rnn.weights(net))
+    x = model.embedding(ids) if model.embedding is not None else ids
+    s = {}
+    for net in config.nets:
+        below = (net.direction,) if config.stacked_apart else config.directions
+        steps = reversed(range(len(ids))) if config.reads_backward(net) else range(len(ids))
+        state = tuple(torch.zeros(1, config.width(net.direction)).double() for _ in range(1 + (config.cell == "lstm")))
+        s[net] = {}
+        for t in steps:
+            read = x[t : t + 1] if net.layer == 0 else torch.cat([s[NetKey(net.layer - 1, d)][t][0] for d in below], 1)
+            weights = weights_of(net, t)
+            if config.cell == "gru":
+                state = (gru_step(read, state[0], weights, config.reset).h,)
+            elif config.cell == "rnn":
+                state = (rnn_step(read, state[0], weights, config.activation).h,)
+            else:
+                state = tuple(lstm_step(read, *state, weights)[:2])
+            if not state[0].requires_grad:
+                state = tuple(part.requires_grad_() for part in state)
+            s[net][t] = state
+    top = {d: s[NetKey(config.num_layers - 1, d)] for d in config.directions}
+
+    def feature(direction, t):
+        return top[direction][t][0] if t in top[direction] else torch.zeros(1, config.width(direction)).double()
+
+    losses = {}
+    for t in range(len(ids)):
+        if config.objective == "cloze":
+            features = torch.cat([feature("forward", t - 1), feature("backward", t + 1)], 1)
+            losses[t] = F.cross_entropy(model.out(features), ids[t : t + 1])
+        elif t + 1 < len(ids):
+            features = torch.cat([feature(d, t) for d in config.directions], 1)
+            losses[t + 1] = F.cross_entropy(model.out(features), ids[t + 1 : t + 2])
+    return s, losses
+
+
+def norm_of_gradient(loss, state):
+    (gradient,) = torch.autograd.grad(loss, state, retain_graph=True, allow_unused=True)
+    return math.nan if gradient is None else float(gradient.norm())
+
+
+@every_net
+def test_the_flow_equals_autograd_row_by_row(name, net):
+    model = model_of(CONFIGS[name])
+    s, losses = unrolled(model, TEXT)
+    flow = gradient_flow(model, TEXT, *net)
+    steps = range(len(TEXT))
+    for part, norms_TT in enumerate([flow.norms_TT, flow.cell_norms_TT][: len(s[net][0])]):
+        expected_TT = np.full((len(TEXT), len(TEXT)), np.nan)
+        for t in steps:
+            if (asked := int(flow.asked_T[t])) >= 0:
+                for k in range(t, len(TEXT)) if flow.backward else range(t + 1):
+                    expected_TT[t, k] = norm_of_gradient(losses[asked], s[net][k][part])
+        assert np.isfinite(expected_TT).sum() >= len(TEXT) * (len(TEXT) - 1) // 2
+        np.testing.assert_allclose(norms_TT, expected_TT, rtol=1e-10, atol=0)
+    mean = sum(losses.values()) / len(losses)
+    expected_T = [norm_of_gradient(mean, s[net][k][0]) for k in steps]
+    np.testing.assert_allclose(flow.step_norms_T, np.nan_to_num(expected_T), rtol=1e-10, atol=1e-16)
+
+
+def step_jacobian(model, net, s, t):
+    """J_t = ds_t/ds_{t-1} by autograd, from the states of an unrolled pass."""
+    config, weights = model.config, model.rnn.weights(net)
+    x = VOCABULARY.encode(TEXT)[t : t + 1]
+    before = t + 1 if config.reads_backward(net) else t - 1
+    zero = tuple(torch.zeros_like(part) for part in s[net][t])
+    start = torch.cat([part.detach() for part in s[net].get(before, zero)], 1)[0]
+
+    def step(s_S):
+        parts = s_S.unsqueeze(0).chunk(len(zero), 1)
+        if config.cell == "gru":
+            return gru_step(x, *parts, weights, config.reset).h[0]
+        if config.cell == "rnn":
+            return rnn_step(x, *parts, weights, config.activation).h[0]
+        return torch.cat(lstm_step(x, *parts, weights)[:2], 1)[0]
+
+    return torch.autograd.functional.jacobian(step, start)
+
+
+ONE_LAYER = [(name, net) for name, net in NETS if CONFIGS[name].num_layers == 1]
+
+
+@pytest.mark.parametrize(("name", "net"), ONE_LAYER, ids=lambda v: v if isinstance(v, str) else "-".join(map(str, v)))
+def test_paths_and_singular_values_equal_those_of_autograds_jacobian(name, net):
+    model = model_of(CONFIGS[name])
+    s, losses = unrolled(model, TEXT)
+    paths = jacobian_paths(model, TEXT, *net)
+    assert list(paths.carried) == {"gru": ["copy", "update", "candidate"], "rnn": ["candidate"]}.get(
+        model.config.cell, ["copy", "gates", "candidate"]
+    )
+    mean = sum(losses.values()) / len(losses)
+    product = None
+    order = range(len(TEXT)) if model.config.reads_backward(net) else reversed(range(len(TEXT)))
+    for t in order:
+        jacobian = step_jacobian(model, net, s, t)
+        sigma = torch.linalg.svdvals(jacobian)
+        assert paths.sigma_max_T[t] == pytest.approx(float(sigma[0]), rel=1e-9)
+        assert paths.sigma_min_T[t] == pytest.approx(float(sigma[-1]), rel=1e-6, abs=1e-12)
+        product = jacobian if product is None else product @ jacobian
+        assert paths.log_product_T[t] == pytest.approx(float(product.norm().log()), abs=1e-8)
+        gradient = torch.autograd.grad(mean, s[net][t], retain_graph=True, allow_unused=True)
+        if gradient[0] is None:
+            continue
+        # The state's parts as independent places: at c, also what reaches it through h of the same step is counted out.
+        g_S = torch.cat([torch.zeros_like(s[net][t][0]) if g is None else g for g in gradient], 1)[0]
+        if len(gradient) == 1:
+            assert paths.gain_T[t] == pytest.approx(float((g_S @ jacobian).norm() / g_S.norm()), rel=1e-9)
+        if "copy" in paths.norms:
+            bound = sum(norm_T[t] for norm_T in paths.norms.values())
+            assert paths.norms["copy"][t] <= bound
+            assert float(sigma[0]) <= bound * (1 + 1e-9)
+
+
+def test_the_copy_path_is_the_update_gate_and_the_bound_is_pascanus():
+    model = model_of(CONFIGS["gru before"])
+    paths = jacobian_paths(model, TEXT)
+    z_TH = explorer_gates(model).z_TH
+    np.testing.assert_allclose(paths.norms["copy"], z_TH.max(1), atol=1e-6)
+    assert paths.bound is None
+    for name, gamma in (("rnn tanh", 1), ("rnn sigmoid", 0.25)):
+        model = model_of(CONFIGS[name])
+        expected = gamma * np.linalg.norm(model.rnn.weight_hh_l0.detach().numpy(), 2)
+        paths = jacobian_paths(model, TEXT)
+        assert paths.bound == pytest.approx(expected, rel=1e-10)
+        assert (paths.sigma_max_T <= expected).all()
+
+
+def explorer_gates(model):
+    from explorer import trace_gates
+
+    return trace_gates(model, TEXT).tape()
+
+
+@every_net
+def test_all_lyapunov_exponents_sum_to_the_log_determinants(name, net):
+    if CONFIGS[name].num_layers > 1:
+        pytest.skip("the Jacobians of an unrolled pass are made for one layer")
+    model = model_of(CONFIGS[name])
+    s, _ = unrolled(model, TEXT)
+    if name == "rnn relu":
+        pytest.skip("a relu's Jacobian is singular")
+    width = s[net][0][0].shape[1] * len(s[net][0])
+    spectrum = lyapunov_exponents(model, TEXT, width, *net)
+    logs = [float(torch.linalg.slogdet(step_jacobian(model, net, s, t)).logabsdet) for t in range(len(TEXT))]
+    assert spectrum.exponents_K.sum() == pytest.approx(np.mean(logs), rel=1e-9)
+    assert spectrum.running_TK.shape == (len(TEXT), width)
+
+
+def test_the_exponents_of_a_constant_jacobian_are_the_logs_of_its_eigenvalues():
+    model = CharModel(ModelConfig("rnn", activation="relu", hidden_size=3), VOCABULARY, seed=0).double()
+    with torch.no_grad():  # a > 0 throughout: J is U itself
+        for parameter in model.parameters():
+            parameter.zero_()
+        model.rnn.bias_ih_l0.fill_(1)
+        model.rnn.weight_hh_l0.copy_(torch.tensor([[0.9, 0.2, 0.1], [0, 0.5, 0.3], [0, 0, 0.25]]))
+    exponents = lyapunov_exponents(model, TEXT * 40, 3).exponents_K
+    np.testing.assert_allclose(exponents, np.log([0.9, 0.5, 0.25]), atol=5e-3)
+
+
+@every_config
+def test_the_weight_gradients_equal_autograds(config):
+    model = model_of(config)
+    ours = weight_gradient_steps(model, TEXT)
+    names = dict(model.named_parameters())
+    _, losses = unrolled(model, TEXT)
+    mean = sum(losses.values()) / len(losses)
+    expected = torch.autograd.grad(mean, list(names.values()))
+    assert set(ours.total_norms) == set(names)
+    for name, gradient in zip(names, expected, strict=True):
+        assert ours.total_norms[name] == pytest.approx(float(gradient.norm()), rel=1e-9, abs=1e-14), name
+        assert 0 <= ours.surviving_share[name] <= 1 + 1e-9
+
+
+@every_net
+def test_each_steps_part_is_what_a_weight_gets_from_being_used_there(name, net):
+    model = model_of(CONFIGS[name])
+    copies = [[p.detach().clone().requires_grad_() for p in model.rnn.weights(net)] for _ in TEXT]
+    kind = type(model.rnn.weights(net))
+    _, losses = unrolled(model, TEXT, lambda n, t: kind(*copies[t]) if n == net else model.rnn.weights(n))
+    mean = sum(losses.values()) / len(losses)
+    ours = weight_gradient_steps(model, TEXT).norms_T
+    flat = torch.autograd.grad(mean, [p for copy in copies for p in copy], allow_unused=True)
+    for i, part in enumerate(("weight_ih", "weight_hh", "bias_ih", "bias_hh")):
+        expected_T = [0.0 if g is None else float(g.norm()) for g in flat[i::4]]
+        np.testing.assert_allclose(ours[f"rnn.{part}{net.suffix}"], expected_T, rtol=1e-9, atol=1e-15)
+
+
+@every_config
+def test_the_model_is_left_as_it_was_found(config):
+    model = model_of(config).train()
+    model.out.weight.requires_grad_(False)
+    model.rnn.weight_ih_l0.requires_grad_(False)
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    wanted = {name: p.requires_grad for name, p in model.named_parameters()}
+    random = torch.random.get_rng_state()
+    top = config.num_layers - 1
+    gradient_flow(model, TEXT, top)
+    jacobian_paths(model, TEXT, top)
+    lyapunov_exponents(model, TEXT, 2, top)
+    weight_gradient_steps(model, TEXT)
+    assert all(torch.equal(p, before[name]) and p.grad is None for name, p in model.named_parameters())
+    assert {name: p.requires_grad for name, p in model.named_parameters()} == wanted
+    assert all(module.training and not module._forward_hooks for module in model.modules())
+    assert torch.equal(torch.random.get_rng_state(), random)
+
+
+@every_config
+@pytest.mark.parametrize("text", ["", "a", "☃☃☃", "a\r\nb\ud800"])
+def test_odd_texts(config, text):
+    model = CharModel(config, VOCABULARY, seed=0)
+    flow = gradient_flow(model, text, config.num_layers - 1)
+    paths = jacobian_paths(model, text, config.num_layers - 1)
+    assert flow.norms_TT.shape == (len(flow), len(flow))
+    assert lyapunov_exponents(model, text, 1, config.num_layers - 1).exponents_K.shape == (1,)
+    if len(text) < 2:
+        assert np.isnan(flow.norms_TT).all()
+        assert flow.half_life_steps is flow.horizon_steps is flow.slope_per_step is None
+    else:
+        assert np.isfinite(np.diagonal(flow.norms_TT)).sum() == len(flow) - 1
+        assert len(paths.gain_T) == len(flow)
+    if len(text) < (1 if config.objective == "cloze" else 2):
+        with pytest.raises(TextError, match=r"at least .* got"):
+            weight_gradient_steps(model, text)
+
+
+def test_the_losses_are_those_the_score_counts():
+    for name in ("gru after", "cloze lstm", "leaky"):
+        model = model_of(CONFIGS[name])
+        _, losses = unrolled(model, TEXT)
+        score = score_text(model.float(), TEXT)
+        mean = sum(loss.item() for loss in losses.values()) / len(losses)
+        assert score.mean_nll_nats == pytest.approx(mean, abs=1e-5)
+        assert gradient_flow(model, TEXT).asked_T[:3].tolist() == [1, 2, 3]
+    backward = gradient_flow(model_of(CONFIGS["cloze lstm"]), TEXT, 0, "backward")
+    assert backward.asked_T[:3].tolist() == [-1, 0, 1]
+
+
+def test_in_single_precision_a_vanished_gradient_is_a_number_and_right():
+    text = TEXT * 12
+    model = model_of(CONFIGS["rnn tanh"], gain=0.25)
+    exact = gradient_flow(model, text)
+    single = gradient_flow(model.float(), text)
+    assert single.norms_TT[-2, 0] < 1e-100  # float32 ends at 1e-45
+    defined = exact.norms_TT > 0
+    np.testing.assert_allclose(single.norms_TT[defined], exact.norms_TT[defined], rtol=1e-2)
+
+
+def linear_model(gain, hidden=4):
+    """A relu cell whose Jacobian is gain * I at every step: the flow is known by hand."""
+    model = CharModel(ModelConfig("rnn", activation="relu", hidden_size=hidden), VOCABULARY, seed=0).double()
+    with torch.no_grad():
+        model.rnn.weight_hh_l0.copy_(torch.eye(hidden, dtype=torch.float64) * gain)
+        model.rnn.weight_ih_l0.abs_()
+        model.rnn.bias_ih_l0.fill_(0.1)
+        model.rnn.bias_hh_l0.zero_()
+    return model
+
+
+@pytest.mark.parametrize(
+    ("gain", "half", "horizon"), [(0.5, 2, 7), (0.9, 7, None), (1.0, None, None), (1.5, None, None)]
+)
+def test_half_life_horizon_and_slope_by_hand(gain, half, horizon):
+    flow = gradient_flow(linear_model(gain), TEXT)
+    np.testing.assert_allclose(flow.median_L[:20], gain ** np.arange(20), rtol=1e-10)
+    assert flow.half_life_steps == half  # 0.5 ** 1 is not *under* one half
+    assert flow.horizon_steps == horizon
+    assert flow.slope_per_step == pytest.approx(math.log(gain), abs=1e-12)
+    assert flow.rows_L[0] == len(TEXT) - 1
+
+
+def test_an_exploding_gradient_beyond_float32_is_a_number():
+    model = linear_model(1e3).float()
+    with torch.no_grad():  # the state itself stays at zero, on the open side of the relu's kink
+        model.rnn.weight_ih_l0.zero_()
+        model.rnn.bias_ih_l0.fill_(1e-38)
+    text = TEXT[:12]
+    flow = gradient_flow(model, text)
+    assert flow.non_finite is None
+    np.testing.assert_allclose(flow.median_L[:10], 1e3 ** np.arange(10), rtol=1e-5)
+
+
+def test_what_is_not_finite_is_named():
+    model = model_of(CONFIGS["gru after"])
+    with torch.no_grad():
+        model.rnn.weight_hh_l0[2, 1] = torch.nan
+    assert str(gradient_flow(model, TEXT).non_finite) == "rnn.weight_hh_l0, entry 13"
+    model = linear_model(1e20).float()
+    flow = gradient_flow(model, TEXT)
+    assert flow.non_finite.what == "state h of layer 0, forward"
+    h_TH = model.states(VOCABULARY.encode(TEXT).unsqueeze(1))[0][NetKey(0, "forward")][:, 0]
+    first = int((~h_TH.isfinite()).any(1).nonzero()[0])
+    assert flow.non_finite.step == first
+    assert gradient_flow(model_of(CONFIGS["lstm"]), TEXT).non_finite is None
+
+
+def test_requests_that_make_no_sense():
+    leaky = ModelConfig("lstm", hidden_size=5, num_layers=2, direction="bidirectional", objective="leaky")
+    model = model_of(leaky)
+    with pytest.raises(ConfigError, match=r"Expected the last layer \(1\).*Got layer 0"):
+        gradient_flow(model, TEXT)
+    with pytest.raises(ConfigError, match=r"layer=1, direction='forward'.*got \(layer=7"):
+        gradient_flow(model, TEXT, 7)
+    with pytest.raises(ConfigError, match="k: expected 1 to 10"):
+        lyapunov_exponents(model, TEXT, 11, 1)
+    with pytest.raises(TextError, match="at most 4,000"):
+        gradient_flow(model, "a" * 4_001, 1)
+    assert np.isfinite(gradient_flow(model, TEXT, 1).norms_TT[3, :4]).all()
+
+
+@every_net
+def test_the_proof_holds_and_can_fail(name, net):
+    model = model_of(CONFIGS[name])
+    flow = gradient_flow(model, TEXT, *net)
+    assert flow_residual(model, flow) < 1e-10
+    assert flow_residual(model, replace(flow, norms_TT=flow.norms_TT * 1.01)) == pytest.approx(0.01, rel=1e-6)
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    assert flow_residual(model, flow) < 1e-10
+    assert flow_residual(model, gradient_flow(model, "a", *net)) is None
+
+
+def path_alone(config, path, x, s_prev, weights):
+    """One step under autograd in which only one path of the cell sees the state before it; what the gradient leaves by."""
+    if config.cell == "gru":
+        step = gru_step(x, s_prev[0], weights, config.reset)
+        h, z, n = (part if on == path else part.detach() for on, part in
+                   (("copy", s_prev[0]), ("update", step.z), ("candidate", step.n)))  # fmt: skip
+        return (z * h + (1 - z) * n,)
+    if config.cell == "rnn":
+        return (rnn_step(x, s_prev[0], weights, config.activation).h,)
+    i, f, g, o = lstm_gates(x, s_prev[0], weights)
+    i, f, o = (part if path == "gates" else part.detach() for part in (i, f, o))
+    g, c = (g if path == "candidate" else g.detach()), (s_prev[1] if path == "copy" else s_prev[1].detach())
+    c_new = f * c + i * g
+    return o * torch.tanh(c_new), c_new
+
+
+@pytest.mark.parametrize(("name", "net"), ONE_LAYER, ids=lambda v: v if isinstance(v, str) else "-".join(map(str, v)))
+def test_what_each_path_carries_equals_autograd_through_that_path_alone(name, net):
+    model = model_of(CONFIGS[name])
+    config, weights = model.config, model.rnn.weights(net)
+    s, losses = unrolled(model, TEXT)
+    mean = sum(losses.values()) / len(losses)
+    paths = jacobian_paths(model, TEXT, *net, singular_values=False)
+    checked = 0
+    for t in range(1, len(TEXT) - 1):
+        before = t + 1 if config.reads_backward(net) else t - 1
+        gradient = torch.autograd.grad(mean, s[net][t], retain_graph=True, allow_unused=True)
+        if before not in s[net] or gradient[0] is None:
+            continue
+        s_prev = [part.detach().requires_grad_() for part in s[net][before]]
+        size = math.hypot(*(float(g.norm()) for g in gradient))
+        x = VOCABULARY.encode(TEXT)[t : t + 1]
+        for path, carried_T in paths.carried.items():
+            out = path_alone(config, path, x, s_prev, weights)
+            if config.cell == "lstm":  # the gradient at c has in it what came through h: here h sees only its own gate
+                tanh_c = torch.tanh(out[1].detach())
+                o = lstm_gates(x, s_prev[0] if path == "gates" else s_prev[0].detach(), weights)[3]
+                out = (o * tanh_c, out[1])
+            wanted = [(part, g) for part, g in zip(out, gradient, strict=True) if part.requires_grad]
+            got = torch.autograd.grad([w[0] for w in wanted], s_prev, [w[1] for w in wanted], allow_unused=True)
+            expected = math.hypot(*(float(g.norm()) for g in got if g is not None))
+            assert carried_T[t] == pytest.approx(expected / size, rel=1e-9, abs=1e-14), path
+            checked += 1
+    assert checked > 20

@@ -25,6 +25,7 @@ ALARM = "#d1495b"
 # Pairs of a strong and a light tone, so that neighbours in a stack differ in lightness too.
 SHARE_COLOURS = (BLUE, "#9ec9ea", GREEN, "#9bd6c4", ORANGE, "#f3c58c", PURPLE, "#d4bdec", GREY, "#c8ccd2")
 CLIP_WINDOW = 50  # drawn points over which the share of clipped steps is taken
+FIRST_AXIS_STEPS = 100
 OVERFLOW_NATS = 700  # exp of more has no float
 ROW_PX, GAP_PX, TOP_PX, BOTTOM_PX = 150, 50, 40, 70
 
@@ -88,7 +89,7 @@ def live(progresses: Sequence[Progress]) -> dict[str, Any]:
     """
     alone = len(progresses) == 1
     rows = ["perplexity", "gradient norm", "clipping"] + (["share of the squared norm", "gates"] if alone else [])
-    option = _grids(rows, max(progress.run.steps_total for progress in progresses))
+    option = _grids(rows, max(map(axis_end, progresses)))
     for number, progress in enumerate(progresses):
         steps, epochs = step_frame(progress), epoch_frame(progress)
         option["dataset"] += [{"source": steps}, {"source": epochs}]
@@ -97,6 +98,14 @@ def live(progresses: Sequence[Progress]) -> dict[str, Any]:
         if alone:
             option["series"] += [*_shares(steps), *_gates(epochs)]
     return option
+
+
+def axis_end(progress: Progress) -> int:
+    """Where the axis of steps ends: it doubles as the run goes, so that it seldom jumps and is never mostly empty."""
+    run, end = progress.run, FIRST_AXIS_STEPS
+    while end < run.step and end < run.steps_total:
+        end *= 2
+    return max(run.step, min(end, run.steps_total)) if run.active else max(run.step, 1)
 
 
 def height_px(runs: int) -> int:
@@ -140,7 +149,7 @@ class _Curves:
     name: str
 
     def of(self, progress: Progress, epochs: pd.DataFrame, alone: bool) -> list[dict[str, Any]]:
-        run = progress.run
+        run, end = progress.run, axis_end(progress)
         series = [self._steps(0, "perplexity", "training")]
         series += [
             self._epochs(column, label, dash)
@@ -153,10 +162,10 @@ class _Curves:
         series.append(self._steps(2, "clip coefficient", "coefficient"))
         series.append(self._steps(2, "clipped share", "share clipped") | _tone(self.colour, "dashed"))
         if alone:
-            series.append(_constant(0, float(run.symbols), "blind guess", run.steps_total))
-            series.append(_constant(0, math.exp(run.unigram_nll_nats), "by frequency", run.steps_total))
+            series.append(_constant(0, float(run.symbols), "blind guess", end))
+            series.append(_constant(0, math.exp(run.unigram_nll_nats), "by frequency", end))
         if run.recipe.clip_norm is not None:
-            series.append(_constant(1, run.recipe.clip_norm, f"{self.name}theta", run.steps_total))
+            series.append(_constant(1, run.recipe.clip_norm, f"{self.name}theta", end))
         if run.fault_step is not None:
             series.append(_alarm(run.fault_step, f"{self.name}not finite at step {run.fault_step}"))
         return series

@@ -29,7 +29,7 @@ def event(epoch, **more):
 
 EPOCHS = [event(0), event(1, held_out_nll_nats=math.log(9), gates=(GATE,)), event(2, sentence_nll_nats=math.log(7))]
 RUN = Run(
-    id="a", name="first", status="running", owner="me", corpus="c", text="", config=ModelConfig(hidden_size=4),
+    step=8, id="a", name="first", status="running", owner="me", corpus="c", text="", config=ModelConfig(hidden_size=4),
     recipe=Recipe(epochs=2, clip_norm=2.0), seed=0, sentence="ab", prefixes=(), held_out_share=0.1, held_out=10,
     trained_on=90, symbols=28, unigram_nll_nats=math.log(17), parameters=(), weights=10, steps_total=8, created=0.0,
 )  # fmt: skip
@@ -89,8 +89,20 @@ def test_a_step_that_was_not_finite_is_marked_loudly():
     assert series(option, "not finite at step 9")["markLine"]["data"] == [{"xAxis": 9}]
 
 
+@pytest.mark.parametrize(
+    ("step", "total", "status", "end"),
+    [
+        (0, 5000, "running", 100), (101, 5000, "running", 200), (3500, 5000, "running", 5000), (350, 5000, "stopped", 350),
+        (0, 60, "running", 60),
+    ],
+)  # fmt: skip
+def test_the_axis_of_steps_doubles_and_ends_with_the_run(step, total, status, end):
+    run = replace(RUN, step=step, steps_total=total, status=status)
+    assert drawing.axis_end(drawing.Progress(run, METRICS, [])) == end
+
+
 def test_runs_on_the_same_axes_differ_in_colour_and_name():
-    other = drawing.Progress(replace(RUN, name="second", steps_total=20), METRICS, [])
+    other = drawing.Progress(replace(RUN, name="second", step=20, steps_total=20), METRICS, [])
     option = drawing.live([PROGRESS, other])
     colours = [series(option, f"{name}: training")["lineStyle"]["color"] for name in ("first", "second")]
     assert len(set(colours)) == 2

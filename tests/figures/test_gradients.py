@@ -1,0 +1,202 @@
+"""What is drawn is what was measured, on limits that do not move."""
+
+import html
+import io
+import math
+import re
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from explorer import CharModel, ModelConfig, Vocabulary, clip_ledger, gradient_flow, jacobian_paths
+from explorer.figures import gradients as drawing
+from explorer.recording import EpochRecord
+
+TEXT = "one <b>two</b> $x$ two\none"
+VOCABULARY = Vocabulary.from_text(TEXT)
+CONFIGS = {
+    "gru": ModelConfig(hidden_size=6),
+    "lstm": ModelConfig("lstm", hidden_size=6),
+    "rnn": ModelConfig("rnn", hidden_size=6),
+    "bidirectional": ModelConfig(hidden_size=6, direction="bidirectional", objective="cloze"),
+}
+
+
+def model_of(name):
+    return CharModel(CONFIGS[name], VOCABULARY, seed=1)
+
+
+def facts_of(name, text=TEXT, direction="forward"):
+    model = model_of(name)
+    return gradient_flow(model, text, 0, direction), jacobian_paths(model, text, 0, direction)
+
+
+def heatmaps(figure):
+    return [t for t in figure.data if t.type == "heatmap"]
+
+
+def axis_of(figure, trace):
+    return figure.layout[f"yaxis{trace.yaxis.removeprefix('y')}"]
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+def test_the_triangle_is_the_flow_in_decades_on_fixed_colours(direction):
+    flow, paths = facts_of("bidirectional", direction=direction)
+    figure = drawing.flow(flow, paths)
+    z = np.asarray(heatmaps(figure)[0].z)
+    np.testing.assert_allclose(10.0**z, flow.norms_TT, rtol=1e-5)
+    assert np.isnan(z[0, -1] if direction == "forward" else z[-1, 0])
+    assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (drawing.LOW, drawing.HIGH)
+
+
+def test_every_model_is_drawn_on_the_same_limits():
+    small, large = model_of("gru"), model_of("gru")
+    with torch.no_grad():
+        large.out.weight.mul_(50)
+    figures = [drawing.flow(gradient_flow(m, TEXT), jacobian_paths(m, TEXT), 5) for m in (small, large)]
+    axes = [[figure.layout[f"yaxis{i}"].range for i in ("", 3, 4, 5)] for figure in figures]
+    assert axes[0] == axes[1]
+    assert figures[0].layout.coloraxis.cmin == figures[1].layout.coloraxis.cmin
+    # The strip has its own range, and writes it out.
+    assert figures[0].layout.annotations[1].text != figures[1].layout.annotations[1].text
+
+
+def test_the_reach_is_the_nearest_step_under_one_percent():
+    for direction in ("forward", "backward"):
+        flow, _ = facts_of("bidirectional", direction=direction)
+        for row, reached in enumerate(drawing.reach(flow)):
+            shares = flow.shares_TT[row]
+            under = [k for k in range(len(flow)) if shares[k] < 0.01]
+            nearest = (min(under) if direction == "backward" else max(under)) if under else math.nan
+            assert reached == pytest.approx(nearest, nan_ok=True)
+
+
+def test_one_loss_is_its_row_and_names_its_characters():
+    flow, _ = facts_of("gru")
+    figure = drawing.flow(flow, row=9)
+    (line,) = [
+        t
+        for t in figure.data
+        if t.hovertemplate and "of the local gradient" in t.hovertemplate and t.customdata is not None
+    ]
+    np.testing.assert_allclose(line.y, flow.norms_TT[9, :10], rtol=1e-6)
+    assert list(line.x) == list(range(10))
+    assert html.unescape("".join(c for c, _ in line.customdata)) == TEXT[:10].replace(" ", "␣")
+    title = next(a.text for a in figure.layout.annotations if "the loss of" in a.text)
+    assert html.unescape(title).startswith(f"<b>the loss of “{TEXT[10]}”</b>, step 9")
+
+
+def test_what_carries_the_gradient_is_drawn_by_path():
+    for name, words in (
+        ("gru", ["copy", "update", "candidate"]),
+        ("lstm", ["copy", "gates", "candidate"]),
+        ("rnn", ["candidate"]),
+    ):
+        flow, paths = facts_of(name)
+        figure = drawing.flow(flow, paths)
+        drawn = {
+            t.hovertemplate.split()[2]: t for t in figure.data if t.hovertemplate and "%{y:.3f}" in t.hovertemplate
+        }
+        assert list(drawn) == ["together", *words]
+        for path in words:
+            np.testing.assert_allclose(drawn[path].y[:-1], paths.carried[path][:-1], rtol=1e-6)
+
+
+def test_one_time_axis_runs_through_all_rows():
+    figure = drawing.flow(*facts_of("lstm"), row=3)
+    assert {trace.xaxis for trace in figure.data} == {"x"}
+    domains = sorted(tuple(figure.layout[f"yaxis{i or ''}"].domain) for i in (0, 2, 3, 4, 5))
+    assert all(low[1] < high[0] for low, high in pairwise(domains))
+    letters = "".join(figure.layout.xaxis.ticktext)
+    assert html.unescape(letters) == TEXT.replace(" ", "␣").replace("\n", "↵")
+    assert not re.search(r"[<>$]", letters)
+
+
+def test_only_the_first_steps_of_a_long_text_are_drawn():
+    flow, paths = facts_of("rnn", TEXT * 6)
+    figure = drawing.flow(flow, paths, row=140, steps=30)
+    assert np.asarray(heatmaps(figure)[0].z).shape == (30, 30)
+    assert not any("the loss of" in a.text for a in figure.layout.annotations)
+
+
+@pytest.mark.parametrize("text", ["", "o", "on", "☃☃"])
+@pytest.mark.parametrize("name", CONFIGS)
+def test_odd_texts_can_be_drawn(name, text):
+    flow, paths = facts_of(name, text)
+    drawing.flow(flow, paths, 0).to_json()
+    drawing.singular_values(flow, paths).to_json()
+    drawing.by_lag({name: flow}).to_json()
+
+
+def test_a_gradient_of_zero_is_drawn_at_the_floor_and_not_left_out():
+    model = model_of("rnn")
+    with torch.no_grad():
+        model.rnn.weight_hh_l0.zero_()
+    z = np.asarray(heatmaps(drawing.flow(gradient_flow(model, TEXT)))[0].z)
+    assert z[5, 3] == -300
+    assert z[5, 5] > -10
+
+
+def test_the_median_by_lag_with_its_slope_beside_lambda():
+    flow, _ = facts_of("gru")
+    figure = drawing.by_lag({"a <b>": flow}, {"a <b>": -0.5})
+    np.testing.assert_allclose(figure.data[0].y, flow.median_L[: len(figure.data[0].y)], rtol=1e-6)
+    slope, intercept = flow.fit
+    np.testing.assert_allclose(np.log(figure.data[1].y), intercept + slope * np.asarray(figure.data[1].x), rtol=1e-6)
+    assert f"{slope:+.3f}, λ₁ -0.500" in figure.layout.annotations[0].text
+    assert "a &lt;b&gt;" in figure.layout.annotations[0].text
+
+
+def test_the_singular_values():
+    flow, paths = facts_of("gru")
+    figure = drawing.singular_values(flow, paths)
+    np.testing.assert_allclose(figure.data[1].y, paths.sigma_max_T)
+    drawn = {t.hovertemplate.split()[0]: t.y for t in figure.data if t.hovertemplate and "at most" in t.hovertemplate}
+    for path, norm_T in paths.norms.items():
+        np.testing.assert_allclose(drawn[path], norm_T)
+
+
+def test_the_ledger_has_a_bar_for_every_parameter_before_and_after():
+    ledger = clip_ledger(model_of("gru"), TEXT, 0.05)
+    figure = drawing.clip(ledger)
+    before, after, theta = figure.data
+    assert before.y[0] == "all together"
+    assert len(before.y) == 1 + len(ledger.parameters)
+    np.testing.assert_allclose(before.x[1:], [p.norm_before for p in ledger.parameters])
+    np.testing.assert_allclose(after.x[0], 0.05)
+    assert set(theta.x) == {0.05}
+    assert figure.layout.xaxis.range == (drawing.LOW, drawing.HIGH)
+
+
+def test_the_training_ledger():
+    history = [EpochRecord(e, 8 * e, 2.0, 3.0 / e, 4.0 / e, 1.0 / e, 1 / e, 1e5) for e in range(1, 6)]
+    largest, before, after, share, theta = drawing.clip_history(history, 1.0, 3).data
+    np.testing.assert_allclose(largest.y, [4.0 / e for e in range(1, 6)])
+    np.testing.assert_allclose(before.y, [3.0 / e for e in range(1, 6)])
+    np.testing.assert_allclose(after.y, [1.0 / e for e in range(1, 6)])
+    np.testing.assert_allclose(share.y, [1 / e for e in range(1, 6)])
+    assert set(theta.y) == {1.0}
+    assert drawing.clip_history(history, None, 3).layout.shapes[0].x0 == 3
+    assert list(drawing.clip_history_frame(history)["clipped_share"]) == [1 / e for e in range(1, 6)]
+
+
+def test_frames_hold_every_number_and_survive_csv():
+    flow, paths = facts_of("lstm")
+    frame = drawing.frame(flow)
+    cell = frame[(frame["read off step"] == 7) & (frame["step"] == 4)].iloc[0]
+    assert cell["gradient"] == flow.norms_TT[7, 4]
+    assert cell["gradient at c"] == flow.cell_norms_TT[7, 4]
+    assert (cell["character"], cell["character asked"]) == (TEXT[4], TEXT[8])
+    assert len(frame) == len(TEXT) * (len(TEXT) - 1) / 2
+    again = pd.read_csv(io.StringIO(frame.to_csv(index=False)), keep_default_na=False)
+    np.testing.assert_allclose(again["gradient"], frame["gradient"], rtol=1e-9)
+    steps = drawing.step_frame(flow, paths)
+    assert {"gradient", "copy carries", "gates at most", "sigma min", "ln product"} <= set(steps.columns)
+    np.testing.assert_array_equal(drawing.lag_frame({"a": flow})["median share"], flow.median_L)
+    ledger = clip_ledger(model_of("lstm"), TEXT, 0.05)
+    clipped = drawing.clip_frame(ledger)
+    assert clipped["share of squared norm"].sum() == pytest.approx(1)
+    assert list(clipped["parameter"]) == [p.name for p in ledger.parameters]

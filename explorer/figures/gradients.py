@@ -151,7 +151,6 @@ def log10(norms: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def _triangle(flow: GradientFlow, row: int | None, count: int) -> Row:
-    asks = "from the end" if flow.backward else ""
     heatmap = {
         "type": "heatmap",
         "z": log10(flow.norms_TT[:count, :count]),
@@ -168,7 +167,7 @@ def _triangle(flow: GradientFlow, row: int | None, count: int) -> Row:
         traces.append(line_trace(reach_T, np.arange(count), line, hover))
     if row is not None and row < count:
         traces.append(line_trace([-0.5, count - 0.5], [row, row], {"color": GREY, "width": 1.5, "dash": "dot"}))
-    net = f"layer {flow.net.layer}, {flow.net.direction}" + f", reads {asks}" * bool(asks)
+    net = f"layer {flow.net.layer}, {flow.net.direction}"
     title = f"<b>‖∂L<sub>t</sub>/∂h<sub>k</sub>‖</b>, {net}<br>{coloured('line: 1 % of the local gradient', ORANGE)}"
     axis = {
         "range": [max(count, 1) - 0.5, -0.5],
@@ -181,6 +180,8 @@ def _triangle(flow: GradientFlow, row: int | None, count: int) -> Row:
 
 def reach(flow: GradientFlow) -> NDArray[np.float64]:
     """For each loss the nearest step at which its gradient is under 1 % of its local one; NaN where there is none."""
+    if not len(flow):
+        return np.empty(0)
     under_TT = flow.shares_TT < HORIZON
     nearest_T = under_TT.argmax(1) if flow.backward else len(flow) - 1 - under_TT[:, ::-1].argmax(1)
     return np.where(under_TT.any(1), nearest_T, np.nan)
@@ -207,7 +208,7 @@ def _whole(flow: GradientFlow, count: int) -> list[Row]:
     )  # zero where no loss is read any more
     title = "<b>‖∂L/∂h<sub>k</sub>‖</b> of the mean loss"
     return [
-        (f"{title}: {low:.1e} dark, {high:.1e} light", STRIP_PX, [strip], hidden),
+        (f"{title}:<br>{low:.1e} dark, {high:.1e} light", STRIP_PX, [strip], hidden),
         ("", ROW_PX, [curve], _decades(LOW, HIGH)),
     ]
 
@@ -225,7 +226,7 @@ def _one_loss(flow: GradientFlow, row: int, count: int) -> Row:
         [-0.5, count - 0.5], [max(one_percent, FLOOR)] * 2, {"color": GREY, "width": 1.5, "dash": "dash"}
     )
     asked = escaped(visible(flow.text[int(flow.asked_T[row])]))
-    title = f"<b>the loss of “{asked}”</b>, step {row}; {coloured('its 1 % (dashed)', GREY)}"
+    title = f"<b>the loss of “{asked}”</b>, step {row};<br>{coloured('its 1 % (dashed)', GREY)}"
     return title, ROW_PX, [line, limit], _decades(LOW, HIGH)
 
 
@@ -372,7 +373,7 @@ def clip_history(history: Sequence[EpochRecord], clip_norm: float | None, chosen
         "showlegend": False,
         "hovermode": "x unified",
         "xaxis": axis,
-        "yaxis": {"type": "log", "domain": [0.45, 1], "dtick": 1, "exponentformat": "power"},
+        "yaxis": {"type": "log", "domain": [0.45, 1], "dtick": "D2"},
         "yaxis2": {"range": [-0.03, 1.03], "tickformat": ".0%", "domain": [0, 0.3], "zeroline": False, "nticks": 3},
         "shapes": [chosen_line | {"line": {"color": ORANGE, "width": 1.5, "dash": "dot"}}],
         "annotations": [_note(text, y) for text, y in notes],

@@ -88,7 +88,7 @@ def figures_of(view: View, text: str) -> dict[str, str]:
         return dict.fromkeys(HELP, "–")
 
     def steps(lag: int | None) -> str:
-        return f"> {len(flow) - 2}" if lag is None else str(lag)
+        return f"over {len(flow) - 2}" if lag is None else str(lag)
 
     return {
         "Half-life": steps(flow.half_life_steps),

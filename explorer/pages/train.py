@@ -61,7 +61,9 @@ def watch(run_id: str) -> None:
     """A run as it is now, again every second while it goes."""
     run = runs.run(run_id)
 
-    @st.fragment(run_every=TICK_S if run.active else None)
+    held = run.active and st.session_state.get("hold_still", False)
+
+    @st.fragment(run_every=TICK_S if run.active and not held else None)
     def tick() -> None:
         now = runs.run(run_id)
         show_run(now)
@@ -77,6 +79,9 @@ def watch(run_id: str) -> None:
             st.download_button(
                 "Download", runs.checkpoint_path(run_id).read_bytes, f"{run_id}.safetensors", on_click="ignore"
             )
+        if run.active:
+            explanation = "The curves stop following, so that you can zoom and hover at leisure; the run goes on."
+            st.toggle("Hold the curves still", key="hold_still", help=explanation)
         if st.button("New run", icon=":material/add:"):
             del st.query_params["run"]
             st.rerun()

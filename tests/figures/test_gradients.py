@@ -86,7 +86,7 @@ def test_one_loss_is_its_row_and_names_its_characters():
     assert list(line.x) == list(range(10))
     assert html.unescape("".join(c for c, _ in line.customdata)) == TEXT[:10].replace(" ", "␣")
     title = next(a.text for a in figure.layout.annotations if "the loss of" in a.text)
-    assert html.unescape(title).startswith(f"<b>the loss of “{TEXT[10]}”</b>, step 9")
+    assert html.unescape(title).startswith(f"<b>the loss of “{TEXT[10]}”</b>, step 9;")
 
 
 def test_what_carries_the_gradient_is_drawn_by_path():

@@ -134,6 +134,11 @@ def _x_axis(flow: GradientFlow, count: int) -> dict[str, Any]:
     return axis
 
 
+def _step(count: int) -> str:
+    """A step in a hover text: its number, and its character where the axis has them."""
+    return "step %{x:d} “%{x}”" if 0 < count <= LETTERED_STEPS else "step %{x:d}"
+
+
 def _decades(low: float, high: float, step: int = 2) -> dict[str, Any]:
     ticks = [tick for tick in range(int(np.ceil(low)), int(high) + 1) if tick % step == 0]
     words = ["1" if tick == 0 else power(tick) for tick in ticks]
@@ -157,13 +162,13 @@ def _triangle(flow: GradientFlow, row: int | None, count: int) -> Row:
         "coloraxis": "coloraxis",
         "xaxis": "x",
         "hoverongaps": False,
-        "hovertemplate": "loss read off step %{y}, at the state of step %{x}: 10^%{z:.1f}<extra></extra>",
+        "hovertemplate": f"loss read off step %{{y}}, at the state of {_step(count)}: 10^%{{z:.1f}}<extra></extra>",
     }
     traces: list[dict[str, Any]] = [heatmap]
     reach_T = reach(flow)[:count]
     if not np.isnan(reach_T).all():
         line = {"color": ORANGE, "width": 2}
-        hover = "the loss read off step %{y} falls under 1 % of its local gradient at step %{x}"
+        hover = f"the loss read off step %{{y}} falls under 1 % of its local gradient at {_step(count)}"
         traces.append(line_trace(reach_T, np.arange(count), line, hover))
     if row is not None and row < count:
         traces.append(line_trace([-0.5, count - 0.5], [row, row], {"color": GREY, "width": 1.5, "dash": "dot"}))
@@ -199,10 +204,10 @@ def _whole(flow: GradientFlow, count: int) -> list[Row]:
         "colorscale": SEQUENTIAL,
         "showscale": False,
         "xaxis": "x",
-        "hovertemplate": "step %{x}: 10^%{z:.2f}<extra></extra>",
+        "hovertemplate": f"{_step(count)}: 10^%{{z:.2f}}<extra></extra>",
     }
     hidden = {"showticklabels": False, "showgrid": False, "zeroline": False, "ticks": ""}
-    hover = "step %{x}: gradient %{y:.2e}"
+    hover = f"{_step(count)}: gradient %{{y:.2e}}"
     curve = line_trace(
         x, np.where(norms_T > 0, norms_T, np.nan), LINES[0], hover
     )  # zero where no loss is read any more
@@ -218,7 +223,7 @@ def _one_loss(flow: GradientFlow, row: int, count: int) -> Row:
     norms = np.maximum(flow.norms_TT[row, steps], FLOOR)
     letters = [escaped(visible(flow.text[k])) for k in steps]
     shares = flow.shares_TT[row, steps]
-    hover = "“%{customdata[0]}” at step %{x}: %{y:.2e}, %{customdata[1]:.3%} of the local gradient"
+    hover = "“%{customdata[0]}” at step %{x:d}: %{y:.2e}, %{customdata[1]:.3%} of the local gradient"
     markers = {"mode": "lines+markers", "marker": {"size": 4}}
     line = line_trace(steps, norms, LINES[1], hover, customdata=list(zip(letters, shares, strict=True)), **markers)
     one_percent = HORIZON * float(flow.local_T[row])
@@ -233,11 +238,13 @@ def _one_loss(flow: GradientFlow, row: int, count: int) -> Row:
 def _carriers(paths: JacobianPaths, count: int) -> Row:
     x = np.arange(count)
     traces = [
-        line_trace(x, np.maximum(gain_T[:count], FLOOR), PATHS[path], f"step %{{x}}: {path} %{{y:.3f}}")
+        line_trace(x, np.maximum(gain_T[:count], FLOOR), PATHS[path], f"{_step(count)}: {path} %{{y:.3f}}")
         for path, gain_T in paths.carried.items()
     ]
     whole = {"color": GREY, "width": 3}
-    traces.insert(0, line_trace(x, np.maximum(paths.gain_T[:count], FLOOR), whole, "step %{x}: together %{y:.3f}"))
+    traces.insert(
+        0, line_trace(x, np.maximum(paths.gain_T[:count], FLOOR), whole, f"{_step(count)}: together %{{y:.3f}}")
+    )
     traces.append(_at_one(count))
     names = [coloured(path + _dash(PATHS[path]), PATHS[path]["color"]) for path in paths.carried]
     title = f"<b>what a step back leaves</b>, by path:<br>{', '.join([*names, coloured('all (thick)', GREY)])}"

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import hashlib
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ ICON = str(Path(__file__).with_name("icon.svg"))
 CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 FIRST_MODEL = "time-machine-gru"
 MAX_ANALYSED = 20_000
+SETTLE_S = 0.2  # about what a browser takes to draw the gates
 # A sentence for each corpus that begins as the corpus does and then leaves it, so that the surprise shows where.
 EXAMPLES = {
     "time-machine": "the time traveller for so it will be convenient to teach a small machine to keep a secret",
@@ -113,6 +115,8 @@ def by_epoch(name: str, text: str) -> dict[int, float | None]:
 
 @st.cache_resource(show_spinner=False, max_entries=6, scope="session")
 def _by_epoch(name: str, version: int, text: str) -> dict[int, float | None]:
+    # First let the server send what is already drawn: the loop below holds the interpreter. Who types on is not kept busy.
+    time.sleep(SETTLE_S)
     return explorer.perplexity_by_epoch(_load(name, version), text)
 
 

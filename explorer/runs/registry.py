@@ -70,6 +70,7 @@ class Registry:
     # ---- processes ------------------------------------------------------------------------------------------
 
     def _launch(self, run_id: str, token: str) -> None:
+        self._told.pop(run_id, None)
         with self._lock:
             process, self._spare = self._spare, None
         if process is None or not _hand_over(process, run_id, token):

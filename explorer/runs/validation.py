@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from explorer.cells import GATE_ORDER
@@ -192,9 +191,3 @@ def describe(config: ModelConfig, recipe: Recipe, corpus: str) -> str:
     asked = "" if config.objective == "next" else f" {config.objective}"
     name = f"{config.cell.upper()}{variant}{asked}, {config.hidden_size} units, {recipe.optimizer}, {corpus}"
     return "".join(c for c in name if not name_problem(f"a{c}a"))[:MAX_NAME]
-
-
-def differing(first: ModelConfig | Recipe, second: ModelConfig | Recipe) -> tuple[str, ...]:
-    """The fields in which two configurations differ."""
-    one, other = asdict(first), asdict(second)
-    return tuple(name for name in one if one[name] != other.get(name))

@@ -98,7 +98,9 @@ def test_what_carries_the_gradient_is_drawn_by_path():
         flow, paths = facts_of(name)
         figure = drawing.flow(flow, paths)
         drawn = {
-            t.hovertemplate.split()[2]: t for t in figure.data if t.hovertemplate and "%{y:.3f}" in t.hovertemplate
+            t.hovertemplate.split(": ")[1].split()[0]: t
+            for t in figure.data
+            if t.hovertemplate and "%{y:.3f}" in t.hovertemplate
         }
         assert list(drawn) == ["together", *words]
         for path in words:

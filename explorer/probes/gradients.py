@@ -30,7 +30,8 @@ MAX_STEPS = 4_000  # steps of a flow: its matrix has their square, 128 MB
 HALF, HORIZON = 0.5, 0.01  # shares of the local gradient that half-life and horizon look for
 LEAST_ROWS = 8  # a lag counts in the fitted slope when at least so many losses look that far back
 PROOF_STEPS, PROOF_ROWS = 48, 3  # how much of a flow is repeated by autograd as its proof
-SMALL, LARGE = 1e-12, 1e12  # a row outside is scaled back to 1 by a power of two, which is exact
+# When a row is outside, all rows outside the nearer limits are scaled back to 1 by powers of two, which is exact.
+SMALL, NEAR_SMALL, NEAR_LARGE, LARGE = 1e-12, 1e-3, 1e3, 1e12
 
 
 @dataclass(frozen=True)
@@ -516,31 +517,31 @@ class _Sweep:
             {key: torch.zeros(rows, line.parts * line.hidden, dtype=dtype) for key, line in self.linear.items()}
             for _ in range(2)
         )
-        self.scale = torch.ones(rows, dtype=torch.float64)
+        self.scale = np.ones(rows)
         self.fed = {key: _fed_by(model, key, self.nets) for key in self.nets}
 
-    def __iter__(self) -> Iterator[tuple[int, Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[tuple[int, Tensor, Floats64]]:
         """From the last step to the first: t, completed rows at the last net (losses t, t+1, ..., mean), their norms.
 
         The norms are (rows, parts of the state) in float64; the rows themselves are to be multiplied with `scale`.
         """
         for t in reversed(range(self.steps)):
             first = t if self.each else 0
-            largest_R = torch.zeros(())
+            sizes = []
             for key in self.nets:
                 ds, line = self.ds[key][first:], self.linear[key]
                 if key in self.local:
                     self._enter(ds[:, : line.hidden], self.local[key][t])
                 line.complete(ds, t)
                 by_part = ds.view(-1, line.parts, line.hidden)
-                norms_RP = torch.linalg.vector_norm(by_part, dim=2, dtype=torch.float64)
-                largest_R = torch.maximum(largest_R, norms_RP.amax(1))
+                norms_RP = torch.linalg.vector_norm(by_part, dim=2, dtype=torch.float64).numpy()
+                sizes.append(norms_RP.max(1))
                 if key == self.nets[-1]:
-                    yield t, ds, norms_RP * self.scale[first:].unsqueeze(1)
+                    yield t, ds, norms_RP * self.scale[first:, None]
                 self._feed(key, ds, t, first)
                 line.pull(ds, t, self.earlier[key][first:])
             self.ds, self.earlier = self.earlier, self.ds
-            self._rescale(largest_R, first)
+            self._rescale(np.max(sizes, 0), first)
 
     def _enter(self, dh_RH: Tensor, local_H: Tensor) -> None:
         if self.each:
@@ -553,15 +554,16 @@ class _Sweep:
             for below, columns in self.fed[key].items():
                 self.ds[below][first:, : self.linear[below].hidden] += dx_RE[:, columns]
 
-    def _rescale(self, size_R: Tensor, first: int) -> None:
-        odd_R = ((size_R < SMALL) | (size_R > LARGE)) & (size_R > 0) & size_R.isfinite()
-        rows = odd_R.nonzero()[:, 0]
-        if not len(rows):
+    def _rescale(self, size_R: Floats64, first: int) -> None:
+        there_R = size_R[size_R > 0]
+        if not there_R.size or (there_R.min() > SMALL and there_R.max() < LARGE):
             return
-        unit = torch.exp2(torch.floor(torch.log2(size_R[rows])))
+        # All rows that are on their way out at once, so that this is rare; zero and what is not finite stay.
+        rows = np.flatnonzero(((size_R < NEAR_SMALL) | (size_R > NEAR_LARGE)) & (size_R > 0) & np.isfinite(size_R))
+        unit = np.exp2(np.floor(np.log2(size_R[rows])))
         self.scale[first + rows] *= unit
         for ds in self.ds.values():
-            ds[first + rows] /= unit.to(ds.dtype).unsqueeze(1)
+            ds[first + rows] /= torch.from_numpy(unit).to(ds.dtype).unsqueeze(1)
 
 
 def _fed_by(model: CharModel, net: NetKey, nets: Sequence[NetKey]) -> dict[NetKey, slice]:
@@ -605,7 +607,7 @@ def gradient_flow(model: CharModel, text: str, layer: int = 0, direction: str = 
     asked_T = reading.asked_T(net).numpy()
     if reading.losses and steps > 1:
         for t, _, norms_RP in _Sweep(reading, net, each=True):
-            norms[:, t:, t], step_norms_T[t] = norms_RP[:-1].T.numpy(), norms_RP[-1, 0]
+            norms[:, t:, t], step_norms_T[t] = norms_RP[:-1].T, norms_RP[-1, 0]
         if backward:
             norms, step_norms_T = norms[:, ::-1, ::-1].copy(), step_norms_T[::-1].copy()
         norms[:, asked_T < 0] = np.nan

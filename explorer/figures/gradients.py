@@ -350,16 +350,15 @@ def clip(ledger: ClipLedger) -> go.Figure:
 
 def clip_history(history: Sequence[EpochRecord], clip_norm: float | None, chosen: int) -> go.Figure:
     """Norms before and after clipping during training, epoch by epoch, theta, and the share of steps that were clipped."""
-    epochs = [e.epoch for e in history]
-    largest = [e.grad_norm_before_max for e in history]
+    epochs = np.array([e.epoch for e in history])
+    columns = ("grad_norm_before_max", "grad_norm_before", "grad_norm_after", "clipped_share")
+    largest, before, after, share = (np.array([getattr(e, name) for e in history]) for name in columns)
     dotted = {"color": GREY, "width": 1, "dash": "dot"}
     traces = [
         line_trace(epochs, largest, dotted, "largest %{y:.3g}"),
-        line_trace(epochs, [e.grad_norm_before for e in history], {"color": GREY, "width": 2}, "before %{y:.3g}"),
-        line_trace(epochs, [e.grad_norm_after for e in history], LINES[0], "after %{y:.3g}"),
-        line_trace(
-            epochs, [e.clipped_share for e in history], {"color": PURPLE, "width": 2}, "clipped %{y:.0%}", yaxis="y2"
-        ),
+        line_trace(epochs, before, {"color": GREY, "width": 2}, "before %{y:.3g}"),
+        line_trace(epochs, after, LINES[0], "after %{y:.3g}"),
+        line_trace(epochs, share, {"color": PURPLE, "width": 2}, "clipped %{y:.0%}", yaxis="y2"),
     ]
     if clip_norm is not None:
         dashed = {"color": ORANGE, "width": 2, "dash": "dash"}

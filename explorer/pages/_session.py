@@ -388,7 +388,7 @@ def gradient_facts(which: Which, text: str, layer: int, direction: str) -> Gradi
     """Flow, paths, largest Lyapunov exponent and proof of one net; kept for this session only, the text is the person's."""
     model = model_of(which)
     flow = explorer.gradient_flow(model, text, layer, direction)
-    paths = explorer.jacobian_paths(model, text, layer, direction, singular_values=False)
+    paths = explorer.jacobian_paths(model, text, layer, direction, singular_values=False, flow=flow)
     spectrum = explorer.lyapunov_exponents(model, text, 1, layer, direction)
     return GradientFacts(flow, paths, float(spectrum.exponents_K[0]), flow_residual(model, flow))
 

@@ -76,7 +76,7 @@ HELP = {
     "λ₁": "The largest finite-time Lyapunov exponent, nats per step: the decay of the direction that lasts longest.",
     "‖g‖": "Norm of the gradient of this text's mean loss over all parameters together, before any clipping.",
     "Proof": "The largest relative difference between three rows of this flow and torch.autograd.grad through a plain loop "
-    "over the first 48 steps, computed just now. Around 1e-05 is the rounding of float32.",
+    "over the first 32 steps, computed just now. Around 1e-05 is the rounding of float32.",
 }
 
 

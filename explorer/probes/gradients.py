@@ -29,7 +29,8 @@ Floats64 = NDArray[np.float64]
 MAX_STEPS = 4_000  # steps of a flow: its matrix has their square, 128 MB
 HALF, HORIZON = 0.5, 0.01  # shares of the local gradient that half-life and horizon look for
 LEAST_ROWS = 8  # a lag counts in the fitted slope when at least so many losses look that far back
-PROOF_STEPS, PROOF_ROWS = 48, 3  # how much of a flow is repeated by autograd as its proof
+PROOF_STEPS, PROOF_ROWS = 32, 3  # how much of a flow is repeated by autograd as its proof
+FEW_ROWS = 16  # fewer are carried back gate by gate
 # When a row is outside, all rows outside the nearer limits are scaled back to 1 by powers of two, which is exact.
 SMALL, NEAR_SMALL, NEAR_LARGE, LARGE = 1e-12, 1e-3, 1e3, 1e12
 
@@ -69,6 +70,7 @@ class GradientFlow:
         norms_TT: norms_TT[t, k] = ||dL_t/dh_k||_2, nats per unit of state; NaN where there is no path or no loss.
         cell_norms_TT: the same at the cell state c_k of an LSTM; None for other cells.
         step_norms_T: ||dL/dh_k||_2, L the mean of all losses of the text, as in training.
+        directions_TS: dL/ds_k brought to length 1, s the state h, or (h, c); NaN where that gradient is zero.
         non_finite: the first value on the way that is not a finite number; None where all are.
 
     """
@@ -80,6 +82,7 @@ class GradientFlow:
     norms_TT: Floats64
     cell_norms_TT: Floats64 | None
     step_norms_T: Floats64
+    directions_TS: Floats64
     non_finite: NonFinite | None
 
     def __len__(self) -> int:
@@ -185,7 +188,7 @@ class LyapunovSpectrum:
 
     Attributes:
         net: which layer and direction.
-        running_TK: the K largest exponents after each step, nats per step, in the order in which the net reads.
+        running_TK: the K largest exponents after so many steps, nats per step, counted from where the net ends.
 
     """
 
@@ -253,8 +256,10 @@ class _Linear(ABC):
 
     def pull(self, ds_RS: Tensor, t: int, out_RS: Tensor) -> None:
         """Completed gradients at s_t, carried to s_{t-1} by all paths."""
-        # One H x H matrix a step: with many rows cheaper than carrying each row through a product for every gate.
-        torch.mm(ds_RS, self.jacobian(t), out=out_RS)
+        if len(ds_RS) < FEW_ROWS:
+            out_RS.copy_(torch.stack(list(self.split(ds_RS, t).values())).sum(0))
+        else:  # with many rows, one matrix a step is cheaper than a product for every gate
+            torch.mm(ds_RS, self.jacobian(t), out=out_RS)
 
     @abstractmethod
     def push(self, ds_RS: Tensor, t: int) -> Tensor:
@@ -398,6 +403,9 @@ class _LSTM(_Linear):
         }
 
     def pull(self, ds_RS: Tensor, t: int, out_RS: Tensor) -> None:
+        if len(ds_RS) < FEW_ROWS:
+            super().pull(ds_RS, t, out_RS)
+            return
         out_RS[:, : self.hidden] = ds_RS @ self._through_gates(t, self.u)
         torch.mul(ds_RS[:, self.hidden :], self.f_TH[t], out=out_RS[:, self.hidden :])
 
@@ -602,19 +610,28 @@ def gradient_flow(model: CharModel, text: str, layer: int = 0, direction: str = 
     parts = 2 if model.config.cell == "lstm" else 1
     norms = np.full((parts, steps, steps), np.nan)
     step_norms_T = np.full(steps, np.nan)
+    directions_TS = np.full((steps, parts * model.config.width(direction)), np.nan)
     reading = _Reading.of(model, text)
     backward = model.config.reads_backward(net)
     asked_T = reading.asked_T(net).numpy()
     if reading.losses and steps > 1:
-        for t, _, norms_RP in _Sweep(reading, net, each=True):
+        for t, ds, norms_RP in _Sweep(reading, net, each=True):
             norms[:, t:, t], step_norms_T[t] = norms_RP[:-1].T, norms_RP[-1, 0]
+            directions_TS[t] = ds[-1]
         if backward:
-            norms, step_norms_T = norms[:, ::-1, ::-1].copy(), step_norms_T[::-1].copy()
+            norms, step_norms_T, directions_TS = (
+                norms[:, ::-1, ::-1].copy(),
+                step_norms_T[::-1].copy(),
+                directions_TS[::-1],
+            )
         norms[:, asked_T < 0] = np.nan
     fault = _first_non_finite(reading, net, norms[0], asked_T)
-    for array in (norms, step_norms_T, asked_T):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        directions_TS = directions_TS / np.linalg.norm(directions_TS, axis=1, keepdims=True)
+    for array in (norms, step_norms_T, directions_TS, asked_T):
         array.setflags(write=False)
-    return GradientFlow(text, net, backward, asked_T, norms[0], norms[1] if parts == 2 else None, step_norms_T, fault)
+    cell_norms_TT = norms[1] if parts == 2 else None
+    return GradientFlow(text, net, backward, asked_T, norms[0], cell_norms_TT, step_norms_T, directions_TS, fault)
 
 
 def _first_non_finite(
@@ -641,7 +658,7 @@ def _first_non_finite(
 def flow_residual(model: CharModel, flow: GradientFlow) -> float | None:
     """Largest relative difference between a few rows of a flow and torch.autograd.grad through an unrolled loop.
 
-    Three losses among the first 48 steps that the net reads, every step each reaches. About 1e-5 is the rounding of
+    Three losses among the first 32 steps that the net reads, every step each reaches. About 1e-5 is the rounding of
     float32. None where no loss is read off these steps.
     """
     reading, net = _Reading.of(model, flow.text), flow.net
@@ -703,7 +720,13 @@ def _loss_read_off(
 
 @torch.no_grad()
 def jacobian_paths(
-    model: CharModel, text: str, layer: int = 0, direction: str = "forward", *, singular_values: bool = True
+    model: CharModel,
+    text: str,
+    layer: int = 0,
+    direction: str = "forward",
+    *,
+    singular_values: bool = True,
+    flow: GradientFlow | None = None,
 ) -> JacobianPaths:
     """What each path of the cell carries at each step: of the gradient that really passes, and at most.
 
@@ -713,23 +736,29 @@ def jacobian_paths(
         layer: of the net.
         direction: of the net.
         singular_values: also what takes decompositions of H x H matrices at every step: at 256 units, 50 ms a step.
+        flow: of the same model, text and net where there is one already: it saves the sweep.
 
     Raises:
-        ConfigError: as gradient_flow.
+        ConfigError: as gradient_flow; or a flow of another text or net.
 
     """
     net = _check_net(model, layer, direction)
-    reading = _Reading.of(model, clean_text(text))
+    text = clean_text(text)
+    if flow is not None and (flow.text, flow.net) != (text, net):
+        raise ConfigError(f"flow: expected one of the same text and net, layer {layer}, {direction}; got another.")
+    reading = _Reading.of(model, text)
     if not reading.losses:
         nothing = np.empty(0)
         return JacobianPaths(net, {}, nothing, {}, nothing, nothing, nothing, None)
-    sweep = _Sweep(reading, net, each=False)
-    line = sweep.linear[net]
-    g_TS = torch.empty(sweep.steps, line.parts * line.hidden, dtype=torch.float64)
-    for t, ds, _ in sweep:
-        g_TS[t] = ds[0].double() / torch.linalg.vector_norm(ds[0], dtype=torch.float64)
+    line = reading.linear(net)
+    in_text_order = slice(None, None, -1) if model.config.reads_backward(net) else slice(None)
+    if flow is None:
+        g_TS = torch.empty(len(text), line.parts * line.hidden, dtype=torch.float64)
+        for t, ds, _ in _Sweep(reading, net, each=False):
+            g_TS[t] = ds[0].double() / torch.linalg.vector_norm(ds[0], dtype=torch.float64)
+    else:
+        g_TS = torch.from_numpy(flow.directions_TS[in_text_order].copy())
     by_path = line.split(g_TS.to(line.h_prev_TH.dtype), slice(None))
-    in_text_order = slice(None, None, -1) if sweep.backward else slice(None)
 
     def rows(values_T: Tensor) -> Floats64:
         array: Floats64 = values_T.double().numpy()[in_text_order].copy()
@@ -738,7 +767,7 @@ def jacobian_paths(
 
     carried = {path: rows(ds_TS.double().norm(dim=1)) for path, ds_TS in by_path.items()}
     gain_T = rows(torch.stack(list(by_path.values())).sum(0).double().norm(dim=1))
-    sigma = _singular_values(line, sweep.steps) if singular_values else {}
+    sigma = _singular_values(line, len(text)) if singular_values else {}
     largest = {path: rows(sigma[path]) for path in by_path if path in sigma}
     highest, lowest, log_product = (rows(sigma.get(name, torch.empty(0))) for name in ("max", "min", "log product"))
     gamma = 0.25 if model.config.activation == "sigmoid" else 1.0
@@ -775,8 +804,9 @@ def lyapunov_exponents(
 ) -> LyapunovSpectrum:
     """The k largest finite-time Lyapunov exponents of one net along a text, by QR of its Jacobians.
 
-    lambda_1 is the rate, in nats per step, at which a small difference of states lasts or grows; the gradient fades no
-    faster than the direction that lasts longest. Started from k random directions (the same ones every time).
+    lambda_1 is the rate, in nats per step, at which a gradient in the direction that lasts longest fades or grows. The
+    directions are carried backward, as gradients are (a product of Jacobians and its transpose have the same exponents);
+    they start from k random ones, the same every time.
 
     Args:
         model: left exactly as it was found.
@@ -798,13 +828,16 @@ def lyapunov_exponents(
     if not steps:
         return LyapunovSpectrum(net, np.empty((0, k)))
     line = reading.linear(net)
-    start = torch.randn(width, k, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    start = torch.randn(width, k, dtype=line.h_prev_TH.dtype, generator=torch.Generator().manual_seed(0))
     q_SK = torch.linalg.qr(start)[0]
     logs_TK = torch.empty(steps, k, dtype=torch.float64)
-    for t in range(steps):
-        # Q_t R_t = J_t Q_{t-1};  lambda_i = 1/T sum over t of ln |R_t,ii|
-        q_SK, r_KK = torch.linalg.qr(line.jacobian(t).double() @ q_SK)
-        logs_TK[t] = r_KK.diagonal().abs().log()
+    for count, t in enumerate(reversed(range(steps))):
+        # Q_{t-1} R_t = J_t^T Q_t;  lambda_i = 1/T sum over t of ln |R_t,ii|
+        ds_KS = q_SK.T.contiguous()
+        line.complete(ds_KS, t)
+        line.pull(ds_KS, t, earlier_KS := torch.empty_like(ds_KS))
+        q_SK, r_KK = torch.linalg.qr(earlier_KS.T)
+        logs_TK[count] = r_KK.diagonal().abs().double().log()
     running_TK: Floats64 = (logs_TK.cumsum(0) / torch.arange(1, steps + 1).unsqueeze(1)).numpy()
     running_TK.setflags(write=False)
     return LyapunovSpectrum(net, running_TK)

@@ -387,6 +387,19 @@ def test_the_proof_holds_and_can_fail(name, net):
     assert flow_residual(model, gradient_flow(model, "a", *net)) is None
 
 
+@every_net
+def test_a_flow_that_is_there_saves_the_sweep_and_changes_nothing(name, net):
+    model = model_of(CONFIGS[name])
+    flow = gradient_flow(model, TEXT, *net)
+    with_flow = jacobian_paths(model, TEXT, *net, singular_values=False, flow=flow)
+    without = jacobian_paths(model, TEXT, *net, singular_values=False)
+    np.testing.assert_allclose(with_flow.gain_T, without.gain_T, rtol=1e-9)
+    for path, carried_T in without.carried.items():
+        np.testing.assert_allclose(with_flow.carried[path], carried_T, rtol=1e-9, err_msg=path)
+    with pytest.raises(ConfigError, match="flow: expected one of the same text"):
+        jacobian_paths(model, TEXT[1:], *net, flow=flow)
+
+
 def path_alone(config, path, x, s_prev, weights):
     """One step under autograd in which only one path of the cell sees the state before it; what the gradient leaves by."""
     if config.cell == "gru":

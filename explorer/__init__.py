@@ -13,15 +13,10 @@ from explorer.models import CharModel, ConfigError, ModelConfig
 from explorer.probes.clipping import ClipLedger, clip_ledger
 from explorer.probes.diagnosis import Diagnosis, diagnose
 from explorer.probes.gates import GateTrace, trace_gates
-from explorer.probes.gradients import (
-    GradientFlow,
-    JacobianPaths,
-    gradient_flow,
-    jacobian_paths,
-    lyapunov_exponents,
-    weight_gradient_steps,
-)
+from explorer.probes.gradients import GradientFlow, gradient_flow
+from explorer.probes.jacobians import JacobianPaths, jacobian_paths, lyapunov_exponents
 from explorer.probes.perplexity import perplexity_by_epoch, score_text
+from explorer.probes.weights import weight_gradient_steps
 from explorer.recording import EpochRecord, Recording
 from explorer.text import TextError, Vocabulary
 from explorer.training import RECIPES, Recipe, StepRecord, TrainingDivergedError, train

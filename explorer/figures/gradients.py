@@ -29,7 +29,8 @@ from explorer.figures.style import (
     visible,
 )
 from explorer.probes.clipping import ClipLedger
-from explorer.probes.gradients import HALF, HORIZON, GradientFlow, JacobianPaths
+from explorer.probes.gradients import HALF, HORIZON, GradientFlow
+from explorer.probes.jacobians import JacobianPaths
 from explorer.recording import EpochRecord
 
 MAX_STEPS = 300  # a triangle has their square

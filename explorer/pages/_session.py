@@ -19,7 +19,7 @@ import torch
 import explorer
 from explorer import runs
 from explorer.probes.diagnosis import diagnosis_of
-from explorer.probes.gradients import flow_residual
+from explorer.probes.proof import flow_residual
 from explorer.text import MAX_FILE_BYTES, clean_text, decode_text
 
 ICON = str(Path(__file__).with_name("icon.svg"))

@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.func import functional_call
 
 from explorer.models import CharModel, ConfigError
-from explorer.probes.gradients import NonFinite, predicted_ids, text_loss
+from explorer.probes.gradients import NonFinite
+from explorer.probes.reading import predicted_ids, text_loss
 from explorer.training import grad_norm
 
 WAYS = ("norm", "value", "parameter")

@@ -22,7 +22,7 @@ from explorer import (
 )
 from explorer.cells import gru_step, lstm_gates, lstm_step, rnn_step
 from explorer.models import NetKey
-from explorer.probes.gradients import flow_residual
+from explorer.probes.proof import flow_residual
 
 TEXT = "a bird in the hand is worth two"
 VOCABULARY = Vocabulary.from_text(TEXT)

@@ -1,0 +1,196 @@
+"""What carries the gradient through each step of a net: the paths of its Jacobian, its singular values, its exponents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from explorer.models import CharModel, ConfigError, NetKey
+from explorer.probes.gradients import GradientFlow
+from explorer.probes.linear import LinearNet
+from explorer.probes.reading import Reading, check_net
+from explorer.probes.sweep import Sweep
+from explorer.text import clean_text
+
+Floats64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class JacobianPaths:
+    """What carries the gradient through each step of one net: J_t = ds_t/ds_{t-1} split by path.
+
+    s is h, and (h, c) for an LSTM. Paths of a GRU: "copy" diag(z), "update" (h acts on z), "candidate" (h acts on n,
+    also through r). Of an LSTM: "copy" (c kept by f), "gates" (h acts on i, f, o), "candidate" (h acts on g). An RNN
+    has the candidate only.
+
+    Attributes:
+        net: which layer and direction.
+        carried: path -> ||g_t P_t|| / ||g_t||, g_t the gradient of the text's mean loss at s_t: what really passes.
+            NaN where no gradient arrives.
+        gain_T: the same for all paths together, ||g_t J_t|| / ||g_t||.
+        norms: path -> sigma_max of the path alone, what it could pass at most; empty without singular values.
+        sigma_max_T: largest singular value of J_t; empty without singular values.
+        sigma_min_T: smallest one; empty without singular values.
+        log_product_T: ln of the Frobenius norm of J_t ... J_0, nats; -inf for a product of zero.
+        bound: sigma_max(U) * gamma of a plain cell (Pascanu et al. 2013, arXiv 1211.5063; gamma is 1, for a sigmoid
+            1/4): under 1 it must vanish, above 1 it need not explode. None for gated cells.
+
+    """
+
+    net: NetKey
+    carried: Mapping[str, Floats64]
+    gain_T: Floats64
+    norms: Mapping[str, Floats64]
+    sigma_max_T: Floats64
+    sigma_min_T: Floats64
+    log_product_T: Floats64
+    bound: float | None
+
+
+@dataclass(frozen=True)
+class LyapunovSpectrum:
+    """Finite-time Lyapunov exponents of one net along a text, its inputs given (Vogt et al. 2020, arXiv 2006.14123).
+
+    Attributes:
+        net: which layer and direction.
+        running_TK: the K largest exponents after so many steps, nats per step, counted from where the net ends.
+
+    """
+
+    net: NetKey
+    running_TK: Floats64
+
+    @property
+    def exponents_K(self) -> Floats64:
+        """The exponents over the whole text, largest first; NaN for a text without characters."""
+        return self.running_TK[-1] if len(self.running_TK) else np.full(self.running_TK.shape[1], np.nan)
+
+
+@torch.no_grad()
+def jacobian_paths(
+    model: CharModel,
+    text: str,
+    layer: int = 0,
+    direction: str = "forward",
+    *,
+    singular_values: bool = True,
+    flow: GradientFlow | None = None,
+) -> JacobianPaths:
+    """What each path of the cell carries at each step: of the gradient that really passes, and at most.
+
+    Args:
+        model: left exactly as it was found.
+        text: any text.
+        layer: of the net.
+        direction: of the net.
+        singular_values: also what takes decompositions of H x H matrices at every step: at 256 units, 50 ms a step.
+        flow: of the same model, text and net where there is one already: it saves the sweep.
+
+    Raises:
+        ConfigError: as gradient_flow; or a flow of another text or net.
+
+    """
+    net = check_net(model, layer, direction)
+    text = clean_text(text)
+    if flow is not None and (flow.text, flow.net) != (text, net):
+        raise ConfigError(f"flow: expected one of the same text and net, layer {layer}, {direction}; got another.")
+    reading = Reading.of(model, text)
+    if not reading.losses:
+        nothing = np.empty(0)
+        return JacobianPaths(net, {}, nothing, {}, nothing, nothing, nothing, None)
+    line = reading.linear(net)
+    in_text_order = slice(None, None, -1) if model.config.reads_backward(net) else slice(None)
+    if flow is None:
+        g_TS = torch.empty(len(text), line.parts * line.hidden, dtype=torch.float64)
+        for t, ds, _ in Sweep(reading, net, each=False):
+            g_TS[t] = ds[0].double() / torch.linalg.vector_norm(ds[0], dtype=torch.float64)
+    else:
+        g_TS = torch.from_numpy(flow.directions_TS[in_text_order].copy())
+    by_path = line.split(g_TS.to(line.h_prev_TH.dtype), slice(None))
+
+    def rows(values_T: Tensor) -> Floats64:
+        array: Floats64 = values_T.double().numpy()[in_text_order].copy()
+        array.setflags(write=False)
+        return array
+
+    carried = {path: rows(ds_TS.double().norm(dim=1)) for path, ds_TS in by_path.items()}
+    gain_T = rows(torch.stack(list(by_path.values())).sum(0).double().norm(dim=1))
+    sigma = _singular_values(line, len(text)) if singular_values else {}
+    largest = {path: rows(sigma[path]) for path in by_path if path in sigma}
+    highest, lowest, log_product = (rows(sigma.get(name, torch.empty(0))) for name in ("max", "min", "log product"))
+    gamma = 0.25 if model.config.activation == "sigmoid" else 1.0
+    bound = gamma * float(torch.linalg.matrix_norm(line.u[0], 2)) if model.config.cell == "rnn" else None
+    return JacobianPaths(net, carried, gain_T, largest, highest, lowest, log_product, bound)
+
+
+def _singular_values(line: LinearNet, steps: int) -> dict[str, Tensor]:
+    """sigma_max of every path, sigma_max and sigma_min of J_t, and ln ||J_{T-1} ... J_t||_F, each (T,)."""
+    values: dict[str, list[Tensor]] = {}
+    product, log_scale = (
+        torch.eye(line.parts * line.hidden, dtype=line.h_prev_TH.dtype),
+        torch.zeros((), dtype=torch.float64),
+    )
+    for t in reversed(range(steps)):
+        unit = torch.eye(len(product), dtype=product.dtype)
+        line.complete(unit, t)
+        row = {path: torch.linalg.matrix_norm(part, 2) for path, part in line.split(unit, t).items()}
+        jacobian = line.jacobian(t)
+        sigma = torch.linalg.svdvals(jacobian)
+        product = product @ jacobian
+        size = torch.linalg.vector_norm(product, dtype=torch.float64)
+        log_scale = log_scale + size.log()
+        product = product / size if size > 0 else product
+        row |= {"max": sigma[0], "min": sigma[-1], "log product": log_scale}
+        for name, value in row.items():
+            values.setdefault(name, []).append(value)
+    return {name: torch.stack(column).flip(0) for name, column in values.items()}
+
+
+@torch.no_grad()
+def lyapunov_exponents(
+    model: CharModel, text: str, k: int = 4, layer: int = 0, direction: str = "forward"
+) -> LyapunovSpectrum:
+    """The k largest finite-time Lyapunov exponents of one net along a text, by QR of its Jacobians.
+
+    lambda_1 is the rate, in nats per step, at which a gradient in the direction that lasts longest fades or grows. The
+    directions are carried backward, as gradients are (a product of Jacobians and its transpose have the same exponents);
+    they start from k random ones, the same every time.
+
+    Args:
+        model: left exactly as it was found.
+        text: any text; with few steps the exponents have not settled, running_TK shows how far.
+        k: how many, at most the width of the state (2H for an LSTM).
+        layer: of the net; its inputs are taken as given.
+        direction: of the net.
+
+    Raises:
+        ConfigError: no such net, or a k it does not have.
+
+    """
+    net = check_net(model, layer, direction)
+    reading = Reading.of(model, clean_text(text))
+    width = model.config.width(direction) * (2 if model.config.cell == "lstm" else 1)
+    if not 1 <= k <= width:
+        raise ConfigError(f"k: expected 1 to {width} exponents for this net; got {k}.")
+    steps = len(reading.ids_T)
+    if not steps:
+        return LyapunovSpectrum(net, np.empty((0, k)))
+    line = reading.linear(net)
+    start = torch.randn(width, k, dtype=line.h_prev_TH.dtype, generator=torch.Generator().manual_seed(0))
+    q_SK = torch.linalg.qr(start)[0]
+    logs_TK = torch.empty(steps, k, dtype=torch.float64)
+    for count, t in enumerate(reversed(range(steps))):
+        # Q_{t-1} R_t = J_t^T Q_t;  lambda_i = 1/T sum over t of ln |R_t,ii|
+        ds_KS = q_SK.T.contiguous()
+        line.complete(ds_KS, t)
+        line.pull(ds_KS, t, earlier_KS := torch.empty_like(ds_KS))
+        q_SK, r_KK = torch.linalg.qr(earlier_KS.T)
+        logs_TK[count] = r_KK.diagonal().abs().double().log()
+    running_TK: Floats64 = (logs_TK.cumsum(0) / torch.arange(1, steps + 1).unsqueeze(1)).numpy()
+    running_TK.setflags(write=False)
+    return LyapunovSpectrum(net, running_TK)

@@ -1,0 +1,113 @@
+"""A model that has read a text: its states, its losses, and where each loss enters a net."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from explorer.models import CharModel, ConfigError, NetKey
+from explorer.probes.linear import LinearNet, linearised
+from explorer.text import TextError
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A model that has read a text: ids, inputs and states in the order of the text."""
+
+    model: CharModel
+    ids_T: Tensor
+    x: Tensor
+    h: dict[NetKey, Tensor]
+
+    @classmethod
+    @torch.no_grad()
+    def of(cls, model: CharModel, text: str) -> Reading:
+        """The model, having read the text from its zero state."""
+        ids_T = model.vocabulary.encode(text)
+        x = model.embedding(ids_T.unsqueeze(1)) if model.embedding is not None else ids_T.unsqueeze(1)
+        h = model.states(ids_T.unsqueeze(1))[0] if len(ids_T) else {}
+        return cls(model, ids_T, x, {net: h_T1H[:, 0] for net, h_T1H in h.items()})
+
+    def linear(self, net: NetKey) -> LinearNet:
+        """One net linearised along the text."""
+        config, weights = self.model.config, self.model.rnn.weights(net)
+        h = {key: states.unsqueeze(1) for key, states in self.h.items()}
+        read, h_TH = self.model.rnn.input_of(net, self.x, h)[:, 0], self.h[net]
+        if config.reads_backward(net):
+            read, h_TH = read.flip(0), h_TH.flip(0)
+        return linearised(config, weights, read, h_TH)
+
+    @property
+    def losses(self) -> int:
+        """How many characters are predicted."""
+        return len(self.ids_T) if self.model.config.objective == "cloze" else max(len(self.ids_T) - 1, 0)
+
+    def asked_T(self, net: NetKey) -> Tensor:
+        """Which character the loss read off the state after t speaks of; -1 for none."""
+        ahead = self.model.config.objective != "cloze" or net.direction == "forward"
+        asked_T = torch.arange(len(self.ids_T)) + (1 if ahead else -1)
+        return asked_T.where(asked_T < len(self.ids_T), -1)
+
+    def local_gradients(self, net: NetKey) -> Tensor:
+        """dL_t/dh_t at the top net of a direction, (T, H) in the order of the text: zero where no loss is read."""
+        config = self.model.config
+        features_TF = self.model.features({key: states.unsqueeze(1) for key, states in self.h.items()})[:, 0]
+        # dL/dlogits = softmax - onehot, and on through the output weights
+        asked_T = self.asked_T(net)
+        rows = asked_T if config.objective == "cloze" else torch.arange(len(asked_T))  # the logits that answer
+        probabilities_TV = self.model.out(features_TF).softmax(-1)[rows]
+        error_TV = probabilities_TV - F.one_hot(self.ids_T[asked_T], len(self.model.vocabulary))
+        start = 0 if net.direction == "forward" else config.width("forward")
+        weight_VH = self.model.out.weight[:, start : start + config.width(net.direction)]
+        local_TH: Tensor = (error_TV @ weight_VH) * (asked_T >= 0).unsqueeze(1)
+        return local_TH
+
+
+def check_net(model: CharModel, layer: int, direction: str) -> NetKey:
+    """The net, if the model has it and a gradient runs one way through it.
+
+    Raises:
+        ConfigError: no such net; or a lower layer of a model whose layers read both directions below.
+
+    """
+    config, net = model.config, NetKey(layer, direction)
+    if net not in config.nets:
+        there = ", ".join(f"(layer={n.layer}, direction={n.direction!r})" for n in config.nets)
+        raise ConfigError(f"Expected a net out of {there}; got (layer={layer}, direction={direction!r}).")
+    if config.direction == "bidirectional" and not config.stacked_apart and layer < config.num_layers - 1:
+        raise ConfigError(
+            f"Expected the last layer ({config.num_layers - 1}) of a model whose layers read both directions below: under "
+            f"it a gradient runs both ways through the text, which one sweep cannot follow. Got layer {layer}."
+        )
+    return net
+
+
+def nets_above(model: CharModel, net: NetKey) -> list[NetKey]:
+    """The nets a gradient passes on its way to this one, the top first, itself last. All read in the same direction."""
+    config = model.config
+    directions = config.directions if config.direction == "parallel" else (net.direction,)
+    return [NetKey(i, d) for i in reversed(range(net.layer + 1, config.num_layers)) for d in directions] + [net]
+
+
+def text_loss(model: CharModel, logits_TV: Tensor, ids_T: Tensor) -> Tensor:
+    """Mean negative log-likelihood, in nats, of the characters of a text that a model predicts."""
+    if model.config.objective == "cloze":
+        return F.cross_entropy(logits_TV, ids_T)
+    return F.cross_entropy(logits_TV[:-1], ids_T[1:])
+
+
+def predicted_ids(model: CharModel, text: str) -> Tensor:
+    """ids_T of a text of which the model predicts something.
+
+    Raises:
+        TextError: an empty text, or a single character for a model that predicts the next.
+
+    """
+    ids_T = model.vocabulary.encode(text)
+    least = 1 if model.config.objective == "cloze" else 2
+    if len(ids_T) < least:
+        raise TextError(f"Expected a text of at least {least} characters, so that there is a loss; got {len(ids_T)}.")
+    return ids_T

@@ -1,0 +1,102 @@
+"""The backward sweep: one pass from the last step to the first that carries the gradients of all losses at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from explorer.models import CharModel, NetKey
+from explorer.probes.reading import Reading, nets_above
+
+Floats64 = NDArray[np.float64]
+# When a row is outside, all rows outside the nearer limits are scaled back to 1 by powers of two, which is exact.
+SMALL, NEAR_SMALL, NEAR_LARGE, LARGE = 1e-12, 1e-3, 1e3, 1e12
+
+
+class Sweep:
+    """The backward sweep: rows of gradients at every net on the way, one row a loss, and one for the mean of all.
+
+    A row that has become very small or large is scaled back by a power of two; its scale is kept in float64, so that
+    a gradient of 1e-200 is a number in float32 too.
+    """
+
+    def __init__(self, reading: Reading, net: NetKey, *, each: bool) -> None:
+        model = reading.model
+        self.nets = nets_above(model, net)
+        self.steps, self.each = len(reading.ids_T), each
+        self.backward = model.config.reads_backward(net)
+        self.linear = {key: reading.linear(key) for key in self.nets}
+        top = model.config.num_layers - 1
+        self.local = {key: reading.local_gradients(key) for key in self.nets if key.layer == top}
+        if self.backward:
+            self.local = {key: local.flip(0) for key, local in self.local.items()}
+        self.share = 1 / max(reading.losses, 1)
+        rows = self.steps + 1 if each else 1
+        dtype = model.out.weight.dtype
+        # Two blocks a net: at a step, and one step earlier.
+        self.ds, self.earlier = (
+            {key: torch.zeros(rows, line.parts * line.hidden, dtype=dtype) for key, line in self.linear.items()}
+            for _ in range(2)
+        )
+        self.scale = np.ones(rows)
+        self.fed = {key: _fed_by(model, key, self.nets) for key in self.nets}
+
+    def __iter__(self) -> Iterator[tuple[int, Tensor, Floats64]]:
+        """From the last step to the first: t, completed rows at the last net (losses t, t+1, ..., mean), their norms.
+
+        The norms are (rows, parts of the state) in float64; the rows themselves are to be multiplied with `scale`.
+        """
+        for t in reversed(range(self.steps)):
+            first = t if self.each else 0
+            sizes = []
+            for key in self.nets:
+                ds, line = self.ds[key][first:], self.linear[key]
+                if key in self.local:
+                    self._enter(ds[:, : line.hidden], self.local[key][t])
+                line.complete(ds, t)
+                by_part = ds.view(-1, line.parts, line.hidden)
+                norms_RP = torch.linalg.vector_norm(by_part, dim=2, dtype=torch.float64).numpy()
+                sizes.append(norms_RP.max(1))
+                if key == self.nets[-1]:
+                    yield t, ds, norms_RP * self.scale[first:, None]
+                self._feed(key, ds, t, first)
+                line.pull(ds, t, self.earlier[key][first:])
+            self.ds, self.earlier = self.earlier, self.ds
+            self._rescale(np.max(sizes, 0), first)
+
+    def _enter(self, dh_RH: Tensor, local_H: Tensor) -> None:
+        if self.each:
+            dh_RH[0] += local_H
+        dh_RH[-1] += local_H * (self.share / float(self.scale[-1]))
+
+    def _feed(self, key: NetKey, ds: Tensor, t: int, first: int) -> None:
+        if self.fed[key]:
+            dx_RE = self.linear[key].push(ds, t)
+            for below, columns in self.fed[key].items():
+                self.ds[below][first:, : self.linear[below].hidden] += dx_RE[:, columns]
+
+    def _rescale(self, size_R: Floats64, first: int) -> None:
+        there_R = size_R[size_R > 0]
+        if not there_R.size or (there_R.min() > SMALL and there_R.max() < LARGE):
+            return
+        # All rows that are on their way out at once, so that this is rare; zero and what is not finite stay.
+        rows = np.flatnonzero(((size_R < NEAR_SMALL) | (size_R > NEAR_LARGE)) & (size_R > 0) & np.isfinite(size_R))
+        unit = np.exp2(np.floor(np.log2(size_R[rows])))
+        self.scale[first + rows] *= unit
+        for ds in self.ds.values():
+            ds[first + rows] /= torch.from_numpy(unit).to(ds.dtype).unsqueeze(1)
+
+
+def _fed_by(model: CharModel, net: NetKey, nets: Sequence[NetKey]) -> dict[NetKey, slice]:
+    """Which of the nets a net reads, and where they stand in its input."""
+    config, fed, start = model.config, {}, 0
+    for direction in (net.direction,) if config.stacked_apart else config.directions:
+        stop = start + config.width(direction)
+        if (below := NetKey(net.layer - 1, direction)) in nets:
+            fed[below] = slice(start, stop)
+        start = stop
+    return fed

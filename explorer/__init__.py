@@ -9,6 +9,7 @@ from types import ModuleType as _ModuleType
 
 from explorer.checkpoints import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from explorer.corpora import load_corpus
+from explorer.interventions import Intervention, altered
 from explorer.models import CharModel, ConfigError, ModelConfig
 from explorer.probes.clipping import ClipLedger, clip_ledger
 from explorer.probes.diagnosis import Diagnosis, diagnose
@@ -32,6 +33,7 @@ __all__ = [
     "EpochRecord",
     "GateTrace",
     "GradientFlow",
+    "Intervention",
     "JacobianPaths",
     "ModelConfig",
     "Recipe",
@@ -40,6 +42,7 @@ __all__ = [
     "TextError",
     "TrainingDivergedError",
     "Vocabulary",
+    "altered",
     "clip_ledger",
     "diagnose",
     "gradient_flow",

@@ -49,3 +49,12 @@ def translucent(colour: str, alpha: float) -> str:
     """A #rrggbb colour with an opacity."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},{alpha})"
+
+
+def number(value: float | None) -> str:
+    """A perplexity as one reads it."""
+    if value is None:
+        return "–"
+    if value >= 1e6:
+        return f"{value:.0e}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"

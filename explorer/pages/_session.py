@@ -6,34 +6,29 @@ import contextlib
 import gc
 import hashlib
 import secrets
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 import torch
 
 import explorer
-from explorer import runs
-from explorer.probes.diagnosis import diagnosis_of
-from explorer.probes.proof import flow_residual
+from explorer import Intervention, runs
+from explorer.interventions import HOLDABLE
+from explorer.pages._models import CHECKPOINTS, RUN, UNTRAINED, Which, describe, file_of, load, model_label
 from explorer.text import MAX_FILE_BYTES, clean_text, decode_text
 
 ICON = str(Path(__file__).with_name("icon.svg"))
-CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 FIRST_MODEL = "time-machine-gru"
 MAX_ANALYSED = 20_000
-SETTLE_S = 0.2  # about what a browser takes to draw the gates
 # A sentence for each corpus that begins as the corpus does and then leaves it, so that the surprise shows where.
 EXAMPLES = {
     "time-machine": "the time traveller for so it will be convenient to teach a small machine to keep a secret",
     "lighthouse": "Turn, light, turn, on the hill of stone, and bring the little network home.",
     "river-town": "小满站在渡口，看着河水慢慢地流，心里想着明天的船。",
 }
-RUN = "run:"  # begins the name of a model that a run made
 SOURCES = ("Sentence", "Longer text", "File")
 
 
@@ -65,61 +60,6 @@ def browser() -> str:
         return str(st.session_state.setdefault("tab", secrets.token_hex(8)))
 
 
-def _file(name: str) -> Path:
-    """The checkpoint of a shipped model, or of a run ("run:" and its id)."""
-    run = name.removeprefix(RUN)
-    return runs.checkpoint_path(run) if run != name else CHECKPOINTS / f"{name}.safetensors"
-
-
-def _version(name: str) -> int:
-    """Changes when the file does: a run's checkpoint is written again while it goes."""
-    path = _file(name)
-    return path.stat().st_mtime_ns if path.is_file() else 0
-
-
-def load(name: str) -> explorer.Checkpoint:
-    """The checkpoint of a shipped model or of a run."""
-    return _load(name, _version(name))
-
-
-@st.cache_resource(show_spinner=False, max_entries=24)
-def _load(name: str, version: int) -> explorer.Checkpoint:
-    return explorer.load_checkpoint(_file(name))
-
-
-def model_at(name: str, epoch: int) -> explorer.CharModel:
-    """A model as it was after an epoch."""
-    return _model_at(name, _version(name), epoch)
-
-
-@st.cache_resource(show_spinner=False, max_entries=40)
-def _model_at(name: str, version: int, epoch: int) -> explorer.CharModel:
-    return _load(name, version).model_at(epoch)
-
-
-def trace(name: str, epoch: int, text: str) -> explorer.GateTrace:
-    """What a model did with a text."""
-    return _trace(name, _version(name), epoch, text)
-
-
-# The text is the person's: what comes of it is kept for this session only.
-@st.cache_resource(show_spinner=False, max_entries=16, scope="session")
-def _trace(name: str, version: int, epoch: int, text: str) -> explorer.GateTrace:
-    return explorer.trace_gates(_model_at(name, version, epoch), text)
-
-
-def by_epoch(name: str, text: str) -> dict[int, float | None]:
-    """The perplexity of a text at each epoch of a model's training."""
-    return _by_epoch(name, _version(name), text)
-
-
-@st.cache_resource(show_spinner=False, max_entries=6, scope="session")
-def _by_epoch(name: str, version: int, text: str) -> dict[int, float | None]:
-    # First let the server send what is already drawn: the loop below holds the interpreter. Who types on is not kept busy.
-    time.sleep(SETTLE_S)
-    return explorer.perplexity_by_epoch(_load(name, version), text)
-
-
 def model_names() -> list[str]:
     """The shipped models, the one to open on first; then the runs of this browser, and the one a link names."""
     names = sorted(path.stem for path in CHECKPOINTS.glob("*.safetensors"))
@@ -138,18 +78,13 @@ def _models_of(owner: str) -> list[runs.Run]:
 
 def _is_readable_run(name: str) -> bool:
     try:
-        return name.startswith(RUN) and _file(name).is_file()
+        return name.startswith(RUN) and file_of(name).is_file()
     except runs.RunError:
         return False
 
 
-def model_label(name: str) -> str:
-    """A model's name as one reads it."""
-    return runs.run(name.removeprefix(RUN)).name if name.startswith(RUN) else name
-
-
-def choose_model() -> tuple[str, explorer.Checkpoint, int]:
-    """The pickers of model and training epoch: name, checkpoint and epoch."""
+def choose_model() -> tuple[Which, explorer.Checkpoint]:
+    """The pickers of model, training epoch and intervention: which model, and its checkpoint."""
     names = model_names()
     if not names:
         st.error("Expected trained models in the folder checkpoints/; there are none. Run `make checkpoints`.")
@@ -174,18 +109,62 @@ def choose_model() -> tuple[str, explorer.Checkpoint, int]:
         "Epochs of training", epochs, epochs[-1], key="epoch", bind="query-params",
         help="The weights as they were after so many epochs; 0 is before training. Everything on the page follows.",
     ) if len(epochs) > 1 else epochs[-1]  # fmt: skip
-    return name, checkpoint, epoch
+    return Which.of(name, epoch, intervention=_choose_intervention(checkpoint.config.cell)), checkpoint
 
 
-def describe(checkpoint: explorer.Checkpoint) -> str:
-    """A model in one line."""
-    config = checkpoint.config
-    cell = {"rnn": f"RNN ({config.activation})", "gru": f"GRU, reset {config.reset}", "lstm": "LSTM"}[config.cell]
-    shape = f"{config.hidden_size} units" + (f", {config.num_layers} layers" if config.num_layers > 1 else "")
-    reads = {"forward": "", "bidirectional": ", reads from both ends", "parallel": ", two nets that both read forward"}
-    return (
-        f"{cell}, {shape}{reads[config.direction]}; learned {checkpoint.corpus}, {len(checkpoint.vocabulary)} symbols"
-    )
+GATE_NAMES = {
+    "z": "update gate z",
+    "r": "reset gate r",
+    "f": "forget gate f",
+    "i": "input gate i",
+    "o": "output gate o",
+}
+FREE = "free"
+HELD = (FREE, "0", "0.1", "0.25", "0.5", "0.75", "0.9", "0.95", "0.99", "1")
+SHIFTS = (-6.0, -4.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 4.0, 6.0)
+FACTORS = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0)
+UNALTERED = {"keep_bias": 0.0, "recurrent": 1.0} | {f"hold_{gate}": FREE for gate in GATE_NAMES}
+
+
+def _choose_intervention(cell: str) -> Intervention:
+    """What is altered by hand in the model, without training it again."""
+    changed = any(st.session_state.get(key, value) != value for key, value in UNALTERED.items())
+    with st.expander("Alter the model", expanded=changed or any(key in st.query_params for key in UNALTERED)):
+        st.caption("No retraining: everything on the page follows at once.")
+        held = {
+            gate: _stepped(f"Hold the {GATE_NAMES[gate]} at", HELD, f"hold_{gate}", "At every step, whatever is read.")
+            for gate in HOLDABLE[cell]
+        }
+        shift = 0.0
+        if HOLDABLE[cell]:
+            keeps = GATE_NAMES[HOLDABLE[cell][0]]
+            shift = _stepped(f"Shift the bias of the {keeps}", SHIFTS, "keep_bias", "Above 0 the cell keeps more.")
+        factor = _stepped("Recurrent weights times", FACTORS, "recurrent", "All U, not their biases.")
+    values = {gate: float(value) for gate, value in held.items() if value != FREE}
+    return Intervention(**values, keep_bias=shift, recurrent=factor)
+
+
+def _stepped(label: str, steps: Sequence[Any], key: str, explanation: str) -> Any:
+    forget_unless(key, steps)
+    return st.select_slider(label, steps, UNALTERED[key], key=key, bind="query-params", help=explanation)
+
+
+def mark_altered(which: Which) -> None:
+    """A mark over everything that is drawn of an altered model, and the click that restores it."""
+    if not which.intervention:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", border=True):
+        st.markdown(
+            f":material/science: **This model is altered:** {which.intervention}. What is drawn is no longer what was trained.",
+            width="stretch",
+        )
+        st.button("Restore it", icon=":material/undo:", on_click=_restore, width="content")
+
+
+def _restore() -> None:
+    for key, value in UNALTERED.items():
+        if key in st.session_state:
+            st.session_state[key] = value
 
 
 def choose(label: str, options: Sequence[str], key: str, explanation: str | None = None) -> str:
@@ -301,62 +280,19 @@ def forget_unless(key: str, options: Sequence[object]) -> None:
         del st.session_state[key]
 
 
-def traces_of_run(run_id: str, text: str) -> dict[int, explorer.GateTrace]:
-    """What a run's model did with a text at each of its snapshots; empty where there is no text or no checkpoint."""
-    try:
-        return {epoch: trace(RUN + run_id, epoch, text) for epoch in load(RUN + run_id).epochs} if text else {}
-    except explorer.CheckpointError:
-        return {}
-
-
-class Which(NamedTuple):
-    """A model one can look at: a trained one after an epoch, or an untrained one with its vocabulary and size."""
-
-    name: str
-    epoch: int
-    untrained: str
-    version: int  # of its file; a run's is written again while it goes
-
-    @classmethod
-    def of(cls, name: str, epoch: int, untrained: str = "") -> Which:
-        """A model as its file is now."""
-        return cls(name, epoch, untrained, _version(name))
-
-    @property
-    def label(self) -> str:
-        """What the page calls it."""
-        if self.untrained:
-            return f"untrained {self.untrained}"
-        return f"{model_label(self.name)}, epoch {self.epoch}"
-
-
-UNTRAINED: dict[str, dict[str, str]] = {
-    "model of its kind": {},
-    "RNN": {"cell": "rnn", "activation": "tanh"},
-    "GRU, reset after": {"cell": "gru", "reset": "after"},
-    "GRU, reset before": {"cell": "gru", "reset": "before"},
-    "LSTM": {"cell": "lstm"},
-}
-BESIDE = ("nothing", "untrained", "another")
-
-
-@st.cache_resource(show_spinner=False, max_entries=12)
-def model_of(which: Which) -> explorer.CharModel:
-    """The model itself; an untrained one has torch's default initialisation, seed 0."""
-    if not which.untrained:
-        return model_at(which.name, which.epoch)
-    checkpoint = load(which.name)
-    config = explorer.ModelConfig(**asdict(checkpoint.config) | UNTRAINED[which.untrained] | {"init": "torch"})
-    return explorer.CharModel(config, checkpoint.vocabulary, seed=0)
+BESIDE = ("nothing", "as trained", "untrained", "another")
 
 
 def choose_second(first: Which) -> Which | None:
     """The pickers of a second model to look at beside the first; None for none."""
-    forget_unless("beside", BESIDE)
+    offered = [beside for beside in BESIDE if first.intervention or beside != "as trained"]
+    forget_unless("beside", offered)
     beside = st.segmented_control(
-        "Beside it", BESIDE, default=BESIDE[0], key="beside", required=True, bind="query-params",
+        "Beside it", offered, default=offered[0], key="beside", required=True, bind="query-params",
         help="A second model on the same text, same axes, same colours. Untrained: torch's default initialisation.",
     )  # fmt: skip
+    if beside == "as trained":
+        return first.as_trained
     if beside == "untrained":
         return Which.of(first.name, 0, choose("Kind", list(UNTRAINED), "kind"))
     if beside == "another":
@@ -373,49 +309,7 @@ def choose_second(first: Which) -> Which | None:
     return None
 
 
-@dataclass(frozen=True)
-class GradientFacts:
-    """What the page Gradients shows of one net on one text."""
-
-    flow: explorer.GradientFlow
-    paths: explorer.JacobianPaths
-    lambda_1: float
-    residual: float | None
-
-
-@st.cache_resource(show_spinner=False, max_entries=8, scope="session")
-def gradient_facts(which: Which, text: str, layer: int, direction: str) -> GradientFacts:
-    """Flow, paths, largest Lyapunov exponent and proof of one net; kept for this session only, the text is the person's."""
-    model = model_of(which)
-    flow = explorer.gradient_flow(model, text, layer, direction)
-    paths = explorer.jacobian_paths(model, text, layer, direction, singular_values=False, flow=flow)
-    spectrum = explorer.lyapunov_exponents(model, text, 1, layer, direction)
-    return GradientFacts(flow, paths, float(spectrum.exponents_K[0]), flow_residual(model, flow))
-
-
-@st.cache_resource(show_spinner="Singular values of every step", max_entries=4, scope="session")
-def singular_values(which: Which, text: str, layer: int, direction: str) -> explorer.JacobianPaths:
-    """The paths of one net with what takes decompositions."""
-    return explorer.jacobian_paths(model_of(which), text, layer, direction)
-
-
-@st.cache_resource(show_spinner=False, max_entries=8, scope="session")
-def clip_ledger(which: Which, text: str, max_norm: float) -> explorer.ClipLedger | None:
-    """What clipping does to the gradient of a text; None where the text has no loss."""
-    try:
-        return explorer.clip_ledger(model_of(which), text, max_norm)
-    except explorer.TextError:
-        return None
-
-
-@st.cache_resource(show_spinner=False, max_entries=8, scope="session")
-def diagnosis(which: Which, text: str, max_norm: float, layer: int, direction: str) -> explorer.Diagnosis:
-    """The verdict on one net, from facts that are kept."""
-    facts = gradient_facts(which, text, layer, direction)
-    return diagnosis_of(facts.flow, explorer.trace_gates(model_of(which), text), clip_ledger(which, text, max_norm))
-
-
-SHARED = ("model", "epoch", "layer", "net", "source", "sentence", "long_text")
+SHARED = ("model", "epoch", "layer", "net", "source", "sentence", "long_text", *UNALTERED)
 
 
 def carry_over(*keys: str) -> None:

@@ -8,8 +8,8 @@ import streamlit as st
 import explorer
 from explorer.figures import gates as drawing
 from explorer.figures import perplexity as curves
-from explorer.figures.style import visible
-from explorer.pages import _session
+from explorer.figures.style import number, visible
+from explorer.pages import _models, _session
 from explorer.probes.gates import GateTrace, Tape, gate_statistics, memory_time
 from explorer.probes.perplexity import NATS_PER_BIT
 
@@ -67,15 +67,6 @@ def show_metrics(trace: GateTrace, tape: Tape) -> None:
     )
 
 
-def number(value: float | None) -> str:
-    """A perplexity as one reads it."""
-    if value is None:
-        return "–"
-    if value >= 1e6:
-        return f"{value:.0e}"
-    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
-
-
 def reading(trace: GateTrace, tape: Tape) -> str:
     """What this model's numbers say of this text."""
     if not len(trace):
@@ -130,7 +121,7 @@ def show_warnings(trace: GateTrace, checkpoint: explorer.Checkpoint) -> None:
 
 
 with st.sidebar:
-    name, checkpoint, epoch = _session.choose_model()
+    which, checkpoint = _session.choose_model()
     layer, direction = _session.choose_net(checkpoint)
     order = _session.choose(
         "Order units by", drawing.ORDERS, "order", "Of the gate that keeps the old state; longest memory at the top."
@@ -138,9 +129,10 @@ with st.sidebar:
     below = st.container()
 
 st.title("Gates")
+_session.mark_altered(which)
 st.markdown(LOOK_FOR[checkpoint.config.cell])
 text = _session.choose_text(checkpoint)
-trace = _session.trace(name, epoch, text)
+trace = _models.trace(which, text)
 tape = trace.tape(layer, direction or "forward")
 
 with below:
@@ -170,12 +162,13 @@ if len(trace):
         figure, key="tape", config={"displaylogo": False}, alt="Gates of every unit at every step of the text"
     )
 st.caption(reading(trace, tape))
-by_epoch = _session.by_epoch(name, text)
+by_epoch = _models.by_epoch(which.name, text)
 if trace.perplexity is not None and len(by_epoch) > 1:
     st.markdown(
         "**How the model learned to read this text.** Move the slider of epochs: all is drawn for the model as it was."
+        + " This curve is of the model as it was trained." * bool(which.intervention)
     )
-    figure = curves.by_epoch(by_epoch, epoch, trace.score_name)
+    figure = curves.by_epoch(by_epoch, which.epoch, trace.score_name)
     st.plotly_chart(
         figure,
         key="by_epoch",

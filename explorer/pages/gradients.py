@@ -12,9 +12,9 @@ import streamlit as st
 
 import explorer
 from explorer.figures import gradients as drawing
-from explorer.figures.style import visible
-from explorer.pages import _session
-from explorer.pages._session import GradientFacts, Which
+from explorer.figures.style import number, visible
+from explorer.pages import _models, _session
+from explorer.pages._models import GradientFacts, Which
 
 THETAS = tuple(mantissa * 10.0**power for power in range(-3, 3) for mantissa in (1, 2, 5))
 VERDICTS = {
@@ -48,19 +48,18 @@ class View:
 
 def views_of(which: Which, text: str, layer: int, direction: str | None) -> list[View]:
     """The nets of one model that were asked for, as far as it has them."""
-    config = _session.model_of(which).config
+    config = _models.model_of(which).config
     layer = min(layer, config.num_layers - 1)
     wanted = config.directions if direction not in config.directions else (direction,)
     return [
-        View(which, layer, d, _session.gradient_facts(which, text, layer, d), len(config.directions) > 1)
-        for d in wanted
+        View(which, layer, d, _models.gradient_facts(which, text, layer, d), len(config.directions) > 1) for d in wanted
     ]
 
 
 def show_verdict(view: View, text: str) -> None:
     """What holds of a model on this text, in words, with the figures that led to it."""
-    recipe = _session.load(view.which.name).recipe
-    diagnosis = _session.diagnosis(view.which, text, recipe.clip_norm or 1.0, view.layer, view.direction)
+    recipe = _models.load(view.which.name).recipe
+    diagnosis = _models.diagnosis(view.which, text, recipe.clip_norm or 1.0, view.layer, view.direction)
     with st.container(border=True, height="stretch"):
         st.caption(view.label)
         for finding in diagnosis.findings:
@@ -70,20 +69,23 @@ def show_verdict(view: View, text: str) -> None:
 
 
 HELP = {
+    "Perplexity": "exp of the mean surprise of this text. Of a cloze model it is a pseudo-perplexity, of a leaky one a score.",
     "Half-life": "Steps after which the median loss has fallen under half of its local gradient.",
     "Horizon": "Steps after which the median loss has fallen under 1 % of its local gradient.",
     "Slope": "Fitted to the logarithm of the median by lag, nats per step: each step leaves e to this power of it.",
     "λ₁": "The largest finite-time Lyapunov exponent, nats per step: the decay of the direction that lasts longest.",
     "‖g‖": "Norm of the gradient of this text's mean loss over all parameters together, before any clipping.",
-    "Proof": "The largest relative difference between three rows of this flow and torch.autograd.grad through a plain loop "
-    "over the first 32 steps, computed just now. Around 1e-05 is the rounding of float32.",
+    "Proof, gates": "The largest difference between the states by the equations, whose gates carry the gradient here, and the "
+    "states by the kernel that ran the text. Around 1e-06 is the rounding of float32.",
+    "Proof, flow": "The largest relative difference between three rows of this flow and torch.autograd.grad through a plain "
+    "loop over the first 32 steps, computed just now. Around 1e-05 is the rounding of float32.",
 }
 
 
 def figures_of(view: View, text: str) -> dict[str, str]:
     """The numbers of one net, in words; a dash where the text is too short for them to be defined."""
-    flow, facts = view.facts.flow, view.facts
-    ledger = _session.clip_ledger(view.which, text, 1.0)
+    flow, facts, trace = view.facts.flow, view.facts, _models.trace(view.which, text)
+    ledger = _models.clip_ledger(view.which, text, 1.0)
     if len(flow) < 2:
         return dict.fromkeys(HELP, "–")
 
@@ -91,19 +93,21 @@ def figures_of(view: View, text: str) -> dict[str, str]:
         return f"over {len(flow) - 2}" if lag is None else str(lag)
 
     return {
+        "Perplexity": number(trace.perplexity),
         "Half-life": steps(flow.half_life_steps),
         "Horizon": steps(flow.horizon_steps),
         "Slope": "–" if flow.slope_per_step is None else f"{flow.slope_per_step:+.3f}",
         "λ₁": f"{facts.lambda_1:+.3f}",
         "‖g‖": f"{ledger.norm_before:.3g}" if ledger else "–",
-        "Proof": f"{facts.residual:.0e}" if facts.residual is not None else "–",
+        "Proof, gates": "–" if trace.residual is None else f"{trace.residual:.0e}",
+        "Proof, flow": "–" if facts.residual is None else f"{facts.residual:.0e}",
     }
 
 
 def show_figures(views: Sequence[View], text: str) -> None:
     """The numbers of one net as cards, of several as a table."""
     if len(views) == 1:
-        cards = st.grid(6, min_column_width=120)
+        cards = st.grid(4, min_column_width=140)
         for name, value in figures_of(views[0], text).items():
             cards.metric(name, value, border=True, help=HELP[name])
         return
@@ -150,7 +154,7 @@ def reading(view: View) -> str:
 
 def show_singular_values(view: View, text: str) -> None:
     """What each path could pass at most, and for a plain cell the bound that goes with it."""
-    paths = _session.singular_values(view.which, text, view.layer, view.direction)
+    paths = _models.singular_values(view.which, text, view.layer, view.direction)
     figure = drawing.singular_values(view.facts.flow, paths)
     alt = "Largest singular value of each path, and the band of singular values of the whole step"
     st.plotly_chart(figure, key=f"sigma-{view.label}", config={"displayModeBar": False}, alt=alt)
@@ -161,7 +165,7 @@ def show_singular_values(view: View, text: str) -> None:
 def show_clipping(which: Which, text: str, theta: float) -> None:
     """The ledger of this text: bars, coefficient, and what the other ways of clipping would do to the direction."""
     st.caption(f"This text, {which.label}")
-    ledger = _session.clip_ledger(which, text, theta)
+    ledger = _models.clip_ledger(which, text, theta)
     if ledger is None:
         st.caption("There is no loss yet, so there is nothing to clip.")
         return
@@ -197,13 +201,13 @@ def show_training(checkpoint: explorer.Checkpoint, epoch: int) -> None:
 
 _session.carry_over(*_session.SHARED)
 with st.sidebar:
-    name, checkpoint, epoch = _session.choose_model()
+    first, checkpoint = _session.choose_model()
     layer, direction = _session.choose_net(checkpoint)
-    first = Which.of(name, epoch)
     second = _session.choose_second(first)
     _session.offer_link()
 
 st.title("Gradients")
+_session.mark_altered(first)
 st.markdown(
     "Each character's loss sends a gradient back through the steps before it. **Read a row of the triangle from its "
     "diagonal away**: where it turns dark, the loss no longer reaches, and the model cannot learn from there."
@@ -251,14 +255,14 @@ for column, which in ((left, first), (right, second)):
             show_clipping(which, text, theta)
 if checkpoint.history:
     with right if second is None else st.container():
-        show_training(checkpoint, epoch)
+        show_training(checkpoint, first.epoch)
 with st.container(horizontal=True):
     if len(text) > 1:
         facts = views[0].facts
         _session.offer_csv("Gradient flow", partial(drawing.frame, facts.flow))
         _session.offer_csv("Gradient by step", partial(drawing.step_frame, facts.flow, facts.paths))
         _session.offer_csv("Gradient by lag", partial(drawing.lag_frame, flows))
-    if (ledger := _session.clip_ledger(first, text, theta)) is not None:
+    if (ledger := _models.clip_ledger(first, text, theta)) is not None:
         _session.offer_csv("Clip ledger", partial(drawing.clip_frame, ledger))
     if checkpoint.history:
         _session.offer_csv("Training ledger", partial(drawing.clip_history_frame, checkpoint.history))

@@ -8,7 +8,7 @@ import streamlit as st
 
 from explorer import runs
 from explorer.figures import training as drawing
-from explorer.pages import _new_run, _session
+from explorer.pages import _models, _new_run, _session
 
 TICK_S = 1.0
 DRAWN_STEPS = 600
@@ -103,7 +103,7 @@ def _do(action: Callable[..., object], *about: str) -> None:
 def show_sentence(run: runs.Run) -> None:
     """The gates of the person's sentence at every snapshot, to be played."""
     st.markdown("**Your sentence over training.** Press Play: the gate that keeps takes shape.")
-    traces = _session.traces_of_run(run.id, run.sentence)
+    traces = _models.traces_of_run(run.id, run.sentence)
     if traces:
         st.plotly_chart(
             drawing.over_training(traces), key="over_training", alt="The keeping gate on the sentence at each snapshot"

@@ -190,4 +190,8 @@ def _clip_bound(flow: GradientFlow, ledger: ClipLedger | None) -> Finding | None
         f"The gradient of this text has norm {ledger.norm_before:.3g}; clipped at {ledger.max_norm:g}, "
         f"{ledger.coefficient:.1%} of it is left, in the same direction."
     )
-    return Finding("clip-bound", evidence, f"Try a threshold near {ledger.norm_before:.2g}, or a lower learning rate.")
+    suggestion = (
+        f"A batch's mean gradient is smaller than one text's: where training is clipped as often, try a threshold near "
+        f"{ledger.norm_before:.2g}, or a lower learning rate."
+    )
+    return Finding("clip-bound", evidence, suggestion)

@@ -24,7 +24,7 @@ def test_the_verdict_and_the_triangle_are_there_with_nothing_clicked_in_both_the
     body = page.locator("[data-testid=stAppViewContainer]").inner_text()
     for expected in ("bound by clipping", "Half-life", "Horizon", "Proof", "What clipping leaves"):
         assert expected in body
-    assert float(metric(page, "Proof").inner_text()) < 1e-3
+    assert float(metric(page, "Proof, flow").inner_text()) < 1e-3
     assert page.locator("[data-testid=stException]").count() == 0
 
 

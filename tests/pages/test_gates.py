@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import explorer
-from explorer.pages import _session
+from explorer.pages import _models, _session
 
 APP = Path(explorer.__file__).parents[1] / "app.py"
 
@@ -35,7 +35,7 @@ def metrics(app):
 
 def test_it_opens_on_a_trained_gru_and_a_sentence():
     app = run()
-    model = explorer.load_checkpoint(_session.CHECKPOINTS / "time-machine-gru.safetensors").model
+    model = explorer.load_checkpoint(_models.CHECKPOINTS / "time-machine-gru.safetensors").model
     trace = explorer.trace_gates(model, _session.EXAMPLES["time-machine"])
     shown = metrics(app)
     assert shown["Characters"] == str(len(trace))
@@ -98,12 +98,12 @@ def test_the_epoch_changes_the_model_and_survives_a_change_of_model():
     app = run(epoch="16")
     assert app.select_slider(key="epoch").value == 16
     early = float(metrics(app)["Perplexity"])
-    checkpoint = explorer.load_checkpoint(_session.CHECKPOINTS / "time-machine-gru.safetensors")
+    checkpoint = explorer.load_checkpoint(_models.CHECKPOINTS / "time-machine-gru.safetensors")
     trace = explorer.trace_gates(checkpoint.model_at(16), _session.EXAMPLES["time-machine"])
     assert early == pytest.approx(trace.perplexity, abs=0.006)
     app.selectbox(key="model").set_value("lighthouse-gru").run()
     assert not app.exception
-    other = explorer.load_checkpoint(_session.CHECKPOINTS / "lighthouse-gru.safetensors")
+    other = explorer.load_checkpoint(_models.CHECKPOINTS / "lighthouse-gru.safetensors")
     assert app.select_slider(key="epoch").value in other.epochs
 
 

@@ -1,6 +1,7 @@
 """The page Gradients, run without a browser."""
 
 import json
+import math
 import re
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import explorer
-from explorer.pages import _session
+from explorer.pages import _models, _session
 
 APP = Path(explorer.__file__).parents[1] / "app.py"
 SENTENCE = _session.EXAMPLES["time-machine"]
@@ -45,14 +46,14 @@ def specs(app):
 
 def test_it_opens_on_the_verdict_and_the_numbers_of_one_library_call():
     app = run()
-    model = explorer.load_checkpoint(_session.CHECKPOINTS / "time-machine-gru.safetensors").model
+    model = explorer.load_checkpoint(_models.CHECKPOINTS / "time-machine-gru.safetensors").model
     flow = explorer.gradient_flow(model, SENTENCE)
     shown = metrics(app)
     assert shown["Half-life"] == str(flow.half_life_steps)
     assert shown["Horizon"] == str(flow.horizon_steps)
     assert shown["Slope"] == f"{flow.slope_per_step:+.3f}"
     assert float(shown["λ₁"]) == pytest.approx(explorer.lyapunov_exponents(model, SENTENCE, 1).exponents_K[0], abs=6e-4)
-    assert 0 < float(shown["Proof"]) < 1e-3
+    assert 0 < float(shown["Proof, flow"]) < 1e-3
     for finding in explorer.diagnose(model, SENTENCE).findings:
         assert finding.evidence in said(app)
     assert len(specs(app)) == 4  # flow, by lag, ledger of the text, ledger of the training
@@ -154,3 +155,32 @@ def test_singular_values_are_there_on_request():
 
 def test_a_link_from_a_stranger_opens():
     run(beside="<b>", kind="cat", second="no-such-model", second_epoch="17", theta="-1", row="x", layer="9")
+
+
+def test_an_altered_model_is_marked_compared_and_restored_with_one_click():
+    app = run(hold_z="0.9", recurrent="1.5")
+    assert "This model is altered:** z held at 0.9, recurrent weights × 1.5" in said(app)
+    trained = explorer.load_checkpoint(_models.CHECKPOINTS / "time-machine-gru.safetensors").model
+    changed = explorer.altered(trained, explorer.Intervention(z=0.9, recurrent=1.5))
+    flow = explorer.gradient_flow(changed, SENTENCE)
+    assert metrics(app)["Slope"] == f"{flow.slope_per_step:+.3f}"
+    assert metrics(app)["Perplexity"] == f"{math.exp(explorer.score_text(changed, SENTENCE).mean_nll_nats):.0f}"
+    app.segmented_control(key="beside").set_value("as trained").run()
+    assert not app.exception
+    table = app.table[0].value
+    assert list(table.index) == ["time-machine-gru, epoch 500, altered", "time-machine-gru, epoch 500"]
+    assert table["Perplexity"].iloc[1] == f"{math.exp(explorer.score_text(trained, SENTENCE).mean_nll_nats):.2f}"
+    next(button for button in app.button if button.label == "Restore it").click().run()
+    assert not app.exception
+    assert "This model is altered" not in said(app)
+    assert metrics(app)["Slope"] == f"{explorer.gradient_flow(trained, SENTENCE).slope_per_step:+.3f}"
+
+
+def test_the_alteration_comes_along_from_page_to_page_and_goes_where_the_cell_has_no_such_gate():
+    app = run(keep_bias="2.0")
+    app.switch_page("explorer/pages/gates.py").run()
+    assert "bias of the gate that keeps +2" in said(app)
+    app.selectbox(key="model").set_value("time-machine-rnn").run()
+    assert not app.exception
+    assert "This model is altered" not in said(app)
+    assert all(slider.key != "hold_z" for slider in app.select_slider)

@@ -1,0 +1,118 @@
+"""Interventions: a model altered by hand, without training it again.
+
+What comes out is an ordinary CharModel with other weights, so that every probe, the clip ledger and torch's own kernel
+say of it what they say of any model. In particular a gate is *held* by weights: with W = U = 0 and the bias
+ln(v / (1 - v)) it has the value v at every step, whatever is read.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from explorer.cells import GATE_ORDER
+from explorer.models import CharModel, ConfigError
+
+HOLDABLE = {"rnn": (), "gru": ("z", "r"), "lstm": ("f", "i", "o")}  # the gate that keeps stands first
+SHUT = 1_000.0  # sigma(-1000) is 0 and sigma(1000) is 1, exactly, in float32 and in float64
+
+
+@dataclass(frozen=True)
+class Intervention:
+    """What is changed in every net of a model. Checked when made; false where it changes nothing.
+
+    Attributes:
+        z: value at which a GRU's update gate is held, in [0, 1]; None leaves it free. So it is with
+        r: its reset gate, and with
+        f: an LSTM's forget gate,
+        i: its input gate,
+        o: its output gate.
+        keep_bias: added to the bias of the gate that keeps (z of a GRU, f of an LSTM): above 0 it keeps more.
+        recurrent: all recurrent weights U are multiplied with it, their biases are not.
+
+    """
+
+    z: float | None = None
+    r: float | None = None
+    f: float | None = None
+    i: float | None = None
+    o: float | None = None
+    keep_bias: float = 0.0
+    recurrent: float = 1.0
+
+    def __post_init__(self) -> None:
+        for gate, value in self.held.items():
+            if not 0 <= value <= 1:
+                raise ConfigError(f"{gate}: expected a value from 0 to 1 to hold the gate at; got {value!r}.")
+        if not math.isfinite(self.keep_bias):
+            raise ConfigError(f"keep_bias: expected a finite number; got {self.keep_bias!r}.")
+        if not (math.isfinite(self.recurrent) and self.recurrent >= 0):
+            raise ConfigError(f"recurrent: expected a finite factor of at least 0; got {self.recurrent!r}.")
+
+    @property
+    def held(self) -> dict[str, float]:
+        """Gate -> the value it is held at."""
+        gates = {gate: getattr(self, gate) for gates in HOLDABLE.values() for gate in gates}
+        return {gate: value for gate, value in gates.items() if value is not None}
+
+    def __bool__(self) -> bool:
+        return self != Intervention()
+
+    def __str__(self) -> str:
+        parts = [f"{gate} held at {value:g}" for gate, value in self.held.items()]
+        parts += [f"bias of the gate that keeps {self.keep_bias:+g}"] * bool(self.keep_bias)
+        parts += [f"recurrent weights × {self.recurrent:g}"] * (self.recurrent != 1)
+        return ", ".join(parts) or "nothing changed"
+
+
+@torch.no_grad()
+def altered(model: CharModel, intervention: Intervention) -> CharModel:
+    """A copy of a model with the intervention made in every net.
+
+    The recurrent weights are scaled first, then the bias is shifted, then gates are held.
+
+    Args:
+        model: left exactly as it was found.
+        intervention: what to change.
+
+    Raises:
+        ConfigError: a gate the model's cell does not have.
+
+    """
+    cell = model.config.cell
+    holdable = HOLDABLE[cell]
+    if strangers := [gate for gate in intervention.held if gate not in holdable]:
+        raise ConfigError(
+            f"Expected a gate of this {cell} ({', '.join(holdable) or 'it has none'}) to hold; got {', '.join(strangers)}."
+        )
+    if intervention.keep_bias and not holdable:
+        raise ConfigError(f"keep_bias: expected a cell with a gate that keeps (gru, lstm); got {cell}.")
+    changed = copy.deepcopy(model)
+    changed.zero_grad()
+    for net in model.config.nets:
+        weights = changed.rnn.weights(net)
+        weights.w_hh_GH.mul_(intervention.recurrent)
+        if intervention.keep_bias:
+            _rows(weights.b_ih_G, cell, holdable[0]).add_(intervention.keep_bias)
+        for gate, value in intervention.held.items():
+            for weight in weights:
+                _rows(weight, cell, gate).zero_()
+            _rows(weights.b_ih_G, cell, gate).fill_(_argument(value))
+    return changed
+
+
+def _rows(stacked: Tensor, cell: str, gate: str) -> Tensor:
+    """The rows of one gate inside stacked weights."""
+    gates = GATE_ORDER[cell]
+    return stacked.chunk(len(gates))[gates.index(gate)]
+
+
+def _argument(value: float) -> float:
+    """What sigma makes `value` of."""
+    if value in (0, 1):
+        return SHUT if value else -SHUT
+    return math.log(value / (1 - value))

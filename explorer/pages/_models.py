@@ -1,0 +1,172 @@
+"""The models one can look at, and what is known of each on a text: every fact is computed once and kept.
+
+What comes of a person's text is kept for their session only.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import streamlit as st
+
+import explorer
+from explorer import Intervention, runs
+from explorer.probes.diagnosis import diagnosis_of
+from explorer.probes.proof import flow_residual
+
+CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
+RUN = "run:"  # begins the name of a model that a run made
+SETTLE_S = 0.2  # about what a browser takes to draw the gates
+UNTRAINED: dict[str, dict[str, str]] = {
+    "model of its kind": {},
+    "RNN": {"cell": "rnn", "activation": "tanh"},
+    "GRU, reset after": {"cell": "gru", "reset": "after"},
+    "GRU, reset before": {"cell": "gru", "reset": "before"},
+    "LSTM": {"cell": "lstm"},
+}
+
+
+class Which(NamedTuple):
+    """A model one can look at: a trained one after an epoch, or an untrained one with its vocabulary and size; altered or not."""
+
+    name: str
+    epoch: int
+    version: int  # of its file; a run's is written again while it goes
+    untrained: str = ""
+    intervention: Intervention = Intervention()
+
+    @classmethod
+    def of(cls, name: str, epoch: int, untrained: str = "", intervention: Intervention | None = None) -> Which:
+        """A model as its file is now."""
+        return cls(name, epoch, version(name), untrained, intervention or Intervention())
+
+    @property
+    def as_trained(self) -> Which:
+        """The same model without the intervention."""
+        return self._replace(intervention=Intervention())
+
+    @property
+    def label(self) -> str:
+        """What the page calls it."""
+        if self.untrained:
+            return f"untrained {self.untrained}"
+        return f"{model_label(self.name)}, epoch {self.epoch}" + ", altered" * bool(self.intervention)
+
+
+def file_of(name: str) -> Path:
+    """The checkpoint of a shipped model, or of a run ("run:" and its id)."""
+    run = name.removeprefix(RUN)
+    return runs.checkpoint_path(run) if run != name else CHECKPOINTS / f"{name}.safetensors"
+
+
+def version(name: str) -> int:
+    """Changes when the model's file does."""
+    path = file_of(name)
+    return path.stat().st_mtime_ns if path.is_file() else 0
+
+
+def model_label(name: str) -> str:
+    """A model's name as one reads it."""
+    return runs.run(name.removeprefix(RUN)).name if name.startswith(RUN) else name
+
+
+def load(name: str) -> explorer.Checkpoint:
+    """The checkpoint of a shipped model or of a run."""
+    return _load(name, version(name))
+
+
+@st.cache_resource(show_spinner=False, max_entries=24)
+def _load(name: str, version: int) -> explorer.Checkpoint:
+    return explorer.load_checkpoint(file_of(name))
+
+
+@st.cache_resource(show_spinner=False, max_entries=40)
+def model_of(which: Which) -> explorer.CharModel:
+    """The model itself; an untrained one has torch's default initialisation, seed 0."""
+    checkpoint = _load(which.name, which.version)
+    if not which.untrained:
+        return explorer.altered(checkpoint.model_at(which.epoch), which.intervention)
+    config = explorer.ModelConfig(**asdict(checkpoint.config) | UNTRAINED[which.untrained] | {"init": "torch"})
+    return explorer.CharModel(config, checkpoint.vocabulary, seed=0)
+
+
+def describe(checkpoint: explorer.Checkpoint) -> str:
+    """A model in one line."""
+    config = checkpoint.config
+    cell = {"rnn": f"RNN ({config.activation})", "gru": f"GRU, reset {config.reset}", "lstm": "LSTM"}[config.cell]
+    shape = f"{config.hidden_size} units" + (f", {config.num_layers} layers" if config.num_layers > 1 else "")
+    reads = {"forward": "", "bidirectional": ", reads from both ends", "parallel": ", two nets that both read forward"}
+    return (
+        f"{cell}, {shape}{reads[config.direction]}; learned {checkpoint.corpus}, {len(checkpoint.vocabulary)} symbols"
+    )
+
+
+@st.cache_resource(show_spinner=False, max_entries=16, scope="session")
+def trace(which: Which, text: str) -> explorer.GateTrace:
+    """What a model did with a text."""
+    return explorer.trace_gates(model_of(which), text)
+
+
+def by_epoch(name: str, text: str) -> dict[int, float | None]:
+    """The perplexity of a text at each epoch of a model's training."""
+    return _by_epoch(name, version(name), text)
+
+
+@st.cache_resource(show_spinner=False, max_entries=6, scope="session")
+def _by_epoch(name: str, version: int, text: str) -> dict[int, float | None]:
+    # First let the server send what is already drawn: the loop below holds the interpreter. Who types on is not kept busy.
+    time.sleep(SETTLE_S)
+    return explorer.perplexity_by_epoch(_load(name, version), text)
+
+
+def traces_of_run(run_id: str, text: str) -> dict[int, explorer.GateTrace]:
+    """What a run's model did with a text at each of its snapshots; empty where there is no text or no checkpoint."""
+    try:
+        return {e: trace(Which.of(RUN + run_id, e), text) for e in load(RUN + run_id).epochs} if text else {}
+    except explorer.CheckpointError:
+        return {}
+
+
+@dataclass(frozen=True)
+class GradientFacts:
+    """What the page Gradients shows of one net on one text."""
+
+    flow: explorer.GradientFlow
+    paths: explorer.JacobianPaths
+    lambda_1: float
+    residual: float | None
+
+
+@st.cache_resource(show_spinner=False, max_entries=8, scope="session")
+def gradient_facts(which: Which, text: str, layer: int, direction: str) -> GradientFacts:
+    """Flow, paths, largest Lyapunov exponent and proof of one net."""
+    model = model_of(which)
+    flow = explorer.gradient_flow(model, text, layer, direction)
+    paths = explorer.jacobian_paths(model, text, layer, direction, singular_values=False, flow=flow)
+    spectrum = explorer.lyapunov_exponents(model, text, 1, layer, direction)
+    return GradientFacts(flow, paths, float(spectrum.exponents_K[0]), flow_residual(model, flow))
+
+
+@st.cache_resource(show_spinner="Singular values of every step", max_entries=4, scope="session")
+def singular_values(which: Which, text: str, layer: int, direction: str) -> explorer.JacobianPaths:
+    """The paths of one net with what takes decompositions."""
+    return explorer.jacobian_paths(model_of(which), text, layer, direction)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8, scope="session")
+def clip_ledger(which: Which, text: str, max_norm: float) -> explorer.ClipLedger | None:
+    """What clipping does to the gradient of a text; None where the text has no loss."""
+    try:
+        return explorer.clip_ledger(model_of(which), text, max_norm)
+    except explorer.TextError:
+        return None
+
+
+@st.cache_resource(show_spinner=False, max_entries=8, scope="session")
+def diagnosis(which: Which, text: str, max_norm: float, layer: int, direction: str) -> explorer.Diagnosis:
+    """The verdict on one net, from facts that are kept."""
+    facts = gradient_facts(which, text, layer, direction)
+    return diagnosis_of(facts.flow, trace(which, text), clip_ledger(which, text, max_norm))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import streamlit as st
 
 from explorer import runs
 from explorer.figures import training as drawing
 from explorer.pages import _models, _new_run, _session
+from explorer.pages._curves import show_curves
 
 TICK_S = 1.0
 DRAWN_STEPS = 600
@@ -20,9 +22,21 @@ STATUS = {
 }  # fmt: skip
 
 
+# A run is told from what it was a moment ago by these.
+AS_IT_IS: dict[Any, Any] = {runs.Run: lambda run: (run.id, run.name, run.status, run.step)}
+
+
+@st.cache_resource(show_spinner=False, max_entries=16, hash_funcs=AS_IT_IS)
 def progress(run: runs.Run) -> drawing.Progress:
-    """What is drawn of a run."""
+    """What is drawn of a run; all who watch it share it."""
     return drawing.Progress(run, runs.metrics(run.id, DRAWN_STEPS), runs.epochs_since(run.id))
+
+
+@st.cache_resource(show_spinner=False, max_entries=16, hash_funcs=AS_IT_IS)
+def packed(watched: tuple[runs.Run, ...], alt: str) -> tuple[bytes, int]:
+    """Their curves as the component takes them, and the height of the drawing."""
+    curves = drawing.live([progress(run) for run in watched], alt)
+    return curves.pack(), curves.height_px
 
 
 def show_run(run: runs.Run) -> None:
@@ -44,8 +58,8 @@ def show_run(run: runs.Run) -> None:
     if run.message:
         (st.error if run.status in ("diverged", "failed") else st.caption)(run.message)
     if len(drawn.metrics):
-        st.echarts_chart(drawing.live([drawn]), key="live", height=drawing.height_px(1),
-                         alt="Perplexity, gradient norms, clipping, shares and gates over the steps of training")  # fmt: skip
+        alt = "Perplexity, gradient norms, clipping, shares and gates over the steps of training"
+        show_curves(*packed((run,), alt), key="live")
     samples = next((event.samples for event in reversed(drawn.epochs) if event.samples), None)
     if samples:
         st.caption("The model writes, at this point of its training:")
@@ -61,9 +75,7 @@ def watch(run_id: str) -> None:
     """A run as it is now, again every second while it goes."""
     run = runs.run(run_id)
 
-    held = run.active and st.session_state.get("hold_still", False)
-
-    @st.fragment(run_every=TICK_S if run.active and not held else None)
+    @st.fragment(run_every=TICK_S if run.active else None)
     def tick() -> None:
         now = runs.run(run_id)
         show_run(now)
@@ -79,9 +91,6 @@ def watch(run_id: str) -> None:
             st.download_button(
                 "Download", runs.checkpoint_path(run_id).read_bytes, f"{run_id}.safetensors", on_click="ignore"
             )
-        if run.active:
-            explanation = "The curves stop following, so that you can zoom and hover at leisure; the run goes on."
-            st.toggle("Hold the curves still", key="hold_still", help=explanation)
         if st.button("New run", icon=":material/add:"):
             del st.query_params["run"]
             st.rerun()
@@ -156,13 +165,13 @@ def compare(mine: Sequence[runs.Run]) -> None:
 
     @st.fragment(run_every=TICK_S if any(run.active for run in picked) else None)
     def tick() -> None:
-        st.echarts_chart(drawing.live([progress(runs.run(run.id)) for run in picked]), key="compared",
-                         height=drawing.height_px(len(picked)), alt="The chosen runs on the same axes")  # fmt: skip
+        now = tuple(runs.run(run.id) for run in picked)
+        show_curves(*packed(now, "The chosen runs on the same axes, by number as in the table"), key="compared")
 
     tick()
     st.caption(f"They differ in {', '.join(differs)}." if differs else "Their settings are the same.")
     st.dataframe(
-        table[["run", "status", *differs, *(c for c in table.columns[2:] if c not in differs)]], hide_index=True
+        table[["", "run", "status", *differs, *(c for c in table.columns[3:] if c not in differs)]], hide_index=True
     )
     _session.offer_csv("Settings", lambda: table)
 

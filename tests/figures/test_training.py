@@ -1,6 +1,5 @@
 """What is drawn of a run is what its store holds."""
 
-import json
 import math
 from dataclasses import replace
 
@@ -9,6 +8,7 @@ import pytest
 
 from explorer import CharModel, ModelConfig, Recipe, Vocabulary, trace_gates
 from explorer.figures import training as drawing
+from explorer.recording import EpochRecord
 from explorer.runs import EpochEvent, GateSummary, Metrics, Run
 
 STEPS = np.arange(1, 9)
@@ -27,7 +27,12 @@ def event(epoch, **more):
     return EpochEvent(**(dict(epoch=epoch, step=epoch * 4) | nothing | more))
 
 
-EPOCHS = [event(0), event(1, held_out_nll_nats=math.log(9), gates=(GATE,)), event(2, sentence_nll_nats=math.log(7))]
+SUMMARY = EpochRecord(1, 4, 3.0, 5.0, 5.0, 2.0, 0.75, 1e4)
+EPOCHS = [
+    event(0),
+    event(1, held_out_nll_nats=math.log(9), gates=(GATE,), summary=SUMMARY),
+    event(2, sentence_nll_nats=math.log(7), summary=replace(SUMMARY, epoch=2, step=8, clipped_share=0.5)),
+]
 RUN = Run(
     step=8, id="a", name="first", status="running", owner="me", corpus="c", text="", config=ModelConfig(hidden_size=4),
     recipe=Recipe(epochs=2, clip_norm=2.0), seed=0, sentence="ab", prefixes=(), held_out_share=0.1, held_out=10,
@@ -36,57 +41,51 @@ RUN = Run(
 PROGRESS = drawing.Progress(RUN, METRICS, EPOCHS)
 
 
-def series(option, name):
-    (found,) = [s for s in option["series"] if s["name"] == name]
+def named(figure, name):
+    (found,) = [c for c in (*figure.curves, *figure.levels) if c.name == name]
     return found
 
 
-def drawn(option, name):
-    """The column of numbers that a series reads."""
-    one = series(option, name)
-    return option["dataset"][one["datasetIndex"]]["source"][one["encode"]["y"]].to_numpy()
-
-
-def test_every_curve_reads_its_own_numbers():
-    option = drawing.live([PROGRESS])
-    np.testing.assert_allclose(drawn(option, "training"), np.exp(METRICS.epoch_nll_nats_S))
-    np.testing.assert_array_equal(drawn(option, "before clipping"), 5.0)
-    np.testing.assert_array_equal(drawn(option, "after clipping"), 2.0)
-    np.testing.assert_array_equal(drawn(option, "coefficient"), METRICS.clip_coefficient_S)
-    np.testing.assert_allclose(drawn(option, "share clipped")[[1, 2, 7]], [0, 1 / 3, 5 / 8])
-    np.testing.assert_allclose(drawn(option, "held out"), [np.nan, 9, np.nan])
-    np.testing.assert_allclose(drawn(option, "your sentence"), [np.nan, np.nan, 7])
-    np.testing.assert_allclose(drawn(option, "mean z")[1], 0.3)
-    np.testing.assert_allclose(drawn(option, "saturated z")[1], 0.3)
+def test_every_curve_has_its_own_numbers():
+    figure = drawing.live([PROGRESS])
+    for name, expected in {
+        "training": np.exp(METRICS.epoch_nll_nats_S),
+        "before": METRICS.grad_norm_before_S,
+        "after": METRICS.grad_norm_after_S,
+        "coefficient": METRICS.clip_coefficient_S,
+    }.items():
+        np.testing.assert_array_equal(named(figure, name).x, STEPS)
+        np.testing.assert_array_equal(named(figure, name).y, expected)
+    # What is measured after some epochs only is a line over those: (step, value)
+    for name, points in {
+        "held out": [(4, 9)], "your sentence": [(8, 7)], "mean z": [(4, 0.3)], "saturated z": [(4, 0.3)],
+        "steps clipped": [(4, 0.75), (8, 0.5)],
+    }.items():  # fmt: skip
+        curve = named(figure, name)
+        np.testing.assert_allclose(list(zip(curve.x, curve.y, strict=True)), points)
 
 
 def test_theta_and_the_baselines_are_lines_across():
-    option = drawing.live([PROGRESS])
-    assert series(option, "theta")["data"] == [[0, 2.0], [8, 2.0]]
-    assert series(option, "blind guess")["data"][0][1] == 28
-    assert series(option, "by frequency")["data"][0][1] == pytest.approx(17)
+    figure = drawing.live([PROGRESS])
+    assert {name: named(figure, name).value for name in ("θ", "blind guess", "by frequency")} == {
+        "θ": 2.0, "blind guess": 28, "by frequency": pytest.approx(17)}  # fmt: skip
+    unclipped = replace(PROGRESS, run=replace(RUN, recipe=Recipe(epochs=2, clip_norm=None)))
+    assert "θ" not in [level.name for level in drawing.live([unclipped]).levels]
 
 
 def test_squares_are_stacked_and_add_up_to_one():
-    option = drawing.live([PROGRESS])
-    np.testing.assert_allclose(drawn(option, "weight_hh_l0"), 9 / 25)
-    np.testing.assert_allclose(drawn(option, "out.bias"), 16 / 25)
-    assert series(option, "out.bias")["stack"] == series(option, "weight_hh_l0")["stack"]
-    assert not any("stack" in s for s in option["series"] if "clipping" in s["name"])  # norms do not add
-
-
-def test_all_rows_share_the_steps_the_pointer_and_the_zoom():
-    option = drawing.live([PROGRESS])
-    assert {(axis["min"], axis["max"]) for axis in option["xAxis"]} == {(0, 8)}
-    assert [zoom["xAxisIndex"] for zoom in option["dataZoom"]] == [[0, 1, 2, 3, 4]] * 2
-    assert option["animation"] is False
-    json.dumps({key: value for key, value in option.items() if key != "dataset"})
+    figure = drawing.live([PROGRESS])
+    np.testing.assert_allclose(named(figure, "weight_hh_l0").y, 9 / 25)
+    np.testing.assert_allclose(named(figure, "out.bias").y, 16 / 25)
+    row = named(figure, "out.bias").row
+    assert named(figure, "weight_hh_l0").row == row
+    assert [r.title for r in figure.rows if r.stacked] == [figure.rows[row].title]  # norms do not add
 
 
 def test_a_step_that_was_not_finite_is_marked_loudly():
-    assert not any("finite" in s["name"] for s in drawing.live([PROGRESS])["series"])
-    option = drawing.live([replace(PROGRESS, run=replace(RUN, status="diverged", fault_step=9))])
-    assert series(option, "not finite at step 9")["markLine"]["data"] == [{"xAxis": 9}]
+    assert drawing.live([PROGRESS]).alarms == []
+    (alarm,) = drawing.live([replace(PROGRESS, run=replace(RUN, status="diverged", fault_step=9))]).alarms
+    assert (alarm.step, alarm.name) == (9, "not finite at step 9")
 
 
 @pytest.mark.parametrize(
@@ -101,18 +100,18 @@ def test_the_axis_of_steps_doubles_and_ends_with_the_run(step, total, status, en
     assert drawing.axis_end(drawing.Progress(run, METRICS, [])) == end
 
 
-def test_runs_on_the_same_axes_differ_in_colour_and_name():
+def test_runs_on_the_same_axes_differ_in_colour_and_number():
     other = drawing.Progress(replace(RUN, name="second", step=20, steps_total=20), METRICS, [])
-    option = drawing.live([PROGRESS, other])
-    colours = [series(option, f"{name}: training")["lineStyle"]["color"] for name in ("first", "second")]
-    assert len(set(colours)) == 2
-    assert {axis["max"] for axis in option["xAxis"]} == {20}
-    assert len(option["grid"]) == 3
+    figure = drawing.live([PROGRESS, other])
+    assert named(figure, "1: training").colour != named(figure, "2: training").colour
+    assert named(figure, "1: θ").colour == named(figure, "1: training").colour
+    assert figure.end == 20
+    assert len(figure.rows) == 3
 
 
 def test_a_run_without_a_step_can_be_drawn():
     empty = Metrics(*(column[:0] for column in vars(METRICS).values() if isinstance(column, np.ndarray)), {})
-    drawing.live([drawing.Progress(RUN, empty, [])])
+    drawing.live([drawing.Progress(RUN, empty, [])]).pack()
 
 
 def test_settings_that_differ_are_named():
@@ -121,6 +120,7 @@ def test_settings_that_differ_are_named():
     )
     table, differs = drawing.settings_frame([RUN, other])
     assert differs == ["cell", "clip_norm", "epochs"]
+    assert table[""].tolist() == [1, 2]
     assert table["clip_norm"].isna().tolist() == [False, True]
 
 

@@ -104,7 +104,7 @@ def test_a_run_is_started_found_again_and_becomes_a_model_of_every_page():
     again = open_page(run=run_id)  # a reload, a second tab, a colleague
     assert any("finished" in caption.value for caption in again.caption)
     assert any("my \\*first\\* run" in line.value for line in again.markdown)
-    assert again.get("echarts_chart")
+    assert again.get("bidi_component")
     assert again.get("plotly_chart")  # the sentence over training
 
     gates = AppTest.from_file(str(APP), default_timeout=60)

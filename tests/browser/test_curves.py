@@ -1,0 +1,136 @@
+"""curves.js by itself in a real browser: it reads what Python packs, and keeps zoom and cursor while data come in."""
+
+import base64
+
+import numpy as np
+import pytest
+
+from explorer.figures.curves import SCRIPT, Curve, Curves, Level, Row
+
+STEPS = np.arange(0, 101)
+BLUE = "#0000ff"
+
+
+def figure(last=100):
+    kept = np.less_equal(STEPS, last)
+    return Curves(
+        100,
+        [Row("flat", low=0, high=1), Row("stacked", low=0, high=1, percent=True, stacked=True)],
+        [
+            Curve(0, "half", STEPS[kept], np.full(kept.sum(), 0.5), BLUE, width=6),
+            Curve(1, "lower", STEPS[kept], np.full(kept.sum(), 0.25), "#ff0000"),
+            Curve(1, "upper", STEPS[kept], np.full(kept.sum(), 0.75), "#00ff00"),
+        ],
+        [Level(0, "θ", 0.9)],
+        alt="a flat line",
+    )
+
+
+@pytest.fixture
+def show(page):
+    """Draw a figure, again and again, in a page with nothing else."""
+    page.set_content("<div style='width: 800px'><canvas tabindex=0 style='border: 0 solid #ccc'></canvas></div>")
+    page.evaluate(
+        "async source => { window.curves = await import(URL.createObjectURL(new Blob([source], {type: 'text/javascript'})))}",
+        SCRIPT.read_text("utf-8"),
+    )
+    page.evaluate("window.bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0))")
+
+    def draw(drawn):
+        page.evaluate(
+            "text => curves.default({data: bytes(text), parentElement: document.querySelector('div')})",
+            base64.b64encode(drawn.pack()).decode(),
+        )
+
+    return draw
+
+
+def colour_at(page, step, row, share, width=800):
+    """The colour drawn at a step, so far up a row."""
+    x = 56 + step / 100 * (width - 56 - 178)
+    y = 40 + row * (150 + 46) + (1 - share) * 150
+    at = [round(x), round(y)]
+    return page.evaluate(
+        "at => [...document.querySelector('canvas').getContext('2d').getImageData(...at, 1, 1).data]", at
+    )
+
+
+def zoom(page):
+    return page.locator("canvas").get_attribute("data-zoom")
+
+
+def drag(page, start, end):
+    box = page.locator("canvas").bounding_box()
+    page.mouse.move(box["x"] + start, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + end, box["y"] + 100, steps=4)
+    page.mouse.up()
+
+
+def test_it_reads_what_python_packs(page, show):
+    drawn = Curves(9, [Row("温", log=True)], [Curve(0, "a", np.array([1, 5]), np.array([np.nan, 2.5]))], alt="x")
+    show(drawn)
+    read = page.evaluate(
+        """text => { const f = curves.unpack(bytes(text)), [c] = f.curves;
+                     return [f.rows[0].title, f.end, [...c.x], String([...c.y])] }""",
+        base64.b64encode(drawn.pack()).decode(),
+    )
+    assert read == ["温", 9, [1, 5], "NaN,2.5"]
+
+
+def test_a_value_is_drawn_where_it_belongs(page, show):
+    show(figure(last=50))
+    assert colour_at(page, 25, 0, 0.5) == [0, 0, 255, 255]
+    assert colour_at(page, 75, 0, 0.5)[3] == 0 or colour_at(page, 75, 0, 0.5)[2] != 255  # nothing there yet
+    assert colour_at(page, 25, 0, 0.3)[3] == 0
+
+
+def test_stacked_curves_lie_on_each_other(page, show):
+    show(figure())
+    assert colour_at(page, 50, 1, 0.1) == [255, 0, 0, 255]
+    assert colour_at(page, 50, 1, 0.6) == [0, 255, 0, 255]
+
+
+def test_the_zoom_stays_while_data_come_in_and_a_double_click_shows_all(page, show):
+    show(figure(last=50))
+    assert zoom(page) == ""
+    drag(page, 56 + 566 * 0.2, 56 + 566 * 0.4)
+    assert zoom(page) == "20,40"
+    show(figure(last=100))
+    assert zoom(page) == "20,40"
+    drag(page, 56 + 566 * 0.5, 56 + 566 * 0.5 + 2)  # a click is no drag
+    assert zoom(page) == "20,40"
+    page.locator("canvas").dblclick()
+    assert zoom(page) == ""
+    assert page.locator("canvas").get_attribute("aria-label") == "a flat line"
+
+
+def test_the_keyboard_moves_the_cursor_and_escape_shows_all(page, show):
+    show(figure())
+    drag(page, 100, 300)
+    page.locator("canvas").focus()
+    before = page.evaluate("document.querySelector('canvas').toDataURL()")
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate("document.querySelector('canvas').toDataURL()") != before
+    page.keyboard.press("Escape")
+    assert zoom(page) == ""
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        ("ticks(0, 100, 4)", [0, 50, 100]),
+        ("ticks(0, 1, 4)", [0, 0.5, 1]),
+        ("ticks(3, 17, 8)", [4, 6, 8, 10, 12, 14, 16]),
+        ("logTicks(0.5, 60)", [0.5, 1, 2, 5, 10, 20, 50]),
+        ("logTicks(1e-9, 1e9)", [1e-9, 1e-6, 1e-3, 1, 1e3, 1e6, 1e9]),
+        ("logTicks(3.01, 3.02)", [3.01, 3.015, 3.02]),
+        ("number(0.123456, true)", "12.3 %"),
+        ("number(1234567)", "1.2e+6"),
+        ("number(0.00012)", "1.2e-4"),
+        ("number(0)", "0"),
+        ("number(12345)", "12,300"),
+    ],
+)
+def test_ticks_and_numbers_are_round(page, show, call, expected):
+    assert page.evaluate(f"curves.{call}") == expected

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 from explorer.figures.curves import Alarm, Curve, Curves, Level, Row
 from explorer.figures.gates import percent, unit_order
@@ -39,10 +40,26 @@ class Progress:
     epochs: Sequence[EpochEvent]
 
 
+Columns = dict[str, NDArray[Any]]
+"""The columns of a table, by name; live makes them every second, so a DataFrame is made only where one is wanted."""
+
+
 def step_frame(progress: Progress) -> pd.DataFrame:
     """One line a step: loss, perplexity of the epoch so far, norms before and after, clipping, each parameter's share."""
+    return pd.DataFrame(_step_columns(progress))
+
+
+def epoch_frame(progress: Progress) -> pd.DataFrame:
+    """One line an epoch: perplexity of the held-out part and of the sentence, clipping, mean and saturation of every gate.
+
+    The share of clipped steps is the epoch's own, over all of its steps; those that are drawn favour large gradients.
+    """
+    return pd.DataFrame(_epoch_columns(progress))
+
+
+def _step_columns(progress: Progress) -> Columns:
     m = progress.metrics
-    columns: dict[str, Any] = {
+    columns = {
         "step": m.step_S,
         "epoch": m.epoch_S,
         "nll (nats)": m.nll_nats_S,
@@ -52,24 +69,24 @@ def step_frame(progress: Progress) -> pd.DataFrame:
         "clip coefficient": m.clip_coefficient_S,
         "characters per second": m.tokens_per_s_S,
     }
-    return pd.DataFrame(columns | {f"share {name}": share_S for name, share_S in m.squared_share().items()})
+    return columns | {f"share {name}": share_S for name, share_S in m.squared_share().items()}
 
 
-def epoch_frame(progress: Progress) -> pd.DataFrame:
-    """One line an epoch: perplexity of the held-out part and of the sentence, clipping, mean and saturation of every gate.
-
-    The share of clipped steps is the epoch's own, over all of its steps; those that are drawn favour large gradients.
-    """
-    lines = []
-    for event in progress.epochs:
-        clipped = math.nan if event.summary is None else event.summary.clipped_share
-        line: dict[str, Any] = {"step": event.step, "epoch": event.epoch, "clipped share": clipped}
-        line |= {"held out": _perplexity(event.held_out_nll_nats), "sentence": _perplexity(event.sentence_nll_nats)}
+def _epoch_columns(progress: Progress) -> Columns:
+    events = progress.epochs
+    columns: dict[str, list[float]] = {
+        "step": [event.step for event in events],
+        "epoch": [event.epoch for event in events],
+        "clipped share": [event.summary.clipped_share if event.summary else math.nan for event in events],
+        "held out": [_perplexity(event.held_out_nll_nats) for event in events],
+        "sentence": [_perplexity(event.sentence_nll_nats) for event in events],
+    }
+    for at, event in enumerate(events):
         for gate in event.gates or ():
             where = gate.gate.split()[-1] + _where(gate.layer, gate.direction, progress.run)
-            line |= {f"mean {where}": gate.mean, f"saturated {where}": gate.low_share + gate.high_share}
-        lines.append(line)
-    return pd.DataFrame(lines, columns=None if lines else ["step", "epoch", "clipped share", "held out", "sentence"])
+            for name, value in (("mean", gate.mean), ("saturated", gate.low_share + gate.high_share)):
+                columns.setdefault(f"{name} {where}", [math.nan] * len(events))[at] = value
+    return {name: np.array(column) for name, column in columns.items()}
 
 
 def _where(layer: int, direction: str, run: Run) -> str:
@@ -96,7 +113,7 @@ def live(progresses: Sequence[Progress], alt: str = "") -> Curves:
         rows += [shares, Row("gates on your sentence", low=0, high=1)]
     curves: list[Curve] = []
     for number, progress in enumerate(progresses):
-        steps, epochs = step_frame(progress), epoch_frame(progress)
+        steps, epochs = _step_columns(progress), _epoch_columns(progress)
         name, colour = "" if alone else f"{number + 1}: ", RUN_COLOURS[number % len(RUN_COLOURS)]
         curves += _common(steps, epochs, name, colour, alone)
         if alone:
@@ -118,12 +135,11 @@ def axis_end(progress: Progress) -> int:
     return max(run.step, min(end, run.steps_total)) if run.active else max(run.step, 1)
 
 
-def _common(steps: pd.DataFrame, epochs: pd.DataFrame, name: str, colour: str, alone: bool) -> list[Curve]:
+def _common(steps: Columns, epochs: Columns, name: str, colour: str, alone: bool) -> list[Curve]:
     """The curves that every run has."""
-    at = steps["step"].to_numpy()
 
     def of_steps(row: int, label: str, column: str, **look: Any) -> Curve:
-        return Curve(row, name + label, at, steps[column].to_numpy(), **{"colour": colour} | look)
+        return Curve(row, name + label, steps["step"], steps[column], **{"colour": colour} | look)
 
     measured = [
         _of_epochs(epochs, row, name + label, column, colour, dash)
@@ -143,10 +159,10 @@ def _common(steps: pd.DataFrame, epochs: pd.DataFrame, name: str, colour: str, a
     ]
 
 
-def _of_epochs(epochs: pd.DataFrame, row: int, name: str, column: str, colour: str, dash: tuple[int, ...]) -> Curve:
+def _of_epochs(epochs: Columns, row: int, name: str, column: str, colour: str, dash: tuple[int, ...]) -> Curve:
     """A curve of what is measured after some epochs: a line over those where it was."""
-    known = epochs[["step", column]].dropna()
-    return Curve(row, name, known["step"].to_numpy(), known[column].to_numpy(), colour, dash)
+    known = ~np.isnan(epochs[column])
+    return Curve(row, name, epochs["step"][known], epochs[column][known], colour, dash)
 
 
 def _levels(progress: Progress, number: int, alone: bool) -> list[Level]:
@@ -162,20 +178,19 @@ def _levels(progress: Progress, number: int, alone: bool) -> list[Level]:
     return levels
 
 
-def _shares(steps: pd.DataFrame) -> list[Curve]:
+def _shares(steps: Columns) -> list[Curve]:
     """Whose gradient it is: squares add, so they may be stacked."""
-    at = steps["step"].to_numpy()
-    columns = [column for column in map(str, steps.columns) if column.startswith("share ")]
+    columns = [column for column in steps if column.startswith("share ")]
     return [
-        Curve(3, column.removeprefix("share ").removeprefix("rnn."), at, steps[column].to_numpy(), colour, opacity=0.85)
+        Curve(3, column.removeprefix("share ").removeprefix("rnn."), steps["step"], steps[column], colour, opacity=0.85)
         for column, colour in zip(columns, itertools.cycle(SHARE_COLOURS), strict=False)
     ]
 
 
-def _gates(epochs: pd.DataFrame) -> list[Curve]:
+def _gates(epochs: Columns) -> list[Curve]:
     """Mean (line) and saturated share (dashed) of every gate on the person's sentence."""
     curves = []
-    means = [column for column in map(str, epochs.columns) if column.startswith("mean ")]
+    means = [column for column in epochs if column.startswith("mean ")]
     for mean, line in zip(means, itertools.cycle(LINES[:4]), strict=False):
         gate = mean.removeprefix("mean ")
         curves += [

@@ -1,11 +1,16 @@
 """The frame of the app: page settings, navigation and what all pages share."""
 
+from pathlib import Path
+
 import streamlit as st
 
-from explorer.pages import _session
+ICON = Path(__file__).parent / "explorer" / "pages" / "icon.svg"
+st.set_page_config(page_title="Gate explorer", page_icon=str(ICON), layout="wide")
+with st.spinner("Loading PyTorch; only the first visit after a start waits for it."):
+    # Not before the page is there: the import takes seconds.
+    from explorer.pages import _session
 
-st.set_page_config(page_title="Gate explorer", page_icon=_session.ICON, layout="wide")
-_session.settle()
+    _session.settle()
 
 page = st.navigation(
     [

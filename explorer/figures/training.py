@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from explorer.figures.curves import Alarm, Curve, Curves, Level, Row
 from explorer.figures.gates import percent, unit_order
-from explorer.figures.style import BLUE, GREEN, GREY, LINES, ORANGE, PURPLE, SEQUENTIAL, escaped, visible
+from explorer.figures.style import BLUE, GREEN, GREY, LINES, ORANGE, PURPLE, SEQUENTIAL, escaped, translucent, visible
 from explorer.probes.gates import GateTrace
 from explorer.runs import EpochEvent, Metrics, Run
 
@@ -110,7 +110,7 @@ def live(progresses: Sequence[Progress], alt: str = "") -> Curves:
     rows = [Row("perplexity", log=True), Row("gradient norm", log=True), Row("clipping", low=0, high=1, percent=True)]
     if alone:
         shares = Row("share of the squared norm", low=0, high=1, percent=True, stacked=True)
-        rows += [shares, Row("gates on your sentence", low=0, high=1)]
+        rows += [shares] + [Row("gates on your sentence", low=0, high=1)] * (progresses[0].run.config.cell != "rnn")
     curves: list[Curve] = []
     for number, progress in enumerate(progresses):
         steps, epochs = _step_columns(progress), _epoch_columns(progress)
@@ -240,13 +240,16 @@ def _play_buttons() -> dict[str, Any]:
         {"label": "Play", "method": "animate", "args": [None, play]},
         {"label": "Pause", "method": "animate", "args": [[None], _AT_ONCE]},
     ]
-    place = {"x": 0, "y": -0.22, "xanchor": "left", "yanchor": "top", "direction": "left"}
+    place: dict[str, Any] = {"x": 0, "y": -0.22, "xanchor": "left", "yanchor": "top", "direction": "left"}
+    # Colours that are legible on both themes; plotly's own active button is white with the theme's text on it.
+    place |= {"showactive": False, "bgcolor": translucent(GREY, 0.2), "bordercolor": translucent(GREY, 0.5)}
     return place | {"type": "buttons", "buttons": buttons}
 
 
 def _slider(epochs: Sequence[int]) -> dict[str, Any]:
     steps = [{"label": str(e), "method": "animate", "args": [[str(e)], _AT_ONCE]} for e in epochs]
-    place = {"x": 0.2, "len": 0.8, "y": -0.1, "active": len(epochs) - 1}
+    place: dict[str, Any] = {"x": 0.2, "len": 0.8, "y": -0.1, "active": len(epochs) - 1, "ticklen": 4}
+    place |= {"bgcolor": translucent(GREY, 0.5), "activebgcolor": BLUE, "borderwidth": 0}
     return place | {"currentvalue": {"prefix": "epoch ", "font": {"size": 13}}, "steps": steps}
 
 

@@ -1,8 +1,8 @@
-"""The controls of a new run: corpus, model, recipe; what is wrong with them in words; and Start."""
+"""The controls of a new run: corpus, model, recipe; what is wrong with them, in words by the control; and Start."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import streamlit as st
 
@@ -15,117 +15,141 @@ from explorer.pages import _session
 from explorer.training import OPTIMIZERS, RECIPES
 
 OWN_TEXT, OWN_FILE = "a text of my own", "a file of my own"
-MODEL_FIELDS: dict[str, tuple[Any, str]] = {
-    "cell": (
-        ("gru", *(c for c in GATE_ORDER if c != "gru")),
-        "A plain cell, a gated one, or one with a cell state of its own.",
-    ),
-    "reset": (
-        RESETS[::-1],
-        "Where a GRU's reset gate acts: after the matrix product (cuDNN, torch) or before it (Cho, d2l).",
-    ),
-    "activation": (tuple(ACTIVATIONS), "The squashing function of a plain RNN."),
-    "hidden_size": (64, "Units of each net."),
-    "num_layers": (1, "Layers, each reading the states of the one below."),
-    "direction": (DIRECTIONS, "Who reads: one net; two nets from both ends; or two nets that both read forward."),
-    "objective": (
-        OBJECTIVES,
-        "next character; cloze: each character from both sides; leaky: a mistake, kept to be shown.",
-    ),
-    "init": (INITS, "torch's defaults; normal: N(0, 0.01); chrono: memory times spread from the start."),
-}
-RECIPE_FIELDS: dict[str, tuple[Any, str]] = {
-    "optimizer": (OPTIMIZERS, "SGD takes the clipped gradient as it is; Adam rescales each weight's own."),
-    "learning_rate": (1.0, "With SGD, a step is this long times the norm of the clipped gradient."),
-    "clip_norm": (1.0, "Theta: the longest gradient that passes unscaled."),
-    "batch_size": (32, "Rows of text read side by side."),
-    "num_steps": (35, "Characters of a row over which the gradient is carried back."),
-    "epochs": (20, "Passes through the text."),
-    "sampling": (SAMPLINGS, "sequential carries the state from batch to batch; random starts every batch from zero."),
-    "random_offset": (True, "Begin every epoch at another character."),
-}
+FIRST_RECIPE = "quick"
 
 
-def take_recipe() -> None:
-    """Fill the controls with the values of the chosen recipe."""
-    recipe = RECIPES[st.session_state["recipe"]]
-    for field in RECIPE_FIELDS:
-        st.session_state[f"new_{field}"] = getattr(recipe, field)
-    st.session_state["new_clips"] = recipe.clip_norm is not None
-    st.session_state["new_max_tokens"] = recipe.max_tokens or 0
+class Control(NamedTuple):
+    """One setting: its label, the choices or the default (whose type says what it is), and in one line what it does."""
+
+    label: str
+    allowed: Any
+    explanation: str
 
 
-def control(place: Any, field: str, allowed: Any, explanation: str, *, disabled: bool = False) -> Any:
-    """One setting and what it does. `allowed` is a tuple of choices, or a default whose type says what it is."""
-    key, label = f"new_{field}", field.replace("_", " ").capitalize()
-    keep: dict[str, Any] = {"key": key, "help": explanation, "disabled": disabled, "persist_state": "session"}
+MODEL = {
+    "cell": Control("Cell", ("gru", *(c for c in GATE_ORDER if c != "gru")),
+                    "A plain cell, a gated one, or one with a cell state of its own."),
+    "reset": Control("Reset gate acts", RESETS[::-1],
+                     "On a GRU's state after the matrix product (cuDNN, torch) or before it (Cho, d2l)."),
+    "activation": Control("Activation", tuple(ACTIVATIONS), "The squashing function of a plain RNN."),
+    "hidden_size": Control("Units", 64, "Width of the state of each net."),
+    "num_layers": Control("Layers", 1, "Each reads the states of the one below."),
+    "direction": Control("Direction", DIRECTIONS,
+                         "Who reads: one net; two nets from both ends; or two nets that both read forward."),
+    "objective": Control("Objective", OBJECTIVES,
+                         "next character; cloze: each character from both sides; leaky: a mistake, kept to be shown."),
+    "init": Control("Initial weights", INITS,
+                    "torch's defaults; normal: N(0, 0.01); chrono: memory times spread from the start."),
+}  # fmt: skip
+RECIPE = {
+    "optimizer": Control("Optimizer", OPTIMIZERS,
+                         "SGD takes the clipped gradient as it is; Adam rescales each weight's own."),
+    "learning_rate": Control("Learning rate", 1.0,
+                             "With SGD, a step is this long times the norm of the clipped gradient."),
+    "clip_norm": Control("Clip threshold θ", 1.0, "The longest gradient that passes unscaled."),
+    "batch_size": Control("Batch", 32, "Rows of text read side by side."),
+    "num_steps": Control("Steps", 35, "Characters of a row over which the gradient is carried back."),
+    "epochs": Control("Epochs", 20, "Passes through the text."),
+    "max_tokens": Control("Characters used", 0, "Only the first so many of the text; 0 takes all."),
+    "sampling": Control("Sampling", SAMPLINGS,
+                        "sequential carries the state from batch to batch; random starts every batch from zero."),
+    "clips": Control("Clip the gradient", True, "Off: its norm is measured and nothing is done."),
+    "random_offset": Control("Random offset", True, "Begin every epoch at another character."),
+}  # fmt: skip
+Slots = dict[str, Any]
+"""Field -> the place under its control for a sentence about it."""
+
+
+def fill_in(name: str) -> None:
+    """Put the values of a recipe into the controls."""
+    recipe = RECIPES[name]
+    values = {field: getattr(recipe, field) for field in RECIPE if field != "clips"}
+    values |= {"clips": recipe.clip_norm is not None, "max_tokens": recipe.max_tokens or 0}
+    _session.fill({f"new_{field}": value for field, value in values.items()})
+
+
+def offer(place: Any, field: str, control: Control, slots: Slots, *, disabled: bool = False) -> Any:
+    """One control, and under it a place for what is wrong with it."""
+    key, allowed = f"new_{field}", control.allowed
+    keep: dict[str, Any] = {"key": key, "help": control.explanation, "disabled": disabled, "persist_state": "session"}
     if isinstance(allowed, tuple):
-        return place.selectbox(label, allowed, **keep)
-    st.session_state.setdefault(key, allowed)
-    if isinstance(allowed, bool):
-        return place.checkbox(label, **keep)
-    if isinstance(allowed, int):
-        return place.number_input(label, step=1, **keep)
-    return place.number_input(label, format="%g", **keep)
+        value = place.selectbox(control.label, allowed, **keep)
+    else:
+        _session.fill_once({key: allowed})
+        if isinstance(allowed, bool):
+            value = place.checkbox(control.label, **keep)
+        else:
+            value = place.number_input(
+                control.label, **keep, **({"step": 1} if isinstance(allowed, int) else {"format": "%g"})
+            )
+    slots[field] = place.empty()
+    return value
 
 
-def choose_corpus() -> tuple[str, str]:
+def choose_corpus(place: Any) -> tuple[str, str]:
     """Name and text of what is learned; "" where there is none yet."""
-    name = st.selectbox("Corpus", [*NAMES, OWN_TEXT, OWN_FILE], key="new_corpus", persist_state="session")
+    name = place.selectbox("Corpus", [*NAMES, OWN_TEXT, OWN_FILE], key="new_corpus", persist_state="session")
     if name == OWN_TEXT:
-        return "own text", st.text_area("Your text", key="new_text", height=160, persist_state="session") or ""
+        return "own text", place.text_area("Your text", key="new_text", height=160, persist_state="session") or ""
     if name == OWN_FILE:
-        return "own file", _session.uploaded("new_file")
+        with place:
+            return "own file", _session.uploaded("new_file")
     try:
         return name, load_corpus(name)
     except TextError as fault:
-        st.error(str(fault))
+        place.error(str(fault))
         return name, ""
 
 
-def choose_settings() -> tuple[dict[str, Any], dict[str, Any], int]:
-    """The fields of ModelConfig and Recipe as the controls have them, and the seed."""
-    if "new_epochs" not in st.session_state:
-        st.session_state["recipe"] = "quick"
-        take_recipe()
-    model, recipe = st.columns(2, border=True)
-    model.markdown("**Model**")
-    cells = model.columns(2)
+def choose_model(slots: Slots) -> tuple[dict[str, Any], int]:
+    """The fields of ModelConfig as the controls have them, and the seed."""
+    cell = _session.kept("new_cell", "gru")
+    idle = {"reset": cell != "gru", "activation": cell != "rnn"}
+    columns = st.columns(2)
     config = {
-        field: control(cells[i % 2], field, *about, disabled=_idle(field))
-        for i, (field, about) in enumerate(MODEL_FIELDS.items())
+        field: offer(columns[i % 2], field, control, slots, disabled=idle.get(field, False))
+        for i, (field, control) in enumerate(MODEL.items())
     }
-    recipe.markdown("**Recipe**")
-    recipe.segmented_control(
-        "Fill in", list(RECIPES), key="recipe", on_change=take_recipe, required=True, persist_state="session"
-    )
-    cells = recipe.columns(2)
-    clips = recipe.checkbox("Clip the gradient", key="new_clips", persist_state="session")
+    about = Control("Seed", 0, "Of the initial weights and the batches: the same seed gives the same run, to the bit.")
+    return config, offer(columns[0], "seed", about, slots)
+
+
+def choose_recipe(slots: Slots) -> dict[str, Any]:
+    """The fields of Recipe as the controls have them."""
+    columns = st.columns(2)
+    clips = _session.kept("new_clips", True)
     how = {
-        field: control(cells[i % 2], field, *about, disabled=field == "clip_norm" and not clips)
-        for i, (field, about) in enumerate(RECIPE_FIELDS.items())
+        field: offer(columns[i % 2], field, control, slots, disabled=field == "clip_norm" and not clips)
+        for i, (field, control) in enumerate(RECIPE.items())
     }
-    how["clip_norm"] = how["clip_norm"] if clips else None
-    how["max_tokens"] = st.session_state["new_max_tokens"] or None
+    clips = how.pop("clips")
     if clips and how["optimizer"] == "sgd":
-        recipe.caption(f"Longest possible step: learning rate × theta = {how['learning_rate'] * how['clip_norm']:g}.")
-    explanation = "The same seed gives the same run, to the bit."
-    seed = recipe.number_input("Seed", step=1, min_value=0, key="new_seed", help=explanation, persist_state="session")
-    return config, how, seed
+        longest = how["learning_rate"] * how["clip_norm"]
+        st.caption(f"Longest possible step: learning rate × θ = {longest:g}.")
+    return how | {"clip_norm": how["clip_norm"] if clips else None, "max_tokens": how["max_tokens"] or None}
 
 
-def _idle(field: str) -> bool:
-    """Whether a setting says nothing for the chosen cell."""
-    cell = st.session_state.get("new_cell", "gru")
-    return (field == "reset" and cell != "gru") or (field == "activation" and cell != "rnn")
+def choose_recipe_to_fill_in() -> None:
+    """The recipes by name; choosing one fills in the controls."""
+    if not _session.kept("recipe", ""):
+        _session.fill({"recipe": FIRST_RECIPE})
+        fill_in(FIRST_RECIPE)
+    st.segmented_control(
+        "Fill in", list(RECIPES), key="recipe", on_change=lambda: fill_in(_session.kept("recipe", FIRST_RECIPE)),
+        required=True, persist_state="session",
+        help="d2l-v2, d2l-zh-v1: the recipes of the book; quick: a good model in a few seconds.",
+    )  # fmt: skip
 
 
 def offer_start() -> None:
     """The controls of a new run, what is wrong with them in words, and Start."""
-    corpus, text = choose_corpus()
-    name = st.text_input(
+    slots: Slots = {}
+    left, right = st.columns(2)
+    corpus, text = choose_corpus(left)
+    name = right.text_input(
         "Name of the run", key="new_name", placeholder="optional", max_chars=80, persist_state="session"
     )
+    slots |= {"text": left.empty(), "name": right.empty()}
     sentence = st.text_input(
         "Your sentence, watched while the model learns",
         key="new_sentence",
@@ -134,24 +158,29 @@ def offer_start() -> None:
         placeholder=_session.EXAMPLES.get(corpus, "any words of the corpus's alphabet"),
     )
     sentence = sentence or _session.EXAMPLES.get(corpus, "")
-    config, recipe, seed = choose_settings()
-    problems = runs.validate(config, recipe, text, name=name or "", sentence=sentence)
-    for problem in problems.values():
-        st.caption(f":red[{problem}]")
+    model, recipe = st.columns(2, border=True)
+    with model:
+        st.markdown("**Model**")
+        config, seed = choose_model(slots)
+    with recipe:
+        st.markdown("**Recipe**")
+        choose_recipe_to_fill_in()
+        how = choose_recipe(slots)
+    problems = runs.validate(config, how, text, name=name or "", sentence=sentence)
+    for field, problem in problems.items():
+        said = problem.partition(": ")[2]
+        slots.get(field, st).caption(f":red[{said[:1].upper()}{said[1:]}]")
     if st.button("Start", type="primary", disabled=bool(problems), icon=":material/play_arrow:"):
-        try:
-            started = runs.start(
-                ModelConfig(**config),
-                Recipe(**recipe),
-                text,
-                corpus=corpus,
-                session=_session.browser(),
-                name=name or "",
-                seed=seed,
-                sentence=sentence,
-            )
-        except runs.RunError as fault:
-            st.error(str(fault))
-            return
-        st.query_params["run"] = started.id
-        st.rerun()
+        _start(ModelConfig(**config), Recipe(**how), text, corpus=corpus, name=name or "", seed=seed, sentence=sentence)
+    if problems:
+        named = [(MODEL | RECIPE)[field].label if field in MODEL | RECIPE else field for field in problems]
+        st.caption(f"Before it can start, see {', '.join(named)}.")
+
+
+def _start(config: ModelConfig, recipe: Recipe, text: str, **about: Any) -> None:
+    try:
+        started = runs.start(config, recipe, text, session=_session.browser(), **about)
+    except runs.RunError as fault:
+        st.error(str(fault))
+        return
+    _session.open_run(started.id)

@@ -6,8 +6,7 @@ import contextlib
 import gc
 import hashlib
 import secrets
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -20,7 +19,6 @@ from explorer.interventions import HOLDABLE
 from explorer.pages._models import CHECKPOINTS, RUN, UNTRAINED, Which, describe, file_of, load, model_label
 from explorer.text import MAX_FILE_BYTES, clean_text, decode_text
 
-ICON = str(Path(__file__).with_name("icon.svg"))
 FIRST_MODEL = "time-machine-gru"
 MAX_ANALYSED = 20_000
 # A sentence for each corpus that begins as the corpus does and then leaves it, so that the surprise shows where.
@@ -162,9 +160,7 @@ def mark_altered(which: Which) -> None:
 
 
 def _restore() -> None:
-    for key, value in UNALTERED.items():
-        if key in st.session_state:
-            st.session_state[key] = value
+    fill({key: value for key, value in UNALTERED.items() if key in st.session_state})
 
 
 def choose(label: str, options: Sequence[str], key: str, explanation: str | None = None) -> str:
@@ -274,10 +270,43 @@ def _follow_corpus() -> None:
         st.session_state["sentence"] = EXAMPLES.get(corpus, st.session_state["sentence"])
 
 
+def kept(key: str, default: Any) -> Any:
+    """What the session keeps under a key."""
+    return st.session_state.get(key, default)
+
+
+def fill(values: Mapping[str, Any]) -> None:
+    """Put values into the session, and so into the controls of these keys."""
+    for key, value in values.items():
+        st.session_state[key] = value
+
+
+def fill_once(values: Mapping[str, Any]) -> None:
+    """The same, where there is no value yet."""
+    for key, value in values.items():
+        st.session_state.setdefault(key, value)
+
+
+def forget(key: str) -> None:
+    """Take a value out of the session."""
+    st.session_state.pop(key, None)
+
+
+def open_run(run_id: str | None) -> None:
+    """Show a run, whose id is then in the address of the page; None goes back to the controls of a new one."""
+    _keep_in_link("run", run_id)
+    st.rerun()
+
+
+def opened_run() -> str | None:
+    """The run in the address of the page."""
+    return st.query_params.get("run")
+
+
 def forget_unless(key: str, options: Sequence[object]) -> None:
     """A value that another model offered, or that a link made up, gives way to the default."""
     if key in st.session_state and st.session_state[key] not in options:
-        del st.session_state[key]
+        forget(key)
 
 
 BESIDE = ("nothing", "as trained", "untrained", "another")

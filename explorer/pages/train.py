@@ -13,6 +13,7 @@ from explorer.pages import _models, _new_run, _session
 from explorer.pages._curves import show_curves
 
 TICK_S = 1.0
+HIGHLIGHT = "rgba(224, 138, 30, 0.25)"
 DRAWN_STEPS = 600
 STATUS = {
     "waiting": ":material/hourglass_empty: waiting", "running": ":material/directions_run: running",
@@ -30,6 +31,12 @@ AS_IT_IS: dict[Any, Any] = {runs.Run: lambda run: (run.id, run.name, run.status,
 def progress(run: runs.Run) -> drawing.Progress:
     """What is drawn of a run; all who watch it share it."""
     return drawing.Progress(run, runs.metrics(run.id, DRAWN_STEPS), runs.epochs_since(run.id))
+
+
+def whole(run_id: str) -> drawing.Progress:
+    """Everything there is of a run, for its tables."""
+    run = runs.run(run_id)
+    return drawing.Progress(run, runs.metrics(run_id, max(run.step, 1)), runs.epochs_since(run_id))
 
 
 @st.cache_resource(show_spinner=False, max_entries=16, hash_funcs=AS_IT_IS)
@@ -92,9 +99,11 @@ def watch(run_id: str) -> None:
                 "Download", runs.checkpoint_path(run_id).read_bytes, f"{run_id}.safetensors", on_click="ignore"
             )
         if st.button("New run", icon=":material/add:"):
-            del st.query_params["run"]
-            st.rerun()
+            _session.open_run(None)
     tick()
+    with st.container(horizontal=True):
+        _session.offer_csv("Steps of the run", lambda: drawing.step_frame(whole(run_id)))
+        _session.offer_csv("Epochs of the run", lambda: drawing.epoch_frame(whole(run_id)))
     if not run.active and run.has_checkpoint:
         show_sentence(run)
 
@@ -111,7 +120,8 @@ def _do(action: Callable[..., object], *about: str) -> None:
 
 def show_sentence(run: runs.Run) -> None:
     """The gates of the person's sentence at every snapshot, to be played."""
-    st.markdown("**Your sentence over training.** Press Play: the gate that keeps takes shape.")
+    what = "the states take shape" if run.config.cell == "rnn" else "the gate that keeps takes shape"
+    st.markdown(f"**Your sentence over training.** Press Play: {what}.")
     traces = _models.traces_of_run(run.id, run.sentence)
     if traces:
         st.plotly_chart(
@@ -132,25 +142,24 @@ def show_list() -> None:
                 width="stretch",
             )
             if st.button("Open", key=f"open_{run.id}"):
-                st.query_params["run"] = run.id
-                st.rerun()
+                _session.open_run(run.id)
             with st.popover("Rename"):
                 name = st.text_input("Name", run.name, key=f"name_{run.id}", max_chars=80)
                 if st.button("Rename", key=f"rename_{run.id}"):
                     _do(runs.rename, run.id, name)
             if st.button("Delete", key=f"delete_{run.id}"):
-                st.session_state["deleted"] = run.id
+                _session.fill({"deleted": run.id})
                 _do(runs.delete, run.id)
     compare(mine)
 
 
 def offer_undo() -> None:
     """The undo of the last deletion."""
-    if deleted := st.session_state.get("deleted"):
+    if deleted := _session.kept("deleted", ""):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption("The run was deleted.", width="content")
             if st.button("Undo", icon=":material/undo:"):
-                del st.session_state["deleted"]
+                _session.forget("deleted")
                 _do(runs.restore, deleted)
 
 
@@ -170,9 +179,8 @@ def compare(mine: Sequence[runs.Run]) -> None:
 
     tick()
     st.caption(f"They differ in {', '.join(differs)}." if differs else "Their settings are the same.")
-    st.dataframe(
-        table[["", "run", "status", *differs, *(c for c in table.columns[3:] if c not in differs)]], hide_index=True
-    )
+    first = table[["", "run", "status", *differs, *(c for c in table.columns[3:] if c not in differs)]]
+    st.dataframe(first.style.set_properties(subset=[*differs], **{"background-color": HIGHLIGHT}), hide_index=True)
     _session.offer_csv("Settings", lambda: table)
 
 
@@ -183,13 +191,12 @@ st.markdown(
 )
 try:
     offer_undo()
-    if run_id := st.query_params.get("run"):
+    if run_id := _session.opened_run():
         watch(run_id)
     else:
         _new_run.offer_start()
     show_list()
 except runs.RunError as fault:
     st.error(str(fault))
-    if st.query_params.get("run") and st.button("New run"):
-        del st.query_params["run"]
-        st.rerun()
+    if _session.opened_run() and st.button("New run"):
+        _session.open_run(None)

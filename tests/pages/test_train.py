@@ -58,29 +58,32 @@ def test_a_recipe_fills_in_the_controls_and_tells_the_longest_step():
     assert app.number_input(key="new_learning_rate").value == 100
     assert app.number_input(key="new_clip_norm").value == 0.01
     assert app.number_input(key="new_epochs").value == 160
-    assert any("theta = 1." in caption.value for caption in app.caption)
+    assert any("θ = 1." in caption.value for caption in app.caption)
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "said"),
+    ("key", "value", "field", "said"),
     [
-        ("new_hidden_size", 0, "hidden_size"), ("new_hidden_size", 100_000, "hidden_size"),
-        ("new_learning_rate", 0.0, "learning_rate"), ("new_learning_rate", -1.0, "learning_rate"),
-        ("new_clip_norm", 0.0, "clip_norm"), ("new_epochs", 0, "epochs"), ("new_batch_size", 4000, "characters"),
+        ("new_hidden_size", 0, "Units", "got 0"), ("new_hidden_size", 100_000, "Units", "got 100000"),
+        ("new_learning_rate", 0.0, "Learning rate", "above 0"), ("new_learning_rate", -1.0, "Learning rate", "got -1"),
+        ("new_clip_norm", 0.0, "Clip threshold θ", "above 0"),
+        ("new_epochs", 0, "Epochs", "got 0"), ("new_batch_size", 4000, "text", "characters"),
+        ("new_max_tokens", -1, "Characters used", "got -1"),
     ],
 )  # fmt: skip
-def test_nonsense_is_refused_in_words_before_it_starts(key, value, said):
+def test_nonsense_is_refused_in_words_before_it_starts(key, value, field, said):
     app = open_page()
     app.number_input(key=key).set_value(value).run()
     assert not app.exception
     assert any(said in complaint for complaint in complaints(app))
+    assert any(caption.value == f"Before it can start, see {field}." for caption in app.caption)
     assert next(button for button in app.button if button.label == "Start").disabled
 
 
 def test_a_bidirectional_model_with_the_next_character_is_refused():
     app = open_page()
     app.selectbox(key="new_direction").set_value("bidirectional").run()
-    assert any("objective" in complaint for complaint in complaints(app))
+    assert any('Expected "cloze" or "leaky" for a bidirectional' in complaint for complaint in complaints(app))
     app.selectbox(key="new_objective").set_value("cloze").run()
     assert complaints(app) == []
 

@@ -1,8 +1,11 @@
-"""The command line: `python -m explorer train` trains a model and writes a checkpoint."""
+"""The command line: `python -m explorer train` trains a model and writes a checkpoint, `... app` serves the app."""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -118,8 +121,22 @@ def _options(command: Any) -> Any:
 
 
 @click.group()
-def cli() -> None:
+@click.option(
+    "--data", type=click.Path(file_okay=False, path_type=Path), help="Folder of the runs; also $GATE_EXPLORER_DATA."
+)
+def cli(data: Path | None) -> None:
     """Gate explorer on the command line."""
+    if data is not None:
+        os.environ["GATE_EXPLORER_DATA"] = str(data.absolute())
+
+
+@cli.command("app", context_settings={"ignore_unknown_options": True})
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def app_command(options: tuple[str, ...]) -> None:
+    """Serve the app. What follows goes to Streamlit: `--server.port 8600`, `--server.address 0.0.0.0`."""
+    root = Path(__file__).parents[1]
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(subprocess.call([sys.executable, "-m", "streamlit", "run", str(root / "app.py"), *options], cwd=root))
 
 
 @cli.command("train")

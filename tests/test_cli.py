@@ -379,3 +379,28 @@ def test_the_package_runs_as_a_module():
     assert result.stdout.startswith("Usage: python -m explorer ")
     assert "train" in result.stdout
     assert result.stderr == ""
+
+
+# ---- the app and its data folder ----------------------------------------------------------------------------
+
+
+def test_the_data_folder_is_an_option(corpus, output, tmp_path, monkeypatch):
+    monkeypatch.setenv("GATE_EXPLORER_DATA", str(tmp_path / "elsewhere"))
+    arguments = ["--data", str(tmp_path / "here"), "train", "--corpus", str(corpus), "--output", str(output), *SIZES]
+    result = CliRunner().invoke(explorer.cli.cli, arguments)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "here" / "runs.sqlite").is_file()
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_the_app_is_served_with_streamlit_and_what_follows_goes_to_it(monkeypatch, tmp_path):
+    called = []
+    monkeypatch.setenv("GATE_EXPLORER_DATA", str(tmp_path))
+    monkeypatch.setattr(explorer.cli.subprocess, "call", lambda command, cwd: called.append((command, cwd)) or 3)
+    result = CliRunner().invoke(explorer.cli.cli, ["--data", "mine", "app", "--server.port", "8600", "--global.x=1"])
+    assert result.exit_code == 3
+    ((command, cwd),) = called
+    root = Path(__file__).parents[1]
+    assert command[1:] == ["-m", "streamlit", "run", str(root / "app.py"), "--server.port", "8600", "--global.x=1"]
+    assert cwd == root
+    assert os.environ["GATE_EXPLORER_DATA"] == str(Path("mine").absolute())

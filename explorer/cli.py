@@ -34,7 +34,6 @@ MODEL_OPTIONS = (
     "num_layers",
     "embedding_size",
 )
-OWNER = "command line"
 RECIPE_OPTIONS = tuple(field.name for field in fields(Recipe))
 
 
@@ -67,7 +66,7 @@ def record_training(corpus: str, text: str, config: ModelConfig, recipe: Recipe,
         recipe,
         text,
         corpus=corpus,
-        session=OWNER,
+        session=runs.COMMAND_LINE,
         seed=seed,
         name=f"{corpus[:60]}, command line",
         held_out_share=0,

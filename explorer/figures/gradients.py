@@ -43,6 +43,12 @@ TRIANGLE_PX, ROW_PX, STRIP_PX, GAP_PX = 400, 130, 26, 44
 PATHS = {"copy": LINES[0], "update": LINES[1], "gates": LINES[1], "candidate": LINES[2]}
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
+UNSEEN_MARKERS: dict[str, Any] = {"mode": "lines+markers", "marker": {"opacity": 0, "size": 9}} | {
+    state: {"marker": {"opacity": 0}} for state in ("selected", "unselected")
+}
+ROUND = [mantissa * 10.0**decade for decade in range(-6, 7) for mantissa in (1, 2, 5)]
+"""Ticks of a logarithmic axis of a few decades."""
+
 Row = tuple[str, int, list[dict[str, Any]], dict[str, Any]]
 """One row of a stack: title, height in pixels, traces, y axis."""
 
@@ -355,11 +361,12 @@ def clip_history(history: Sequence[EpochRecord], clip_norm: float | None, chosen
     columns = ("grad_norm_before_max", "grad_norm_before", "grad_norm_after", "clipped_share")
     largest, before, after, share = (np.array([getattr(e, name) for e in history]) for name in columns)
     dotted = {"color": GREY, "width": 1, "dash": "dot"}
+    # plotly lets one click on markers only, so there are some that are not seen.
     traces = [
-        line_trace(epochs, largest, dotted, "largest %{y:.3g}"),
-        line_trace(epochs, before, {"color": GREY, "width": 2}, "before %{y:.3g}"),
-        line_trace(epochs, after, LINES[0], "after %{y:.3g}"),
-        line_trace(epochs, share, {"color": PURPLE, "width": 2}, "clipped %{y:.0%}", yaxis="y2"),
+        line_trace(epochs, largest, dotted, "largest %{y:.3g}", **UNSEEN_MARKERS),
+        line_trace(epochs, before, {"color": GREY, "width": 2}, "before %{y:.3g}", **UNSEEN_MARKERS),
+        line_trace(epochs, after, LINES[0], "after %{y:.3g}", **UNSEEN_MARKERS),
+        line_trace(epochs, share, {"color": PURPLE, "width": 2}, "clipped %{y:.0%}", yaxis="y2", **UNSEEN_MARKERS),
     ]
     if clip_norm is not None:
         dashed = {"color": ORANGE, "width": 2, "dash": "dash"}
@@ -379,8 +386,9 @@ def clip_history(history: Sequence[EpochRecord], clip_norm: float | None, chosen
         "margin": MARGIN,
         "showlegend": False,
         "hovermode": "x unified",
+        "clickmode": "event+select",
         "xaxis": axis,
-        "yaxis": {"type": "log", "domain": [0.45, 1], "dtick": "D2"},
+        "yaxis": {"type": "log", "domain": [0.45, 1], "tickvals": ROUND, "ticktext": [f"{tick:g}" for tick in ROUND]},
         "yaxis2": {"range": [-0.03, 1.03], "tickformat": ".0%", "domain": [0, 0.3], "zeroline": False, "nticks": 3},
         "shapes": [chosen_line | {"line": {"color": ORANGE, "width": 1.5, "dash": "dot"}}],
         "annotations": [_note(text, y) for text, y in notes],

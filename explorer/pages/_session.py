@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import hashlib
+import math
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -63,13 +64,19 @@ def model_names() -> list[str]:
     names = sorted(path.stem for path in CHECKPOINTS.glob("*.safetensors"))
     names.sort(key=lambda name: name != FIRST_MODEL)
     named = st.query_params.get("model", "")
-    mine = [RUN + run.id for run in _models_of(browser())]
+    mine = [RUN + run.id for run in _models_of(owners())]
     return [*names, *mine, *([named] if _is_readable_run(named) and named not in mine else [])]
 
 
-def _models_of(owner: str) -> list[runs.Run]:
+def owners() -> tuple[str, ...]:
+    """Whose runs this person sees: the browser's own and, on a server that serves this machine only, the command line's."""
+    alone = st.get_option("server.address") in ("127.0.0.1", "localhost", "::1")
+    return (browser(), runs.COMMAND_LINE) if alone else (browser(),)
+
+
+def _models_of(sessions: Sequence[str]) -> list[runs.Run]:
     try:
-        return runs.models(owner)
+        return runs.models(*sessions)
     except runs.RunError:
         return []  # no data folder: the page Train says so, the shipped models are there all the same
 
@@ -161,6 +168,13 @@ def mark_altered(which: Which) -> None:
 
 def _restore() -> None:
     fill({key: value for key, value in UNALTERED.items() if key in st.session_state})
+
+
+def go_to_clicked_epoch(chart: str, epochs: Sequence[int]) -> None:
+    """Show the model as it was at the snapshot nearest to the epoch that was clicked in a chart."""
+    if points := kept(chart, {}).get("selection", {}).get("points", []):
+        # Snapshots are spaced evenly in the logarithm of the epoch, and so is what is near.
+        fill({"epoch": min(epochs, key=lambda epoch: abs(math.log1p(epoch) - math.log1p(points[0]["x"])))})
 
 
 def choose(label: str, options: Sequence[str], key: str, explanation: str | None = None) -> str:

@@ -191,11 +191,12 @@ def show_training(checkpoint: explorer.Checkpoint, epoch: int) -> None:
     st.plotly_chart(
         drawing.clip_history(checkpoint.history, checkpoint.recipe.clip_norm, epoch), key="clip_history",
         config={"displayModeBar": False}, alt="Gradient norms before and after clipping, by epoch of training",
+        on_select=partial(_session.go_to_clicked_epoch, "clip_history", checkpoint.epochs), selection_mode="points",
     )  # fmt: skip
     share = sum(e.clipped_share for e in checkpoint.history) / len(checkpoint.history)
     st.caption(
-        f"While it was trained, {share:.0%} of the steps were clipped. Move the slider of epochs: all is drawn for the "
-        f"model as it was."
+        f"While it was trained, {share:.0%} of the steps were clipped. Click an epoch: everything on the page is then drawn "
+        f"for the model as it was at the nearest snapshot."
     )
 
 

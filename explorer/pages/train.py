@@ -131,7 +131,7 @@ def show_sentence(run: runs.Run) -> None:
 
 def show_list() -> None:
     """The runs of this browser, and several of them on the same axes."""
-    mine = runs.runs(_session.browser())
+    mine = runs.runs(*_session.owners())
     if not mine:
         return
     st.subheader("Your runs")

@@ -24,6 +24,7 @@ from explorer.text import Vocabulary, clean_text
 from explorer.training import Recipe, check_seed
 
 __all__ = [
+    "COMMAND_LINE",
     "EpochEvent",
     "GateSummary",
     "Metrics",
@@ -52,6 +53,7 @@ __all__ = [
     "validate",
 ]
 PREFIX_CHARACTERS = 16
+COMMAND_LINE = "command line"  # the session of what is trained there
 
 _registries: dict[Settings, Registry] = {}
 _lock = threading.Lock()
@@ -221,16 +223,16 @@ def run(run_id: str) -> Run:
     return registry.with_places([registry.told(registry.store.run(run_id))])[0]
 
 
-def runs(session: str | None = None) -> list[Run]:
-    """The runs of a session, or of everybody, newest first, without the deleted ones."""
+def runs(*sessions: str) -> list[Run]:
+    """The runs of these sessions, or of everybody, newest first, without the deleted ones."""
     registry = _registry()
     registry.look()
-    return registry.with_places([registry.told(r) for r in registry.store.runs(session)])
+    return registry.with_places([registry.told(r) for r in registry.store.runs(sessions)])
 
 
-def models(session: str | None = None) -> list[Run]:
+def models(*sessions: str) -> list[Run]:
     """The runs that are over and have a checkpoint, newest first: for the model picker."""
-    return [r for r in _registry().store.runs(session) if r.has_checkpoint and r.status not in ACTIVE]
+    return [r for r in _registry().store.runs(sessions) if r.has_checkpoint and r.status not in ACTIVE]
 
 
 def metrics(run_id: str, at_most: int = 1000) -> Metrics:

@@ -132,15 +132,12 @@ class Store:
             raise RunError("There is no run with this id; it may have been deleted.")
         return rows.to_run(found[0])
 
-    def runs(self, owner: str | None = None, statuses: Sequence[str] | None = None, at_most: int = 1_000) -> list[Run]:
-        """The runs that are not deleted, newest first."""
-        wanted, values = ["deleted IS NULL"], []
-        if owner is not None:
-            wanted.append("owner = ?")
-            values.append(owner)
-        if statuses is not None:
-            wanted.append(f"status IN ({', '.join('?' * len(statuses))})")
-            values.extend(statuses)
+    def runs(self, owners: Sequence[str] = (), statuses: Sequence[str] = (), at_most: int = 1_000) -> list[Run]:
+        """The runs that are not deleted, newest first; no owners or statuses named means all."""
+        wanted, values = ["deleted IS NULL"], [*owners, *statuses]
+        for column, allowed in (("owner", owners), ("status", statuses)):
+            if allowed:
+                wanted.append(f"{column} IN ({', '.join('?' * len(allowed))})")
         columns, where = ", ".join(STORED), " AND ".join(wanted)
         query = f"SELECT {columns} FROM runs WHERE {where} ORDER BY number DESC LIMIT {at_most:d}"
         return [rows.to_run(row) for row in self._rows(query, *values)]

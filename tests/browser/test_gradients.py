@@ -84,3 +84,17 @@ def test_the_downloads_hold_the_numbers(page, server, tmp_path):
     lines = (tmp_path / "flow.csv").read_text("utf-8").splitlines()
     assert lines[0] == "read off step,character asked,step,character,gradient,share of local"
     assert len(lines) == 1 + 25 * 24 // 2
+
+
+def test_a_click_on_an_epoch_of_the_training_shows_the_model_as_it_was(page, server):
+    page.set_viewport_size({"width": 1440, "height": 3800})
+    opened(page, server)
+    chart = page.locator("[class*='st-key-clip_history'] .nsewdrag").first
+    chart.wait_for()
+    box = chart.bounding_box()
+    page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.5 * box["height"], steps=5)
+    page.locator(".hoverlayer .legend").first.wait_for()
+    page.mouse.down()
+    page.mouse.up()
+    page.wait_for_url("**epoch=251**")
+    page.get_by_text("time-machine-gru, epoch 251").first.wait_for()

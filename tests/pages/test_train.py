@@ -134,3 +134,14 @@ def test_a_diverged_run_says_where():
 def test_a_link_to_a_run_that_is_not_there_is_answered_in_a_sentence(run_id):
     app = open_page(run=run_id)
     assert len(app.error) == 1
+
+
+def test_what_the_command_line_trains_is_listed_on_ones_own_machine_only(monkeypatch):
+    small = (ModelConfig(hidden_size=4), explorer.Recipe(epochs=1, batch_size=4, num_steps=10))
+    run = runs.start(
+        *small, explorer.load_corpus("lighthouse"), corpus="lighthouse", session=runs.COMMAND_LINE, name="mine"
+    )
+    wait_until_over(run.id)
+    assert any("mine" in line.value for line in open_page().markdown)
+    monkeypatch.setattr("streamlit.get_option", lambda name: "0.0.0.0" if name == "server.address" else None)
+    assert not any("mine" in line.value for line in open_page().markdown)

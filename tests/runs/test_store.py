@@ -220,8 +220,8 @@ def test_a_session_has_one_running_and_one_waiting(store):
     with pytest.raises(RunError, match="at most 2 runs"):
         store.add(make_run("ann"), waiting_per_session=1, running_per_session=1)
     store.add(make_run("bob"), waiting_per_session=1, running_per_session=1)
-    assert len(store.runs("ann")) == 2
-    assert len(store.runs("bob")) == 1
+    assert len(store.runs(["ann"])) == 2
+    assert len(store.runs(["bob"])) == 1
 
 
 def test_two_processes_never_claim_the_same_run(folder, store):

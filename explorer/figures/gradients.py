@@ -38,8 +38,9 @@ LOW, HIGH = -6, 2  # decades of every gradient norm, as colour and as height
 SHARE_LOW, SHARE_HIGH = -4, 1.5  # decades of every share of a local gradient
 GAIN_LOW, GAIN_HIGH = -3, 1  # decades of every gain of a step
 FLOOR = 1e-300  # a gradient of exactly zero, on a logarithmic axis
-LETTERED_STEPS = 110
-TRIANGLE_PX, ROW_PX, STRIP_PX, GAP_PX = 400, 130, 26, 44
+LETTERED_STEPS = 110  # whose characters fit under a figure as wide as the page
+TRIANGLE_PX, ROW_PX, STRIP_PX = 400, 130, 26
+LINE_PX, GAP_PX = 16, 12  # of a title's line, and what is left over it
 PATHS = {"copy": LINES[0], "update": LINES[1], "gates": LINES[1], "candidate": LINES[2]}
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -54,7 +55,11 @@ Row = tuple[str, int, list[dict[str, Any]], dict[str, Any]]
 
 
 def flow(
-    flow: GradientFlow, paths: JacobianPaths | None = None, row: int | None = None, steps: int = MAX_STEPS
+    flow: GradientFlow,
+    paths: JacobianPaths | None = None,
+    row: int | None = None,
+    steps: int = MAX_STEPS,
+    columns: int = 1,
 ) -> go.Figure:
     """The gradient flow of one net over a text: triangle, whole-text gradient, one chosen loss, and what carries it.
 
@@ -63,20 +68,22 @@ def flow(
         paths: of the same net and text; None leaves out what carries the gradient.
         row: the loss to follow: the step it is read off.
         steps: how many steps are drawn from the first on.
+        columns: how many such figures stand beside each other; with more, fewer characters fit under each.
 
     """
     count = min(len(flow), steps)
-    rows = [_triangle(flow, row, count), *_whole(flow, count)]
+    lettered = 0 < count <= LETTERED_STEPS // columns
+    rows = [_triangle(flow, row, count, lettered), *_whole(flow, count, lettered)]
     if row is not None and row < count and flow.asked_T[row] >= 0:
         rows.append(_one_loss(flow, row, count))
     if paths is not None and len(paths.gain_T):
-        rows.append(_carriers(paths, count))
-    return _stack(rows, flow, count)
+        rows.append(_carriers(paths, count, lettered))
+    return _stack(rows, flow, count, lettered)
 
 
-def _stack(rows: list[Row], flow: GradientFlow, count: int) -> go.Figure:
+def _stack(rows: list[Row], flow: GradientFlow, count: int, lettered: bool) -> go.Figure:
     """Rows on one x axis, so that one cursor runs through all of them."""
-    total = sum(height + GAP_PX for _, height, _, _ in rows)
+    total = sum(height + _over(title) for title, height, _, _ in rows)
     layout: dict[str, Any] = {
         "height": total + MARGIN["t"] + MARGIN["b"],
         "margin": MARGIN,
@@ -85,20 +92,26 @@ def _stack(rows: list[Row], flow: GradientFlow, count: int) -> go.Figure:
         "annotations": [],
         "coloraxis": {
             "cmin": LOW, "cmax": HIGH, "colorscale": SEQUENTIAL,
-            "colorbar": _colour_bar(total, rows[0][1], left=flow.backward),
+            "colorbar": _colour_bar(total, *rows[0][:2], left=flow.backward),
         },
-        "xaxis": _x_axis(flow, count) | {"anchor": f"y{len(rows)}"},
+        "xaxis": _x_axis(flow, count, lettered) | {"anchor": f"y{len(rows)}"},
     }  # fmt: skip
     data: list[dict[str, Any]] = []
     top = float(total)
     for number, (title, height, traces, axis) in enumerate(rows, 1):
         suffix = "" if number == 1 else str(number)
-        domain = [max(top - GAP_PX - height, 0) / total, (top - GAP_PX) / total]
+        top -= _over(title)
+        domain = [max(top - height, 0) / total, top / total]
         layout[f"yaxis{suffix}"] = axis | {"domain": domain, "anchor": "x", "fixedrange": True}
         layout["annotations"].append(_note(title, domain[1]))
         data += [trace | {"yaxis": f"y{suffix}"} for trace in traces]
-        top -= height + GAP_PX
+        top -= height
     return go.Figure({"data": data, "layout": layout})
+
+
+def _over(title: str) -> int:
+    """Pixels over a row: its title's lines, and a gap."""
+    return GAP_PX + LINE_PX * (title.count("<br>") + 1) * bool(title)
 
 
 def _note(text: str, y: float) -> dict[str, Any]:
@@ -107,10 +120,10 @@ def _note(text: str, y: float) -> dict[str, Any]:
     return place | {"text": text, "showarrow": False, "align": "left", "font": {"size": 13}}
 
 
-def _colour_bar(total: int, height: int, *, left: bool) -> dict[str, Any]:
+def _colour_bar(total: int, title: str, height: int, *, left: bool) -> dict[str, Any]:
     """In the corner of the triangle's row that the triangle leaves free."""
     ticks = list(range(LOW, HIGH + 1, 2))
-    top, bottom = total - GAP_PX - 6, total - GAP_PX - height + 6
+    top, bottom = total - _over(title) - 6, total - _over(title) - height + 6
     place = {"x": 0.02, "xanchor": "left", "y": bottom / total, "yanchor": "bottom"} if left else {
         "x": 0.98, "xanchor": "right", "y": top / total, "yanchor": "top"}  # fmt: skip
     words = {"tickvals": ticks, "ticktext": [power(tick) for tick in ticks], "ticks": ""}
@@ -122,7 +135,7 @@ def power(exponent: int) -> str:
     return f"10{str(exponent).translate(SUPERSCRIPTS)}"
 
 
-def _x_axis(flow: GradientFlow, count: int) -> dict[str, Any]:
+def _x_axis(flow: GradientFlow, count: int, lettered: bool) -> dict[str, Any]:
     axis: dict[str, Any] = {
         "title": {"text": "step whose state is reached"},
         "range": [-0.5, max(count, 1) - 0.5],
@@ -134,16 +147,16 @@ def _x_axis(flow: GradientFlow, count: int) -> dict[str, Any]:
         "spikedash": "solid",
         "spikesnap": "cursor",
     }
-    if 0 < count <= LETTERED_STEPS:
+    if lettered:
         letters = [escaped(visible(c)) for c in flow.text[:count]]
         axis |= {"tickvals": list(range(count)), "ticktext": letters, "tickangle": 0, "ticks": ""}
         axis["tickfont"] = {"size": 13 if count <= 45 else 10 if count <= 70 else 8}
     return axis
 
 
-def _step(count: int) -> str:
+def _step(lettered: bool) -> str:
     """A step in a hover text: its number, and its character where the axis has them."""
-    return "step %{x:d} “%{x}”" if 0 < count <= LETTERED_STEPS else "step %{x:d}"
+    return "step %{x:d} “%{x}”" if lettered else "step %{x:d}"
 
 
 def _decades(low: float, high: float, step: int = 2) -> dict[str, Any]:
@@ -162,20 +175,20 @@ def log10(norms: NDArray[Any]) -> NDArray[np.float32]:
     return decades
 
 
-def _triangle(flow: GradientFlow, row: int | None, count: int) -> Row:
+def _triangle(flow: GradientFlow, row: int | None, count: int, lettered: bool) -> Row:
     heatmap = {
         "type": "heatmap",
         "z": log10(flow.norms_TT[:count, :count]),
         "coloraxis": "coloraxis",
         "xaxis": "x",
         "hoverongaps": False,
-        "hovertemplate": f"loss read off step %{{y}}, at the state of {_step(count)}: 10^%{{z:.1f}}<extra></extra>",
+        "hovertemplate": f"loss read off step %{{y}}, at the state of {_step(lettered)}: 10^%{{z:.1f}}<extra></extra>",
     }
     traces: list[dict[str, Any]] = [heatmap]
     reach_T = reach(flow)[:count]
     if not np.isnan(reach_T).all():
         line = {"color": ORANGE, "width": 2}
-        hover = f"the loss read off step %{{y}} falls under 1 % of its local gradient at {_step(count)}"
+        hover = f"the loss read off step %{{y}} falls under 1 % of its local gradient at {_step(lettered)}"
         traces.append(line_trace(reach_T, np.arange(count), line, hover))
     if row is not None and row < count:
         traces.append(line_trace([-0.5, count - 0.5], [row, row], {"color": GREY, "width": 1.5, "dash": "dot"}))
@@ -199,7 +212,7 @@ def reach(flow: GradientFlow) -> NDArray[np.float64]:
     return np.where(under_TT.any(1), nearest_T, np.nan)
 
 
-def _whole(flow: GradientFlow, count: int) -> list[Row]:
+def _whole(flow: GradientFlow, count: int, lettered: bool) -> list[Row]:
     x, norms_T = np.arange(count), flow.step_norms_T[:count]
     known = norms_T[norms_T > 0]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
@@ -211,10 +224,10 @@ def _whole(flow: GradientFlow, count: int) -> list[Row]:
         "colorscale": SEQUENTIAL,
         "showscale": False,
         "xaxis": "x",
-        "hovertemplate": f"{_step(count)}: 10^%{{z:.2f}}<extra></extra>",
+        "hovertemplate": f"{_step(lettered)}: 10^%{{z:.2f}}<extra></extra>",
     }
     hidden = {"showticklabels": False, "showgrid": False, "zeroline": False, "ticks": ""}
-    hover = f"{_step(count)}: gradient %{{y:.2e}}"
+    hover = f"{_step(lettered)}: gradient %{{y:.2e}}"
     curve = line_trace(
         x, np.where(norms_T > 0, norms_T, np.nan), LINES[0], hover
     )  # zero where no loss is read any more
@@ -242,20 +255,26 @@ def _one_loss(flow: GradientFlow, row: int, count: int) -> Row:
     return title, ROW_PX, [line, limit], _decades(LOW, HIGH)
 
 
-def _carriers(paths: JacobianPaths, count: int) -> Row:
+def _carriers(paths: JacobianPaths, count: int, lettered: bool) -> Row:
     x = np.arange(count)
     traces = [
-        line_trace(x, np.maximum(gain_T[:count], FLOOR), PATHS[path], f"{_step(count)}: {path} %{{y:.3f}}")
+        line_trace(x, np.maximum(gain_T[:count], FLOOR), PATHS[path], f"{_step(lettered)}: {path} %{{y:.3f}}")
         for path, gain_T in paths.carried.items()
     ]
     whole = {"color": GREY, "width": 3}
     traces.insert(
-        0, line_trace(x, np.maximum(paths.gain_T[:count], FLOOR), whole, f"{_step(count)}: together %{{y:.3f}}")
+        0, line_trace(x, np.maximum(paths.gain_T[:count], FLOOR), whole, f"{_step(lettered)}: together %{{y:.3f}}")
     )
     traces.append(_at_one(count))
     names = [coloured(path + _dash(PATHS[path]), PATHS[path]["color"]) for path in paths.carried]
-    title = f"<b>what a step back leaves</b>, by path:<br>{', '.join([*names, coloured('all (thick)', GREY)])}"
+    title = "<b>what a step back leaves</b><br>" + _listed([*names, coloured("all (thick)", GREY)])
     return title, ROW_PX + 30, traces, _decades(GAIN_LOW, GAIN_HIGH, 1)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names, two in a line: a column can be narrow."""
+    pairs = [", ".join(names[i : i + 2]) for i in range(0, len(names), 2)]
+    return ",<br>".join(pairs)
 
 
 def _dash(line: dict[str, Any]) -> str:
@@ -266,7 +285,7 @@ def _at_one(count: int) -> dict[str, Any]:
     return line_trace([-0.5, count - 0.5], [1, 1], {"color": GREY, "width": 1})
 
 
-def singular_values(flow: GradientFlow, paths: JacobianPaths, steps: int = MAX_STEPS) -> go.Figure:
+def singular_values(flow: GradientFlow, paths: JacobianPaths, steps: int = MAX_STEPS, columns: int = 1) -> go.Figure:
     """What each path could carry at most, the band from sigma_min to sigma_max of J_t, and the line at 1."""
     count = min(len(paths.sigma_max_T), steps)
     x = np.arange(count)
@@ -283,9 +302,9 @@ def singular_values(flow: GradientFlow, paths: JacobianPaths, steps: int = MAX_S
         for path, norm_T in paths.norms.items()
     ]
     names = [coloured(path + _dash(PATHS[path]), PATHS[path]["color"]) for path in paths.norms]
-    title = f"<b>σ max</b> of {', '.join(names)}<br>{coloured('band: σ min to σ max of the whole step', GREY)}"
+    title = f"<b>σ max</b> of<br>{_listed(names)}<br>{coloured('band: σ min to σ max of the whole step', GREY)}"
     row = (title, ROW_PX + 70, [*band, *lines, _at_one(count)], _decades(GAIN_LOW, GAIN_HIGH, 1))
-    figure = _stack([row], flow, count)
+    figure = _stack([row], flow, count, 0 < count <= LETTERED_STEPS // columns)
     return figure.update_layout(hovermode="x", coloraxis={"showscale": False})
 
 

@@ -111,7 +111,7 @@ def show_figures(views: Sequence[View], text: str) -> None:
         for name, value in figures_of(views[0], text).items():
             cards.metric(name, value, border=True, help=HELP[name])
         return
-    table = pd.DataFrame({view.label: figures_of(view, text) for view in views}).T
+    table = pd.DataFrame({view.label: figures_of(view, text) for view in views})
     st.table(table, border="horizontal")
 
 
@@ -152,10 +152,10 @@ def reading(view: View) -> str:
     return f"The {most} path carries most: {means[most]:.2f} of the gradient a step on average, {others}."
 
 
-def show_singular_values(view: View, text: str) -> None:
+def show_singular_values(view: View, text: str, columns: int) -> None:
     """What each path could pass at most, and for a plain cell the bound that goes with it."""
     paths = _models.singular_values(view.which, text, view.layer, view.direction)
-    figure = drawing.singular_values(view.facts.flow, paths)
+    figure = drawing.singular_values(view.facts.flow, paths, columns=columns)
     alt = "Largest singular value of each path, and the band of singular values of the whole step"
     st.plotly_chart(figure, key=f"sigma-{view.label}", config={"displayModeBar": False}, alt=alt)
     if paths.bound is not None:
@@ -229,8 +229,9 @@ show_figures(views, text)
 if len(text) > 1:
     row = choose_row(views)
     for view in in_columns(views):
+        figure = drawing.flow(view.facts.flow, view.facts.paths, row, columns=min(len(views), 2))
         st.plotly_chart(
-            drawing.flow(view.facts.flow, view.facts.paths, row), key=f"flow-{view.label}", config={"displaylogo": False},
+            figure, key=f"flow-{view.label}", config={"displaylogo": False},
             alt="Gradient of every loss at every earlier step, of the whole text, of one loss, and what carries it",
         )  # fmt: skip
         st.caption(reading(view))
@@ -242,7 +243,7 @@ if len(text) > 1:
     )  # fmt: skip
     if st.toggle("Singular values of every step", key="sigma", help=SIGMA_HELP):
         for view in in_columns(views):
-            show_singular_values(view, text)
+            show_singular_values(view, text, min(len(views), 2))
 
 st.markdown(
     "**What clipping leaves.** The gradient of this text's mean loss, parameter by parameter, and what θ makes of it."

@@ -202,3 +202,13 @@ def test_frames_hold_every_number_and_survive_csv():
     clipped = drawing.clip_frame(ledger)
     assert clipped["share of squared norm"].sum() == pytest.approx(1)
     assert list(clipped["parameter"]) == [p.name for p in ledger.parameters]
+
+
+@pytest.mark.parametrize(
+    ("length", "columns", "lettered"), [(110, 1, True), (111, 1, False), (55, 2, True), (56, 2, False)]
+)
+def test_characters_stand_under_a_figure_where_they_fit(length, columns, lettered):
+    flow = gradient_flow(model_of("gru"), ("ab " * 40)[:length])
+    figure = drawing.flow(flow, columns=columns)
+    assert (figure.layout.xaxis.ticktext is not None) == lettered
+    assert ("%{x}”" in figure.data[0].hovertemplate) == lettered

@@ -69,16 +69,16 @@ def test_an_untrained_model_is_one_click_away_and_vanishes():
     assert not app.exception
     assert "A plain cell has one path" in " ".join(caption.value for caption in app.caption)
     table = app.table[0].value
-    assert list(table.index) == ["time-machine-gru, epoch 500", "untrained RNN"]
-    assert int(table.loc["untrained RNN", "Horizon"]) < int(table.loc["time-machine-gru, epoch 500", "Horizon"])
+    assert list(table.columns) == ["time-machine-gru, epoch 500", "untrained RNN"]
+    assert int(table.loc["Horizon", "untrained RNN"]) < int(table.loc["Horizon", "time-machine-gru, epoch 500"])
 
 
 def test_two_models_or_two_epochs_beside_each_other():
     app = run(beside="another")
     assert not app.exception
-    assert app.table[0].value.index[1] == "time-machine-gru, epoch 0"
+    assert app.table[0].value.columns[1] == "time-machine-gru, epoch 0"
     app.selectbox(key="second").set_value("time-machine-gru-before").run()
-    assert app.table[0].value.index[1] == "time-machine-gru-before, epoch 500"
+    assert app.table[0].value.columns[1] == "time-machine-gru-before, epoch 500"
     assert not app.exception
 
 
@@ -168,8 +168,8 @@ def test_an_altered_model_is_marked_compared_and_restored_with_one_click():
     app.segmented_control(key="beside").set_value("as trained").run()
     assert not app.exception
     table = app.table[0].value
-    assert list(table.index) == ["time-machine-gru, epoch 500, altered", "time-machine-gru, epoch 500"]
-    assert table["Perplexity"].iloc[1] == f"{math.exp(explorer.score_text(trained, SENTENCE).mean_nll_nats):.2f}"
+    assert list(table.columns) == ["time-machine-gru, epoch 500, altered", "time-machine-gru, epoch 500"]
+    assert table.loc["Perplexity"].iloc[1] == f"{math.exp(explorer.score_text(trained, SENTENCE).mean_nll_nats):.2f}"
     next(button for button in app.button if button.label == "Restore it").click().run()
     assert not app.exception
     assert "This model is altered" not in said(app)

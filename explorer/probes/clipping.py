@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.func import functional_call
 
 from explorer.models import CharModel, ConfigError
 from explorer.probes.gradients import NonFinite
@@ -131,13 +131,15 @@ def clip_ledger(model: CharModel, text: str, max_norm: float) -> ClipLedger:
 def text_gradient(model: CharModel, text: str) -> tuple[float, dict[str, Tensor]]:
     """The mean loss of a text in nats, and the gradient of every parameter in float64."""
     ids_T = predicted_ids(model, text)
-    # Copies take the place of the parameters, so that a frozen model has gradients too and none is written into it.
-    copies = {name: p.detach().clone().requires_grad_() for name, p in model.named_parameters()}
+    # Of a copy, so that a frozen model has gradients too and none is written into it. (torch.func would do without the
+    # copy, and costs every server 20 MB for its imports.)
+    whole = copy.deepcopy(model).requires_grad_()
+    names, parameters = zip(*whole.named_parameters(), strict=True)
     with torch.enable_grad():
-        logits_TBV, _ = functional_call(model, copies, (ids_T.unsqueeze(1),))
-        loss = text_loss(model, logits_TBV[:, 0], ids_T)
-        gradients = torch.autograd.grad(loss, list(copies.values()))
-    return loss.item(), {name: gradient.double() for name, gradient in zip(copies, gradients, strict=True)}
+        logits_TBV, _ = whole(ids_T.unsqueeze(1))
+        loss = text_loss(whole, logits_TBV[:, 0], ids_T)
+        gradients = torch.autograd.grad(loss, parameters)
+    return loss.item(), {name: gradient.double() for name, gradient in zip(names, gradients, strict=True)}
 
 
 def _coefficient(norm: float, max_norm: float) -> float:

@@ -10,9 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.func import functional_call
 
-from explorer.cells import GRUStep, LSTMStep, RNNStep, gru_step, lstm_gates, lstm_update, rnn_step
+from explorer.cells import CellWeights, GRUStep, LSTMStep, RNNStep, gru_step, lstm_gates, lstm_update, rnn_step
 from explorer.models import CharModel, ConfigError, ModelConfig, NetKey
 from explorer.probes.perplexity import SCORE_NAMES, Floats, TextScore, score_states
 from explorer.text import clean_text
@@ -264,7 +263,7 @@ def _kernel_states(model: CharModel, net: NetKey, x: Tensor) -> tuple[Tensor, st
     """States h_TH of one net from a kernel that is not the displayed equation, and the kernel's name."""
     config, weights = model.config, model.rnn.weights(net)
     hidden = weights.w_hh_GH.shape[1]
-    kernel = _torch_kernel(config, weights.w_ih_GE.shape[1], hidden)
+    kernel = _torch_kernel(config, weights)
     h_TH = weights.w_hh_GH.new_empty(len(x), hidden)
     state = model.rnn.zero_state(1)[net]
     for start in range(0, len(x), CHUNK):
@@ -272,7 +271,7 @@ def _kernel_states(model: CharModel, net: NetKey, x: Tensor) -> tuple[Tensor, st
         if kernel is None:
             h_C1H, state = model.rnn.scan_net(net, part, state)
         else:
-            h_C1H, state = _run_torch(kernel, dict(zip(_TORCH_NAMES, weights, strict=True)), part, state)
+            h_C1H, state = _run_torch(kernel, part, state)
         h_TH[start : start + CHUNK] = h_C1H[:, 0]
     return h_TH, "explorer.scan" if kernel is None else f"torch.nn.{type(kernel).__name__}"
 
@@ -280,26 +279,30 @@ def _kernel_states(model: CharModel, net: NetKey, x: Tensor) -> tuple[Tensor, st
 _TORCH_NAMES = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 
 
-def _torch_kernel(config: ModelConfig, inputs: int, hidden: int) -> nn.RNNBase | None:
-    """Torch's module of this cell without weights of its own, or None where torch has none."""
+def _torch_kernel(config: ModelConfig, weights: CellWeights) -> nn.RNNBase | None:
+    """Torch's module of this cell with our weights (the tensors themselves), or None where torch has none."""
+    inputs, hidden = weights.w_ih_GE.shape[1], weights.w_hh_GH.shape[1]
+    kernel: nn.RNNBase
     if config.cell == "lstm":
-        return nn.LSTM(inputs, hidden, device="meta")
-    if config.cell == "gru" and config.reset == "after":
-        return nn.GRU(inputs, hidden, device="meta")
-    if config.cell == "rnn" and config.activation in ("tanh", "relu"):
-        return nn.RNN(inputs, hidden, nonlinearity=config.activation, device="meta")
-    return None
+        kernel = nn.LSTM(inputs, hidden, device="meta")
+    elif config.cell == "gru" and config.reset == "after":
+        kernel = nn.GRU(inputs, hidden, device="meta")
+    elif config.cell == "rnn" and config.activation in ("tanh", "relu"):
+        kernel = nn.RNN(inputs, hidden, nonlinearity=config.activation, device="meta")
+    else:
+        return None
+    ours = dict(zip(_TORCH_NAMES, (weight.detach() for weight in weights), strict=True))
+    kernel.load_state_dict(ours, assign=True)
+    return kernel
 
 
-def _run_torch(
-    kernel: nn.RNNBase, weights: dict[str, Tensor], part: Tensor, state: tuple[Tensor, ...]
-) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """States and last state of torch's kernel with our weights, for ids_C1 or floats x_C1E."""
+def _run_torch(kernel: nn.RNNBase, part: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """States and last state of torch's kernel, for ids_C1 or floats x_C1E."""
     if not part.is_floating_point():
         # torch's kernel wants the one-hot vectors themselves; a block of them at a time.
-        part = nn.functional.one_hot(part, weights["weight_ih_l0"].shape[1]).to(weights["weight_ih_l0"].dtype)
+        part = nn.functional.one_hot(part, kernel.input_size).to(state[0].dtype)
     first = tuple(s.unsqueeze(0) for s in state)
-    h_C1H, last = functional_call(kernel, weights, (part, first if len(first) == 2 else first[0]))
+    h_C1H, last = kernel(part, first if len(first) == 2 else first[0])
     return h_C1H, tuple(s[0] for s in (last if len(first) == 2 else (last,)))
 
 

@@ -1,6 +1,7 @@
 """Ledgers against torch's own clipping functions, and by hand."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 from torch.nn import functional as F
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
-from explorer import CharModel, ConfigError, ModelConfig, TextError, Vocabulary, clip_ledger
+from explorer import CharModel, ConfigError, ModelConfig, TextError, Vocabulary, clip_ledger, trace_gates
 
 TEXT = "a bird in the hand is worth two in the bush"
 VOCABULARY = Vocabulary.from_text(TEXT)
@@ -143,3 +144,14 @@ def test_thresholds_that_make_no_sense(theta):
 def test_a_text_without_a_loss(text):
     with pytest.raises(TextError, match="at least 2 characters"):
         clip_ledger(model_of(CONFIGS["rnn"]), text, 1.0)
+
+
+def test_many_threads_may_ask_of_one_model():
+    # An app keeps one model for all its sessions: nothing may be swapped inside it, not even for a moment.
+    model = CharModel(ModelConfig(hidden_size=32), VOCABULARY, seed=0)
+    before = dict(model.named_parameters())
+    expected = clip_ledger(model, TEXT, 1.0)
+    with ThreadPoolExecutor(4) as pool:
+        ledgers = list(pool.map(lambda _: (trace_gates(model, TEXT), clip_ledger(model, TEXT, 1.0))[1], range(80)))
+    assert {ledger.norm_before for ledger in ledgers} == {expected.norm_before}
+    assert all(p is before[name] and isinstance(p, torch.nn.Parameter) for name, p in model.named_parameters())

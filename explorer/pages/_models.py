@@ -16,6 +16,7 @@ import explorer
 from explorer import Intervention, runs
 from explorer.probes.diagnosis import diagnosis_of
 from explorer.probes.proof import flow_residual
+from explorer.training import perplexity
 
 CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 RUN = "run:"  # begins the name of a model that a run made
@@ -110,16 +111,18 @@ def trace(which: Which, text: str) -> explorer.GateTrace:
     return explorer.trace_gates(model_of(which), text)
 
 
-def by_epoch(name: str, text: str) -> dict[int, float | None]:
-    """The perplexity of a text at each epoch of a model's training."""
-    return _by_epoch(name, version(name), text)
+@st.cache_resource(show_spinner=False, max_entries=64, scope="session")
+def perplexity_of(which: Which, text: str) -> float | None:
+    """The perplexity of a text; None where it is not defined."""
+    mean = explorer.score_text(model_of(which), text).mean_nll_nats
+    return None if mean is None else perplexity(mean)
 
 
-@st.cache_resource(show_spinner=False, max_entries=6, scope="session")
-def _by_epoch(name: str, version: int, text: str) -> dict[int, float | None]:
-    # First let the server send what is already drawn: the loop below holds the interpreter. Who types on is not kept busy.
+@st.cache_resource(show_spinner=False, max_entries=16, scope="session")
+def let_it_settle(which: Which, text: str) -> float:
+    """Once for each text: wait until the server has sent what is already drawn, and a person who types on has done so."""
     time.sleep(SETTLE_S)
-    return explorer.perplexity_by_epoch(_load(name, version), text)
+    return SETTLE_S
 
 
 def traces_of_run(run_id: str, text: str) -> dict[int, explorer.GateTrace]:

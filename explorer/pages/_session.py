@@ -17,7 +17,18 @@ import torch
 import explorer
 from explorer import Intervention, runs
 from explorer.interventions import HOLDABLE
-from explorer.pages._models import CHECKPOINTS, RUN, UNTRAINED, Which, describe, file_of, load, model_label
+from explorer.pages._models import (
+    CHECKPOINTS,
+    RUN,
+    UNTRAINED,
+    Which,
+    describe,
+    file_of,
+    let_it_settle,
+    load,
+    model_label,
+    perplexity_of,
+)
 from explorer.text import MAX_FILE_BYTES, clean_text, decode_text
 
 FIRST_MODEL = "time-machine-gru"
@@ -282,6 +293,21 @@ def _follow_corpus() -> None:
     if st.session_state.get("sentence") in EXAMPLES.values():
         corpus = load(st.session_state["model"]).corpus
         st.session_state["sentence"] = EXAMPLES.get(corpus, st.session_state["sentence"])
+
+
+def by_epoch(which: Which, text: str) -> dict[int, float | None]:
+    """The perplexity of a text at each epoch of a model's training, for a person who has stopped typing."""
+    let_it_settle(which, text)
+    found = {}
+    for epoch in load(which.name).epochs:
+        give_way()
+        found[epoch] = perplexity_of(which.as_trained._replace(epoch=epoch), text)
+    return found
+
+
+def give_way() -> None:
+    """Let Streamlit break this run off if the person wants something newer by now: it looks where its session is asked."""
+    kept("sentence", "")
 
 
 def kept(key: str, default: Any) -> Any:

@@ -162,7 +162,7 @@ if len(trace):
         figure, key="tape", config={"displaylogo": False}, alt="Gates of every unit at every step of the text"
     )
 st.caption(reading(trace, tape))
-by_epoch = _models.by_epoch(which.name, text)
+by_epoch = _session.by_epoch(which, text)
 if trace.perplexity is not None and len(by_epoch) > 1:
     st.markdown(
         "**How the model learned to read this text.** Move the slider of epochs: all is drawn for the model as it was."

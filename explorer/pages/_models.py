@@ -128,7 +128,8 @@ def let_it_settle(which: Which, text: str) -> float:
 def traces_of_run(run_id: str, text: str) -> dict[int, explorer.GateTrace]:
     """What a run's model did with a text at each of its snapshots; empty where there is no text or no checkpoint."""
     try:
-        return {e: trace(Which.of(RUN + run_id, e), text) for e in load(RUN + run_id).epochs} if text else {}
+        checkpoint = load(RUN + run_id)
+        return {e: explorer.trace_gates(checkpoint.model_at(e), text) for e in checkpoint.epochs} if text else {}
     except explorer.CheckpointError:
         return {}
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -11,6 +12,9 @@ from explorer import runs
 from explorer.figures import training as drawing
 from explorer.pages import _models, _new_run, _session
 from explorer.pages._curves import show_curves
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 TICK_S = 1.0
 HIGHLIGHT = "rgba(224, 138, 30, 0.25)"
@@ -23,8 +27,15 @@ STATUS = {
 }  # fmt: skip
 
 
-# A run is told from what it was a moment ago by these.
-AS_IT_IS: dict[Any, Any] = {runs.Run: lambda run: (run.id, run.name, run.status, run.step)}
+SHARED_S = 0.5  # all who watch a run within so long are shown the same
+
+
+def _moment(run: runs.Run) -> tuple[object, ...]:
+    """What tells a run from what it was before, for the caches."""
+    return run.id, run.name, run.status, int(time.monotonic() / SHARED_S) if run.active else run.step
+
+
+AS_IT_IS: dict[Any, Any] = {runs.Run: _moment}
 
 
 @st.cache_resource(show_spinner=False, max_entries=16, hash_funcs=AS_IT_IS)
@@ -122,11 +133,15 @@ def show_sentence(run: runs.Run) -> None:
     """The gates of the person's sentence at every snapshot, to be played."""
     what = "the states take shape" if run.config.cell == "rnn" else "the gate that keeps takes shape"
     st.markdown(f"**Your sentence over training.** Press Play: {what}.")
+    if (figure := over_training(run)) is not None:
+        st.plotly_chart(figure, key="over_training", alt="The keeping gate on the sentence at each snapshot")
+
+
+@st.cache_resource(show_spinner=False, max_entries=8, hash_funcs=AS_IT_IS)
+def over_training(run: runs.Run) -> go.Figure | None:
+    """The drawing of that, for all who watched the run to its end; None where there is no sentence or no checkpoint."""
     traces = _models.traces_of_run(run.id, run.sentence)
-    if traces:
-        st.plotly_chart(
-            drawing.over_training(traces), key="over_training", alt="The keeping gate on the sentence at each snapshot"
-        )
+    return drawing.over_training(traces) if traces else None
 
 
 def show_list() -> None:

@@ -1,7 +1,8 @@
-"""From an edit of the sentence to the redrawn gates, in a real headless Chromium: 200 characters, 256 units.
+"""From an edit of the sentence to the redrawn page, in a real headless Chromium: 200 characters, 256 units.
 
 Printed beside it, alternating in the same session: the same for a 20-character sentence, whose work is mostly the
-server's and the browser's own. Needs Chromium, as the browser tests do.
+server's and the browser's own. The page Gates is redrawn when its heatmaps are, Gradients when its triangle is. Needs
+Chromium, as the browser tests do.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ FLAGS = [
 ALPHABET = "the time traveller for so it will be convenient to speak of him was expounding a recondite matter to us "
 # Resolves when the heatmaps on screen are others than before and the browser has painted them.
 WATCH = """() => new Promise(done => {
-  const images = () => [...document.querySelectorAll('.heatmaplayer image')].map(i => i.href.baseVal);
+  const images = () => [...document.querySelectorAll(window.drawn)].map(i => i.href.baseVal);
   const before = images().join();
   const field = document.querySelector('input[aria-label="Your sentence"]');
   const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set;
   const look = () => { const now = images();
-    if (now.length >= 3 && now.join() !== before) requestAnimationFrame(() => done(performance.now() - started));
+    if (now.length >= window.least && now.join() !== before) requestAnimationFrame(() => done(performance.now() - started));
     else requestAnimationFrame(look); };
   const started = performance.now();
   set.call(field, window.nextSentence);
@@ -44,6 +45,22 @@ WATCH = """() => new Promise(done => {
 
 def sentence(length: int, number: int) -> str:
     return (ALPHABET * 3)[number : number + length]
+
+
+PAGES = (
+    ("Gates", "", ".heatmaplayer image", 3),
+    ("Gradients", "gradients", "[class*='st-key-flow'] .heatmaplayer image", 2),
+)
+
+
+def edits(page) -> dict[int, list[float]]:
+    """Milliseconds of each edit, for a long and a short sentence in turn."""
+    times: dict[int, list[float]] = {200: [], 20: []}
+    for number, length in itertools.product(range(1, 12), times):
+        page.evaluate("text => { window.nextSentence = text }", sentence(length, number))
+        times[length].append(page.evaluate(WATCH))
+        page.wait_for_timeout(1200)
+    return times
 
 
 def main() -> None:
@@ -69,16 +86,15 @@ def main() -> None:
             page = p.chromium.launch(executable_path=chromium, args=FLAGS).new_page(
                 viewport={"width": 1440, "height": 1000}
             )
-            page.goto(f"http://127.0.0.1:{port}")
-            page.locator(".heatmaplayer image").nth(2).wait_for()
-            times: dict[int, list[float]] = {200: [], 20: []}
-            for number, length in itertools.product(range(1, 12), times):
-                page.evaluate("text => { window.nextSentence = text }", sentence(length, number))
-                times[length].append(page.evaluate(WATCH))
-                page.wait_for_timeout(700)
-            long, short = (statistics.median(column[1:]) for column in times.values())
-            print("from an edit to the redrawn gates at 256 units; ratio of 200 characters to 20")
-            print(f"page Gates {long / short:52.2f}  ({long:.0f} ms against {short:.0f} ms)")
+            print("from an edit to the redrawn page at 256 units; ratio of 200 characters to 20")
+            for name, path, drawn, least in PAGES:
+                page.goto(f"http://127.0.0.1:{port}/{path}")
+                page.locator(drawn).nth(least - 1).wait_for(timeout=60_000)
+                page.wait_for_timeout(3000)
+                page.evaluate("([drawn, least]) => Object.assign(window, {drawn, least})", [drawn, least])
+                times = edits(page)
+                long, short = (statistics.median(column[1:]) for column in times.values())
+                print(f"page {name:12s} {long / short:50.2f}  ({long:.0f} ms against {short:.0f} ms)", flush=True)
         finally:
             server.terminate()
 

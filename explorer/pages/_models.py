@@ -6,7 +6,7 @@ What comes of a person's text is kept for their session only.
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -134,30 +134,44 @@ def traces_of_run(run_id: str, text: str) -> dict[int, explorer.GateTrace]:
         return {}
 
 
-@dataclass(frozen=True)
-class GradientFacts:
-    """What the page Gradients shows of one net on one text."""
+class Net(NamedTuple):
+    """One net of a model one can look at."""
 
-    flow: explorer.GradientFlow
-    paths: explorer.JacobianPaths
-    lambda_1: float
-    residual: float | None
+    which: Which
+    layer: int
+    direction: str
 
 
 @st.cache_resource(show_spinner=False, max_entries=8, scope="session")
-def gradient_facts(which: Which, text: str, layer: int, direction: str) -> GradientFacts:
-    """Flow, paths, largest Lyapunov exponent and proof of one net."""
-    model = model_of(which)
-    flow = explorer.gradient_flow(model, text, layer, direction)
-    paths = explorer.jacobian_paths(model, text, layer, direction, singular_values=False, flow=flow)
-    spectrum = explorer.lyapunov_exponents(model, text, 1, layer, direction)
-    return GradientFacts(flow, paths, float(spectrum.exponents_K[0]), flow_residual(model, flow))
+def flow(net: Net, text: str) -> explorer.GradientFlow:
+    """How much of each loss reaches each step."""
+    return explorer.gradient_flow(model_of(net.which), text, net.layer, net.direction)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8, scope="session")
+def paths(net: Net, text: str) -> explorer.JacobianPaths:
+    """What carries the gradient through each step."""
+    known, where = flow(net, text), (net.layer, net.direction)
+    return explorer.jacobian_paths(model_of(net.which), text, *where, singular_values=False, flow=known)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8, scope="session")
+def lambda_1(net: Net, text: str) -> float:
+    """The largest Lyapunov exponent, nats per step."""
+    spectrum = explorer.lyapunov_exponents(model_of(net.which), text, 1, net.layer, net.direction)
+    return float(spectrum.exponents_K[0])
+
+
+@st.cache_resource(show_spinner=False, max_entries=8, scope="session")
+def residual(net: Net, text: str) -> float | None:
+    """The flow's difference from autograd."""
+    return flow_residual(model_of(net.which), flow(net, text))
 
 
 @st.cache_resource(show_spinner="Singular values of every step", max_entries=4, scope="session")
-def singular_values(which: Which, text: str, layer: int, direction: str) -> explorer.JacobianPaths:
+def singular_values(net: Net, text: str) -> explorer.JacobianPaths:
     """The paths of one net with what takes decompositions."""
-    return explorer.jacobian_paths(model_of(which), text, layer, direction)
+    return explorer.jacobian_paths(model_of(net.which), text, net.layer, net.direction)
 
 
 @st.cache_resource(show_spinner=False, max_entries=8, scope="session")
@@ -170,7 +184,6 @@ def clip_ledger(which: Which, text: str, max_norm: float) -> explorer.ClipLedger
 
 
 @st.cache_resource(show_spinner=False, max_entries=8, scope="session")
-def diagnosis(which: Which, text: str, max_norm: float, layer: int, direction: str) -> explorer.Diagnosis:
+def diagnosis(net: Net, text: str, max_norm: float) -> explorer.Diagnosis:
     """The verdict on one net, from facts that are kept."""
-    facts = gradient_facts(which, text, layer, direction)
-    return diagnosis_of(facts.flow, trace(which, text), clip_ledger(which, text, max_norm))
+    return diagnosis_of(flow(net, text), trace(net.which, text), clip_ledger(net.which, text, max_norm))

@@ -14,7 +14,7 @@ import explorer
 from explorer.figures import gradients as drawing
 from explorer.figures.style import number, visible
 from explorer.pages import _models, _session
-from explorer.pages._models import GradientFacts, Which
+from explorer.pages._models import Net, Which
 
 THETAS = tuple(mantissa * 10.0**power for power in range(-3, 3) for mantissa in (1, 2, 5))
 VERDICTS = {
@@ -32,18 +32,31 @@ SIGMA_HELP = (
 
 @dataclass(frozen=True)
 class View:
-    """One net in front of the person: a model, a layer, a direction, and the facts about it."""
+    """One net in front of the person, and the facts about it, each computed when it is first drawn."""
 
-    which: Which
-    layer: int
-    direction: str
-    facts: GradientFacts
+    net: Net
+    text: str
     several: bool
+
+    @property
+    def which(self) -> Which:
+        """The model it belongs to."""
+        return self.net.which
 
     @property
     def label(self) -> str:
         """What it is called in a key."""
-        return self.which.label + f", {self.direction}" * self.several
+        return self.which.label + f", {self.net.direction}" * self.several
+
+    @property
+    def flow(self) -> explorer.GradientFlow:
+        """How much of each loss reaches each step."""
+        return _models.flow(self.net, self.text)
+
+    @property
+    def paths(self) -> explorer.JacobianPaths:
+        """What carries the gradient through each step."""
+        return _models.paths(self.net, self.text)
 
 
 def views_of(which: Which, text: str, layer: int, direction: str | None) -> list[View]:
@@ -51,15 +64,13 @@ def views_of(which: Which, text: str, layer: int, direction: str | None) -> list
     config = _models.model_of(which).config
     layer = min(layer, config.num_layers - 1)
     wanted = config.directions if direction not in config.directions else (direction,)
-    return [
-        View(which, layer, d, _models.gradient_facts(which, text, layer, d), len(config.directions) > 1) for d in wanted
-    ]
+    return [View(Net(which, layer, d), text, len(config.directions) > 1) for d in wanted]
 
 
-def show_verdict(view: View, text: str) -> None:
+def show_verdict(view: View) -> None:
     """What holds of a model on this text, in words, with the figures that led to it."""
     recipe = _models.load(view.which.name).recipe
-    diagnosis = _models.diagnosis(view.which, text, recipe.clip_norm or 1.0, view.layer, view.direction)
+    diagnosis = _models.diagnosis(view.net, view.text, recipe.clip_norm or 1.0)
     with st.container(border=True, height="stretch"):
         st.caption(view.label)
         for finding in diagnosis.findings:
@@ -82,12 +93,13 @@ HELP = {
 }
 
 
-def figures_of(view: View, text: str) -> dict[str, str]:
+def figures_of(view: View) -> dict[str, str]:
     """The numbers of one net, in words; a dash where the text is too short for them to be defined."""
-    flow, facts, trace = view.facts.flow, view.facts, _models.trace(view.which, text)
-    ledger = _models.clip_ledger(view.which, text, 1.0)
+    flow, trace = view.flow, _models.trace(view.which, view.text)
+    ledger = _models.clip_ledger(view.which, view.text, 1.0)
     if len(flow) < 2:
         return dict.fromkeys(HELP, "–")
+    residual = _models.residual(view.net, view.text)
 
     def steps(lag: int | None) -> str:
         return f"over {len(flow) - 2}" if lag is None else str(lag)
@@ -97,21 +109,21 @@ def figures_of(view: View, text: str) -> dict[str, str]:
         "Half-life": steps(flow.half_life_steps),
         "Horizon": steps(flow.horizon_steps),
         "Slope": "–" if flow.slope_per_step is None else f"{flow.slope_per_step:+.3f}",
-        "λ₁": f"{facts.lambda_1:+.3f}",
+        "λ₁": f"{_models.lambda_1(view.net, view.text):+.3f}",
         "‖g‖": f"{ledger.norm_before:.3g}" if ledger else "–",
         "Proof, gates": "–" if trace.residual is None else f"{trace.residual:.0e}",
-        "Proof, flow": "–" if facts.residual is None else f"{facts.residual:.0e}",
+        "Proof, flow": "–" if residual is None else f"{residual:.0e}",
     }
 
 
-def show_figures(views: Sequence[View], text: str) -> None:
+def show_figures(views: Sequence[View]) -> None:
     """The numbers of one net as cards, of several as a table."""
     if len(views) == 1:
         cards = st.grid(4, min_column_width=140)
-        for name, value in figures_of(views[0], text).items():
+        for name, value in figures_of(views[0]).items():
             cards.metric(name, value, border=True, help=HELP[name])
         return
-    table = pd.DataFrame({view.label: figures_of(view, text) for view in views})
+    table = pd.DataFrame({view.label: figures_of(view) for view in views})
     st.table(table, border="horizontal")
 
 
@@ -126,7 +138,7 @@ def in_columns(views: Sequence[View]) -> Iterator[View]:
 
 def choose_row(views: Sequence[View]) -> int | None:
     """The loss to follow back."""
-    flow = views[0].facts.flow
+    flow = views[0].flow
     rows = [int(row) for row in range(len(flow)) if flow.asked_T[row] >= 0]
     _session.forget_unless("row", rows)
     if len(rows) < 2:
@@ -141,7 +153,7 @@ def choose_row(views: Sequence[View]) -> int | None:
 
 def reading(view: View) -> str:
     """What the numbers say of what carries the gradient."""
-    carried = {path: gain_T[np.isfinite(gain_T)] for path, gain_T in view.facts.paths.carried.items()}
+    carried = {path: gain_T[np.isfinite(gain_T)] for path, gain_T in view.paths.carried.items()}
     means = {path: float(gains.mean()) for path, gains in carried.items() if gains.size}
     if not means:
         return "No gradient arrives, so no path carries any."
@@ -152,10 +164,10 @@ def reading(view: View) -> str:
     return f"The {most} path carries most: {means[most]:.2f} of the gradient a step on average, {others}."
 
 
-def show_singular_values(view: View, text: str, columns: int) -> None:
+def show_singular_values(view: View, columns: int) -> None:
     """What each path could pass at most, and for a plain cell the bound that goes with it."""
-    paths = _models.singular_values(view.which, text, view.layer, view.direction)
-    figure = drawing.singular_values(view.facts.flow, paths, columns=columns)
+    paths = _models.singular_values(view.net, view.text)
+    figure = drawing.singular_values(view.flow, paths, columns=columns)
     alt = "Largest singular value of each path, and the band of singular values of the whole step"
     st.plotly_chart(figure, key=f"sigma-{view.label}", config={"displayModeBar": False}, alt=alt)
     if paths.bound is not None:
@@ -217,33 +229,35 @@ whole = _session.choose_text(checkpoint)
 text = whole[: drawing.MAX_STEPS]
 if len(whole) > len(text):
     st.caption(f"The gradients on this page are those of the first {len(text)} characters; the library takes 4,000.")
+views = [view for which in (first, second) if which for view in views_of(which, text, layer, direction)]
 try:
-    views = [view for which in (first, second) if which for view in views_of(which, text, layer, direction)]
+    flows = {view.label: view.flow for view in views}
 except explorer.ConfigError as fault:
     st.error(str(fault))
     st.stop()
-
-for view in in_columns(views):
-    show_verdict(view, text)
-show_figures(views, text)
+verdicts = st.container()  # filled when the triangle is on its way: it is what the eye waits for
 if len(text) > 1:
     row = choose_row(views)
     for view in in_columns(views):
-        figure = drawing.flow(view.facts.flow, view.facts.paths, row, columns=min(len(views), 2))
+        figure = drawing.flow(view.flow, view.paths, row, columns=min(len(views), 2))
         st.plotly_chart(
             figure, key=f"flow-{view.label}", config={"displaylogo": False},
             alt="Gradient of every loss at every earlier step, of the whole text, of one loss, and what carries it",
         )  # fmt: skip
         st.caption(reading(view))
+with verdicts:
+    for view in in_columns(views):
+        show_verdict(view)
+    show_figures(views)
+if len(text) > 1:
     st.markdown("**How far it reaches.** The median over all losses, by how many steps back; thin: the fitted slope.")
-    flows = {view.label: view.facts.flow for view in views}
     st.plotly_chart(
-        drawing.by_lag(flows, {view.label: view.facts.lambda_1 for view in views}), key="by_lag",
+        drawing.by_lag(flows, {view.label: _models.lambda_1(view.net, text) for view in views}), key="by_lag",
         config={"displayModeBar": False}, alt="Median share of the local gradient by lag",
     )  # fmt: skip
     if st.toggle("Singular values of every step", key="sigma", help=SIGMA_HELP):
         for view in in_columns(views):
-            show_singular_values(view, text, min(len(views), 2))
+            show_singular_values(view, min(len(views), 2))
 
 st.markdown(
     "**What clipping leaves.** The gradient of this text's mean loss, parameter by parameter, and what θ makes of it."
@@ -260,9 +274,8 @@ if checkpoint.history:
         show_training(checkpoint, first.epoch)
 with st.container(horizontal=True):
     if len(text) > 1:
-        facts = views[0].facts
-        _session.offer_csv("Gradient flow", partial(drawing.frame, facts.flow))
-        _session.offer_csv("Gradient by step", partial(drawing.step_frame, facts.flow, facts.paths))
+        _session.offer_csv("Gradient flow", partial(drawing.frame, views[0].flow))
+        _session.offer_csv("Gradient by step", partial(drawing.step_frame, views[0].flow, views[0].paths))
         _session.offer_csv("Gradient by lag", partial(drawing.lag_frame, flows))
     if (ledger := _models.clip_ledger(first, text, theta)) is not None:
         _session.offer_csv("Clip ledger", partial(drawing.clip_frame, ledger))

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from explorer.cells import GATE_ORDER
+from explorer.cells import GATE_ORDER, RESETS
 from explorer.models import CharModel, ConfigError
 
 HOLDABLE = {"rnn": (), "gru": ("z", "r"), "lstm": ("f", "i", "o")}  # the gate that keeps stands first
@@ -33,6 +33,8 @@ class Intervention:
         o: its output gate.
         keep_bias: added to the bias of the gate that keeps (z of a GRU, f of an LSTM): above 0 it keeps more.
         recurrent: all recurrent weights U are multiplied with it, their biases are not.
+        reset: where a GRU's reset gate acts, "before" or "after": the same weights read in the other convention, as
+            happens where a model is carried from one library to another. None leaves it.
 
     """
 
@@ -43,6 +45,7 @@ class Intervention:
     o: float | None = None
     keep_bias: float = 0.0
     recurrent: float = 1.0
+    reset: str | None = None
 
     def __post_init__(self) -> None:
         for gate, value in self.held.items():
@@ -52,6 +55,8 @@ class Intervention:
             raise ConfigError(f"keep_bias: expected a finite number; got {self.keep_bias!r}.")
         if not (math.isfinite(self.recurrent) and self.recurrent >= 0):
             raise ConfigError(f"recurrent: expected a finite factor of at least 0; got {self.recurrent!r}.")
+        if self.reset not in (None, *RESETS):
+            raise ConfigError(f"reset: expected one of {', '.join(RESETS)}; got {self.reset!r}.")
 
     @property
     def held(self) -> dict[str, float]:
@@ -66,6 +71,7 @@ class Intervention:
         parts = [f"{gate} held at {value:g}" for gate, value in self.held.items()]
         parts += [f"bias of the gate that keeps {self.keep_bias:+g}"] * bool(self.keep_bias)
         parts += [f"recurrent weights × {self.recurrent:g}"] * (self.recurrent != 1)
+        parts += [f"reset gate read as acting {self.reset}"] * bool(self.reset)
         return ", ".join(parts) or "nothing changed"
 
 
@@ -91,8 +97,12 @@ def altered(model: CharModel, intervention: Intervention) -> CharModel:
         )
     if intervention.keep_bias and not holdable:
         raise ConfigError(f"keep_bias: expected a cell with a gate that keeps (gru, lstm); got {cell}.")
+    if intervention.reset and cell != "gru":
+        raise ConfigError(f"reset: expected a GRU, which has a reset gate; got {cell}.")
     changed = copy.deepcopy(model)
     changed.zero_grad()
+    if intervention.reset:
+        changed.config = changed.rnn.config = replace(model.config, reset=intervention.reset)
     for net in model.config.nets:
         weights = changed.rnn.weights(net)
         weights.w_hh_GH.mul_(intervention.recurrent)

@@ -86,6 +86,19 @@ def test_states_are_those_of_the_loop_with_the_gates_overwritten(name, change):
     np.testing.assert_allclose(states_of(altered(model, intervention)), expected_TH, atol=1e-13)
 
 
+@pytest.mark.parametrize("name", ["gru after", "gru before"])
+def test_the_same_weights_in_the_other_convention(name):
+    model = model_of(CONFIGS[name])
+    other = "before" if name == "gru after" else "after"
+    twin = CharModel(ModelConfig(hidden_size=6, reset=other), VOCABULARY, seed=0).double()
+    twin.load_state_dict(model.state_dict())
+    changed = altered(model, Intervention(reset=other))
+    np.testing.assert_allclose(states_of(changed), by_hand(twin), atol=1e-13)
+    assert np.abs(states_of(changed) - states_of(model)).max() > 1e-3
+    assert changed.config.reset == trace_gates(changed, TEXT).config.reset == other
+    assert model.config.reset != other
+
+
 @pytest.mark.parametrize("value", [0, 0.37, 1])
 def test_a_held_gate_has_its_value_at_every_step_in_float32_too(value):
     model = altered(model_of(CONFIGS["gru after"]).float(), Intervention(z=value))
@@ -151,9 +164,12 @@ def test_the_model_is_left_as_it_was():
 def test_it_says_what_it_changes():
     assert not Intervention()
     assert str(Intervention()) == "nothing changed"
-    change = Intervention(z=0.9, r=1, keep_bias=-2, recurrent=1.5)
+    change = Intervention(z=0.9, r=1, keep_bias=-2, recurrent=1.5, reset="before")
     assert change
-    assert str(change) == "z held at 0.9, r held at 1, bias of the gate that keeps -2, recurrent weights × 1.5"
+    assert str(change) == (
+        "z held at 0.9, r held at 1, bias of the gate that keeps -2, recurrent weights × 1.5, "
+        "reset gate read as acting before"
+    )
 
 
 @pytest.mark.parametrize(
@@ -163,6 +179,7 @@ def test_it_says_what_it_changes():
         (dict(r=float("nan")), "r: expected a value from 0 to 1"),
         (dict(keep_bias=float("inf")), "keep_bias: expected a finite number"),
         (dict(recurrent=-1), "recurrent: expected a finite factor of at least 0"),
+        (dict(reset="beside"), "reset: expected one of before, after; got 'beside'"),
         (dict(recurrent=float("nan")), "recurrent: expected a finite factor"),
     ],
 )
@@ -177,5 +194,7 @@ def test_a_gate_that_the_cell_does_not_have_is_refused():
         altered(gru, Intervention(f=0.5))
     with pytest.raises(ConfigError, match=r"a gate of this rnn \(it has none\) to hold; got z"):
         altered(rnn, Intervention(z=0.5))
+    with pytest.raises(ConfigError, match="reset: expected a GRU"):
+        altered(rnn, Intervention(reset="before"))
     with pytest.raises(ConfigError, match="a cell with a gate that keeps"):
         altered(rnn, Intervention(keep_bias=1))

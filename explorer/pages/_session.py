@@ -16,6 +16,7 @@ import torch
 
 import explorer
 from explorer import Intervention, runs
+from explorer.cells import RESETS
 from explorer.interventions import HOLDABLE
 from explorer.pages._models import (
     CHECKPOINTS,
@@ -125,7 +126,7 @@ def choose_model() -> tuple[Which, explorer.Checkpoint]:
         "Epochs of training", epochs, epochs[-1], key="epoch", bind="query-params",
         help="The weights as they were after so many epochs; 0 is before training. Everything on the page follows.",
     ) if len(epochs) > 1 else epochs[-1]  # fmt: skip
-    return Which.of(name, epoch, intervention=_choose_intervention(checkpoint.config.cell)), checkpoint
+    return Which.of(name, epoch, intervention=_choose_intervention(checkpoint.config)), checkpoint
 
 
 GATE_NAMES = {
@@ -139,11 +140,15 @@ FREE = "free"
 HELD = (FREE, "0", "0.1", "0.25", "0.5", "0.75", "0.9", "0.95", "0.99", "1")
 SHIFTS = (-6.0, -4.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 4.0, 6.0)
 FACTORS = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0)
-UNALTERED = {"keep_bias": 0.0, "recurrent": 1.0} | {f"hold_{gate}": FREE for gate in GATE_NAMES}
+AS_TRAINED = "as trained"
+UNALTERED = {"keep_bias": 0.0, "recurrent": 1.0, "read_reset": AS_TRAINED} | {
+    f"hold_{gate}": FREE for gate in GATE_NAMES
+}
 
 
-def _choose_intervention(cell: str) -> Intervention:
+def _choose_intervention(config: explorer.ModelConfig) -> Intervention:
     """What is altered by hand in the model, without training it again."""
+    cell = config.cell
     changed = any(st.session_state.get(key, value) != value for key, value in UNALTERED.items())
     with st.expander("Alter the model", expanded=changed or any(key in st.query_params for key in UNALTERED)):
         st.caption("No retraining: everything on the page follows at once.")
@@ -156,8 +161,13 @@ def _choose_intervention(cell: str) -> Intervention:
             keeps = GATE_NAMES[HOLDABLE[cell][0]]
             shift = _stepped(f"Shift the bias of the {keeps}", SHIFTS, "keep_bias", "Above 0 the cell keeps more.")
         factor = _stepped("Recurrent weights times", FACTORS, "recurrent", "All U, not their biases.")
+        reset = AS_TRAINED
+        if cell == "gru":
+            explanation = "The same weights in the other convention, as when a model is carried to another library."
+            reset = choose("Reset gate acts", (AS_TRAINED, *RESETS), "read_reset", explanation)
     values = {gate: float(value) for gate, value in held.items() if value != FREE}
-    return Intervention(**values, keep_bias=shift, recurrent=factor)
+    other = None if reset in (AS_TRAINED, config.reset) else reset
+    return Intervention(**values, keep_bias=shift, recurrent=factor, reset=other)
 
 
 def _stepped(label: str, steps: Sequence[Any], key: str, explanation: str) -> Any:
@@ -349,18 +359,18 @@ def forget_unless(key: str, options: Sequence[object]) -> None:
         forget(key)
 
 
-BESIDE = ("nothing", "as trained", "untrained", "another")
+BESIDE = ("nothing", AS_TRAINED, "untrained", "another")
 
 
 def choose_second(first: Which) -> Which | None:
     """The pickers of a second model to look at beside the first; None for none."""
-    offered = [beside for beside in BESIDE if first.intervention or beside != "as trained"]
+    offered = [beside for beside in BESIDE if first.intervention or beside != AS_TRAINED]
     forget_unless("beside", offered)
     beside = st.segmented_control(
         "Beside it", offered, default=offered[0], key="beside", required=True, bind="query-params",
         help="A second model on the same text, same axes, same colours. Untrained: torch's default initialisation.",
     )  # fmt: skip
-    if beside == "as trained":
+    if beside == AS_TRAINED:
         return first.as_trained
     if beside == "untrained":
         return Which.of(first.name, 0, choose("Kind", list(UNTRAINED), "kind"))

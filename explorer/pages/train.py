@@ -16,7 +16,7 @@ from explorer.pages._curves import show_curves
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-TICK_S = 1.0
+TICK_S, SNAPSHOT_S = 1.0, 5.0
 HIGHLIGHT = "rgba(224, 138, 30, 0.25)"
 DRAWN_STEPS = 600
 STATUS = {
@@ -115,8 +115,8 @@ def watch(run_id: str) -> None:
     with st.container(horizontal=True):
         _session.offer_csv("Steps of the run", lambda: drawing.step_frame(whole(run_id)))
         _session.offer_csv("Epochs of the run", lambda: drawing.epoch_frame(whole(run_id)))
-    if not run.active and run.has_checkpoint:
-        show_sentence(run)
+    if run.has_checkpoint:
+        st.fragment(show_sentence, run_every=SNAPSHOT_S if run.active else None)(run)
 
 
 def _do(action: Callable[..., object], *about: str) -> None:
@@ -130,17 +130,18 @@ def _do(action: Callable[..., object], *about: str) -> None:
 
 
 def show_sentence(run: runs.Run) -> None:
-    """The gates of the person's sentence at every snapshot, to be played."""
+    """The gates of the person's sentence at every snapshot there is, to be played."""
     what = "the states take shape" if run.config.cell == "rnn" else "the gate that keeps takes shape"
-    st.markdown(f"**Your sentence over training.** Press Play: {what}.")
-    if (figure := over_training(run)) is not None:
+    figure = over_training(run.id, _models.version(_models.RUN + run.id), run.sentence)
+    if figure is not None:
+        st.markdown(f"**Your sentence over training.** Press Play: {what}.")
         st.plotly_chart(figure, key="over_training", alt="The keeping gate on the sentence at each snapshot")
 
 
-@st.cache_resource(show_spinner=False, max_entries=8, hash_funcs=AS_IT_IS)
-def over_training(run: runs.Run) -> go.Figure | None:
-    """The drawing of that, for all who watched the run to its end; None where there is no sentence or no checkpoint."""
-    traces = _models.traces_of_run(run.id, run.sentence)
+@st.cache_resource(show_spinner=False, max_entries=8)
+def over_training(run_id: str, version: int, sentence: str) -> go.Figure | None:
+    """The drawing of that, for all who watch the run; None where there is no sentence or no checkpoint."""
+    traces = _models.traces_of_run(run_id, sentence)
     return drawing.over_training(traces) if traces else None
 
 

@@ -184,3 +184,15 @@ def test_the_alteration_comes_along_from_page_to_page_and_goes_where_the_cell_ha
     assert not app.exception
     assert "This model is altered" not in said(app)
     assert all(slider.key != "hold_z" for slider in app.select_slider)
+
+
+def test_the_same_weights_can_be_read_in_the_other_reset_convention():
+    app = run(read_reset="before")
+    assert "reset gate read as acting before" in said(app)
+    trained = explorer.load_checkpoint(_models.CHECKPOINTS / "time-machine-gru.safetensors").model
+    changed = explorer.altered(trained, explorer.Intervention(reset="before"))
+    shown = float(metrics(app)["Perplexity"].replace(",", ""))
+    assert shown == pytest.approx(math.exp(explorer.score_text(changed, SENTENCE).mean_nll_nats), rel=0.01)
+    assert shown > 2 * math.exp(explorer.score_text(trained, SENTENCE).mean_nll_nats)
+    app.selectbox(key="read_reset").set_value("after").run()  # as it was trained
+    assert "This model is altered" not in said(app)

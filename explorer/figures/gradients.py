@@ -5,6 +5,7 @@ Everything that may be compared has fixed limits: a colour or a height is the sa
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -31,6 +32,7 @@ from explorer.figures.style import (
 from explorer.probes.clipping import ClipLedger
 from explorer.probes.gradients import HALF, HORIZON, GradientFlow
 from explorer.probes.jacobians import JacobianPaths
+from explorer.probes.weights import WeightGradients
 from explorer.recording import EpochRecord
 
 MAX_STEPS = 300  # a triangle has their square
@@ -339,6 +341,30 @@ def by_lag(flows: Mapping[str, GradientFlow], lambdas: Mapping[str, float | None
         | {"tickvals": [1e-4, 1e-3, HORIZON, 0.1, HALF, 1, 10], "ticktext": ["0.01 %", "0.1 %", "1 %", "10 %", "½", "1", "10"]},
     }  # fmt: skip
     return go.Figure({"data": traces, "layout": layout})
+
+
+def weights(gradients: WeightGradients, flow: GradientFlow, steps: int = MAX_STEPS, columns: int = 1) -> go.Figure:
+    """What each step adds to the gradient of each weight matrix; in the title, how much of it survives the sum."""
+    count = min(len(flow), steps)
+    lettered = 0 < count <= LETTERED_STEPS // columns
+    names = [name for name in gradients.norms_T if "bias" not in name]
+    traces, said = [], []
+    for name, line in zip(names, itertools.cycle(LINES)):
+        short = name.removeprefix("rnn.")
+        norms_T = np.maximum(gradients.norms_T[name][:count], FLOOR)
+        traces.append(line_trace(np.arange(count), norms_T, line, f"{_step(lettered)}: {short} %{{y:.2e}}"))
+        share = gradients.surviving_share[name]
+        said.append(coloured(f"{short}{_dash(line)} {share:.0%}", line["color"]))
+    title = "<b>what each step adds</b>; of it survives the sum:<br>" + _listed(said)
+    figure = _stack([(title, ROW_PX + 70, traces, _decades(LOW, HIGH))], flow, count, lettered)
+    return figure.update_layout(
+        hovermode="x", coloraxis={"showscale": False}, xaxis_title_text="step at which it is used"
+    )
+
+
+def weights_frame(gradients: WeightGradients, flow: GradientFlow) -> pd.DataFrame:
+    """Per step: the norm of what it adds to the gradient of each parameter."""
+    return pd.DataFrame({"step": np.arange(len(flow)), "character": list(flow.text), **gradients.norms_T})
 
 
 def clip(ledger: ClipLedger) -> go.Figure:

@@ -16,6 +16,7 @@ import explorer
 from explorer import Intervention, runs
 from explorer.probes.diagnosis import diagnosis_of
 from explorer.probes.proof import flow_residual
+from explorer.probes.weights import WeightGradients
 from explorer.training import perplexity
 
 CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
@@ -172,6 +173,15 @@ def residual(net: Net, text: str) -> float | None:
 def singular_values(net: Net, text: str) -> explorer.JacobianPaths:
     """The paths of one net with what takes decompositions."""
     return explorer.jacobian_paths(model_of(net.which), text, net.layer, net.direction)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4, scope="session")
+def weight_gradients(which: Which, text: str) -> WeightGradients | None:
+    """What each step adds to the gradient of each weight; None where the text has no loss."""
+    try:
+        return explorer.weight_gradient_steps(model_of(which), text)
+    except explorer.TextError:
+        return None
 
 
 @st.cache_resource(show_spinner=False, max_entries=8, scope="session")

@@ -29,6 +29,11 @@ SIGMA_HELP = (
     "step. Three decompositions a step: at 256 units, a few seconds for a sentence."
 )
 
+WEIGHTS_HELP = (
+    "A weight is used at every step, and its gradient is a sum over the steps. Where they agree, all of it survives the sum; "
+    "where they pull in different directions, they cancel."
+)
+
 
 @dataclass(frozen=True)
 class View:
@@ -174,6 +179,18 @@ def show_singular_values(view: View, columns: int) -> None:
         st.caption(f"Pascanu's bound σ max(U)·γ is {paths.bound:.3f}: under 1 it must vanish, above 1 it may explode.")
 
 
+def show_weights(view: View, columns: int) -> None:
+    """Into which weights the gradient goes, step by step, and how far the steps agree."""
+    if (gradients := _models.weight_gradients(view.which, view.text)) is None:
+        return
+    st.plotly_chart(
+        drawing.weights(gradients, view.flow, columns=columns), key=f"weights-{view.label}",
+        config={"displayModeBar": False}, alt="Norm of what each step adds to the gradient of each weight matrix",
+    )  # fmt: skip
+    file = "Weights by step" + f", {view.label}" * (columns > 1)
+    _session.offer_csv(file, partial(drawing.weights_frame, gradients, view.flow))
+
+
 def show_clipping(which: Which, text: str, theta: float) -> None:
     """The ledger of this text: bars, coefficient, and what the other ways of clipping would do to the direction."""
     st.caption(f"This text, {which.label}")
@@ -258,6 +275,10 @@ if len(text) > 1:
     if st.toggle("Singular values of every step", key="sigma", help=SIGMA_HELP):
         for view in in_columns(views):
             show_singular_values(view, min(len(views), 2))
+    if st.toggle("Into which weights, step by step", key="weights", help=WEIGHTS_HELP):
+        # The gradient of a weight is the model's: nets of one model share it.
+        for view in in_columns(list({view.which: view for view in reversed(views)}.values())[::-1]):
+            show_weights(view, min(len(views), 2))
 
 st.markdown(
     "**What clipping leaves.** The gradient of this text's mean loss, parameter by parameter, and what θ makes of it."

@@ -11,7 +11,15 @@ import pandas as pd
 import pytest
 import torch
 
-from explorer import CharModel, ModelConfig, Vocabulary, clip_ledger, gradient_flow, jacobian_paths
+from explorer import (
+    CharModel,
+    ModelConfig,
+    Vocabulary,
+    clip_ledger,
+    gradient_flow,
+    jacobian_paths,
+    weight_gradient_steps,
+)
 from explorer.figures import gradients as drawing
 from explorer.recording import EpochRecord
 
@@ -212,3 +220,19 @@ def test_characters_stand_under_a_figure_where_they_fit(length, columns, lettere
     figure = drawing.flow(flow, columns=columns)
     assert (figure.layout.xaxis.ticktext is not None) == lettered
     assert ("%{x}”" in figure.data[0].hovertemplate) == lettered
+
+
+@pytest.mark.parametrize("name", ["gru", "lstm", "bidirectional"])
+def test_what_each_step_adds_to_the_weights_and_what_survives_is_that_of_the_probe(name):
+    model = model_of(name)
+    flow, gradients = gradient_flow(model, TEXT), weight_gradient_steps(model, TEXT)
+    figure = drawing.weights(gradients, flow)
+    matrices = [parameter for parameter in gradients.norms_T if "bias" not in parameter]
+    assert len(figure.data) == len(matrices)
+    for trace, parameter in zip(figure.data, matrices, strict=True):
+        np.testing.assert_allclose(trace.y, np.maximum(gradients.norms_T[parameter], drawing.FLOOR))
+        said = f"{gradients.surviving_share[parameter]:.0%}"
+        assert re.search(rf"{parameter.removeprefix('rnn.')}[^<]* {said}<", figure.layout.annotations[0].text)
+    frame = drawing.weights_frame(gradients, flow)
+    assert len(frame) == len(TEXT)
+    assert set(gradients.norms_T) < set(frame.columns)

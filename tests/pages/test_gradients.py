@@ -196,3 +196,13 @@ def test_the_same_weights_can_be_read_in_the_other_reset_convention():
     assert shown > 2 * math.exp(explorer.score_text(trained, SENTENCE).mean_nll_nats)
     app.selectbox(key="read_reset").set_value("after").run()  # as it was trained
     assert "This model is altered" not in said(app)
+
+
+@pytest.mark.parametrize(("model", "charts"), [("time-machine-rnn", 5), ("lighthouse-bigru-cloze", 6)])
+def test_the_weights_are_shown_on_request_once_a_model(model, charts):
+    app = run(model=model)
+    app.toggle(key="weights").set_value(True).run()
+    assert not app.exception
+    assert len(specs(app)) == charts
+    app.text_input(key="sentence").set_value("").run()
+    assert not app.exception

@@ -351,8 +351,9 @@ def weights(gradients: WeightGradients, flow: GradientFlow, steps: int = MAX_STE
     traces, said = [], []
     for name, line in zip(names, itertools.cycle(LINES)):
         short = name.removeprefix("rnn.")
-        norms_T = np.maximum(gradients.norms_T[name][:count], FLOOR)
-        traces.append(line_trace(np.arange(count), norms_T, line, f"{_step(lettered)}: {short} %{{y:.2e}}"))
+        norms_T = gradients.norms_T[name][:count]
+        drawn_T = np.where(norms_T > 0, norms_T, np.nan)  # the last step, off which no loss is read, adds nothing
+        traces.append(line_trace(np.arange(count), drawn_T, line, f"{_step(lettered)}: {short} %{{y:.2e}}"))
         share = gradients.surviving_share[name]
         said.append(coloured(f"{short}{_dash(line)} {share:.0%}", line["color"]))
     title = "<b>what each step adds</b>; of it survives the sum:<br>" + _listed(said)

@@ -179,12 +179,12 @@ def mark_altered(which: Which) -> None:
     """A mark over everything that is drawn of an altered model, and the click that restores it."""
     if not which.intervention:
         return
-    with st.container(horizontal=True, vertical_alignment="center", border=True):
-        st.markdown(
-            f":material/science: **This model is altered:** {which.intervention}. What is drawn is no longer what was trained.",
-            width="stretch",
+    with st.container(border=True):
+        words, button = st.columns([4, 1], vertical_alignment="center")
+        words.markdown(
+            f":material/science: **This model is altered:** {which.intervention}. What is drawn is no longer what was trained."
         )
-        st.button("Restore it", icon=":material/undo:", on_click=_restore, width="content")
+        button.button("Restore it", icon=":material/undo:", on_click=_restore, width="stretch")
 
 
 def _restore() -> None:

@@ -120,6 +120,9 @@ def choose_model() -> tuple[Which, explorer.Checkpoint]:
         st.error(str(fault))
         st.stop()
     st.caption(describe(checkpoint))
+    # Here, since the link and the text of every page come after the model.
+    example = EXAMPLES.get(checkpoint.corpus, EXAMPLES["lighthouse"])
+    fill_once({"sentence": st.query_params.get("sentence") or example})
     epochs = list(checkpoint.epochs)
     forget_unless("epoch", epochs)
     epoch = st.select_slider(
@@ -221,7 +224,7 @@ def offer_link() -> None:
         help="The address of this page always holds the model and the settings, your words only when you say so.",
     )
     # By hand: a widget is bound to the link for good, and this one only on request.
-    _keep_in_link("sentence", st.session_state["sentence"] if wanted else None)
+    _keep_in_link("sentence", kept("sentence", "") if wanted else None)
 
 
 def _keep_in_link(key: str, value: str | None) -> None:
@@ -238,11 +241,8 @@ def offer_csv(label: str, make: Callable[[], pd.DataFrame]) -> None:
     st.download_button(f"{label} (CSV)", lambda: make().to_csv(index=False), file_name, "text/csv", on_click="ignore")
 
 
-def choose_text(checkpoint: explorer.Checkpoint) -> str:
+def choose_text() -> str:
     """The text to read: a sentence that is followed while it is typed, a longer text, or a file; at most 20,000 characters."""
-    st.session_state.setdefault(
-        "sentence", st.query_params.get("sentence") or EXAMPLES.get(checkpoint.corpus, EXAMPLES["lighthouse"])
-    )
     source = st.segmented_control(
         "Text",
         SOURCES,

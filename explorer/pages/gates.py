@@ -131,7 +131,7 @@ with st.sidebar:
 st.title("Gates")
 _session.mark_altered(which)
 st.markdown(LOOK_FOR[checkpoint.config.cell])
-text = _session.choose_text(checkpoint)
+text = _session.choose_text()
 trace = _models.trace(which, text)
 tape = trace.tape(layer, direction or "forward")
 

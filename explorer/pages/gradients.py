@@ -242,7 +242,7 @@ st.markdown(
     "Each character's loss sends a gradient back through the steps before it. **Read a row of the triangle from its "
     "diagonal away**: where it turns dark, the loss no longer reaches, and the model cannot learn from there."
 )
-whole = _session.choose_text(checkpoint)
+whole = _session.choose_text()
 text = whole[: drawing.MAX_STEPS]
 if len(whole) > len(text):
     st.caption(f"The gradients on this page are those of the first {len(text)} characters; the library takes 4,000.")

@@ -206,3 +206,12 @@ def test_the_weights_are_shown_on_request_once_a_model(model, charts):
     assert len(specs(app)) == charts
     app.text_input(key="sentence").set_value("").run()
     assert not app.exception
+
+
+def test_a_link_to_this_page_brings_its_sentence():
+    app = AppTest.from_file(str(APP), default_timeout=120)
+    app.query_params["sentence"] = "مرحبا 你好 👩‍👩‍👧"
+    app.switch_page("explorer/pages/gradients.py").run()  # the first page that is opened at all
+    assert not app.exception
+    assert app.text_input(key="sentence").value == "مرحبا 你好 👩‍👩‍👧"
+    assert app.toggle(key="in_link").value

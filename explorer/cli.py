@@ -68,7 +68,6 @@ def record_training(corpus: str, text: str, config: ModelConfig, recipe: Recipe,
         corpus=corpus,
         session=runs.COMMAND_LINE,
         seed=seed,
-        name=f"{corpus[:60]}, command line",
         held_out_share=0,
     )
     with contextlib.closing(

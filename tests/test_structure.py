@@ -54,3 +54,16 @@ def test_the_library_needs_neither_plotly_nor_streamlit():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT.parent, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_what_comes_of_a_text_is_kept_for_its_session_only():
+    cached = []
+    for path in (ROOT / "pages").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef) and "text" in [a.arg for a in node.args.args]:
+                for call in node.decorator_list:
+                    if isinstance(call, ast.Call) and "cache" in ast.unparse(call.func):
+                        scopes = [ast.literal_eval(k.value) for k in call.keywords if k.arg == "scope"]
+                        cached.append((node.name, scopes))
+    assert len(cached) >= 8  # the rule sees them
+    assert [name for name, scopes in cached if scopes != ["session"]] == []

@@ -69,6 +69,10 @@ function build(canvas) {
     chart.drag = null
     draw(chart)
   }
+  canvas.onpointercancel = () => {
+    chart.drag = chart.cursor = null
+    draw(chart)
+  }
   canvas.onpointerleave = canvas.onblur = () => {
     chart.cursor = null
     draw(chart)

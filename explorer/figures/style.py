@@ -55,6 +55,6 @@ def number(value: float | None) -> str:
     """A perplexity as one reads it."""
     if value is None:
         return "–"
-    if value >= 1e6:
+    if value >= 1e5:
         return f"{value:.0e}"
     return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"

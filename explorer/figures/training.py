@@ -132,7 +132,9 @@ def axis_end(progress: Progress) -> int:
     run, end = progress.run, FIRST_AXIS_STEPS
     while end < run.step and end < run.steps_total:
         end *= 2
-    return max(run.step, min(end, run.steps_total)) if run.active else max(run.step, 1)
+    # The step that was not finite comes after the last one, and its mark wants room.
+    last = max(run.step, 1) if run.fault_step is None else run.fault_step + max(1, run.fault_step // 50)
+    return max(last, min(end, run.steps_total)) if run.active else last
 
 
 def _common(steps: Columns, epochs: Columns, name: str, colour: str, alone: bool) -> list[Curve]:
@@ -260,7 +262,8 @@ def settings_frame(runs: Sequence[Run]) -> tuple[pd.DataFrame, list[str]]:
     """One line a run with its settings, and the names of the settings in which the runs differ."""
     frame = pd.DataFrame(
         [
-            {"": number, "run": run.name, "status": run.status, "corpus": run.corpus, "seed": run.seed}
+            {"": number, "run": run.name, "status": run.status, "corpus": run.corpus, "text": run.text[:8]}
+            | {"sentence": run.sentence, "held out": run.held_out_share, "seed": run.seed}
             | asdict(run.config)
             | asdict(run.recipe)
             for number, run in enumerate(runs, 1)

@@ -14,7 +14,7 @@ import streamlit as st
 
 import explorer
 from explorer import Intervention, runs
-from explorer.probes.diagnosis import diagnosis_of
+from explorer.probes.diagnosis import NO_CLIPPING, diagnosis_of
 from explorer.probes.proof import flow_residual
 from explorer.probes.weights import WeightGradients
 from explorer.training import perplexity
@@ -80,6 +80,11 @@ def load(name: str) -> explorer.Checkpoint:
     return _load(name, version(name))
 
 
+def checkpoint_of(which: Which) -> explorer.Checkpoint:
+    """The checkpoint a model is from, as it was when the model was chosen."""
+    return _load(which.name, which.version)
+
+
 @st.cache_resource(show_spinner=False, max_entries=24)
 def _load(name: str, version: int) -> explorer.Checkpoint:
     return explorer.load_checkpoint(file_of(name))
@@ -88,7 +93,7 @@ def _load(name: str, version: int) -> explorer.Checkpoint:
 @st.cache_resource(show_spinner=False, max_entries=40)
 def model_of(which: Which) -> explorer.CharModel:
     """The model itself; an untrained one has torch's default initialisation, seed 0."""
-    checkpoint = _load(which.name, which.version)
+    checkpoint = checkpoint_of(which)
     if not which.untrained:
         return explorer.altered(checkpoint.model_at(which.epoch), which.intervention)
     config = explorer.ModelConfig(**asdict(checkpoint.config) | UNTRAINED[which.untrained] | {"init": "torch"})
@@ -194,6 +199,6 @@ def clip_ledger(which: Which, text: str, max_norm: float) -> explorer.ClipLedger
 
 
 @st.cache_resource(show_spinner=False, max_entries=8, scope="session")
-def diagnosis(net: Net, text: str, max_norm: float) -> explorer.Diagnosis:
+def diagnosis(net: Net, text: str, max_norm: float | None) -> explorer.Diagnosis:
     """The verdict on one net, from facts that are kept."""
-    return diagnosis_of(flow(net, text), trace(net.which, text), clip_ledger(net.which, text, max_norm))
+    return diagnosis_of(flow(net, text), trace(net.which, text), clip_ledger(net.which, text, max_norm or NO_CLIPPING))

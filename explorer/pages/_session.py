@@ -23,6 +23,7 @@ from explorer.pages._models import (
     RUN,
     UNTRAINED,
     Which,
+    checkpoint_of,
     describe,
     file_of,
     let_it_settle,
@@ -309,10 +310,15 @@ def by_epoch(which: Which, text: str) -> dict[int, float | None]:
     """The perplexity of a text at each epoch of a model's training, for a person who has stopped typing."""
     let_it_settle(which, text)
     found = {}
-    for epoch in load(which.name).epochs:
+    for epoch in checkpoint_of(which).epochs:
         give_way()
         found[epoch] = perplexity_of(which.as_trained._replace(epoch=epoch), text)
     return found
+
+
+def plain(text: str) -> str:
+    """A person's words inside markdown, to the letter."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|<>$:~" else c for c in text)
 
 
 def give_way() -> None:

@@ -42,6 +42,13 @@ class View:
     net: Net
     text: str
     several: bool
+    side: str  # "first" or "second": two models may have one name
+    suffix: str
+
+    @property
+    def key(self) -> str:
+        """What tells its charts from those of other views."""
+        return f"{self.side}-{self.net.direction}"
 
     @property
     def which(self) -> Which:
@@ -51,7 +58,7 @@ class View:
     @property
     def label(self) -> str:
         """What it is called in a key."""
-        return self.which.label + f", {self.net.direction}" * self.several
+        return self.which.label + f", {self.net.direction}" * self.several + self.suffix
 
     @property
     def flow(self) -> explorer.GradientFlow:
@@ -64,20 +71,20 @@ class View:
         return _models.paths(self.net, self.text)
 
 
-def views_of(which: Which, text: str, layer: int, direction: str | None) -> list[View]:
+def views_of(which: Which, text: str, layer: int, direction: str | None, side: str, suffix: str) -> list[View]:
     """The nets of one model that were asked for, as far as it has them."""
     config = _models.model_of(which).config
     layer = min(layer, config.num_layers - 1)
     wanted = config.directions if direction not in config.directions else (direction,)
-    return [View(Net(which, layer, d), text, len(config.directions) > 1) for d in wanted]
+    return [View(Net(which, layer, d), text, len(config.directions) > 1, side, suffix) for d in wanted]
 
 
 def show_verdict(view: View) -> None:
     """What holds of a model on this text, in words, with the figures that led to it."""
     recipe = _models.load(view.which.name).recipe
-    diagnosis = _models.diagnosis(view.net, view.text, recipe.clip_norm or 1.0)
+    diagnosis = _models.diagnosis(view.net, view.text, recipe.clip_norm)
     with st.container(border=True, height="stretch"):
-        st.caption(view.label)
+        st.caption(_session.plain(view.label))
         for finding in diagnosis.findings:
             st.markdown(f"{VERDICTS[finding.verdict]} {finding.evidence} {finding.suggestion}")
         if not diagnosis.findings:
@@ -174,7 +181,7 @@ def show_singular_values(view: View, columns: int) -> None:
     paths = _models.singular_values(view.net, view.text)
     figure = drawing.singular_values(view.flow, paths, columns=columns)
     alt = "Largest singular value of each path, and the band of singular values of the whole step"
-    st.plotly_chart(figure, key=f"sigma-{view.label}", config={"displayModeBar": False}, alt=alt)
+    st.plotly_chart(figure, key=f"sigma-{view.key}", config={"displayModeBar": False}, alt=alt)
     if paths.bound is not None:
         st.caption(f"Pascanu's bound σ max(U)·γ is {paths.bound:.3f}: under 1 it must vanish, above 1 it may explode.")
 
@@ -184,22 +191,22 @@ def show_weights(view: View, columns: int) -> None:
     if (gradients := _models.weight_gradients(view.which, view.text)) is None:
         return
     st.plotly_chart(
-        drawing.weights(gradients, view.flow, columns=columns), key=f"weights-{view.label}",
+        drawing.weights(gradients, view.flow, columns=columns), key=f"weights-{view.key}",
         config={"displayModeBar": False}, alt="Norm of what each step adds to the gradient of each weight matrix",
     )  # fmt: skip
     file = "Weights by step" + f", {view.label}" * (columns > 1)
     _session.offer_csv(file, partial(drawing.weights_frame, gradients, view.flow))
 
 
-def show_clipping(which: Which, text: str, theta: float) -> None:
+def show_clipping(which: Which, text: str, theta: float, side: str) -> None:
     """The ledger of this text: bars, coefficient, and what the other ways of clipping would do to the direction."""
-    st.caption(f"This text, {which.label}")
+    st.caption(f"This text, {_session.plain(which.label)}")
     ledger = _models.clip_ledger(which, text, theta)
     if ledger is None:
         st.caption("There is no loss yet, so there is nothing to clip.")
         return
     st.plotly_chart(
-        drawing.clip(ledger), key=f"clip-{which.label}", config={"displayModeBar": False},
+        drawing.clip(ledger), key=f"clip-{side}", config={"displayModeBar": False},
         alt="Norm of every parameter's gradient before and after clipping",
     )  # fmt: skip
     if ledger.non_finite is not None:
@@ -246,7 +253,9 @@ whole = _session.choose_text()
 text = whole[: drawing.MAX_STEPS]
 if len(whole) > len(text):
     st.caption(f"The gradients on this page are those of the first {len(text)} characters; the library takes 4,000.")
-views = [view for which in (first, second) if which for view in views_of(which, text, layer, direction)]
+views = views_of(first, text, layer, direction, "first", "")
+if second is not None:
+    views += views_of(second, text, layer, direction, "second", " (beside)" * (second.label == first.label))
 try:
     flows = {view.label: view.flow for view in views}
 except explorer.ConfigError as fault:
@@ -258,7 +267,7 @@ if len(text) > 1:
     for view in in_columns(views):
         figure = drawing.flow(view.flow, view.paths, row, columns=min(len(views), 2))
         st.plotly_chart(
-            figure, key=f"flow-{view.label}", config={"displaylogo": False},
+            figure, key=f"flow-{view.key}", config={"displaylogo": False},
             alt="Gradient of every loss at every earlier step, of the whole text, of one loss, and what carries it",
         )  # fmt: skip
         st.caption(reading(view))
@@ -286,10 +295,10 @@ st.markdown(
 default = min(THETAS, key=lambda theta: abs(theta - (checkpoint.recipe.clip_norm or 1.0)))
 theta = st.select_slider("θ", THETAS, default, key="theta", format_func=lambda theta: f"{theta:g}")
 left, right = st.columns(2)
-for column, which in ((left, first), (right, second)):
+for column, which, side in ((left, first, "first"), (right, second, "second")):
     if which is not None:
         with column:
-            show_clipping(which, text, theta)
+            show_clipping(which, text, theta, side)
 if checkpoint.history:
     with right if second is None else st.container():
         show_training(checkpoint, first.epoch)

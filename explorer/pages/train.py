@@ -71,7 +71,7 @@ def show_run(run: runs.Run) -> None:
         said.append(f"{run.tokens_per_s:,.0f} characters/s")
     if run.time_left_s is not None:
         said.append(f"about {run.time_left_s:.0f} s left")
-    st.markdown(f"**{_plain(run.name)}**")
+    st.markdown(f"**{_session.plain(run.name)}**")
     st.caption(" · ".join(said))
     if run.message:
         (st.error if run.status in ("diverged", "failed") else st.caption)(run.message)
@@ -82,11 +82,6 @@ def show_run(run: runs.Run) -> None:
     if samples:
         st.caption("The model writes, at this point of its training:")
         st.code("\n".join(samples), language=None, wrap_lines=True)
-
-
-def _plain(text: str) -> str:
-    """A person's words inside markdown, to the letter."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|<>$:~" else c for c in text)
 
 
 def watch(run_id: str) -> None:
@@ -154,7 +149,7 @@ def show_list() -> None:
     for run in mine:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
-                f"{STATUS[run.status]} **{_plain(run.name)}**, epoch {run.epoch} of {run.recipe.epochs}",
+                f"{STATUS[run.status]} **{_session.plain(run.name)}**, epoch {run.epoch} of {run.recipe.epochs}",
                 width="stretch",
             )
             if st.button("Open", key=f"open_{run.id}"):
@@ -164,9 +159,14 @@ def show_list() -> None:
                 if st.button("Rename", key=f"rename_{run.id}"):
                     _do(runs.rename, run.id, name)
             if st.button("Delete", key=f"delete_{run.id}"):
-                _session.fill({"deleted": run.id})
-                _do(runs.delete, run.id)
+                _do(delete, run.id)
     compare(mine)
+
+
+def delete(run_id: str) -> None:
+    """Delete a run, and remember which for the undo."""
+    runs.delete(run_id)
+    _session.fill({"deleted": run_id})
 
 
 def offer_undo() -> None:

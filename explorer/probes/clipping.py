@@ -160,6 +160,8 @@ def _clipped(
 def _outcome(before: Mapping[str, Tensor], after: Mapping[str, Tensor], coefficient: float | None) -> ClipOutcome:
     old, new = _flat(before), _flat(after)
     norm_after = grad_norm(new)
+    if not math.isfinite(norm_after):  # nothing is clipped then, and NaN differs from itself
+        return ClipOutcome(norm_after, coefficient, 0.0, 0.0)
     angle = 0.0 if coefficient is not None else _angle_degrees(old, new)
     return ClipOutcome(norm_after, coefficient, angle, float((old != new).double().mean()))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,8 @@ EXPLODING_SHARE = 10.0
 SATURATED_SHARE = 0.9
 TANH_SATURATED = 0.8
 CLIP_BOUND_COEFFICIENT = 0.5
+FAR_TOO_LARGE = 100.0  # times the threshold: then a larger one is no advice
+NO_CLIPPING = sys.float_info.max
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class Diagnosis:
 
 
 def diagnose(
-    model: CharModel, text: str, max_norm: float = 1.0, layer: int = 0, direction: str = "forward"
+    model: CharModel, text: str, max_norm: float | None = 1.0, layer: int = 0, direction: str = "forward"
 ) -> Diagnosis:
     """What is wrong with the gradient of this model on this text, if anything.
 
@@ -83,14 +86,14 @@ def diagnose(
     Args:
         model: left exactly as it was found.
         text: at most 4,000 characters.
-        max_norm: the clip threshold the model is trained with.
+        max_norm: the clip threshold the model is trained with; None for none.
         layer: of the net whose flow is judged.
         direction: of that net.
 
     """
     flow = gradient_flow(model, text, layer, direction)
     try:
-        ledger = clip_ledger(model, text, max_norm)
+        ledger = clip_ledger(model, text, max_norm or NO_CLIPPING)
     except TextError:
         ledger = None
     return diagnosis_of(flow, trace_gates(model, text), ledger)
@@ -133,8 +136,8 @@ def _exploding(flow: GradientFlow, ledger: ClipLedger | None) -> Finding | None:
         return None
     first, worst = int(np.argmax(median_L >= EXPLODING_SHARE)), int(median_L.argmax())
     evidence = (
-        f"The median loss is {EXPLODING_SHARE:.0f} times its local gradient {first} steps back, and {median_L[worst]:,.3g} "
-        f"times {worst} steps back."
+        f"The median loss is {median_L[first]:,.3g} times its local gradient {first} steps back, and "
+        f"{median_L[worst]:,.3g} times {worst} steps back."
     )
     return Finding("exploding", evidence, suggestion)
 
@@ -190,6 +193,8 @@ def _clip_bound(flow: GradientFlow, ledger: ClipLedger | None) -> Finding | None
         f"The gradient of this text has norm {ledger.norm_before:.3g}; clipped at {ledger.max_norm:g}, "
         f"{ledger.coefficient:.1%} of it is left, in the same direction."
     )
+    if ledger.norm_before > FAR_TOO_LARGE * ledger.max_norm:
+        return Finding("clip-bound", evidence, "A longer step would not help: mend what makes the gradient so large.")
     suggestion = (
         f"A batch's mean gradient is smaller than one text's: where training is clipped as often, try a threshold near "
         f"{ledger.norm_before:.2g}, or a lower learning rate."

@@ -31,12 +31,13 @@ class JacobianPaths:
     Attributes:
         net: which layer and direction.
         carried: path -> ||g_t P_t|| / ||g_t||, g_t the gradient of the text's mean loss at s_t: what really passes.
-            NaN where no gradient arrives.
+            NaN where no gradient arrives. For an LSTM g_t is taken once what h_t passes on to c_t of the same step is
+            added, and P_t begins there.
         gain_T: the same for all paths together, ||g_t J_t|| / ||g_t||.
         norms: path -> sigma_max of the path alone, what it could pass at most; empty without singular values.
         sigma_max_T: largest singular value of J_t; empty without singular values.
         sigma_min_T: smallest one; empty without singular values.
-        log_product_T: ln of the Frobenius norm of J_t ... J_0, nats; -inf for a product of zero.
+        log_product_T: ln of the Frobenius norm of J_{T-1} ... J_t, nats; -inf for a product of zero.
         bound: sigma_max(U) * gamma of a plain cell (Pascanu et al. 2013, arXiv 1211.5063; gamma is 1, for a sigmoid
             1/4): under 1 it must vanish, above 1 it need not explode. None for gated cells.
 

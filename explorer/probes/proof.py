@@ -59,9 +59,13 @@ def _unrolled(reading: Reading, net: NetKey, order: Sequence[int]) -> dict[NetKe
             else:
                 step = lstm_step(x, state[0], state[1], weights)
                 state = (step.h, step.c)
-            if not state[0].requires_grad:  # of a frozen model
-                state[0].requires_grad_()
-            h_of[key][t] = state[0]
+            # The value is the state the flow was computed at, the gradient that of the step: along another trajectory,
+            # which a chaotic net leaves for by rounding alone, the gradients are others too.
+            h_1H = state[0] + (reading.h[key][t : t + 1] - state[0]).detach()
+            if not h_1H.requires_grad:  # of a frozen model
+                h_1H.requires_grad_()
+            state = (h_1H, *state[1:])
+            h_of[key][t] = h_1H
     return h_of
 
 

@@ -63,6 +63,8 @@ class Store:
         with self._told():
             for made in (folder, folder / "texts", folder / "runs"):
                 made.mkdir(mode=0o700, parents=True, exist_ok=True)  # people's own texts
+            # Made for its owner's eyes before SQLite opens it: the files beside it are given the same rights.
+            (folder / "runs.sqlite").touch(mode=0o600)
             self._db = sqlite3.connect(
                 folder / "runs.sqlite", timeout=10, isolation_level=None, check_same_thread=False
             )
@@ -244,7 +246,8 @@ class Store:
         """
         run = self.run(run_id)
         if not run.resumable or run.deleted:
-            raise RunError(f"Expected a run that was {', '.join(RESUMABLE)}; this one is {run.status}.")
+            state = "deleted" if run.deleted else run.status
+            raise RunError(f"Expected a run that was {', '.join(RESUMABLE)}; this one is {state}.")
         with self._transaction():
             self._check_session(run.owner, waiting_per_session + running_per_session)
             self._db.execute(

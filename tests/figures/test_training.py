@@ -17,7 +17,7 @@ METRICS = Metrics(
     STEPS, np.repeat([1, 2], 4), np.linspace(3, 2, 8), np.linspace(3, 2.5, 8), np.arange(8) % 4 == 3, np.full(8, 5.0),
     np.minimum(5.0, np.full(8, 2.0)), np.array([1, 1, 0.4, 0.4, 1, 0.4, 0.4, 0.4]), np.full(8, 1e4), NORMS,
 )  # fmt: skip
-GATE = GateSummary(0, "forward", "update gate z", 0.3, 0.25, 0.05, 0.1)
+GATE = GateSummary(0, "forward", "update gate z", 0.3, 0.5, 0.25, 0.1)
 
 
 def event(epoch, **more):
@@ -58,7 +58,7 @@ def test_every_curve_has_its_own_numbers():
         np.testing.assert_array_equal(named(figure, name).y, expected)
     # What is measured after some epochs only is a line over those: (step, value)
     for name, points in {
-        "held out": [(4, 9)], "your sentence": [(8, 7)], "mean z": [(4, 0.3)], "saturated z": [(4, 0.3)],
+        "held out": [(4, 9)], "your sentence": [(8, 7)], "mean z": [(4, 0.3)], "saturated z": [(4, 0.75)],
         "steps clipped": [(4, 0.75), (8, 0.5)],
     }.items():  # fmt: skip
         curve = named(figure, name)
@@ -86,6 +86,37 @@ def test_a_step_that_was_not_finite_is_marked_loudly():
     assert drawing.live([PROGRESS]).alarms == []
     (alarm,) = drawing.live([replace(PROGRESS, run=replace(RUN, status="diverged", fault_step=9))]).alarms
     assert (alarm.step, alarm.name) == (9, "not finite at step 9")
+
+
+def test_the_mark_of_a_step_that_was_not_finite_is_inside_the_axis():
+    for step in (0, 1, 8, 2000):
+        run = replace(RUN, status="diverged", step=step, fault_step=step + 1)
+        assert drawing.axis_end(drawing.Progress(run, METRICS, [])) > step + 1
+
+
+def test_every_curve_stands_in_its_row():
+    figure = drawing.live([PROGRESS])
+    rows = {c.name: figure.rows[c.row].title for c in (*figure.curves, *figure.levels)}
+    assert rows == {
+        "training": "perplexity", "held out": "perplexity", "your sentence": "perplexity", "blind guess": "perplexity",
+        "by frequency": "perplexity", "before": "gradient norm", "after": "gradient norm", "θ": "gradient norm",
+        "coefficient": "clipping", "steps clipped": "clipping", "weight_hh_l0": "share of the squared norm",
+        "out.bias": "share of the squared norm", "mean z": "gates on your sentence", "saturated z": "gates on your sentence",
+    }  # fmt: skip
+    assert [row.title for row in figure.rows if row.log] == ["perplexity", "gradient norm"]
+    diverged = replace(PROGRESS, run=replace(RUN, status="diverged", fault_step=9))
+    assert figure.rows[drawing.live([diverged]).alarms[0].row].title == "gradient norm"
+
+
+def test_nets_and_overflowing_losses_are_told_apart():
+    run = replace(RUN, config=ModelConfig(hidden_size=4, num_layers=2, direction="parallel"))
+    gates = (GATE, replace(GATE, layer=1, mean=0.6), replace(GATE, direction="backward", mean=0.9))
+    figure = drawing.live([drawing.Progress(run, METRICS, [event(1, gates=gates, held_out_nll_nats=1e4)])])
+    means = {c.name: c.y.tolist() for c in figure.curves if c.name.startswith("mean")}
+    assert means == {
+        "mean z (layer 0, forward)": [0.3], "mean z (layer 1, forward)": [0.6], "mean z (layer 0, backward)": [0.9]
+    }  # fmt: skip
+    assert np.isfinite(named(figure, "held out").y).all()
 
 
 @pytest.mark.parametrize(

@@ -208,6 +208,11 @@ def test_the_weights_are_shown_on_request_once_a_model(model, charts):
     assert not app.exception
 
 
+def test_the_same_model_twice_has_two_names():
+    app = run(beside="another", own_epoch="500")
+    assert list(app.table[0].value.columns) == ["time-machine-gru, epoch 500", "time-machine-gru, epoch 500 (beside)"]
+
+
 def test_a_link_to_this_page_brings_its_sentence():
     app = AppTest.from_file(str(APP), default_timeout=120)
     app.query_params["sentence"] = "مرحبا 你好 👩‍👩‍👧"

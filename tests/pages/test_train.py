@@ -145,3 +145,31 @@ def test_what_the_command_line_trains_is_listed_on_ones_own_machine_only(monkeyp
     assert any("mine" in line.value for line in open_page().markdown)
     monkeypatch.setattr("streamlit.get_option", lambda name: "0.0.0.0" if name == "server.address" else None)
     assert not any("mine" in line.value for line in open_page().markdown)
+
+
+def test_a_run_is_what_the_form_says():
+    app = open_page()
+    for key, value in (("new_hidden_size", 8), ("new_epochs", 1), ("new_seed", 7), ("new_max_tokens", 3000)):
+        app.number_input(key=key).set_value(value)
+    app.checkbox(key="new_clips").set_value(False)
+    app.text_input(key="new_sentence").set_value("Turn, light").run()
+    run = runs.run(start(app))
+    assert (run.config.hidden_size, run.seed, run.sentence) == (8, 7, "Turn, light")
+    assert (run.recipe.clip_norm, run.recipe.max_tokens, run.recipe.epochs) == (None, 3000, 1)
+    wait_until_over(run.id)
+
+
+def test_a_refused_deletion_is_not_called_one(monkeypatch):
+    small = (ModelConfig(hidden_size=4), explorer.Recipe(epochs=1, batch_size=4, num_steps=10))
+    run = runs.start(*small, explorer.load_corpus("lighthouse"), corpus="lighthouse", session=runs.COMMAND_LINE)
+    wait_until_over(run.id)
+    app = open_page()
+
+    def refuse(run_id):
+        raise runs.RunError("The disk is full.")
+
+    monkeypatch.setattr(runs, "delete", refuse)
+    next(button for button in app.button if button.label == "Delete").click().run()
+    assert any("The disk is full." in error.value for error in app.error)
+    app.run()
+    assert not any("The run was deleted" in caption.value for caption in app.caption)

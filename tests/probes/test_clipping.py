@@ -110,6 +110,8 @@ def test_what_is_not_finite_is_named_and_nothing_is_clipped():
     assert str(ledger.non_finite).startswith("gradient of rnn.weight_ih_l0, entry")
     assert ledger.coefficient == 1
     assert not math.isfinite(ledger.norm_before)
+    for outcome in ledger.outcomes.values():
+        assert (outcome.angle_degrees, outcome.changed_share) == (0, 0)
 
 
 @every_config

@@ -116,6 +116,14 @@ def test_a_threshold_far_under_the_gradient_binds():
     assert "clipped at 0.001" in str(diagnosis)
 
 
+def test_a_model_that_was_never_clipped_is_not_bound_by_clipping():
+    model = CharModel(ModelConfig(hidden_size=8), VOCABULARY, seed=0).double()
+    with torch.no_grad():
+        model.out.weight.mul_(1000)
+    assert "clip-bound" in diagnose(model, TEXT, 1.0).verdicts
+    assert "clip-bound" not in diagnose(model, TEXT, None).verdicts
+
+
 def test_what_is_not_finite_is_named():
     model = built(GRU)
     with torch.no_grad():

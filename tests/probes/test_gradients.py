@@ -311,6 +311,29 @@ def test_in_single_precision_a_vanished_gradient_is_a_number_and_right():
     assert single.norms_TT[-2, 0] < 1e-100  # float32 ends at 1e-45
     defined = exact.norms_TT > 0
     np.testing.assert_allclose(single.norms_TT[defined], exact.norms_TT[defined], rtol=1e-2)
+    np.testing.assert_allclose(single.step_norms_T, exact.step_norms_T, rtol=1e-3, atol=1e-30)
+
+
+def test_half_life_and_horizon_are_those_of_the_median():
+    # Shares by hand at lag 1: four losses keep all, five keep 0.4, one keeps 100 of it. Their median is 0.4, their mean 10.6.
+    flow = gradient_flow(model_of(CONFIGS["gru after"]), TEXT[:12])
+    norms_TT = np.where(np.isnan(flow.norms_TT), np.nan, 1.0)
+    for t, share in zip(range(1, 11), [1, 1, 1, 1, 0.4, 0.4, 0.4, 0.4, 0.4, 100], strict=True):
+        norms_TT[t, t - 1] = share
+    by_hand = replace(flow, norms_TT=norms_TT)
+    assert by_hand.median_L[1] == pytest.approx(0.7)  # ten losses: between 0.4 and 1
+    norms_TT[4, 3] = 0.4
+    by_hand = replace(flow, norms_TT=norms_TT)
+    assert by_hand.median_L[1] == pytest.approx(0.4)
+    assert by_hand.half_life_steps == 1
+    assert by_hand.horizon_steps is None
+
+
+def test_facts_cannot_be_changed():
+    flow = gradient_flow(model_of(CONFIGS["gru after"]), TEXT)
+    for array in (flow.norms_TT, flow.step_norms_T, flow.directions_TS):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
 
 
 def linear_model(gain, hidden=4):
@@ -381,10 +404,26 @@ def test_the_proof_holds_and_can_fail(name, net):
     flow = gradient_flow(model, TEXT, *net)
     assert flow_residual(model, flow) < 1e-10
     assert flow_residual(model, replace(flow, norms_TT=flow.norms_TT * 1.01)) == pytest.approx(0.01, rel=1e-6)
+    # One entry of any of the three rows, off the diagonal too, is enough: the first, middle and last loss read early on.
+    order = [t for t in (range(len(TEXT))[::-1] if flow.backward else range(len(TEXT))) if flow.asked_T[t] >= 0]
+    for row in (order[0], order[(len(order) - 1) // 2], order[-1]):
+        for step in {row, order[0]}:
+            spoiled = flow.norms_TT.copy()
+            spoiled[row, step] *= 1.01
+            assert flow_residual(model, replace(flow, norms_TT=spoiled)) == pytest.approx(0.01, rel=1e-6)
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     assert flow_residual(model, flow) < 1e-10
     assert flow_residual(model, gradient_flow(model, "a", *net)) is None
+
+
+def test_the_proof_of_a_chaotic_net_is_along_its_own_states():
+    # In single precision another way of computing the same states is soon elsewhere; the gradients are proved all the same.
+    model = CharModel(ModelConfig("rnn", hidden_size=128), VOCABULARY, seed=0)
+    with torch.no_grad():
+        model.rnn.weight_hh_l0.mul_(6)
+    assert lyapunov_exponents(model, TEXT * 2, 1).exponents_K[0] > 0.3
+    assert flow_residual(model, gradient_flow(model, TEXT * 2)) < 1e-3
 
 
 @every_net

@@ -52,9 +52,11 @@ def translucent(colour: str, alpha: float) -> str:
 
 
 def number(value: float | None) -> str:
-    """A perplexity as one reads it."""
+    """A perplexity as one reads it, in five characters at most: it stands on a card."""
     if value is None:
         return "–"
-    if value >= 1e5:
-        return f"{value:.0e}"
+    for unit, sign in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if value >= unit:
+            power = 1e3 if sign == "k" else unit
+            return f"{value / power:.0f}{sign}" if value < 1e12 else f"{value:.0e}".replace("e+", "e")
     return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"

@@ -110,7 +110,7 @@ def live(progresses: Sequence[Progress], alt: str = "") -> Curves:
     rows = [Row("perplexity", log=True), Row("gradient norm", log=True), Row("clipping", low=0, high=1, percent=True)]
     if alone:
         shares = Row("share of the squared norm", low=0, high=1, percent=True, stacked=True)
-        rows += [shares] + [Row("gates on your sentence", low=0, high=1)] * (progresses[0].run.config.cell != "rnn")
+        rows += [shares] + [Row("gates on your sentence", low=0, high=1)] * _gated(progresses[0].run)
     curves: list[Curve] = []
     for number, progress in enumerate(progresses):
         steps, epochs = _step_columns(progress), _epoch_columns(progress)
@@ -125,6 +125,11 @@ def live(progresses: Sequence[Progress], alt: str = "") -> Curves:
         if (step := progress.run.fault_step) is not None
     ]
     return Curves(max(map(axis_end, progresses)), rows, curves, levels, alarms, alt)
+
+
+def _gated(run: Run) -> bool:
+    """Whether there is a sentence, and a cell with gates to read it."""
+    return bool(run.sentence) and run.config.cell != "rnn"
 
 
 def axis_end(progress: Progress) -> int:

@@ -71,8 +71,11 @@ def version(name: str) -> int:
 
 
 def model_label(name: str) -> str:
-    """A model's name as one reads it."""
-    return runs.run(name.removeprefix(RUN)).name if name.startswith(RUN) else name
+    """A model's name as one reads it; of a run with the first signs of its id, since two may have one name."""
+    if not name.startswith(RUN):
+        return name
+    run = runs.run(name.removeprefix(RUN))
+    return f"{run.name} · {run.id[:4]}"
 
 
 def load(name: str) -> explorer.Checkpoint:

@@ -17,6 +17,7 @@ import torch
 import explorer
 from explorer import Intervention, runs
 from explorer.cells import RESETS
+from explorer.figures.style import visible
 from explorer.interventions import HOLDABLE
 from explorer.pages._models import (
     CHECKPOINTS,
@@ -216,6 +217,26 @@ def choose_net(checkpoint: explorer.Checkpoint) -> tuple[int, str | None]:
     return int(layer), None if net == "both" else net
 
 
+def show_warnings(trace: explorer.GateTrace) -> None:
+    """What a person should know before they believe the numbers."""
+    if trace.config.objective == "leaky":
+        st.warning(
+            "This model sees the answer: one of its nets reads from the end, so it has read the next character before it is "
+            "asked for it. Its score is not a perplexity, however low."
+        )
+    if trace.config.direction == "parallel":
+        st.warning(
+            "This model was published as bidirectional, but both of its nets read forward. Compare one that really reads "
+            "from the end: lighthouse-bigru-cloze."
+        )
+    if trace.unknown_share > 0.05:
+        known = "".join(map(visible, trace.symbols[1:61])).replace("`", "'")
+        st.warning(
+            f"{trace.unknown_share:.0%} of these characters are unknown to the model, which reads each of them as the same "
+            f"symbol. It knows `{known}`{' and more' if len(trace.symbols) > 61 else ''}."
+        )
+
+
 def offer_link() -> None:
     """The choice to put the sentence into the link; the model and the settings are always in it."""
     wanted = st.toggle(
@@ -352,6 +373,11 @@ def open_run(run_id: str | None) -> None:
     """Show a run, whose id is then in the address of the page; None goes back to the controls of a new one."""
     _keep_in_link("run", run_id)
     st.rerun()
+
+
+def close_run() -> None:
+    """Take the run out of the address of the page."""
+    _keep_in_link("run", None)
 
 
 def opened_run() -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-import explorer
 from explorer.figures import gates as drawing
 from explorer.figures import perplexity as curves
 from explorer.figures.style import number, visible
@@ -20,7 +19,7 @@ LOOK_FOR = {
     "of the new character is written, the **output gate** how much is shown.",
     "rnn": "A plain cell has **no gates**: every unit is written over at every step. Look how little of its state lasts.",
 }
-SCORE_LABEL = {"perplexity": "Perplexity", "pseudo-perplexity": "Pseudo-perpl.", "leaky score": "Leaky score"}
+SCORE_LABEL = {"perplexity": "Perplexity", "pseudo-perplexity": "Pseudo-pp.", "leaky score": "Leaky score"}
 SCORE_HELP = {
     "perplexity": "exp of the mean surprise of this text. The first character is not predicted and not counted.",
     "pseudo-perplexity": "Pseudo-perplexity. Each character is predicted from everything before it and everything "
@@ -44,7 +43,7 @@ def show_metrics(trace: GateTrace, tape: Tape) -> None:
         help="Mean over units and steps of the gate that keeps the old state: at 1 it keeps all of it, at 0 nothing.",
     )
     cards.metric(
-        f"Saturated {letter}",
+        f"Saturated {letter}" if keep else "Saturated",
         f"{statistics.saturated_share:.0%}" if statistics else "–",
         border=True,
         help="Share of that gate's values under 0.1 or over 0.9: there it acts like a switch, and learns slowly.",
@@ -96,30 +95,7 @@ def steps(tau: float) -> str:
     return f"{tau:,.1f} steps" if tau < 1e4 else "> 10,000 steps"
 
 
-def show_warnings(trace: GateTrace, checkpoint: explorer.Checkpoint) -> None:
-    """What a person should know before they believe the numbers."""
-    if trace.config.objective == "leaky":
-        st.warning(
-            "This model sees the answer: one of its nets reads from the end, so it has read the next character before it is "
-            "asked for it. Its score is not a perplexity, however low."
-        )
-    if trace.config.direction == "parallel":
-        st.warning(
-            "This model was published as bidirectional, but both of its nets read forward. Compare one that really reads "
-            "from the end: lighthouse-bigru-cloze."
-        )
-    if trace.unknown_share > 0.05:
-        known = "".join(map(visible, checkpoint.vocabulary.symbols[1:61])).replace("`", "'")
-        st.warning(
-            f"{trace.unknown_share:.0%} of these characters are unknown to the model, which reads each of them as the same "
-            f"symbol. It knows `{known}`{' and more' if len(checkpoint.vocabulary) > 61 else ''}."
-        )
-    if len(trace) > drawing.MAX_STEPS:
-        st.caption(
-            f"All {len(trace):,} characters are analysed; the first {drawing.MAX_STEPS:,} are drawn. The downloads hold all."
-        )
-
-
+_session.carry_over(*_session.SHARED)
 with st.sidebar:
     which, checkpoint = _session.choose_model()
     layer, direction = _session.choose_net(checkpoint)
@@ -145,7 +121,11 @@ with below:
     )
     _session.offer_link()
 
-show_warnings(trace, checkpoint)
+_session.show_warnings(trace)
+if len(trace) > drawing.MAX_STEPS:
+    st.caption(
+        f"All {len(trace):,} characters are analysed; the first {drawing.MAX_STEPS:,} are drawn. The downloads hold all."
+    )
 show_metrics(trace, tape)
 if len(trace):
     with st.container(border=True):

@@ -17,6 +17,7 @@ from explorer.pages import _models, _session
 from explorer.pages._models import Net, Which
 
 THETAS = tuple(mantissa * 10.0**power for power in range(-3, 3) for mantissa in (1, 2, 5))
+SCORE_MARK = {"perplexity": "", "pseudo-perplexity": " (pseudo)", "leaky score": " (leaks)"}
 VERDICTS = {
     "exploding": ":material/trending_up: **The gradient explodes.**",
     "vanishing": ":material/trending_down: **The gradient vanishes.**",
@@ -117,7 +118,7 @@ def figures_of(view: View) -> dict[str, str]:
         return f"over {len(flow) - 2}" if lag is None else str(lag)
 
     return {
-        "Perplexity": number(trace.perplexity),
+        "Perplexity": number(trace.perplexity) + SCORE_MARK[trace.score_name],
         "Half-life": steps(flow.half_life_steps),
         "Horizon": steps(flow.horizon_steps),
         "Slope": "–" if flow.slope_per_step is None else f"{flow.slope_per_step:+.3f}",
@@ -135,7 +136,7 @@ def show_figures(views: Sequence[View]) -> None:
         for name, value in figures_of(views[0]).items():
             cards.metric(name, value, border=True, help=HELP[name])
         return
-    table = pd.DataFrame({view.label: figures_of(view) for view in views})
+    table = pd.DataFrame({_session.plain(view.label): figures_of(view) for view in views})
     st.table(table, border="horizontal")
 
 
@@ -261,6 +262,8 @@ try:
 except explorer.ConfigError as fault:
     st.error(str(fault))
     st.stop()
+for shown in dict.fromkeys(view.which for view in views):
+    _session.show_warnings(_models.trace(shown, text))
 verdicts = st.container()  # filled when the triangle is on its way: it is what the eye waits for
 if len(text) > 1:
     row = choose_row(views)

@@ -149,7 +149,8 @@ def show_list() -> None:
     for run in mine:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
-                f"{STATUS[run.status]} **{_session.plain(run.name)}**, epoch {run.epoch} of {run.recipe.epochs}",
+                f"{STATUS[run.status]} **{_session.plain(run.name)}**"
+                + f", epoch {run.epoch} of {run.recipe.epochs}" * (not run.active),  # the list does not tick
                 width="stretch",
             )
             if st.button("Open", key=f"open_{run.id}"):
@@ -167,6 +168,8 @@ def delete(run_id: str) -> None:
     """Delete a run, and remember which for the undo."""
     runs.delete(run_id)
     _session.fill({"deleted": run_id})
+    if _session.opened_run() == run_id:
+        _session.close_run()
 
 
 def offer_undo() -> None:
@@ -181,7 +184,7 @@ def offer_undo() -> None:
 
 def compare(mine: Sequence[runs.Run]) -> None:
     """Several runs on the same axes, and the settings in which they differ."""
-    names = {run.id: f"{run.name} ({run.status})" for run in mine}
+    names = {run.id: f"{run.name} · {run.id[:4]} ({run.status})" for run in mine}
     chosen = st.multiselect("Compare on the same axes", list(names), format_func=names.__getitem__, max_selections=4)
     picked = [run for run in mine if run.id in chosen]
     if len(picked) < 2:

@@ -122,8 +122,15 @@ def _reach(flow: GradientFlow) -> str:
         f"The median loss falls under half of its local gradient {steps(flow.half_life_steps)}, under 1 % "
         f"{steps(flow.horizon_steps)}"
     )
-    slope = flow.slope_per_step
-    return said + (f"; each step leaves {np.exp(slope):.0%} of it." if slope is not None else ".")
+    # Over the steps to the horizon, where there is one: a line fitted through what lies far under it says something else.
+    horizon, slope = flow.horizon_steps, flow.slope_per_step
+    if horizon:
+        left = float(flow.median_L[horizon] ** (1 / horizon))
+    elif slope is not None:
+        left = float(np.exp(slope))
+    else:
+        return f"{said}."
+    return f"{said}; each step leaves {left:.0%} of it."
 
 
 def _exploding(flow: GradientFlow, ledger: ClipLedger | None) -> Finding | None:

@@ -64,7 +64,7 @@ def test_every_shipped_model_opens(name):
     assert ("both of its nets read forward" in warned) == name.endswith("parallel")
     assert not re.search("unknown to the model", warned)
     assert ("Leaky score" in metrics(app)) == name.endswith("leaky")
-    assert ("Pseudo-perpl." in metrics(app)) == name.endswith("cloze")
+    assert ("Pseudo-pp." in metrics(app)) == name.endswith("cloze")
 
 
 @pytest.mark.parametrize(

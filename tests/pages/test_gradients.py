@@ -69,16 +69,18 @@ def test_an_untrained_model_is_one_click_away_and_vanishes():
     assert not app.exception
     assert "A plain cell has one path" in " ".join(caption.value for caption in app.caption)
     table = app.table[0].value
-    assert list(table.columns) == ["time-machine-gru, epoch 500", "untrained RNN"]
-    assert int(table.loc["Horizon", "untrained RNN"]) < int(table.loc["Horizon", "time-machine-gru, epoch 500"])
+    assert list(table.columns) == [_session.plain("time-machine-gru, epoch 500"), "untrained RNN"]
+    assert int(table.loc["Horizon", "untrained RNN"]) < int(
+        table.loc["Horizon", _session.plain("time-machine-gru, epoch 500")]
+    )
 
 
 def test_two_models_or_two_epochs_beside_each_other():
     app = run(beside="another")
     assert not app.exception
-    assert app.table[0].value.columns[1] == "time-machine-gru, epoch 0"
+    assert app.table[0].value.columns[1] == _session.plain("time-machine-gru, epoch 0")
     app.selectbox(key="second").set_value("time-machine-gru-before").run()
-    assert app.table[0].value.columns[1] == "time-machine-gru-before, epoch 500"
+    assert app.table[0].value.columns[1] == _session.plain("time-machine-gru-before, epoch 500")
     assert not app.exception
 
 
@@ -168,7 +170,7 @@ def test_an_altered_model_is_marked_compared_and_restored_with_one_click():
     app.segmented_control(key="beside").set_value("as trained").run()
     assert not app.exception
     table = app.table[0].value
-    assert list(table.columns) == ["time-machine-gru, epoch 500, altered", "time-machine-gru, epoch 500"]
+    assert list(table.columns) == [_session.plain(f"time-machine-gru, epoch 500{a}") for a in (", altered", "")]
     assert table.loc["Perplexity"].iloc[1] == f"{math.exp(explorer.score_text(trained, SENTENCE).mean_nll_nats):.2f}"
     next(button for button in app.button if button.label == "Restore it").click().run()
     assert not app.exception
@@ -210,7 +212,9 @@ def test_the_weights_are_shown_on_request_once_a_model(model, charts):
 
 def test_the_same_model_twice_has_two_names():
     app = run(beside="another", own_epoch="500")
-    assert list(app.table[0].value.columns) == ["time-machine-gru, epoch 500", "time-machine-gru, epoch 500 (beside)"]
+    assert list(app.table[0].value.columns) == [
+        _session.plain(f"time-machine-gru, epoch 500{a}") for a in ("", " (beside)")
+    ]
 
 
 def test_a_link_to_this_page_brings_its_sentence():
@@ -220,3 +224,11 @@ def test_a_link_to_this_page_brings_its_sentence():
     assert not app.exception
     assert app.text_input(key="sentence").value == "مرحبا 你好 👩‍👩‍👧"
     assert app.toggle(key="in_link").value
+
+
+def test_a_model_that_sees_the_answer_is_called_so_on_this_page_too():
+    app = run(model="time-machine-birnn-leaky")
+    assert any("sees the answer" in warning.value for warning in app.warning)
+    assert app.table[0].value.loc["Perplexity"].str.endswith("(leaks)").all()
+    app.text_input(key="sentence").set_value("小满站在渡口").run()
+    assert any("unknown to the model" in warning.value for warning in app.warning)

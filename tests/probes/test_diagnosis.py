@@ -61,7 +61,7 @@ def test_a_cell_scaled_down_vanishes_where_its_scale_says():
 def test_a_cell_scaled_up_explodes_where_its_scale_says():
     diagnosis = diagnose(built(RNN, orthogonal(2.0)), TEXT)
     assert diagnosis.verdicts[0] == "exploding"
-    assert "10 times its local gradient 4 steps back" in diagnosis.findings[0].evidence  # 2 ** 4 = 16
+    assert "16 times its local gradient 4 steps back" in diagnosis.findings[0].evidence  # 2 ** 4 = 16
 
 
 @pytest.mark.parametrize(

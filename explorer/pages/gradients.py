@@ -80,6 +80,15 @@ def views_of(which: Which, text: str, layer: int, direction: str | None, side: s
     return [View(Net(which, layer, d), text, len(config.directions) > 1, side, suffix) for d in wanted]
 
 
+def clipped_in_training(which: Which) -> str:
+    """How often clipping was at work while a model was trained, which one text cannot tell."""
+    history = _models.checkpoint_of(which).history
+    if which.untrained or not history:
+        return ""
+    share = sum(epoch.clipped_share for epoch in history) / len(history)
+    return f" While this model was trained, {share:.0%} of the steps were clipped."
+
+
 def show_verdict(view: View) -> None:
     """What holds of a model on this text, in words, with the figures that led to it."""
     recipe = _models.load(view.which.name).recipe
@@ -87,7 +96,8 @@ def show_verdict(view: View) -> None:
     with st.container(border=True, height="stretch"):
         st.caption(_session.plain(view.label))
         for finding in diagnosis.findings:
-            st.markdown(f"{VERDICTS[finding.verdict]} {finding.evidence} {finding.suggestion}")
+            more = clipped_in_training(view.which) if finding.verdict == "clip-bound" else ""
+            st.markdown(f"{VERDICTS[finding.verdict]} {finding.evidence} {finding.suggestion}{more}")
         if not diagnosis.findings:
             st.markdown(str(diagnosis))
 
@@ -222,18 +232,17 @@ def show_clipping(which: Which, text: str, theta: float, side: str) -> None:
     )
 
 
-def show_training(checkpoint: explorer.Checkpoint, epoch: int) -> None:
+def show_training(checkpoint: explorer.Checkpoint, which: Which) -> None:
     """What clipping did while the model was trained."""
     st.caption("Its training, epoch by epoch")
     st.plotly_chart(
-        drawing.clip_history(checkpoint.history, checkpoint.recipe.clip_norm, epoch), key="clip_history",
+        drawing.clip_history(checkpoint.history, checkpoint.recipe.clip_norm, which.epoch), key="clip_history",
         config={"displayModeBar": False}, alt="Gradient norms before and after clipping, by epoch of training",
         on_select=partial(_session.go_to_clicked_epoch, "clip_history", checkpoint.epochs), selection_mode="points",
     )  # fmt: skip
-    share = sum(e.clipped_share for e in checkpoint.history) / len(checkpoint.history)
     st.caption(
-        f"While it was trained, {share:.0%} of the steps were clipped. Click an epoch: everything on the page is then drawn "
-        f"for the model as it was at the nearest snapshot."
+        "Click an epoch: everything on the page is then drawn for the model as it was at the nearest snapshot."
+        f"{clipped_in_training(which)}"
     )
 
 
@@ -248,7 +257,8 @@ st.title("Gradients")
 _session.mark_altered(first)
 st.markdown(
     "Each character's loss sends a gradient back through the steps before it. **Read a row of the triangle from its "
-    "diagonal away**: where it turns dark, the loss no longer reaches, and the model cannot learn from there."
+    "diagonal away**: where it turns dark, the loss no longer reaches, and the model cannot learn from there. A row that is "
+    "dark from its diagonal on is of a character that was well predicted: it asks for no change."
 )
 whole = _session.choose_text()
 text = whole[: drawing.MAX_STEPS]
@@ -304,7 +314,7 @@ for column, which, side in ((left, first, "first"), (right, second, "second")):
             show_clipping(which, text, theta, side)
 if checkpoint.history:
     with right if second is None else st.container():
-        show_training(checkpoint, first.epoch)
+        show_training(checkpoint, first)
 with st.container(horizontal=True):
     if len(text) > 1:
         _session.offer_csv("Gradient flow", partial(drawing.frame, views[0].flow))

@@ -42,6 +42,7 @@ EXAMPLES = {
     "lighthouse": "Turn, light, turn, on the hill of stone, and bring the little network home.",
     "river-town": "小满站在渡口，看着河水慢慢地流，心里想着明天的船。",
 }
+LOCAL = ("127.0.0.1", "localhost", "::1", "[::1]")
 SOURCES = ("Sentence", "Longer text", "File")
 
 
@@ -83,9 +84,15 @@ def model_names() -> list[str]:
 
 
 def owners() -> tuple[str, ...]:
-    """Whose runs this person sees: the browser's own and, on a server that serves this machine only, the command line's."""
-    alone = st.get_option("server.address") in ("127.0.0.1", "localhost", "::1")
-    return (browser(), runs.COMMAND_LINE) if alone else (browser(),)
+    """Whose runs this person sees: the browser's own and, on a server that serves this machine only, the command line's.
+
+    A proxy on the same machine may bring strangers to a local address: it names their host, or says that it forwards.
+    """
+    headers = st.context.headers
+    host = str(headers.get("Host") or "localhost")
+    asked = host if host.startswith("[") else host.partition(":")[0]
+    local = st.get_option("server.address") in LOCAL and asked in LOCAL and not headers.get("X-Forwarded-For")
+    return (browser(), runs.COMMAND_LINE) if local else (browser(),)
 
 
 def _models_of(sessions: Sequence[str]) -> list[runs.Run]:

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import explorer
@@ -143,6 +144,10 @@ def test_what_the_command_line_trains_is_listed_on_ones_own_machine_only(monkeyp
     )
     wait_until_over(run.id)
     assert any("mine" in line.value for line in open_page().markdown)
+    for headers in ({"Host": "gates.example.org"}, {"Host": "localhost:8501", "X-Forwarded-For": "10.0.0.7"}):
+        with monkeypatch.context() as patch:
+            patch.setattr(type(st.context), "headers", headers)
+            assert not any("mine" in line.value for line in open_page().markdown)
     monkeypatch.setattr("streamlit.get_option", lambda name: "0.0.0.0" if name == "server.address" else None)
     assert not any("mine" in line.value for line in open_page().markdown)
 

@@ -6,7 +6,7 @@ LIVE = "[class*='st-key-live'] canvas"
 def start(page, server, *, epochs):
     page.goto(f"{server}/train")
     page.get_by_role("button", name="Start").wait_for()
-    for label, value in (("Epochs", epochs), ("Hidden size", 16)):
+    for label, value in (("Epochs", epochs), ("Units", 16)):
         field = page.get_by_role("spinbutton", name=label)
         field.fill(str(value))
         field.press("Enter")

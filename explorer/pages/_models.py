@@ -180,7 +180,7 @@ def residual(net: Net, text: str) -> float | None:
 @st.cache_resource(show_spinner="Singular values of every step", max_entries=4, scope="session")
 def singular_values(net: Net, text: str) -> explorer.JacobianPaths:
     """The paths of one net with what takes decompositions."""
-    return explorer.jacobian_paths(model_of(net.which), text, net.layer, net.direction)
+    return explorer.jacobian_paths(model_of(net.which), text, net.layer, net.direction, flow=flow(net, text))
 
 
 @st.cache_resource(show_spinner=False, max_entries=4, scope="session")

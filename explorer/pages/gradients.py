@@ -91,7 +91,7 @@ def clipped_in_training(which: Which) -> str:
 
 def show_verdict(view: View) -> None:
     """What holds of a model on this text, in words, with the figures that led to it."""
-    recipe = _models.load(view.which.name).recipe
+    recipe = _models.checkpoint_of(view.which).recipe
     diagnosis = _models.diagnosis(view.net, view.text, recipe.clip_norm)
     with st.container(border=True, height="stretch"):
         st.caption(_session.plain(view.label))

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 from numpy.typing import NDArray
-from plotly.colors import get_colorscale, sample_colorscale
+from plotly.colors import sample_colorscale
 
+from explorer.figures.figure import Figure
 from explorer.figures.perplexity import surprise_row
 from explorer.figures.style import LINES, MARGIN, SEQUENTIAL, coloured, escaped, line_trace, translucent, visible
 from explorer.probes.gates import GateTrace, GRUTape, LSTMTape, Tape, memory_time
@@ -23,6 +23,7 @@ LETTERED_STEPS = 110  # up to here the characters themselves fit under the tape
 DETAILED_CELLS = 150_000  # up to here hovering also says what is not drawn: candidate and state
 STRIP_PX, LINES_PX, GAP_PX = 26, 130, 40
 LEAST_HEATMAP_PX, MOST_HEATMAP_PX = 144, 288
+PALETTE = sample_colorscale(SEQUENTIAL, [i / 15 for i in range(16)])
 
 
 def quantities(trace: GateTrace, tape: Tape) -> dict[str, tuple[NDArray[Any], str]]:
@@ -62,7 +63,7 @@ def tape(
     quantity: str = "surprise",
     unit: int | None = None,
     steps: int = MAX_STEPS,
-) -> go.Figure:
+) -> Figure:
     """The gates of one layer over a text, unit by step, with what the text, the state and the surprise did meanwhile.
 
     Args:
@@ -89,7 +90,7 @@ def tape(
     return _stack(rows, trace, count)
 
 
-def _stack(rows: list[_Row], trace: GateTrace, count: int) -> go.Figure:
+def _stack(rows: list[_Row], trace: GateTrace, count: int) -> Figure:
     """Rows on one x axis, so that one cursor runs through all of them."""
     total = sum(row.height_px + GAP_PX for row in rows)
     layout: dict[str, Any] = {
@@ -112,7 +113,7 @@ def _stack(rows: list[_Row], trace: GateTrace, count: int) -> go.Figure:
         layout["annotations"].append(_title(row.title, domain[1]))
         data += [item | {"yaxis": f"y{suffix}"} for item in row.traces]
         top -= row.height_px + GAP_PX
-    return go.Figure({"data": data, "layout": layout})
+    return Figure({"data": data, "layout": layout})
 
 
 def _title(text: str, y: float) -> dict[str, Any]:
@@ -277,13 +278,12 @@ def strip_html(
     values_T = values_T[:steps]
     low, high = _range(values_T)
     scaled_T = np.nan_to_num((values_T - low) / (high - low if high > low else 1.0))
-    palette = sample_colorscale(get_colorscale(SEQUENTIAL), [i / 15 for i in range(16)])
     spans = []
     for position, (character, value, level) in enumerate(
         zip(trace.text, values_T, (scaled_T * 15).round().astype(int), strict=False)
     ):
         known = np.isfinite(value)
-        style = f"background:{palette[level]};color:{'#111' if level > 8 else '#fff'}" if known else ""
+        style = f"background:{PALETTE[level]};color:{'#111' if level > 8 else '#fff'}" if known else ""
         title = (
             f"step {position}: {quantity} {value:.2f} {unit}" if known else f"step {position}: {quantity} not defined"
         )

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from explorer.figures.figure import Figure
 from explorer.figures.style import (
     BLUE,
     GREY,
@@ -62,7 +62,7 @@ def flow(
     row: int | None = None,
     steps: int = MAX_STEPS,
     columns: int = 1,
-) -> go.Figure:
+) -> Figure:
     """The gradient flow of one net over a text: triangle, whole-text gradient, one chosen loss, and what carries it.
 
     Args:
@@ -83,7 +83,7 @@ def flow(
     return _stack(rows, flow, count, lettered)
 
 
-def _stack(rows: list[Row], flow: GradientFlow, count: int, lettered: bool) -> go.Figure:
+def _stack(rows: list[Row], flow: GradientFlow, count: int, lettered: bool) -> Figure:
     """Rows on one x axis, so that one cursor runs through all of them."""
     total = sum(height + _over(title) for title, height, _, _ in rows)
     layout: dict[str, Any] = {
@@ -108,7 +108,7 @@ def _stack(rows: list[Row], flow: GradientFlow, count: int, lettered: bool) -> g
         layout["annotations"].append(_note(title, domain[1]))
         data += [trace | {"yaxis": f"y{suffix}"} for trace in traces]
         top -= height
-    return go.Figure({"data": data, "layout": layout})
+    return Figure({"data": data, "layout": layout})
 
 
 def _over(title: str) -> int:
@@ -287,7 +287,7 @@ def _at_one(count: int) -> dict[str, Any]:
     return line_trace([-0.5, count - 0.5], [1, 1], {"color": GREY, "width": 1})
 
 
-def singular_values(flow: GradientFlow, paths: JacobianPaths, steps: int = MAX_STEPS, columns: int = 1) -> go.Figure:
+def singular_values(flow: GradientFlow, paths: JacobianPaths, steps: int = MAX_STEPS, columns: int = 1) -> Figure:
     """What each path could carry at most, the band from sigma_min to sigma_max of J_t, and the line at 1."""
     count = min(len(paths.sigma_max_T), steps)
     x = np.arange(count)
@@ -307,10 +307,11 @@ def singular_values(flow: GradientFlow, paths: JacobianPaths, steps: int = MAX_S
     title = f"<b>σ max</b> of<br>{_listed(names)}<br>{coloured('band: σ min to σ max of the whole step', GREY)}"
     row = (title, ROW_PX + 70, [*band, *lines, _at_one(count)], _decades(GAIN_LOW, GAIN_HIGH, 1))
     figure = _stack([row], flow, count, 0 < count <= LETTERED_STEPS // columns)
-    return figure.update_layout(hovermode="x", coloraxis={"showscale": False})
+    figure.update_layout(hovermode="x", coloraxis={"showscale": False})
+    return figure
 
 
-def by_lag(flows: Mapping[str, GradientFlow], lambdas: Mapping[str, float | None] | None = None) -> go.Figure:
+def by_lag(flows: Mapping[str, GradientFlow], lambdas: Mapping[str, float | None] | None = None) -> Figure:
     """The median share of the local gradient by lag, with its fitted slope; one line a model, beside lambda_1."""
     traces: list[dict[str, Any]] = []
     names = []
@@ -340,10 +341,10 @@ def by_lag(flows: Mapping[str, GradientFlow], lambdas: Mapping[str, float | None
         "yaxis": _decades(SHARE_LOW, SHARE_HIGH, 1)
         | {"tickvals": [1e-4, 1e-3, HORIZON, 0.1, HALF, 1, 10], "ticktext": ["0.01 %", "0.1 %", "1 %", "10 %", "½", "1", "10"]},
     }  # fmt: skip
-    return go.Figure({"data": traces, "layout": layout})
+    return Figure({"data": traces, "layout": layout})
 
 
-def weights(gradients: WeightGradients, flow: GradientFlow, steps: int = MAX_STEPS, columns: int = 1) -> go.Figure:
+def weights(gradients: WeightGradients, flow: GradientFlow, steps: int = MAX_STEPS, columns: int = 1) -> Figure:
     """What each step adds to the gradient of each weight matrix; in the title, how much of it survives the sum."""
     count = min(len(flow), steps)
     lettered = 0 < count <= LETTERED_STEPS // columns
@@ -358,9 +359,8 @@ def weights(gradients: WeightGradients, flow: GradientFlow, steps: int = MAX_STE
         said.append(coloured(f"{short}{_dash(line)} {share:.0%}", line["color"]))
     title = "<b>what each step adds</b>; of it survives the sum:<br>" + _listed(said)
     figure = _stack([(title, ROW_PX + 70, traces, _decades(LOW, HIGH))], flow, count, lettered)
-    return figure.update_layout(
-        hovermode="x", coloraxis={"showscale": False}, xaxis_title_text="step at which it is used"
-    )
+    figure.update_layout(hovermode="x", coloraxis={"showscale": False}, xaxis_title_text="step at which it is used")
+    return figure
 
 
 def weights_frame(gradients: WeightGradients, flow: GradientFlow) -> pd.DataFrame:
@@ -368,7 +368,7 @@ def weights_frame(gradients: WeightGradients, flow: GradientFlow) -> pd.DataFram
     return pd.DataFrame({"step": np.arange(len(flow)), "character": list(flow.text), **gradients.norms_T})
 
 
-def clip(ledger: ClipLedger) -> go.Figure:
+def clip(ledger: ClipLedger) -> Figure:
     """Norms of every parameter's gradient before and after clipping by norm, and of all together, with theta."""
     names = ["all together", *(entry.name.removeprefix("rnn.") for entry in ledger.parameters)]
     before = [ledger.norm_before, *(entry.norm_before for entry in ledger.parameters)]
@@ -398,10 +398,10 @@ def clip(ledger: ClipLedger) -> go.Figure:
         "xaxis": _decades(LOW, HIGH) | {"title": {"text": "norm of the gradient"}, "tickangle": 0},
         "yaxis": {"autorange": "reversed", "type": "category"},
     }
-    return go.Figure({"data": [*bars, theta], "layout": layout})
+    return Figure({"data": [*bars, theta], "layout": layout})
 
 
-def clip_history(history: Sequence[EpochRecord], clip_norm: float | None, chosen: int) -> go.Figure:
+def clip_history(history: Sequence[EpochRecord], clip_norm: float | None, chosen: int) -> Figure:
     """Norms before and after clipping during training, epoch by epoch, theta, and the share of steps that were clipped."""
     epochs = np.array([e.epoch for e in history])
     columns = ("grad_norm_before_max", "grad_norm_before", "grad_norm_after", "clipped_share")
@@ -439,7 +439,7 @@ def clip_history(history: Sequence[EpochRecord], clip_norm: float | None, chosen
         "shapes": [chosen_line | {"line": {"color": ORANGE, "width": 1.5, "dash": "dot"}}],
         "annotations": [_note(text, y) for text, y in notes],
     }
-    return go.Figure({"data": traces, "layout": layout})
+    return Figure({"data": traces, "layout": layout})
 
 
 def clip_history_frame(history: Sequence[EpochRecord]) -> pd.DataFrame:

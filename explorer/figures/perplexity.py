@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from explorer.figures.figure import Figure
 from explorer.figures.style import BLUE, GREEN, GREY, MARGIN, ORANGE, coloured, line_trace, translucent
 from explorer.probes.gates import GateTrace
 from explorer.probes.perplexity import NATS_PER_BIT
@@ -76,7 +76,7 @@ def curve_frame(trace: GateTrace) -> pd.DataFrame:
     )
 
 
-def by_epoch(values: Mapping[int, float | None], chosen: int, score_name: str = "perplexity") -> go.Figure:
+def by_epoch(values: Mapping[int, float | None], chosen: int, score_name: str = "perplexity") -> Figure:
     """The perplexity of one text under the model as it was at each epoch, the chosen epoch marked."""
     hover = f"epoch %{{x}}: {score_name} %{{y:.3g}}"
     epochs = [str(epoch) for epoch in values]
@@ -95,7 +95,7 @@ def by_epoch(values: Mapping[int, float | None], chosen: int, score_name: str = 
             "ticktext": [f"{tick:,}" for tick in TICKS],
         },
     }
-    return go.Figure({"data": [curve, here], "layout": layout})
+    return Figure({"data": [curve, here], "layout": layout})
 
 
 def by_epoch_frame(values: Mapping[int, float | None], score_name: str = "perplexity") -> pd.DataFrame:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import html
 from typing import Any
 
+from plotly.colors import get_colorscale
+
 # Sequential data. The scale is absolute: one colour is one number in every row and every model.
-SEQUENTIAL = "Cividis"
+SEQUENTIAL = get_colorscale("Cividis")
 # Categories: distinguishable to colour-blind readers, legible on white and on near-black, and never without a dash.
 BLUE, ORANGE, GREEN, GREY, PURPLE = "#3d8fd1", "#e08a1e", "#1fa187", "#8a8f98", "#a476d6"
 LINES: tuple[dict[str, Any], ...] = (

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from explorer.figures.curves import Alarm, Curve, Curves, Level, Row
+from explorer.figures.figure import Figure
 from explorer.figures.gates import percent, unit_order
 from explorer.figures.style import BLUE, GREEN, GREY, LINES, ORANGE, PURPLE, SEQUENTIAL, escaped, translucent, visible
 from explorer.probes.gates import GateTrace
@@ -207,7 +207,7 @@ def _gates(epochs: Columns) -> list[Curve]:
     return [curve for curve in curves if len(curve.x)]
 
 
-def over_training(traces: Mapping[int, GateTrace], layer: int = 0, direction: str = "forward") -> go.Figure:
+def over_training(traces: Mapping[int, GateTrace], layer: int = 0, direction: str = "forward") -> Figure:
     """The gate that keeps, for one sentence, under the model as it was at each epoch: a heatmap one can play."""
     epochs = sorted(traces)
     tapes = {epoch: traces[epoch].tape(layer, direction) for epoch in epochs}
@@ -238,7 +238,7 @@ def over_training(traces: Mapping[int, GateTrace], layer: int = 0, direction: st
         "sliders": [_slider(epochs)],
     }
     frames = [{"name": str(epoch), "data": [heatmap(epoch)]} for epoch in epochs]
-    return go.Figure({"data": [heatmap(epochs[-1])], "layout": layout, "frames": frames})
+    return Figure({"data": [heatmap(epochs[-1])], "layout": layout, "frames": frames})
 
 
 def _play_buttons() -> dict[str, Any]:

@@ -14,7 +14,7 @@ from explorer.pages import _models, _new_run, _session
 from explorer.pages._curves import show_curves
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
+    from explorer.figures.figure import Figure
 
 TICK_S, SNAPSHOT_S = 1.0, 5.0
 HIGHLIGHT = "rgba(224, 138, 30, 0.25)"
@@ -134,7 +134,7 @@ def show_sentence(run: runs.Run) -> None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def over_training(run_id: str, version: int, sentence: str) -> go.Figure | None:
+def over_training(run_id: str, version: int, sentence: str) -> Figure | None:
     """The drawing of that, for all who watch the run; None where there is no sentence or no checkpoint."""
     traces = _models.traces_of_run(run_id, sentence)
     return drawing.over_training(traces) if traces else None

@@ -1,0 +1,72 @@
+"""What our figures send is what plotly's own would."""
+
+import json
+from base64 import b64decode
+
+import numpy as np
+import plotly.graph_objects as go
+import plotly.io
+import pytest
+
+from explorer.figures.figure import Figure, typed
+
+HEAT = {
+    "type": "heatmap",
+    "z": np.arange(6, dtype=np.int8).reshape(2, 3),
+    "text": [["a", "b", "c"]] * 2,
+    "colorscale": [[0, "#000"], [1, "#fff"]],
+}
+LINE = {"type": "scatter", "x": np.arange(3), "y": np.array([1.5, np.nan, -2]), "line": {"color": "#3d8fd1"}}
+MADE = {
+    "data": [HEAT, LINE, {"type": "bar", "x": [0, 1], "y": np.array([0.5, 2.0], np.float32)}],
+    "layout": {"height": 300, "xaxis": {"tickvals": [0, 1], "ticktext": ["a", "␣"]}, "annotations": [{"text": "<b>z</b>"}]},
+    "frames": [{"name": "1", "data": [HEAT | {"z": HEAT["z"][::-1].T}]}],
+}  # fmt: skip
+
+
+def numbers(part):
+    """A sent figure with its arrays as lists of numbers, however they were packed."""
+    if isinstance(part, dict) and "bdata" in part:
+        packed = np.frombuffer(b64decode(part["bdata"]), np.dtype(part["dtype"]))
+        shape = [int(n) for n in part["shape"].split(",")] if "shape" in part else [-1]
+        return np.nan_to_num(packed.reshape(shape).astype(float), nan=-99).tolist()
+    if isinstance(part, dict):
+        return {name: numbers(value) for name, value in part.items()}
+    return [numbers(value) for value in part] if isinstance(part, list | tuple) else part
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_plotly_sends_the_same(checked, monkeypatch):
+    monkeypatch.setattr(Figure, "checked", checked)
+    figures = [Figure(MADE), go.Figure(MADE)]
+    for figure in figures:
+        figure.update_layout(hovermode="x", coloraxis={"showscale": False}, xaxis_title_text="step")
+    ours, theirs = (json.loads(plotly.io.to_json(figure, validate=False)) for figure in figures)
+    assert numbers(ours) == numbers(theirs)
+    assert ours["frames"]
+    assert ours["layout"]["template"]  # by which Streamlit draws both themes
+
+
+def test_what_is_set_later_is_sent_and_what_was_sent_is_a_copy():
+    figure = Figure(MADE).update_layout(height=77)
+    sent = figure.to_dict()
+    sent["layout"]["height"] = sent["data"][0]["text"][0][0] = "changed"
+    assert figure.to_dict()["layout"]["height"] == 77
+    assert figure.to_dict()["data"][0]["text"][0][0] == "a"
+
+
+def test_plotly_checks_the_properties_in_every_test():
+    with pytest.raises(ValueError, match="colour"):
+        Figure({"data": [{"type": "scatter", "line": {"colour": "red"}}], "layout": {}})
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "int32", "int64", "float32", "float64"])
+def test_arrays_of_every_kind_are_packed(dtype):
+    array = np.array([[0, 1], [2, 100]], dtype)
+    assert numbers(typed(array)) == array.tolist()
+    assert typed(array)["dtype"] != "i8"  # which plotly.js cannot read
+
+
+def test_what_is_not_numbers_stays_a_list():
+    assert typed(np.array(["a", "b"])) == ["a", "b"]
+    assert typed(np.empty(0)) == []

@@ -24,13 +24,10 @@ from explorer.pages._models import (
     RUN,
     UNTRAINED,
     Which,
-    checkpoint_of,
     describe,
     file_of,
-    let_it_settle,
     load,
     model_label,
-    perplexity_of,
 )
 from explorer.text import MAX_FILE_BYTES, clean_text, decode_text
 
@@ -332,16 +329,6 @@ def _follow_corpus() -> None:
     if st.session_state.get("sentence") in EXAMPLES.values():
         corpus = load(st.session_state["model"]).corpus
         st.session_state["sentence"] = EXAMPLES.get(corpus, st.session_state["sentence"])
-
-
-def by_epoch(which: Which, text: str) -> dict[int, float | None]:
-    """The perplexity of a text at each epoch of a model's training, for a person who has stopped typing."""
-    let_it_settle(which, text)
-    found = {}
-    for epoch in checkpoint_of(which).epochs:
-        give_way()
-        found[epoch] = perplexity_of(which.as_trained._replace(epoch=epoch), text)
-    return found
 
 
 def plain(text: str) -> str:

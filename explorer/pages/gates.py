@@ -8,7 +8,7 @@ import streamlit as st
 from explorer.figures import gates as drawing
 from explorer.figures import perplexity as curves
 from explorer.figures.style import number, visible
-from explorer.pages import _models, _session
+from explorer.pages import _facts, _session
 from explorer.probes.gates import GateTrace, Tape, gate_statistics, memory_time
 from explorer.probes.perplexity import NATS_PER_BIT
 
@@ -108,7 +108,7 @@ st.title("Gates")
 _session.mark_altered(which)
 st.markdown(LOOK_FOR[checkpoint.config.cell])
 text = _session.choose_text()
-trace = _models.trace(which, text)
+trace = _facts.facts(which, text).trace
 tape = trace.tape(layer, direction or "forward")
 
 with below:
@@ -142,7 +142,7 @@ if len(trace):
         figure, key="tape", config={"displaylogo": False}, alt="Gates of every unit at every step of the text"
     )
 st.caption(reading(trace, tape))
-by_epoch = _session.by_epoch(which, text)
+by_epoch = _facts.by_epoch(which, text)
 if trace.perplexity is not None and len(by_epoch) > 1:
     st.markdown(
         "**How the model learned to read this text.** Move the slider of epochs: all is drawn for the model as it was."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -13,8 +12,10 @@ import streamlit as st
 import explorer
 from explorer.figures import gradients as drawing
 from explorer.figures.style import number, visible
-from explorer.pages import _models, _session
-from explorer.pages._models import Net, Which
+from explorer.models import NetKey
+from explorer.pages import _session
+from explorer.pages._facts import Facts, View, facts
+from explorer.pages._models import Which, checkpoint_of
 
 THETAS = tuple(mantissa * 10.0**power for power in range(-3, 3) for mantissa in (1, 2, 5))
 SCORE_MARK = {"perplexity": "", "pseudo-perplexity": " (pseudo)", "leaky score": " (leaks)"}
@@ -36,53 +37,17 @@ WEIGHTS_HELP = (
 )
 
 
-@dataclass(frozen=True)
-class View:
-    """One net in front of the person, and the facts about it, each computed when it is first drawn."""
-
-    net: Net
-    text: str
-    several: bool
-    side: str  # "first" or "second": two models may have one name
-    suffix: str
-
-    @property
-    def key(self) -> str:
-        """What tells its charts from those of other views."""
-        return f"{self.side}-{self.net.direction}"
-
-    @property
-    def which(self) -> Which:
-        """The model it belongs to."""
-        return self.net.which
-
-    @property
-    def label(self) -> str:
-        """What it is called in a key."""
-        return self.which.label + f", {self.net.direction}" * self.several + self.suffix
-
-    @property
-    def flow(self) -> explorer.GradientFlow:
-        """How much of each loss reaches each step."""
-        return _models.flow(self.net, self.text)
-
-    @property
-    def paths(self) -> explorer.JacobianPaths:
-        """What carries the gradient through each step."""
-        return _models.paths(self.net, self.text)
-
-
-def views_of(which: Which, text: str, layer: int, direction: str | None, side: str, suffix: str) -> list[View]:
+def views_of(known: Facts, layer: int, direction: str | None, side: str, suffix: str) -> list[View]:
     """The nets of one model that were asked for, as far as it has them."""
-    config = _models.model_of(which).config
+    config = known.model.config
     layer = min(layer, config.num_layers - 1)
     wanted = config.directions if direction not in config.directions else (direction,)
-    return [View(Net(which, layer, d), text, len(config.directions) > 1, side, suffix) for d in wanted]
+    return [View(known.net(NetKey(layer, d)), len(config.directions) > 1, side, suffix) for d in wanted]
 
 
 def clipped_in_training(which: Which) -> str:
     """How often clipping was at work while a model was trained, which one text cannot tell."""
-    history = _models.checkpoint_of(which).history
+    history = checkpoint_of(which).history
     if which.untrained or not history:
         return ""
     share = sum(epoch.clipped_share for epoch in history) / len(history)
@@ -91,8 +56,7 @@ def clipped_in_training(which: Which) -> str:
 
 def show_verdict(view: View) -> None:
     """What holds of a model on this text, in words, with the figures that led to it."""
-    recipe = _models.checkpoint_of(view.which).recipe
-    diagnosis = _models.diagnosis(view.net, view.text, recipe.clip_norm)
+    diagnosis = view.of.diagnosis
     with st.container(border=True, height="stretch"):
         st.caption(_session.plain(view.label))
         for finding in diagnosis.findings:
@@ -118,11 +82,10 @@ HELP = {
 
 def figures_of(view: View) -> dict[str, str]:
     """The numbers of one net, in words; a dash where the text is too short for them to be defined."""
-    flow, trace = view.flow, _models.trace(view.which, view.text)
-    ledger = _models.clip_ledger(view.which, view.text, 1.0)
+    flow, trace, ledger = view.of.flow, view.of.whole.trace, view.of.whole.own_ledger
     if len(flow) < 2:
         return dict.fromkeys(HELP, "–")
-    residual = _models.residual(view.net, view.text)
+    residual = view.of.residual
 
     def steps(lag: int | None) -> str:
         return f"over {len(flow) - 2}" if lag is None else str(lag)
@@ -132,7 +95,7 @@ def figures_of(view: View) -> dict[str, str]:
         "Half-life": steps(flow.half_life_steps),
         "Horizon": steps(flow.horizon_steps),
         "Slope": "–" if flow.slope_per_step is None else f"{flow.slope_per_step:+.3f}",
-        "λ₁": f"{_models.lambda_1(view.net, view.text):+.3f}",
+        "λ₁": f"{view.of.lambda_1:+.3f}",
         "‖g‖": f"{ledger.norm_before:.3g}" if ledger else "–",
         "Proof, gates": "–" if trace.residual is None else f"{trace.residual:.0e}",
         "Proof, flow": "–" if residual is None else f"{residual:.0e}",
@@ -161,7 +124,7 @@ def in_columns(views: Sequence[View]) -> Iterator[View]:
 
 def choose_row(views: Sequence[View]) -> int | None:
     """The loss to follow back."""
-    flow = views[0].flow
+    flow = views[0].of.flow
     rows = [int(row) for row in range(len(flow)) if flow.asked_T[row] >= 0]
     _session.forget_unless("row", rows)
     if len(rows) < 2:
@@ -176,7 +139,7 @@ def choose_row(views: Sequence[View]) -> int | None:
 
 def reading(view: View) -> str:
     """What the numbers say of what carries the gradient."""
-    carried = {path: gain_T[np.isfinite(gain_T)] for path, gain_T in view.paths.carried.items()}
+    carried = {path: gain_T[np.isfinite(gain_T)] for path, gain_T in view.of.paths.carried.items()}
     means = {path: float(gains.mean()) for path, gains in carried.items() if gains.size}
     if not means:
         return "No gradient arrives, so no path carries any."
@@ -189,8 +152,8 @@ def reading(view: View) -> str:
 
 def show_singular_values(view: View, columns: int) -> None:
     """What each path could pass at most, and for a plain cell the bound that goes with it."""
-    paths = _models.singular_values(view.net, view.text)
-    figure = drawing.singular_values(view.flow, paths, columns=columns)
+    paths = view.of.singular_values
+    figure = drawing.singular_values(view.of.flow, paths, columns=columns)
     alt = "Largest singular value of each path, and the band of singular values of the whole step"
     st.plotly_chart(figure, key=f"sigma-{view.key}", config={"displayModeBar": False}, alt=alt)
     if paths.bound is not None:
@@ -199,20 +162,20 @@ def show_singular_values(view: View, columns: int) -> None:
 
 def show_weights(view: View, columns: int) -> None:
     """Into which weights the gradient goes, step by step, and how far the steps agree."""
-    if (gradients := _models.weight_gradients(view.which, view.text)) is None:
+    if (gradients := view.of.whole.weight_gradients) is None:
         return
     st.plotly_chart(
-        drawing.weights(gradients, view.flow, columns=columns), key=f"weights-{view.key}",
+        drawing.weights(gradients, view.of.flow, columns=columns), key=f"weights-{view.key}",
         config={"displayModeBar": False}, alt="Norm of what each step adds to the gradient of each weight matrix",
     )  # fmt: skip
     file = "Weights by step" + f", {view.label}" * (columns > 1)
-    _session.offer_csv(file, partial(drawing.weights_frame, gradients, view.flow))
+    _session.offer_csv(file, partial(drawing.weights_frame, gradients, view.of.flow))
 
 
-def show_clipping(which: Which, text: str, theta: float, side: str) -> None:
+def show_clipping(known: Facts, theta: float, side: str) -> None:
     """The ledger of this text: bars, coefficient, and what the other ways of clipping would do to the direction."""
-    st.caption(f"This text, {_session.plain(which.label)}")
-    ledger = _models.clip_ledger(which, text, theta)
+    st.caption(f"This text, {_session.plain(known.which.label)}")
+    ledger = known.ledger(theta)
     if ledger is None:
         st.caption("There is no loss yet, so there is nothing to clip.")
         return
@@ -264,21 +227,22 @@ whole = _session.choose_text()
 text = whole[: drawing.MAX_STEPS]
 if len(whole) > len(text):
     st.caption(f"The gradients on this page are those of the first {len(text)} characters; the library takes 4,000.")
-views = views_of(first, text, layer, direction, "first", "")
+known = [facts(which, text) for which in (first, second) if which is not None]
+views = views_of(known[0], layer, direction, "first", "")
 if second is not None:
-    views += views_of(second, text, layer, direction, "second", " (beside)" * (second.label == first.label))
+    views += views_of(known[1], layer, direction, "second", " (beside)" * (second.label == first.label))
 try:
-    flows = {view.label: view.flow for view in views}
+    flows = {view.label: view.of.flow for view in views}
 except explorer.ConfigError as fault:
     st.error(str(fault))
     st.stop()
-for shown in dict.fromkeys(view.which for view in views):
-    _session.show_warnings(_models.trace(shown, text))
+for shown in dict.fromkeys(known):
+    _session.show_warnings(shown.trace)
 verdicts = st.container()  # filled when the triangle is on its way: it is what the eye waits for
 if len(text) > 1:
     row = choose_row(views)
     for view in in_columns(views):
-        figure = drawing.flow(view.flow, view.paths, row, columns=min(len(views), 2))
+        figure = drawing.flow(view.of.flow, view.of.paths, row, columns=min(len(views), 2))
         st.plotly_chart(
             figure, key=f"flow-{view.key}", config={"displaylogo": False},
             alt="Gradient of every loss at every earlier step, of the whole text, of one loss, and what carries it",
@@ -291,7 +255,7 @@ with verdicts:
 if len(text) > 1:
     st.markdown("**How far it reaches.** The median over all losses, by how many steps back; thin: the fitted slope.")
     st.plotly_chart(
-        drawing.by_lag(flows, {view.label: _models.lambda_1(view.net, text) for view in views}), key="by_lag",
+        drawing.by_lag(flows, {view.label: view.of.lambda_1 for view in views}), key="by_lag",
         config={"displayModeBar": False}, alt="Median share of the local gradient by lag",
     )  # fmt: skip
     if st.toggle("Singular values of every step", key="sigma", help=SIGMA_HELP):
@@ -308,19 +272,18 @@ st.markdown(
 default = min(THETAS, key=lambda theta: abs(theta - (checkpoint.recipe.clip_norm or 1.0)))
 theta = st.select_slider("θ", THETAS, default, key="theta", format_func=lambda theta: f"{theta:g}")
 left, right = st.columns(2)
-for column, which, side in ((left, first, "first"), (right, second, "second")):
-    if which is not None:
-        with column:
-            show_clipping(which, text, theta, side)
+for column, shown, side in zip((left, right), known, ("first", "second"), strict=False):
+    with column:
+        show_clipping(shown, theta, side)
 if checkpoint.history:
     with right if second is None else st.container():
         show_training(checkpoint, first)
 with st.container(horizontal=True):
     if len(text) > 1:
-        _session.offer_csv("Gradient flow", partial(drawing.frame, views[0].flow))
-        _session.offer_csv("Gradient by step", partial(drawing.step_frame, views[0].flow, views[0].paths))
+        _session.offer_csv("Gradient flow", partial(drawing.frame, views[0].of.flow))
+        _session.offer_csv("Gradient by step", partial(drawing.step_frame, views[0].of.flow, views[0].of.paths))
         _session.offer_csv("Gradient by lag", partial(drawing.lag_frame, flows))
-    if (ledger := _models.clip_ledger(first, text, theta)) is not None:
+    if (ledger := known[0].ledger(theta)) is not None:
         _session.offer_csv("Clip ledger", partial(drawing.clip_frame, ledger))
     if checkpoint.history:
         _session.offer_csv("Training ledger", partial(drawing.clip_history_frame, checkpoint.history))

@@ -1,0 +1,163 @@
+"""What is known of a model on a text: each fact is computed when it is first asked for, and kept for the person's session."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import cached_property
+
+import streamlit as st
+
+import explorer
+from explorer.models import NetKey
+from explorer.pages import _session
+from explorer.pages._models import Which, checkpoint_of, model_of
+from explorer.probes.diagnosis import NO_CLIPPING, diagnosis_of
+from explorer.probes.proof import flow_residual
+from explorer.probes.weights import WeightGradients
+from explorer.training import perplexity
+
+SETTLE_S = 0.2  # about what a browser takes to draw the gates
+
+
+class Facts:
+    """What is known of one model on one text."""
+
+    def __init__(self, which: Which, text: str) -> None:
+        self.which, self.text = which, text
+        self._ledgers: dict[float, explorer.ClipLedger | None] = {}
+        self._nets: dict[NetKey, NetFacts] = {}
+
+    @property
+    def model(self) -> explorer.CharModel:
+        """The model itself."""
+        return model_of(self.which)
+
+    @cached_property
+    def trace(self) -> explorer.GateTrace:
+        """What it did with the text."""
+        return explorer.trace_gates(self.model, self.text)
+
+    @cached_property
+    def weight_gradients(self) -> WeightGradients | None:
+        """What each step adds to the gradient of each weight; None where the text has no loss."""
+        try:
+            return explorer.weight_gradient_steps(self.model, self.text)
+        except explorer.TextError:
+            return None
+
+    def ledger(self, max_norm: float) -> explorer.ClipLedger | None:
+        """What clipping does to the gradient of the text; None where the text has no loss."""
+        if max_norm not in self._ledgers:
+            try:
+                self._ledgers[max_norm] = explorer.clip_ledger(self.model, self.text, max_norm)
+            except explorer.TextError:
+                self._ledgers[max_norm] = None
+        return self._ledgers[max_norm]
+
+    @property
+    def own_ledger(self) -> explorer.ClipLedger | None:
+        """The same at the threshold the model was trained with."""
+        return self.ledger(checkpoint_of(self.which).recipe.clip_norm or NO_CLIPPING)
+
+    def net(self, net: NetKey) -> NetFacts:
+        """What is known of one of its nets."""
+        return self._nets.setdefault(net, NetFacts(self, net))
+
+
+class NetFacts:
+    """What is known of one net of a model on a text."""
+
+    def __init__(self, whole: Facts, net: NetKey) -> None:
+        self.whole, self.net = whole, net
+
+    @cached_property
+    def flow(self) -> explorer.GradientFlow:
+        """How much of each loss reaches each step."""
+        return explorer.gradient_flow(self.whole.model, self.whole.text, *self.net)
+
+    @cached_property
+    def paths(self) -> explorer.JacobianPaths:
+        """What carries the gradient through each step."""
+        return explorer.jacobian_paths(
+            self.whole.model, self.whole.text, *self.net, singular_values=False, flow=self.flow
+        )
+
+    @cached_property
+    def singular_values(self) -> explorer.JacobianPaths:
+        """The same with what takes decompositions."""
+        return explorer.jacobian_paths(self.whole.model, self.whole.text, *self.net, flow=self.flow)
+
+    @cached_property
+    def lambda_1(self) -> float:
+        """The largest Lyapunov exponent, nats per step."""
+        spectrum = explorer.lyapunov_exponents(self.whole.model, self.whole.text, 1, *self.net)
+        return float(spectrum.exponents_K[0])
+
+    @cached_property
+    def residual(self) -> float | None:
+        """The flow's difference from autograd."""
+        return flow_residual(self.whole.model, self.flow)
+
+    @cached_property
+    def diagnosis(self) -> explorer.Diagnosis:
+        """The verdict."""
+        return diagnosis_of(self.flow, self.whole.trace, self.whole.own_ledger)
+
+
+@st.cache_resource(show_spinner=False, max_entries=6, scope="session")
+def facts(which: Which, text: str) -> Facts:
+    """What is known of a model on a text: nothing yet, where it is new."""
+    return Facts(which, text)
+
+
+@st.cache_resource(show_spinner=False, max_entries=6, scope="session")
+def perplexities(name: str, version: int, text: str) -> dict[int, float | None]:
+    """The perplexity of a text at those epochs of a model's training where it was asked for."""
+    return {}
+
+
+def by_epoch(which: Which, text: str) -> dict[int, float | None]:
+    """The perplexity of a text at each epoch of a model's training, as it was trained; None where it is not defined."""
+    known, epochs = perplexities(which.name, which.version, text), checkpoint_of(which).epochs
+    if not known.keys() >= set(epochs):
+        time.sleep(SETTLE_S)  # until what is already drawn is sent, and a person who types on has done so
+    for epoch in epochs:
+        if epoch not in known:
+            _session.give_way()
+            mean = explorer.score_text(model_of(which.as_trained._replace(epoch=epoch)), text).mean_nll_nats
+            known[epoch] = None if mean is None else perplexity(mean)
+    return {epoch: known[epoch] for epoch in epochs}
+
+
+@dataclass(frozen=True)
+class View:
+    """One net in front of the person.
+
+    Attributes:
+        of: what is known of it.
+        several: whether its model has other nets.
+        side: "first" or "second": two models may have one name.
+        suffix: of its name, that tells it from such another.
+
+    """
+
+    of: NetFacts
+    several: bool
+    side: str
+    suffix: str
+
+    @property
+    def key(self) -> str:
+        """What tells its charts from those of other views."""
+        return f"{self.side}-{self.of.net.direction}"
+
+    @property
+    def which(self) -> Which:
+        """The model it belongs to."""
+        return self.of.whole.which
+
+    @property
+    def label(self) -> str:
+        """What it is called in a key."""
+        return self.which.label + f", {self.of.net.direction}" * self.several + self.suffix

@@ -1,8 +1,8 @@
 """A plotly figure that is quick to make and to send, because a page makes several at every keystroke.
 
-plotly checks every property of every figure, then copies all of it, and asks of every list what kind of table it may be:
-most of the time a keystroke took. Ours are written once, in this folder: the tests check their properties, and what is
-sent is made in one walk.
+plotly makes an object of every property of a figure, checks it, copies all of it, and asks of every list what kind of
+table it may be: most of the time a keystroke took. Ours are written once, in this folder: the tests check their
+properties, what is sent is made in one walk, and the objects are made for whoever asks for one.
 """
 
 from __future__ import annotations
@@ -12,23 +12,42 @@ from typing import Any, ClassVar
 
 import numpy as np
 import plotly.graph_objects as go
+import plotly.io
 from numpy.typing import NDArray
 
 
 class Figure(go.Figure):  # type: ignore[misc]  # plotly has no types
-    """A plotly figure of `{"data": ..., "layout": ...}` whose properties are taken as they are."""
+    """A plotly figure of `{"data": ..., "layout": ..., "frames": ...}`, whose objects are made when one is asked for."""
 
     checked: ClassVar[bool] = False  # True: by plotly, as go.Figure does; the tests set it
 
     def __init__(self, made: dict[str, Any]) -> None:
-        super().__init__(made, _validate=self.checked)
+        self._made = made
+        if self.checked:
+            self._unfold()
+
+    def _unfold(self) -> None:
+        super().__init__(self.__dict__.pop("_made"), _validate=self.checked)
+
+    def __getattr__(self, name: str) -> Any:
+        if "_made" not in self.__dict__:
+            raise AttributeError(name)
+        self._unfold()
+        return getattr(self, name)
 
     def to_dict(self) -> dict[str, Any]:
         """What plotly.js draws, as go.Figure.to_dict gives it: arrays in base64."""
-        made = {"data": sendable(self._data), "layout": sendable(self._layout)}
-        if frames := [sendable(frame._props) for frame in self._frame_objs]:
-            made["frames"] = frames
-        return made
+        if "_made" in self.__dict__:
+            made: dict[str, Any] = self._made | {"layout": {"template": _template()} | self._made["layout"]}
+        else:
+            made = {"data": self._data, "layout": self._layout, "frames": [f._props for f in self._frame_objs]}
+        return {name: sendable(part) for name, part in made.items() if name != "frames" or part}
+
+
+def _template() -> dict[str, Any]:
+    """Plotly's template of the moment; Streamlit draws both themes by its own."""
+    name = plotly.io.templates.default
+    return plotly.io.templates[name].to_plotly_json() if name else {}
 
 
 def sendable(part: Any) -> Any:

@@ -1,6 +1,8 @@
 """What our figures send is what plotly's own would."""
 
+import copy
 import json
+import pickle
 from base64 import b64decode
 
 import numpy as np
@@ -39,10 +41,16 @@ def numbers(part):
 def test_plotly_sends_the_same(checked, monkeypatch):
     monkeypatch.setattr(Figure, "checked", checked)
     figures = [Figure(MADE), go.Figure(MADE)]
+
+    def sent():
+        return [numbers(json.loads(plotly.io.to_json(figure, validate=False))) for figure in figures]
+
+    ours, theirs = sent()
+    assert ours == theirs
     for figure in figures:
         figure.update_layout(hovermode="x", coloraxis={"showscale": False}, xaxis_title_text="step")
-    ours, theirs = (json.loads(plotly.io.to_json(figure, validate=False)) for figure in figures)
-    assert numbers(ours) == numbers(theirs)
+    assert figures[0].layout.xaxis.title.text == "step"
+    assert (changed := sent())[0] == changed[1] != theirs
     assert ours["frames"]
     assert ours["layout"]["template"]  # by which Streamlit draws both themes
 
@@ -53,6 +61,17 @@ def test_what_is_set_later_is_sent_and_what_was_sent_is_a_copy():
     sent["layout"]["height"] = sent["data"][0]["text"][0][0] = "changed"
     assert figure.to_dict()["layout"]["height"] == 77
     assert figure.to_dict()["data"][0]["text"][0][0] == "a"
+
+
+def test_it_is_a_plotly_figure_to_whoever_asks(monkeypatch):
+    monkeypatch.setattr(Figure, "checked", False)
+    assert isinstance(Figure(MADE), go.Figure)
+    assert [trace.type for trace in Figure(MADE).data] == ["heatmap", "scatter", "bar"]
+    assert len(Figure(MADE).frames) == 1
+    assert copy.deepcopy(Figure(MADE)).layout.height == pickle.loads(pickle.dumps(Figure(MADE))).layout.height == 300
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = Figure(MADE).nonsense
+    assert "heatmap" in Figure(MADE).to_html(include_plotlyjs=False)
 
 
 def test_plotly_checks_the_properties_in_every_test():

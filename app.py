@@ -1,39 +1,38 @@
-"""The frame of the app: page settings, navigation and what all pages share."""
+"""The server of the app: its pages, the address from which live curves are fetched, and what is loaded ahead of them."""
 
-from pathlib import Path
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import streamlit as st
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
-ICON = Path(__file__).parent / "explorer" / "pages" / "icon.svg"
-st.set_page_config(page_title="Gate explorer", page_icon=str(ICON), layout="wide")
-with st.spinner("Loading PyTorch; only the first visit after a start waits for it."):
-    # Not before the page is there: the import takes seconds.
-    from explorer.pages import _session
 
-    _session.settle()
+@asynccontextmanager
+async def load_ahead(_: st.App) -> AsyncIterator[None]:
+    """Import PyTorch beside the server, which answers at once: a first visitor waits for what is left of it."""
 
-page = st.navigation(
-    [
-        st.Page(
-            "explorer/pages/gates.py",
-            title="Gates",
-            icon=":material/grid_on:",
-            default=True,
-            help="What the gates of a trained network do at every step of a text.",
-        ),
-        st.Page(
-            "explorer/pages/gradients.py",
-            title="Gradients",
-            icon=":material/timeline:",
-            help="How much of each character's loss reaches each earlier step, what carries it, and what clipping leaves.",
-        ),
-        st.Page(
-            "explorer/pages/train.py",
-            title="Train",
-            icon=":material/model_training:",
-            help="Train a model of your own and watch every curve while it learns.",
-        ),
-    ],
-    position="top",
+    def load() -> None:
+        from explorer.pages import _session
+
+        _session.settle()
+
+    threading.Thread(target=load, daemon=True).start()
+    yield
+
+
+def live(request: Request) -> Response:
+    """The progress of runs, to the curves that follow them; Starlette answers it in a thread."""
+    from explorer.pages import _live
+
+    status, body = _live.answer(tuple(request.path_params["ids"].split(",")))
+    packed = {"Content-Encoding": "gzip"} if status == 200 else {}
+    return Response(body, status, {"Cache-Control": "no-store"} | packed, "application/octet-stream")
+
+
+BASE = str(st.get_option("server.baseUrlPath")).strip("/")
+app = st.App(
+    "explorer/pages/_frame.py", lifespan=load_ahead, routes=[Route(f"/{BASE}/live/{{ids}}".replace("//", "/"), live)]
 )
-page.run()

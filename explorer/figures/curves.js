@@ -1,21 +1,69 @@
 // Curves that grow while one looks at them: rows over one axis of steps, drawn on a canvas.
-// New data only draws again: the zoom and the cursor stay as the person set them.
+// They are fetched from the server, again and again while a run goes. New data only draw again: the zoom and the cursor
+// stay as the person set them.
 // What arrives is written by Curves.pack in curves.py.
 
 const LEFT = 56, RIGHT = 178, TOP = 40, BOTTOM = 44, LINE = 13, SWATCH = 16
+const EVERY_MS = 1000, PATIENCE_MS = 5000
 const charts = new WeakMap()
 
-export default function ({ data, parentElement }) {
+export default function ({ data, parentElement, setTriggerValue }) {
   let chart = charts.get(parentElement)
-  if (!chart) charts.set(parentElement, (chart = build(parentElement.querySelector("canvas"))))
-  chart.figure = unpack(data)
-  chart.canvas.setAttribute("aria-label", chart.figure.alt)
-  draw(chart)
+  if (!chart) charts.set(parentElement, (chart = build(parentElement)))
+  chart.asked = data
+  chart.changed = (state) => setTriggerValue("changed", state)
+  chart.canvas.style.minHeight = `${data.height}px`
+  follow(chart)
   return () => {
+    chart.turn += 1
+    clearTimeout(chart.timer)
+    document.removeEventListener("visibilitychange", chart.seen)
     chart.observer.disconnect()
     charts.delete(parentElement)
   }
 }
+
+// Ask how the runs stand, and again while one of them goes, or while the page does not yet show what they are.
+async function follow(chart) {
+  clearTimeout(chart.timer)
+  const turn = ++chart.turn
+  let again = true
+  if (!document.hidden) {
+    try {
+      const response = await fetch(here(chart.asked.address), { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) })
+      const bytes = new Uint8Array(await response.arrayBuffer())
+      if (turn !== chart.turn) return
+      if (response.ok) again = take(chart, bytes)
+      else tell(chart, new TextDecoder().decode(bytes), true)
+    } catch {
+      if (turn !== chart.turn) return
+      tell(chart, `No answer from the server since ${chart.heard}; asking again. A run goes on without this page.`, true)
+    }
+  }
+  if (again) chart.timer = setTimeout(() => follow(chart), EVERY_MS)
+}
+
+function take(chart, bytes) {
+  const { about, alt } = (chart.figure = unpack(bytes))
+  chart.heard = new Date().toLocaleTimeString()
+  tell(chart, about.said, false)
+  chart.canvas.setAttribute("aria-label", alt)
+  chart.writes.hidden = !about.samples
+  chart.writes.querySelector("pre").textContent = about.samples
+  draw(chart)
+  const known = about.state === chart.asked.state
+  // Told once: the page's answer to it is a new `asked`.
+  if (!known && chart.told !== about.state) chart.changed((chart.told = about.state))
+  return about.active || !known
+}
+
+function tell(chart, text, lost) {
+  chart.said.textContent = text
+  chart.said.classList.toggle("lost", lost)
+}
+
+// Addresses are beside the page's own, wherever the app is served.
+const here = (address) => new URL(address, location.href.replace(/[?#].*$/, "").replace(/\/+$/, ""))
 
 // 4 bytes: the length of the JSON that follows, padded to a multiple of 4; then float32 columns, one after the other.
 export function unpack(bytes) {
@@ -47,10 +95,14 @@ function stack(curves) {
   }
 }
 
-function build(canvas) {
-  const chart = { canvas, figure: null, zoom: null, cursor: null, drag: null, axes: [] }
+function build(parent) {
+  const canvas = parent.querySelector("canvas")
+  const chart = { canvas, said: parent.querySelector(".said"), writes: parent.querySelector(".writes"), turn: 0 }
+  Object.assign(chart, { figure: null, zoom: null, cursor: null, drag: null, heard: new Date().toLocaleTimeString() })
   chart.observer = new ResizeObserver(() => draw(chart))
   chart.observer.observe(canvas.parentElement)
+  chart.seen = () => document.hidden || follow(chart)
+  document.addEventListener("visibilitychange", chart.seen)
   const step = (event) => {
     const x = Math.min(Math.max(event.offsetX, LEFT), chart.width - RIGHT)
     return toStep(chart, x)

@@ -1,13 +1,13 @@
 """Curves that grow while one looks at them: what is drawn, and how it is sent to curves.js, which draws it.
 
 A plotly figure is built again at every change, an ECharts one forgets its zoom and its tooltip. These are numbers and a
-canvas: a second of training costs the server a copy of bytes, and the person's zoom and cursor stay.
+canvas, which fetches them: a second of training costs the server a copy of bytes, and the person's zoom and cursor stay.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,8 +84,13 @@ class Curves:
         """Height of the drawing."""
         return len(self.rows) * (ROW_PX + GAP_PX) - GAP_PX + MARGIN_PX
 
-    def pack(self) -> bytes:
-        """The length of a JSON in 4 bytes, the JSON, padded to a multiple of 4, and the columns it points to, float32."""
+    def pack(self, about: Mapping[str, Any] | None = None) -> bytes:
+        """The length of a JSON in 4 bytes, the JSON, padded to a multiple of 4, and the columns it points to, float32.
+
+        Args:
+            about: what curves.js also wants to know of them: "state", "active", "said", "samples".
+
+        """
         columns: list[NDArray[np.float32]] = []
         places: dict[int, int] = {}
 
@@ -97,6 +102,7 @@ class Curves:
 
         curves = [vars(curve) | {"x": place(curve.x), "y": place(curve.y)} for curve in self.curves]
         head = {
+            "about": about or {},
             "alt": self.alt,
             "end": self.end,
             "rowPx": ROW_PX,

@@ -27,6 +27,7 @@ ALARM = "#d1495b"
 # Pairs of a strong and a light tone, so that neighbours in a stack differ in lightness too.
 SHARE_COLOURS = (BLUE, "#9ec9ea", GREEN, "#9bd6c4", ORANGE, "#f3c58c", PURPLE, "#d4bdec", GREY, "#c8ccd2")
 FIRST_AXIS_STEPS = 100
+FIRST_GATE_ROW = 4
 OVERFLOW_NATS = 700  # exp of more has no float
 DASHED, DOTTED = (6, 4), (2, 3)
 
@@ -104,27 +105,41 @@ def live(progresses: Sequence[Progress], alt: str = "") -> Curves:
 
     Rows: perplexity (log); gradient norm before and after clipping (log), theta dashed, a step that was not finite marked
     from top to bottom; clip coefficient and share of clipped steps; for a single run also each parameter's share of
-    the squared norm, and the gates on the person's sentence. Runs differ by colour, the curves of one run by dash.
+    the squared norm, and the gates of each net on the person's sentence. Runs differ by colour, the curves of one run by dash.
     """
     alone = len(progresses) == 1
-    rows = [Row("perplexity", log=True), Row("gradient norm", log=True), Row("clipping", low=0, high=1, percent=True)]
-    if alone:
-        shares = Row("share of the squared norm", low=0, high=1, percent=True, stacked=True)
-        rows += [shares] + [Row("gates on your sentence", low=0, high=1)] * _gated(progresses[0].run)
     curves: list[Curve] = []
     for number, progress in enumerate(progresses):
         steps, epochs = _step_columns(progress), _epoch_columns(progress)
         name, colour = "" if alone else f"{number + 1}: ", RUN_COLOURS[number % len(RUN_COLOURS)]
         curves += _common(steps, epochs, name, colour, alone)
         if alone:
-            curves += [*_shares(steps), *_gates(epochs)]
+            curves += [*_shares(steps), *_gates(epochs, progress.run)]
     levels = [level for number, progress in enumerate(progresses) for level in _levels(progress, number, alone)]
     alarms = [
         Alarm(1, ("" if alone else f"{number + 1}: ") + f"not finite at step {step:,}", step, ALARM)
         for number, progress in enumerate(progresses)
         if (step := progress.run.fault_step) is not None
     ]
+    rows = _rows([progress.run for progress in progresses])
     return Curves(max(map(axis_end, progresses)), rows, curves, levels, alarms, alt)
+
+
+def live_height_px(runs: Sequence[Run]) -> int:
+    """Height of that drawing, which is known before there is anything to draw."""
+    return Curves(1, _rows(runs), []).height_px
+
+
+def _rows(runs: Sequence[Run]) -> list[Row]:
+    rows = [Row("perplexity", log=True), Row("gradient norm", log=True), Row("clipping", low=0, high=1, percent=True)]
+    if len(runs) == 1:
+        rows.append(Row("share of the squared norm", low=0, high=1, percent=True, stacked=True))
+        if _gated(runs[0]):
+            rows += [
+                Row(f"gates on your sentence{_where(net.layer, net.direction, runs[0])}", low=0, high=1)
+                for net in runs[0].config.nets
+            ]
+    return rows
 
 
 def _gated(run: Run) -> bool:
@@ -194,16 +209,18 @@ def _shares(steps: Columns) -> list[Curve]:
     ]
 
 
-def _gates(epochs: Columns) -> list[Curve]:
-    """Mean (line) and saturated share (dashed) of every gate on the person's sentence."""
+def _gates(epochs: Columns, run: Run) -> list[Curve]:
+    """Mean (line) and saturated share (dashed) of every gate on the person's sentence, one row a net."""
     curves = []
-    means = [column for column in epochs if column.startswith("mean ")]
-    for mean, line in zip(means, itertools.cycle(LINES[:4]), strict=False):
-        gate = mean.removeprefix("mean ")
-        curves += [
-            _of_epochs(epochs, 4, f"mean {gate}", mean, line["color"], ()),
-            _of_epochs(epochs, 4, f"saturated {gate}", f"saturated {gate}", line["color"], DASHED),
-        ]
+    for row, net in enumerate(run.config.nets, FIRST_GATE_ROW):
+        where = _where(net.layer, net.direction, run)
+        means = [column for column in epochs if column.startswith("mean ") and column.endswith(where)]
+        for mean, line in zip(means, LINES, strict=False):
+            gate = mean.removeprefix("mean ").removesuffix(where)
+            curves += [
+                _of_epochs(epochs, row, f"mean {gate}", mean, line["color"], ()),
+                _of_epochs(epochs, row, f"saturated {gate}", f"saturated {gate}{where}", line["color"], DASHED),
+            ]
     return [curve for curve in curves if len(curve.x)]
 
 

@@ -7,6 +7,7 @@ import gc
 import hashlib
 import math
 import secrets
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -33,6 +34,7 @@ from explorer.text import MAX_FILE_BYTES, clean_text, decode_text
 
 FIRST_MODEL = "time-machine-gru"
 MAX_ANALYSED = 20_000
+TURN_S = 5e-4
 # A sentence for each corpus that begins as the corpus does and then leaves it, so that the surprise shows where.
 EXAMPLES = {
     "time-machine": "the time traveller for so it will be convenient to teach a small machine to keep a secret",
@@ -47,9 +49,12 @@ SOURCES = ("Sentence", "Longer text", "File")
 def settle() -> None:
     """Once a process: one torch thread (two beside a busy server are slower), a warm worker, imports out of gc's sight.
 
-    With torch imported, a collection of everything takes 98 ms; of what is not frozen, next to none.
+    With torch imported, a collection of everything takes 98 ms; of what is not frozen, next to none. Every call of torch
+    lets other threads run and then asks for its turn again, which Python grants after 5 ms: beside two busy threads, a
+    loop of 71 steps took 5 s, and takes 0.3 s with turns of half a millisecond.
     """
     torch.set_num_threads(1)
+    sys.setswitchinterval(TURN_S)
     with contextlib.suppress(runs.RunError):  # a data folder that cannot be written: the page Train says so
         runs.prepare()
     gc.collect()

@@ -9,15 +9,15 @@ from functools import cached_property
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from explorer.cells import CellWeights, GRUStep, LSTMStep, RNNStep, gru_step, lstm_gates, lstm_update, rnn_step
+from explorer.cells import GRUStep, LSTMStep, RNNStep, gru_step, lstm_gates, lstm_update, rnn_step
 from explorer.models import CharModel, ConfigError, ModelConfig, NetKey
+from explorer.probes.kernel import CHUNK, kernel_states
 from explorer.probes.perplexity import SCORE_NAMES, Floats, TextScore, score_states
 from explorer.text import clean_text
 from explorer.training import perplexity
 
-CHUNK = 2048  # steps held in one block of gates: memory stays proportional to what is kept
 SATURATED_LOW, SATURATED_HIGH = 0.1, 0.9  # Karpathy et al. 2015, arXiv 1506.02078
 
 
@@ -242,7 +242,7 @@ def _trace_net(model: CharModel, net: NetKey, x: Tensor) -> tuple[Tensor, Tape]:
     """States h_TH of one net in the order of the text, and its tape. x: what it reads, ids_T or floats x_TE."""
     backward = model.config.reads_backward(net)
     read = x.flip(0) if backward else x  # the order in which the net itself reads
-    h_TH, kernel = _kernel_states(model, net, read)
+    h_TH, kernel = kernel_states(model, net, read)
     h_prev_TH = torch.cat([torch.zeros_like(h_TH[:1]), h_TH[:-1]])
     parts = _recover(model, net, read, h_prev_TH)
     equation_TH = parts.pop("h")
@@ -257,53 +257,6 @@ def _array(tensor: Tensor) -> Floats:
     array: Floats = tensor.float().contiguous().numpy()
     array.setflags(write=False)
     return array
-
-
-def _kernel_states(model: CharModel, net: NetKey, x: Tensor) -> tuple[Tensor, str]:
-    """States h_TH of one net from a kernel that is not the displayed equation, and the kernel's name."""
-    config, weights = model.config, model.rnn.weights(net)
-    hidden = weights.w_hh_GH.shape[1]
-    kernel = _torch_kernel(config, weights)
-    h_TH = weights.w_hh_GH.new_empty(len(x), hidden)
-    state = model.rnn.zero_state(1)[net]
-    for start in range(0, len(x), CHUNK):
-        part = x[start : start + CHUNK].unsqueeze(1)
-        if kernel is None:
-            h_C1H, state = model.rnn.scan_net(net, part, state)
-        else:
-            h_C1H, state = _run_torch(kernel, part, state)
-        h_TH[start : start + CHUNK] = h_C1H[:, 0]
-    return h_TH, "explorer.scan" if kernel is None else f"torch.nn.{type(kernel).__name__}"
-
-
-_TORCH_NAMES = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
-
-
-def _torch_kernel(config: ModelConfig, weights: CellWeights) -> nn.RNNBase | None:
-    """Torch's module of this cell with our weights (the tensors themselves), or None where torch has none."""
-    inputs, hidden = weights.w_ih_GE.shape[1], weights.w_hh_GH.shape[1]
-    kernel: nn.RNNBase
-    if config.cell == "lstm":
-        kernel = nn.LSTM(inputs, hidden, device="meta")
-    elif config.cell == "gru" and config.reset == "after":
-        kernel = nn.GRU(inputs, hidden, device="meta")
-    elif config.cell == "rnn" and config.activation in ("tanh", "relu"):
-        kernel = nn.RNN(inputs, hidden, nonlinearity=config.activation, device="meta")
-    else:
-        return None
-    ours = dict(zip(_TORCH_NAMES, (weight.detach() for weight in weights), strict=True))
-    kernel.load_state_dict(ours, assign=True)
-    return kernel
-
-
-def _run_torch(kernel: nn.RNNBase, part: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """States and last state of torch's kernel, for ids_C1 or floats x_C1E."""
-    if not part.is_floating_point():
-        # torch's kernel wants the one-hot vectors themselves; a block of them at a time.
-        part = nn.functional.one_hot(part, kernel.input_size).to(state[0].dtype)
-    first = tuple(s.unsqueeze(0) for s in state)
-    h_C1H, last = kernel(part, first if len(first) == 2 else first[0])
-    return h_C1H, tuple(s[0] for s in (last if len(first) == 2 else (last,)))
 
 
 def _recover(model: CharModel, net: NetKey, x: Tensor, h_prev_TH: Tensor) -> dict[str, Tensor]:

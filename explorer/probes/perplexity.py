@@ -12,10 +12,10 @@ from torch import Tensor
 
 from explorer.checkpoints import Checkpoint
 from explorer.models import CharModel, NetKey
+from explorer.probes.kernel import CHUNK, read_text
 from explorer.training import perplexity
 
 Floats = NDArray[np.float32]
-CHUNK = 2048  # steps whose logits are in memory at once
 TOP_K = 5
 NATS_PER_BIT = math.log(2)
 
@@ -86,8 +86,8 @@ def score_states(model: CharModel, h: dict[NetKey, Tensor], ids_T: Tensor) -> Te
 def score_text(model: CharModel, text: str) -> TextScore:
     """The score of a text; an empty one gives empty arrays."""
     ids_T = model.vocabulary.encode(text)
-    h = model.states(ids_T.unsqueeze(1))[0] if len(ids_T) else {}
-    return score_states(model, h, ids_T)
+    _, h = read_text(model, ids_T)
+    return score_states(model, {net: h_TH.unsqueeze(1) for net, h_TH in h.items()}, ids_T)
 
 
 def perplexity_by_epoch(checkpoint: Checkpoint, text: str) -> dict[int, float | None]:

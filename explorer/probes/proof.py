@@ -51,7 +51,7 @@ def _unrolled(reading: Reading, net: NetKey, order: Sequence[int]) -> dict[NetKe
         state = model.rnn.zero_state(1)[key]
         for t in order:
             known = {k: h_of[k][t] if k in h_of and k != key else h_TH[t : t + 1] for k, h_TH in reading.h.items()}
-            x = model.rnn.input_of(key, reading.x[t], known)
+            x = model.rnn.input_of(key, reading.x[t : t + 1], known)
             if config.cell == "gru":
                 state = (gru_step(x, state[0], weights, config.reset).h,)
             elif config.cell == "rnn":

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from explorer.models import CharModel, ConfigError, NetKey
+from explorer.probes.kernel import read_text
 from explorer.probes.linear import LinearNet, linearised
 from explorer.text import TextError
 
@@ -23,19 +24,15 @@ class Reading:
     h: dict[NetKey, Tensor]
 
     @classmethod
-    @torch.no_grad()
     def of(cls, model: CharModel, text: str) -> Reading:
         """The model, having read the text from its zero state."""
         ids_T = model.vocabulary.encode(text)
-        x = model.embedding(ids_T.unsqueeze(1)) if model.embedding is not None else ids_T.unsqueeze(1)
-        h = model.states(ids_T.unsqueeze(1))[0] if len(ids_T) else {}
-        return cls(model, ids_T, x, {net: h_T1H[:, 0] for net, h_T1H in h.items()})
+        return cls(model, ids_T, *read_text(model, ids_T))
 
     def linear(self, net: NetKey) -> LinearNet:
         """One net linearised along the text."""
         config, weights = self.model.config, self.model.rnn.weights(net)
-        h = {key: states.unsqueeze(1) for key, states in self.h.items()}
-        read, h_TH = self.model.rnn.input_of(net, self.x, h)[:, 0], self.h[net]
+        read, h_TH = self.model.rnn.input_of(net, self.x, self.h), self.h[net]
         if config.reads_backward(net):
             read, h_TH = read.flip(0), h_TH.flip(0)
         return linearised(config, weights, read, h_TH)

@@ -1,6 +1,7 @@
-"""curves.js by itself in a real browser: it reads what Python packs, and keeps zoom and cursor while data come in."""
+"""curves.js by itself in a real browser: it fetches what Python packs, and keeps zoom and cursor while data come in."""
 
 import base64
+import itertools
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from explorer.figures.curves import SCRIPT, Curve, Curves, Level, Row
 
 STEPS = np.arange(0, 101)
 BLUE = "#0000ff"
+count = itertools.count()
 
 
 def figure(last=100):
@@ -26,22 +28,36 @@ def figure(last=100):
     )
 
 
+PAGE = """<div style="width: 800px"><p class="said"></p><canvas tabindex=0 style="border: 0 solid #ccc"></canvas>
+<div class="writes" hidden><pre></pre></div></div>"""
+ADDRESS = "http://curves.test/base"
+
+
 @pytest.fixture
 def show(page):
-    """Draw a figure, again and again, in a page with nothing else."""
-    page.set_content("<div style='width: 800px'><canvas tabindex=0 style='border: 0 solid #ccc'></canvas></div>")
+    """Draw a figure, again and again, in a page with nothing else; what the page tells back is in `show.changed`."""
+    sent = {"body": b"", "status": 200}
+    page.route(f"{ADDRESS}/train*", lambda route: route.fulfill(body=PAGE, content_type="text/html"))
+    page.route(f"{ADDRESS}/live/a,b", lambda route: route.fulfill(**sent))
+    page.goto(f"{ADDRESS}/train?run=a")
     page.evaluate(
         "async source => { window.curves = await import(URL.createObjectURL(new Blob([source], {type: 'text/javascript'})))}",
         SCRIPT.read_text("utf-8"),
     )
+    page.evaluate("window.changed = []")
     page.evaluate("window.bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0))")
 
-    def draw(drawn):
+    def draw(drawn, *, state="running", **about):
+        about = {"state": "running", "active": False, "said": f"drawing {next(count)}", "samples": ""} | about
+        sent["body"] = drawn.pack(about)
         page.evaluate(
-            "text => curves.default({data: bytes(text), parentElement: document.querySelector('div')})",
-            base64.b64encode(drawn.pack()).decode(),
+            """asked => curves.default({data: asked, parentElement: document.querySelector('div'),
+                                        setTriggerValue: (name, value) => changed.push([name, value])})""",
+            {"address": "live/a,b", "state": state, "height": drawn.height_px},
         )
+        page.get_by_text(about["said"]).wait_for()
 
+    draw.sent = sent
     return draw
 
 
@@ -114,6 +130,49 @@ def test_the_keyboard_moves_the_cursor_and_escape_shows_all(page, show):
     assert page.evaluate("document.querySelector('canvas').toDataURL()") != before
     page.keyboard.press("Escape")
     assert zoom(page) == ""
+
+
+def test_it_asks_again_while_a_run_goes_and_no_more_when_it_is_over(page, show):
+    show(figure(last=10), active=True, said="step 10")
+    show.sent["body"] = figure(last=20).pack(
+        {"state": "running", "active": True, "said": "step 20", "samples": "the la"}
+    )
+    page.get_by_text("step 20").wait_for()
+    assert page.locator("pre").inner_text() == "the la"
+    show.sent["body"] = figure(last=30).pack({"state": "running", "active": False, "said": "step 30", "samples": ""})
+    page.get_by_text("step 30").wait_for()
+    assert page.locator(".writes").is_hidden()
+    show.sent["body"] = figure(last=40).pack({"state": "running", "active": False, "said": "step 40", "samples": ""})
+    page.wait_for_timeout(2500)
+    assert page.get_by_text("step 30").is_visible()
+    assert page.evaluate("changed") == []
+
+
+def test_what_the_page_does_not_show_yet_is_told_once(page, show):
+    show(figure(), state="running", active=False, said="over")
+    assert page.evaluate("changed") == []
+    show.sent["body"] = figure().pack({"state": "finished", "active": False, "said": "finished now", "samples": ""})
+    page.evaluate("dispatchEvent(new Event('x')); document.dispatchEvent(new Event('visibilitychange'))")
+    page.get_by_text("finished now").wait_for()
+    page.wait_for_timeout(2500)  # it asks on, since the page has not answered, but does not tell again
+    assert page.evaluate("changed") == [["changed", "finished"]]
+    show(figure(), state="finished", **{"said": "as told"})
+
+
+def test_a_server_that_does_not_answer_is_told_and_asked_again(page, show):
+    show(figure(), active=True)
+    page.route(f"{ADDRESS}/live/a,b", lambda route: route.fulfill(status=404, body="There is no run with this id."))
+    page.get_by_text("There is no run with this id.").wait_for()
+    assert page.locator(".lost").count() == 1
+    page.unroute(f"{ADDRESS}/live/a,b")
+    page.route(
+        f"{ADDRESS}/live/a,b",
+        lambda route: route.fulfill(
+            body=figure().pack({"state": "running", "active": False, "said": "back", "samples": ""})
+        ),
+    )
+    page.get_by_text("back").wait_for()
+    assert page.locator(".lost").count() == 0
 
 
 @pytest.mark.parametrize(

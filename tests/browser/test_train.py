@@ -1,6 +1,6 @@
 """The page Train as a lecturer meets it: start, watch, reload, stop."""
 
-LIVE = "[class*='st-key-live'] canvas"
+LIVE, SAID = "[class*='st-key-live'] canvas", "[class*='st-key-live'] .said"
 
 
 def start(page, server, *, epochs):
@@ -16,15 +16,16 @@ def start(page, server, *, epochs):
 
 
 def step_shown(page):
-    text = page.get_by_text("of about").inner_text()
+    text = page.locator(SAID).inner_text()
     return int(text.split("step ")[1].split(" of")[0].replace(",", ""))
 
 
 def wait_for_step_after(page, step):
-    page.wait_for_function(
-        "after => Number((document.body.innerText.match(/step ([0-9,]+) of about/) || [0, '0'])[1].replaceAll(',', '')) > after",
-        arg=step,
-    )
+    for _ in range(300):
+        if "step" in page.locator(SAID).inner_text() and step_shown(page) > step:
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"still at step {step} after 30 s: {page.locator(SAID).inner_text()!r}")
 
 
 def test_a_run_is_watched_live_found_after_a_reload_and_stopped(page, server):
@@ -47,7 +48,7 @@ def test_a_run_is_watched_live_found_after_a_reload_and_stopped(page, server):
     page.reload()
     page.locator(LIVE).first.wait_for()
     assert page.url == address
-    assert step_shown(page) > first
+    wait_for_step_after(page, first)
     page.get_by_role("button", name="Stop").click()
     page.get_by_text("stopped").first.wait_for()
     stopped_at = step_shown(page)

@@ -112,10 +112,13 @@ def test_nets_and_overflowing_losses_are_told_apart():
     run = replace(RUN, config=ModelConfig(hidden_size=4, num_layers=2, direction="parallel"))
     gates = (GATE, replace(GATE, layer=1, mean=0.6), replace(GATE, direction="backward", mean=0.9))
     figure = drawing.live([drawing.Progress(run, METRICS, [event(1, gates=gates, held_out_nll_nats=1e4)])])
-    means = {c.name: c.y.tolist() for c in figure.curves if c.name.startswith("mean")}
+    means = {figure.rows[c.row].title: (c.name, c.y.tolist()) for c in figure.curves if c.name.startswith("mean")}
     assert means == {
-        "mean z (layer 0, forward)": [0.3], "mean z (layer 1, forward)": [0.6], "mean z (layer 0, backward)": [0.9]
-    }  # fmt: skip
+        "gates on your sentence (layer 0, forward)": ("mean z", [0.3]),
+        "gates on your sentence (layer 1, forward)": ("mean z", [0.6]),
+        "gates on your sentence (layer 0, backward)": ("mean z", [0.9]),
+    }
+    assert drawing.live_height_px([run]) == figure.height_px > drawing.live([PROGRESS]).height_px
     assert np.isfinite(named(figure, "held out").y).all()
 
 

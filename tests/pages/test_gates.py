@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 import explorer
 from explorer.pages import _models, _session
 
-APP = Path(explorer.__file__).parents[1] / "app.py"
+APP = Path(explorer.__file__).parent / "pages" / "_frame.py"
 
 
 @pytest.fixture(autouse=True)

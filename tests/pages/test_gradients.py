@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 import explorer
 from explorer.pages import _models, _session
 
-APP = Path(explorer.__file__).parents[1] / "app.py"
+APP = Path(explorer.__file__).parent / "pages" / "_frame.py"
 SENTENCE = _session.EXAMPLES["time-machine"]
 
 
@@ -27,7 +27,7 @@ def run(**query):
     for key, value in query.items():
         app.query_params[key] = value
     app.run()
-    app.switch_page("explorer/pages/gradients.py").run()  # as a person does: what was chosen before comes along
+    app.switch_page("gradients.py").run()  # as a person does: what was chosen before comes along
     assert not app.exception
     return app
 
@@ -180,7 +180,7 @@ def test_an_altered_model_is_marked_compared_and_restored_with_one_click():
 
 def test_the_alteration_comes_along_from_page_to_page_and_goes_where_the_cell_has_no_such_gate():
     app = run(keep_bias="2.0")
-    app.switch_page("explorer/pages/gates.py").run()
+    app.switch_page("gates.py").run()
     assert "bias of the gate that keeps +2" in said(app)
     app.selectbox(key="model").set_value("time-machine-rnn").run()
     assert not app.exception
@@ -220,7 +220,7 @@ def test_the_same_model_twice_has_two_names():
 def test_a_link_to_this_page_brings_its_sentence():
     app = AppTest.from_file(str(APP), default_timeout=120)
     app.query_params["sentence"] = "مرحبا 你好 👩‍👩‍👧"
-    app.switch_page("explorer/pages/gradients.py").run()  # the first page that is opened at all
+    app.switch_page("gradients.py").run()  # the first page that is opened at all
     assert not app.exception
     assert app.text_input(key="sentence").value == "مرحبا 你好 👩‍👩‍👧"
     assert app.toggle(key="in_link").value

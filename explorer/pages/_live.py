@@ -1,0 +1,110 @@
+"""What is live on the page Train: curves that ask the server how their runs stand, every second while one of them goes.
+
+A tick through Streamlit runs the page again, 20 ms of the one process that serves everybody. This is a plain answer
+over HTTP, made once for all who ask within half a second; the page runs again only when what it says is not true any more.
+"""
+
+from __future__ import annotations
+
+import gzip
+import time
+from collections.abc import Sequence
+from functools import lru_cache
+
+import streamlit as st
+
+from explorer import runs
+from explorer.figures import training as drawing
+from explorer.figures.curves import SCRIPT
+from explorer.figures.figure import Figure
+from explorer.pages import _models
+from explorer.runs import Run
+
+DRAWN_STEPS = 600
+SHARED_S = 0.5  # all who ask within so long are told the same
+MOST_RUNS = 4
+ALONE = "Perplexity, gradient norms, clipping, shares and gates over the steps of training"
+TOGETHER = "The chosen runs on the same axes, by number as in the table"
+HTML = """
+<p class="said"></p>
+<canvas role="img" tabindex="0"></canvas>
+<div class="writes" hidden><p>The model writes, at this point of its training:</p><pre></pre></div>
+"""
+CSS = """
+:host, div { font-family: var(--st-font); color: var(--st-text-color); }
+p { margin: 0 0 0.5rem; font-size: 0.875rem; opacity: 0.75; min-height: 1.3em; font-variant-numeric: tabular-nums; }
+p.lost { opacity: 1; font-weight: 600; }
+canvas { display: block; touch-action: pan-y; cursor: crosshair; color: var(--st-text-color);
+         border: 0 solid var(--st-border-color); font-family: var(--st-font); }
+canvas:focus-visible { outline: 2px solid var(--st-primary-color); }
+.writes { margin-top: 1rem; }
+pre { margin: 0; padding: 1rem; border-radius: var(--st-base-radius); background: var(--st-secondary-background-color);
+      font: 0.875rem var(--st-code-font); white-space: pre-wrap; overflow-wrap: anywhere; }
+"""
+
+
+def state(watched: Sequence[Run]) -> str:
+    """What the page around the curves shows of these runs; when it changes, the page is run again."""
+    return " ".join(f"{run.status}@{_models.version(_models.RUN + run.id)}" for run in watched)
+
+
+def said(run: Run) -> str:
+    """How far a run is, in a line."""
+    words = [f"step {run.step:,} of about {run.steps_total:,}", f"epoch {run.epoch} of {run.recipe.epochs}"]
+    if run.place:
+        words.append(f"place {run.place} in line, about {run.wait_s or 0:.0f} s to wait")
+    if run.active and run.tokens_per_s:
+        words.append(f"{run.tokens_per_s:,.0f} characters/s")
+    if run.time_left_s is not None:
+        words.append(f"about {run.time_left_s:.0f} s left")
+    return " · ".join(words)
+
+
+def progress(run: Run) -> drawing.Progress:
+    """What is drawn of a run."""
+    return drawing.Progress(run, runs.metrics(run.id, DRAWN_STEPS), runs.epochs_since(run.id))
+
+
+@lru_cache(maxsize=32)
+def _packed(ids: tuple[str, ...], moment: int) -> bytes:
+    watched = [runs.run(run_id) for run_id in ids]
+    drawn = [progress(run) for run in watched]
+    alone = len(drawn) == 1
+    samples = next((event.samples for event in reversed(drawn[0].epochs) if event.samples), None) if alone else None
+    about = {
+        "state": state(watched),
+        "active": any(run.active for run in watched),
+        "said": said(watched[0]) if alone else "",
+        "samples": "\n".join(samples or ()),
+    }
+    return gzip.compress(drawing.live(drawn, ALONE if alone else TOGETHER).pack(about), 1)
+
+
+def answer(ids: tuple[str, ...]) -> tuple[int, bytes]:
+    """HTTP status, and the curves of these runs packed as figures.curves does it, gzipped; or what is wrong, in words."""
+    try:
+        return 200, _packed(ids[:MOST_RUNS], int(time.monotonic() / SHARED_S))
+    except runs.RunError as fault:
+        return 404, str(fault).encode()
+
+
+def show_curves(watched: Sequence[Run], key: str) -> None:
+    """The curves of some runs, and of a single one how it stands and what it writes; they follow it by themselves.
+
+    Mounted again with the same key, they go on where the person's zoom is. The fragment or page around them is run again
+    when `state` has changed.
+    """
+    component = st.components.v2.component("curves", html=HTML, css=CSS, js=SCRIPT.read_text("utf-8"))
+    asked = {
+        "address": f"live/{','.join(run.id for run in watched)}",
+        "state": state(watched),
+        "height": drawing.live_height_px(watched),
+    }
+    component(key=key, data=asked, on_changed_change=lambda: None)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def over_training(run_id: str, version: int, sentence: str) -> Figure | None:
+    """The gates of a run's sentence at every snapshot, for all who watch it; None where there is no sentence or snapshot."""
+    traces = _models.traces_of_run(run_id, sentence)
+    return drawing.over_training(traces) if traces else None

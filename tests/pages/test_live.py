@@ -1,0 +1,88 @@
+"""What the curves of the page Train are told about their runs."""
+
+import gzip
+import json
+import time
+
+import pytest
+
+from explorer import ModelConfig, Recipe, load_corpus, runs
+from explorer.pages import _live
+from explorer.runs import Run
+
+SMALL = ModelConfig(hidden_size=4), Recipe(epochs=3, batch_size=4, num_steps=10, max_tokens=2000)
+
+
+@pytest.fixture(autouse=True)
+def _data(tmp_path, monkeypatch):
+    monkeypatch.setenv("GATE_EXPLORER_DATA", str(tmp_path / "data"))
+    _live._packed.cache_clear()
+
+
+def trained(**about):
+    run = runs.start(*SMALL, load_corpus("lighthouse"), corpus="lighthouse", session="me", **about)
+    deadline = time.monotonic() + 60
+    while (run := runs.run(run.id)).active and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert run.status == "finished", run.message
+    return run
+
+
+def told(*ids):
+    status, body = _live.answer(ids)
+    assert status == 200
+    body = gzip.decompress(body)
+    return json.loads(body[4 : 4 + int.from_bytes(body[:4], "little")])
+
+
+def test_a_run_is_told_with_its_curves_and_what_the_model_writes():
+    run = trained(sentence="Turn, light", prefixes=["The lamp"])
+    head = told(run.id)
+    about = head["about"]
+    assert about["said"] == f"step {run.step:,} of about {run.steps_total:,} · epoch 3 of 3"
+    assert not about["active"]
+    assert about["samples"].startswith("The lamp")
+    assert about["state"] == _live.state([run]) != ""
+    assert {"training", "held out", "your sentence", "before", "after", "mean z"} <= {c["name"] for c in head["curves"]}
+    assert head["end"] == run.step
+
+
+def test_the_state_changes_with_the_status_and_with_the_snapshots_and_with_nothing_else():
+    run = trained(sentence="Turn")
+    before = _live.state([run])
+    runs.rename(run.id, "another name")
+    assert _live.state([runs.run(run.id)]) == before
+    path = runs.checkpoint_path(run.id)
+    path.write_bytes(path.read_bytes())
+    assert _live.state([run]) != before
+    assert _live.state([run]).split("@")[0] == "finished"
+
+
+def test_several_runs_are_told_together_and_all_who_ask_at_once_are_told_the_same():
+    first, second = trained(), trained(sentence="Turn")
+    head = told(first.id, second.id)
+    assert {"1: training", "2: training", "2: your sentence"} <= {curve["name"] for curve in head["curves"]}
+    assert head["about"]["said"] == head["about"]["samples"] == ""
+    assert len(head["about"]["state"].split()) == 2
+    _live._packed.cache_clear()
+    for _ in range(20):
+        _live.answer((first.id,))
+    assert _live._packed.cache_info().misses <= 2  # one a half second
+
+
+@pytest.mark.parametrize("run_id", ["nonsense", "", "../../etc/passwd", "<b>"])
+def test_a_run_that_is_not_there_is_answered_in_words(run_id):
+    status, body = _live.answer((run_id,))
+    assert status == 404
+    assert body.decode().startswith("There is no run with this id")
+
+
+def test_how_far_a_run_is_in_words():
+    run = trained()
+
+    def said(**changes):
+        return _live.said(Run(**{**vars(run), **changes}))
+
+    assert "place 2 in line, about 7 s to wait" in said(status="waiting", place=2, wait_s=7.4)
+    going = said(status="running", tokens_per_s=1234.5, step=10, trained_s=5.0, steps_total=30)
+    assert going == "step 10 of about 30 · epoch 3 of 3 · 1,234 characters/s · about 10 s left"

@@ -311,7 +311,7 @@ def singular_values(flow: GradientFlow, paths: JacobianPaths, steps: int = MAX_S
     return figure
 
 
-def by_lag(flows: Mapping[str, GradientFlow], lambdas: Mapping[str, float | None] | None = None) -> Figure:
+def by_lag(flows: Mapping[str, GradientFlow]) -> Figure:
     """The median share of the local gradient by lag, with its fitted slope; one line a model, beside lambda_1."""
     traces: list[dict[str, Any]] = []
     names = []
@@ -327,8 +327,8 @@ def by_lag(flows: Mapping[str, GradientFlow], lambdas: Mapping[str, float | None
             thin = {"color": line["color"], "width": 1}
             traces.append(line_trace(ends, np.maximum(np.exp(intercept + slope * ends), FLOOR), thin))
             said += f" {slope:+.3f}"
-        if lambdas and (exponent := lambdas.get(name)) is not None:
-            said += f", λ₁ {exponent:+.3f}"
+        if np.isfinite(one.lambda_1):
+            said += f", λ₁ {one.lambda_1:+.3f}"
         names.append(said)
     dotted = {"color": GREY, "width": 1, "dash": "dot"}
     traces += [line_trace([0, longest], [share, share], dotted) for share in (HALF, HORIZON)]

@@ -14,6 +14,7 @@ from explorer.pages import _session
 from explorer.pages._models import Which, checkpoint_of, model_of
 from explorer.probes.diagnosis import NO_CLIPPING, diagnosis_of
 from explorer.probes.proof import flow_residual
+from explorer.probes.reading import Reading
 from explorer.probes.weights import WeightGradients
 from explorer.training import perplexity
 
@@ -37,6 +38,11 @@ class Facts:
     def trace(self) -> explorer.GateTrace:
         """What it did with the text."""
         return explorer.trace_gates(self.model, self.text)
+
+    @cached_property
+    def reading(self) -> Reading:
+        """The model, having read the text."""
+        return Reading.of(self.model, self.text)
 
     @cached_property
     def weight_gradients(self) -> WeightGradients | None:
@@ -74,30 +80,28 @@ class NetFacts:
     @cached_property
     def flow(self) -> explorer.GradientFlow:
         """How much of each loss reaches each step."""
-        return explorer.gradient_flow(self.whole.model, self.whole.text, *self.net)
+        return explorer.gradient_flow(self.whole.model, self.whole.text, *self.net, reading=self.whole.reading)
 
     @cached_property
     def paths(self) -> explorer.JacobianPaths:
         """What carries the gradient through each step."""
-        return explorer.jacobian_paths(
-            self.whole.model, self.whole.text, *self.net, singular_values=False, flow=self.flow
-        )
+        return self._paths(singular_values=False)
 
     @cached_property
     def singular_values(self) -> explorer.JacobianPaths:
         """The same with what takes decompositions."""
-        return explorer.jacobian_paths(self.whole.model, self.whole.text, *self.net, flow=self.flow)
+        return self._paths(singular_values=True)
 
-    @cached_property
-    def lambda_1(self) -> float:
-        """The largest Lyapunov exponent, nats per step."""
-        spectrum = explorer.lyapunov_exponents(self.whole.model, self.whole.text, 1, *self.net)
-        return float(spectrum.exponents_K[0])
+    def _paths(self, *, singular_values: bool) -> explorer.JacobianPaths:
+        whole = self.whole
+        return explorer.jacobian_paths(
+            whole.model, whole.text, *self.net, singular_values=singular_values, flow=self.flow, reading=whole.reading
+        )
 
     @cached_property
     def residual(self) -> float | None:
         """The flow's difference from autograd."""
-        return flow_residual(self.whole.model, self.flow)
+        return flow_residual(self.whole.model, self.flow, self.whole.reading)
 
     @cached_property
     def diagnosis(self) -> explorer.Diagnosis:

@@ -95,7 +95,7 @@ def figures_of(view: View) -> dict[str, str]:
         "Half-life": steps(flow.half_life_steps),
         "Horizon": steps(flow.horizon_steps),
         "Slope": "–" if flow.slope_per_step is None else f"{flow.slope_per_step:+.3f}",
-        "λ₁": f"{view.of.lambda_1:+.3f}",
+        "λ₁": f"{flow.lambda_1:+.3f}",
         "‖g‖": f"{ledger.norm_before:.3g}" if ledger else "–",
         "Proof, gates": "–" if trace.residual is None else f"{trace.residual:.0e}",
         "Proof, flow": "–" if residual is None else f"{residual:.0e}",
@@ -255,7 +255,7 @@ with verdicts:
 if len(text) > 1:
     st.markdown("**How far it reaches.** The median over all losses, by how many steps back; thin: the fitted slope.")
     st.plotly_chart(
-        drawing.by_lag(flows, {view.label: view.of.lambda_1 for view in views}), key="by_lag",
+        drawing.by_lag(flows), key="by_lag",
         config={"displayModeBar": False}, alt="Median share of the local gradient by lag",
     )  # fmt: skip
     if st.toggle("Singular values of every step", key="sigma", help=SIGMA_HELP):

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from explorer.models import CharModel, NetKey
-from explorer.probes.reading import Reading, check_net
+from explorer.probes.reading import Reading, check_net, reading_of
 from explorer.probes.sweep import Sweep
 from explorer.text import TextError, clean_text
 
@@ -62,6 +62,8 @@ class GradientFlow:
         cell_norms_TT: the same at the cell state c_k of an LSTM; None for other cells.
         step_norms_T: ||dL/dh_k||_2, L the mean of all losses of the text, as in training.
         directions_TS: dL/ds_k brought to length 1, s the state h, or (h, c); NaN where that gradient is zero.
+        lambda_1: the largest Lyapunov exponent, nats per step, as lyapunov_exponents gives it: the decay of the direction
+            that lasts longest. NaN where no loss is read.
         non_finite: the first value on the way that is not a finite number; None where all are.
 
     """
@@ -74,6 +76,7 @@ class GradientFlow:
     cell_norms_TT: Floats64 | None
     step_norms_T: Floats64
     directions_TS: Floats64
+    lambda_1: float
     non_finite: NonFinite | None
 
     def __len__(self) -> int:
@@ -124,8 +127,8 @@ class GradientFlow:
     def fit(self) -> tuple[float, float] | None:
         """Slope (nats per step) and intercept of the line fitted to ln median_L; None under three usable lags.
 
-        Least squares over the lags that at least LEAST_ROWS losses have. Beside lambda_1 of lyapunov_exponents, which
-        is the same decay for the direction that lasts longest.
+        Least squares over the lags that at least LEAST_ROWS losses have. Beside lambda_1, which is the same decay for
+        the direction that lasts longest.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             log_L = np.log(self.median_L)
@@ -142,7 +145,9 @@ class GradientFlow:
 
 
 @torch.no_grad()
-def gradient_flow(model: CharModel, text: str, layer: int = 0, direction: str = "forward") -> GradientFlow:
+def gradient_flow(
+    model: CharModel, text: str, layer: int = 0, direction: str = "forward", *, reading: Reading | None = None
+) -> GradientFlow:
     """How much of each character's loss reaches each step of one net, by one backward sweep over all losses at once.
 
     Exact and untruncated. Under other layers, the gradient comes down through all of them at every step.
@@ -152,9 +157,10 @@ def gradient_flow(model: CharModel, text: str, layer: int = 0, direction: str = 
         text: at most 4,000 characters; of an empty one or a single character nothing is defined.
         layer: of the net.
         direction: of the net, "forward" or "backward".
+        reading: of the same model and text where there is one already: it saves reading.
 
     Raises:
-        ConfigError: no such net; or a lower layer of a model whose layers read both directions below.
+        ConfigError: no such net; a lower layer of a model whose layers read both directions below; or another's reading.
         TextError: a longer text: the matrix has its square. Take a part of it.
 
     """
@@ -167,13 +173,16 @@ def gradient_flow(model: CharModel, text: str, layer: int = 0, direction: str = 
     norms = np.full((parts, steps, steps), np.nan)
     step_norms_T = np.full(steps, np.nan)
     directions_TS = np.full((steps, parts * model.config.width(direction)), np.nan)
-    reading = Reading.of(model, text)
+    lambda_1 = np.nan
+    reading = reading_of(model, text, reading)
     backward = model.config.reads_backward(net)
     asked_T = reading.asked_T(net).numpy()
     if reading.losses and steps > 1:
-        for t, ds, norms_RP in Sweep(reading, net, each=True):
-            norms[:, t:, t], step_norms_T[t] = norms_RP[:-1].T, norms_RP[-1, 0]
-            directions_TS[t] = ds[-1]
+        sweep = Sweep(reading, net, each=True)
+        for t, ds, norms_RP in sweep:
+            norms[:, t:, t], step_norms_T[t] = norms_RP[:-2].T, norms_RP[-2, 0]
+            directions_TS[t] = ds[-2]
+        lambda_1 = sweep.lambda_1
         if backward:
             norms, step_norms_T, directions_TS = (
                 norms[:, ::-1, ::-1].copy(),
@@ -187,7 +196,9 @@ def gradient_flow(model: CharModel, text: str, layer: int = 0, direction: str = 
     for array in (norms, step_norms_T, directions_TS, asked_T):
         array.setflags(write=False)
     cell_norms_TT = norms[1] if parts == 2 else None
-    return GradientFlow(text, net, backward, asked_T, norms[0], cell_norms_TT, step_norms_T, directions_TS, fault)
+    return GradientFlow(
+        text, net, backward, asked_T, norms[0], cell_norms_TT, step_norms_T, directions_TS, lambda_1, fault
+    )
 
 
 def _first_non_finite(

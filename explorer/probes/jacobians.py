@@ -13,8 +13,8 @@ from torch import Tensor
 from explorer.models import CharModel, ConfigError, NetKey
 from explorer.probes.gradients import GradientFlow
 from explorer.probes.linear import LinearNet
-from explorer.probes.reading import Reading, check_net
-from explorer.probes.sweep import Sweep
+from explorer.probes.reading import Reading, check_net, reading_of
+from explorer.probes.sweep import Sweep, random_directions
 from explorer.text import clean_text
 
 Floats64 = NDArray[np.float64]
@@ -81,6 +81,7 @@ def jacobian_paths(
     *,
     singular_values: bool = True,
     flow: GradientFlow | None = None,
+    reading: Reading | None = None,
 ) -> JacobianPaths:
     """What each path of the cell carries at each step: of the gradient that really passes, and at most.
 
@@ -91,16 +92,17 @@ def jacobian_paths(
         direction: of the net.
         singular_values: also what takes decompositions of H x H matrices at every step: at 256 units, 50 ms a step.
         flow: of the same model, text and net where there is one already: it saves the sweep.
+        reading: of the same model and text where there is one already: it saves reading.
 
     Raises:
-        ConfigError: as gradient_flow; or a flow of another text or net.
+        ConfigError: as gradient_flow; or a flow or reading of another text or net.
 
     """
     net = check_net(model, layer, direction)
     text = clean_text(text)
     if flow is not None and (flow.text, flow.net) != (text, net):
         raise ConfigError(f"flow: expected one of the same text and net, layer {layer}, {direction}; got another.")
-    reading = Reading.of(model, text)
+    reading = reading_of(model, text, reading)
     if not reading.losses:
         nothing = np.empty(0)
         return JacobianPaths(net, {}, nothing, {}, nothing, nothing, nothing, None)
@@ -182,8 +184,7 @@ def lyapunov_exponents(
     if not steps:
         return LyapunovSpectrum(net, np.empty((0, k)))
     line = reading.linear(net)
-    start = torch.randn(width, k, dtype=line.h_prev_TH.dtype, generator=torch.Generator().manual_seed(0))
-    q_SK = torch.linalg.qr(start)[0]
+    q_SK = random_directions(width, k, line.h_prev_TH.dtype)
     logs_TK = torch.empty(steps, k, dtype=torch.float64)
     for count, t in enumerate(reversed(range(steps))):
         # Q_{t-1} R_t = J_t^T Q_t;  lambda_i = 1/T sum over t of ln |R_t,ii|

@@ -12,18 +12,18 @@ from torch.nn import functional as F
 from explorer.cells import gru_step, lstm_step, rnn_step
 from explorer.models import CharModel, NetKey
 from explorer.probes.gradients import GradientFlow
-from explorer.probes.reading import Reading, nets_above
+from explorer.probes.reading import Reading, nets_above, reading_of
 
 PROOF_STEPS, PROOF_ROWS = 32, 3  # how much of a flow is repeated
 
 
-def flow_residual(model: CharModel, flow: GradientFlow) -> float | None:
+def flow_residual(model: CharModel, flow: GradientFlow, reading: Reading | None = None) -> float | None:
     """Largest relative difference between a few rows of a flow and torch.autograd.grad through an unrolled loop.
 
     Three losses among the first 32 steps that the net reads, every step each reaches. About 1e-5 is the rounding of
-    float32. None where no loss is read off these steps.
+    float32. None where no loss is read off these steps. A reading of the same model and text saves another.
     """
-    reading, net = Reading.of(model, flow.text), flow.net
+    reading, net = reading_of(model, flow.text, reading), flow.net
     order = np.arange(len(flow))[::-1] if flow.backward else np.arange(len(flow))
     order = order[:PROOF_STEPS]
     asked = [int(t) for t in order if flow.asked_T[t] >= 0]

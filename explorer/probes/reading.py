@@ -19,6 +19,7 @@ class Reading:
     """A model that has read a text: ids, inputs and states in the order of the text."""
 
     model: CharModel
+    text: str
     ids_T: Tensor
     x: Tensor
     h: dict[NetKey, Tensor]
@@ -27,7 +28,7 @@ class Reading:
     def of(cls, model: CharModel, text: str) -> Reading:
         """The model, having read the text from its zero state."""
         ids_T = model.vocabulary.encode(text)
-        return cls(model, ids_T, *read_text(model, ids_T))
+        return cls(model, text, ids_T, *read_text(model, ids_T))
 
     def linear(self, net: NetKey) -> LinearNet:
         """One net linearised along the text."""
@@ -61,6 +62,20 @@ class Reading:
         weight_VH = self.model.out.weight[:, start : start + config.width(net.direction)]
         local_TH: Tensor = (error_TV @ weight_VH) * (asked_T >= 0).unsqueeze(1)
         return local_TH
+
+
+def reading_of(model: CharModel, text: str, known: Reading | None = None) -> Reading:
+    """A model that has read a text: the one that is known, or a new one.
+
+    Raises:
+        ConfigError: the known one is of another model or text.
+
+    """
+    if known is None:
+        return Reading.of(model, text)
+    if known.model is not model or known.text != text:
+        raise ConfigError("reading: expected one of the same model and text; got another.")
+    return known
 
 
 def check_net(model: CharModel, layer: int, direction: str) -> NetKey:

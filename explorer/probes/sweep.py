@@ -17,11 +17,19 @@ Floats64 = NDArray[np.float64]
 SMALL, NEAR_SMALL, NEAR_LARGE, LARGE = 1e-12, 1e-3, 1e3, 1e12
 
 
+def random_directions(width: int, k: int, dtype: torch.dtype) -> Tensor:
+    """The k orthonormal directions of states (width, k) from which Lyapunov exponents are measured, the same every time."""
+    start = torch.randn(width, k, dtype=dtype, generator=torch.Generator().manual_seed(0))
+    directions_SK: Tensor = torch.linalg.qr(start)[0]
+    return directions_SK
+
+
 class Sweep:
     """The backward sweep: rows of gradients at every net on the way, one row a loss, and one for the mean of all.
 
-    A row that has become very small or large is scaled back by a power of two; its scale is kept in float64, so that
-    a gradient of 1e-200 is a number in float32 too.
+    With each=False that last row is the only one; else a random direction goes along behind it, whose growth in the end
+    is `lambda_1`. A row that has become very small or large is scaled back by a power of two; its scale is kept in
+    float64, so that a gradient of 1e-200 is a number in float32 too.
     """
 
     def __init__(self, reading: Reading, net: NetKey, *, each: bool) -> None:
@@ -35,7 +43,7 @@ class Sweep:
         if self.backward:
             self.local = {key: local.flip(0) for key, local in self.local.items()}
         self.share = 1 / max(reading.losses, 1)
-        rows = self.steps + 1 if each else 1
+        rows = self.steps + 2 if each else 1
         dtype = model.out.weight.dtype
         # Two blocks a net: at a step, and one step earlier.
         self.ds, self.earlier = (
@@ -43,10 +51,13 @@ class Sweep:
             for _ in range(2)
         )
         self.scale = np.ones(rows)
+        self.mean = -2 if each else -1
+        if each:
+            self.ds[net][-1] = random_directions(self.ds[net].shape[1], 1, dtype)[:, 0]
         self.fed = {key: _fed_by(model, key, self.nets) for key in self.nets}
 
     def __iter__(self) -> Iterator[tuple[int, Tensor, Floats64]]:
-        """From the last step to the first: t, completed rows at the last net (losses t, t+1, ..., mean), their norms.
+        """From the last step to the first: t, completed rows at the last net (losses t, t+1, ..., mean, random), their norms.
 
         The norms are (rows, parts of the state) in float64; the rows themselves are to be multiplied with `scale`.
         """
@@ -68,10 +79,17 @@ class Sweep:
             self.ds, self.earlier = self.earlier, self.ds
             self._rescale(np.max(sizes, 0), first)
 
+    @property
+    def lambda_1(self) -> float:
+        """Once it has ended: the mean rate, in nats per step, at which the random direction grew."""
+        norm = float(torch.linalg.vector_norm(self.ds[self.nets[-1]][-1], dtype=torch.float64))
+        with np.errstate(divide="ignore"):
+            return float((np.log(norm) + np.log(self.scale[-1])) / self.steps)
+
     def _enter(self, dh_RH: Tensor, local_H: Tensor) -> None:
         if self.each:
             dh_RH[0] += local_H
-        dh_RH[-1] += local_H * (self.share / float(self.scale[-1]))
+        dh_RH[self.mean] += local_H * (self.share / float(self.scale[self.mean]))
 
     def _feed(self, key: NetKey, ds: Tensor, t: int, first: int) -> None:
         if self.fed[key]:

@@ -152,11 +152,11 @@ def test_a_gradient_of_zero_is_drawn_at_the_floor_and_not_left_out():
 
 def test_the_median_by_lag_with_its_slope_beside_lambda():
     flow, _ = facts_of("gru")
-    figure = drawing.by_lag({"a <b>": flow}, {"a <b>": -0.5})
+    figure = drawing.by_lag({"a <b>": flow})
     np.testing.assert_allclose(figure.data[0].y, flow.median_L[: len(figure.data[0].y)], rtol=1e-6)
     slope, intercept = flow.fit
     np.testing.assert_allclose(np.log(figure.data[1].y), intercept + slope * np.asarray(figure.data[1].x), rtol=1e-6)
-    assert f"{slope:+.3f}, λ₁ -0.500" in figure.layout.annotations[0].text
+    assert f"{slope:+.3f}, λ₁ {flow.lambda_1:+.3f}" in figure.layout.annotations[0].text
     assert "a &lt;b&gt;" in figure.layout.annotations[0].text
 
 

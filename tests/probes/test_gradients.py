@@ -23,6 +23,7 @@ from explorer import (
 from explorer.cells import gru_step, lstm_gates, lstm_step, rnn_step
 from explorer.models import NetKey
 from explorer.probes.proof import flow_residual
+from explorer.probes.reading import Reading
 
 TEXT = "a bird in the hand is worth two"
 VOCABULARY = Vocabulary.from_text(TEXT)
@@ -212,6 +213,24 @@ def test_all_lyapunov_exponents_sum_to_the_log_determinants(name, net):
     logs = [float(torch.linalg.slogdet(step_jacobian(model, net, s, t)).logabsdet) for t in range(len(TEXT))]
     assert spectrum.exponents_K.sum() == pytest.approx(np.mean(logs), rel=1e-9)
     assert spectrum.running_TK.shape == (len(TEXT), width)
+
+
+@every_net
+def test_the_flow_has_the_largest_exponent(name, net):
+    model = model_of(CONFIGS[name])
+    expected = lyapunov_exponents(model, TEXT, 1, *net).exponents_K[0]
+    assert gradient_flow(model, TEXT, *net).lambda_1 == pytest.approx(expected, abs=1e-10)
+
+
+def test_a_reading_that_is_there_already_is_used_and_anothers_refused():
+    model, other = model_of(CONFIGS["gru after"]), model_of(CONFIGS["gru after"])
+    known = Reading.of(model, TEXT)
+    fresh = gradient_flow(model, TEXT)
+    np.testing.assert_array_equal(gradient_flow(model, TEXT, reading=known).norms_TT, fresh.norms_TT)
+    for ask in (gradient_flow, jacobian_paths):
+        for asked in ((other, TEXT), (model, TEXT + "x")):
+            with pytest.raises(ConfigError, match="reading: expected one of the same model and text"):
+                ask(*asked, reading=known)
 
 
 def test_the_exponents_of_a_constant_jacobian_are_the_logs_of_its_eigenvalues():

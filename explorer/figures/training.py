@@ -231,19 +231,18 @@ def over_training(traces: Mapping[int, GateTrace], layer: int = 0, direction: st
     last, text = tapes[epochs[-1]], traces[epochs[-1]].text
     units, name, low = unit_order(last, "memory time"), next(iter(last.gates), "state h"), 0 if last.gates else -100
 
-    def heatmap(epoch: int) -> dict[str, Any]:
+    def values(epoch: int) -> dict[str, Any]:
         values_TH = tapes[epoch].gates.get(name, tapes[epoch].h_TH)
-        return {
-            "type": "heatmap",
-            "z": percent(values_TH[:, units].T),
-            "zmin": low,
-            "zmax": 100,
-            "colorscale": SEQUENTIAL,
-            "showscale": False,
-            "y": [f"unit {i}" for i in units],
-            "hovertemplate": "%{y}, %{x}: %{z} hundredths<extra></extra>",
-        }
+        return {"type": "heatmap", "z": percent(values_TH[:, units].T)}
 
+    heatmap = values(epochs[-1]) | {
+        "zmin": low,
+        "zmax": 100,
+        "colorscale": SEQUENTIAL,
+        "showscale": False,
+        "y": [f"unit {i}" for i in units],
+        "hovertemplate": "%{y}, %{x}: %{z} hundredths<extra></extra>",
+    }
     letters = {"tickvals": list(range(len(text))), "ticktext": [escaped(visible(c)) for c in text]}
     layout = {
         "height": 420,
@@ -254,8 +253,8 @@ def over_training(traces: Mapping[int, GateTrace], layer: int = 0, direction: st
         "updatemenus": [_play_buttons()],
         "sliders": [_slider(epochs)],
     }
-    frames = [{"name": str(epoch), "data": [heatmap(epoch)]} for epoch in epochs]
-    return Figure({"data": [heatmap(epochs[-1])], "layout": layout, "frames": frames})
+    frames = [{"name": str(epoch), "data": [values(epoch)]} for epoch in epochs]  # the rest stays as it is drawn
+    return Figure({"data": [heatmap], "layout": layout, "frames": frames})
 
 
 def _play_buttons() -> dict[str, Any]:

@@ -104,7 +104,7 @@ def show_curves(watched: Sequence[Run], key: str) -> None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def over_training(run_id: str, version: int, sentence: str) -> Figure | None:
-    """The gates of a run's sentence at every snapshot, for all who watch it; None where there is no sentence or snapshot."""
+def over_training(run_id: str, version: int, sentence: str) -> tuple[Figure, int] | None:
+    """The gates of a run's sentence at every snapshot, and how many there are, for all who watch it; None for none."""
     traces = _models.traces_of_run(run_id, sentence)
-    return drawing.over_training(traces) if traces else None
+    return (drawing.over_training(traces), len(traces)) if traces else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
 import streamlit as st
@@ -16,6 +17,7 @@ from explorer.training import OPTIMIZERS, RECIPES
 
 OWN_TEXT, OWN_FILE = "a text of my own", "a file of my own"
 FIRST_RECIPE = "quick"
+UNTOUCHED = "not yet"
 
 
 class Control(NamedTuple):
@@ -56,16 +58,26 @@ RECIPE = {
     "clips": Control("Clip the gradient", True, "Off: its norm is measured and nothing is done."),
     "random_offset": Control("Random offset", True, "Begin every epoch at another character."),
 }  # fmt: skip
+LABELS = {field: control.label for field, control in (MODEL | RECIPE).items()} | {
+    "text": "Corpus", "name": "Name of the run", "sentence": "Your sentence",
+}  # fmt: skip
+LARGEST = 10**15  # whole numbers beyond what a browser can count become 0 there without a word
 Slots = dict[str, Any]
 """Field -> the place under its control for a sentence about it."""
 
 
-def fill_in(name: str) -> None:
-    """Put the values of a recipe into the controls."""
+def values_of(name: str) -> dict[str, Any]:
+    """What a recipe puts into the controls, by their keys."""
     recipe = RECIPES[name]
     values = {field: getattr(recipe, field) for field in RECIPE if field != "clips"}
     values |= {"clips": recipe.clip_norm is not None, "max_tokens": recipe.max_tokens or 0}
-    _session.fill({f"new_{field}": value for field, value in values.items()})
+    return {f"new_{field}": value for field, value in values.items()}
+
+
+def fill_in(name: str | None) -> None:
+    """Put the values of a recipe into the controls."""
+    if name:
+        _session.fill(values_of(name))
 
 
 def offer(place: Any, field: str, control: Control, slots: Slots, *, disabled: bool = False) -> Any:
@@ -80,7 +92,9 @@ def offer(place: Any, field: str, control: Control, slots: Slots, *, disabled: b
             value = place.checkbox(control.label, **keep)
         else:
             value = place.number_input(
-                control.label, **keep, **({"step": 1} if isinstance(allowed, int) else {"format": "%g"})
+                control.label,
+                **keep,
+                **({"step": 1, "max_value": LARGEST} if isinstance(allowed, int) else {"format": "%g"}),
             )
     slots[field] = place.empty()
     return value
@@ -130,15 +144,25 @@ def choose_recipe(slots: Slots) -> dict[str, Any]:
 
 
 def choose_recipe_to_fill_in() -> None:
-    """The recipes by name; choosing one fills in the controls."""
-    if not _session.kept("recipe", ""):
+    """The recipes by name; choosing one fills in the controls, and it is lit while they hold its values."""
+    lit = _session.kept("recipe", UNTOUCHED)
+    if lit == UNTOUCHED:
         _session.fill({"recipe": FIRST_RECIPE})
         fill_in(FIRST_RECIPE)
+    elif lit and any(_session.kept(key, value) != value for key, value in values_of(lit).items()):
+        _session.fill({"recipe": None})
     st.segmented_control(
-        "Fill in", list(RECIPES), key="recipe", on_change=lambda: fill_in(_session.kept("recipe", FIRST_RECIPE)),
-        required=True, persist_state="session",
+        "Fill in", list(RECIPES), key="recipe", on_change=lambda: fill_in(_session.kept("recipe", None)),
+        persist_state="session",
         help="d2l-v2, d2l-zh-v1: the recipes of the book; quick: a good model in a few seconds.",
     )  # fmt: skip
+
+
+def in_words(problem: str) -> str:
+    """What is wrong, with the controls by their labels."""
+    said = problem.partition(": ")[2]
+    said = re.sub(r"\b[a-z]+_[a-z_]+\b", lambda found: LABELS.get(found[0], found[0]), said)
+    return f"{said[:1].upper()}{said[1:]}"
 
 
 def offer_start() -> None:
@@ -168,13 +192,12 @@ def offer_start() -> None:
         how = choose_recipe(slots)
     problems = runs.validate(config, how, text, name=name or "", sentence=sentence)
     for field, problem in problems.items():
-        said = problem.partition(": ")[2]
-        slots.get(field, st).caption(f":red[{said[:1].upper()}{said[1:]}]")
+        if (field, corpus, text) != ("text", "own file", ""):  # it says itself what is wrong with a file
+            slots.get(field, st).caption(f":red[{in_words(problem)}]")
     if st.button("Start", type="primary", disabled=bool(problems), icon=":material/play_arrow:"):
         _start(ModelConfig(**config), Recipe(**how), text, corpus=corpus, name=name or "", seed=seed, sentence=sentence)
     if problems:
-        named = [(MODEL | RECIPE)[field].label if field in MODEL | RECIPE else field for field in problems]
-        st.caption(f"Before it can start, see {', '.join(named)}.")
+        st.caption(f"Before it can start, see {', '.join(LABELS.get(field, field) for field in problems)}.")
 
 
 def _start(config: ModelConfig, recipe: Recipe, text: str, **about: Any) -> None:

@@ -10,6 +10,7 @@ from explorer import runs
 from explorer.figures import training as drawing
 from explorer.pages import _live, _models, _new_run, _session
 
+NEWEST = 8  # runs that are listed until one asks for all
 HIGHLIGHT = "rgba(224, 138, 30, 0.25)"
 STATUS = {
     "waiting": ":material/hourglass_empty: waiting", "running": ":material/directions_run: running",
@@ -40,6 +41,11 @@ def watch(run_id: str) -> None:
             )
         if st.button("New run", icon=":material/add:"):
             _session.open_run(None)
+    if run.deleted is not None:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.warning("This run was deleted; for a day it can be brought back.", width="stretch")
+            if st.button("Bring it back", icon=":material/undo:"):
+                _do(runs.restore, run_id)
     if run.message:
         (st.error if run.status in ("diverged", "failed") else st.caption)(run.message)
     show_progress(run_id, run.status)
@@ -71,11 +77,13 @@ def _do(action: Callable[..., object], *about: str) -> None:
 
 def show_sentence(run: runs.Run) -> None:
     """The gates of the person's sentence at every snapshot there is, to be played."""
+    drawn = _live.over_training(run.id, _models.version(_models.RUN + run.id), run.sentence)
+    if drawn is None:
+        return
+    figure, snapshots = drawn
     what = "the states take shape" if run.config.cell == "rnn" else "the gate that keeps takes shape"
-    figure = _live.over_training(run.id, _models.version(_models.RUN + run.id), run.sentence)
-    if figure is not None:
-        st.markdown(f"**Your sentence over training.** Press Play: {what}.")
-        st.plotly_chart(figure, key="over_training", alt="The keeping gate on the sentence at each snapshot")
+    st.markdown("**Your sentence over training.**" + f" Press Play: {what}." * (snapshots > 1))
+    st.plotly_chart(figure, key="over_training", alt="The keeping gate on the sentence at each snapshot")
 
 
 def show_list() -> None:
@@ -84,7 +92,8 @@ def show_list() -> None:
     if not mine:
         return
     st.subheader("Your runs")
-    for run in mine:
+    shown = mine if len(mine) <= NEWEST or st.toggle(f"All {len(mine)} runs", key="all_runs") else mine[:NEWEST]
+    for run in shown:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
                 f"{STATUS[run.status]} **{_session.plain(run.name)}**"
@@ -93,12 +102,12 @@ def show_list() -> None:
             )
             if st.button("Open", key=f"open_{run.id}"):
                 _session.open_run(run.id)
-            with st.popover("Rename"):
+            with st.popover("More"):
                 name = st.text_input("Name", run.name, key=f"name_{run.id}", max_chars=80)
-                if st.button("Rename", key=f"rename_{run.id}"):
+                if st.button("Rename", key=f"rename_{run.id}", icon=":material/edit:"):
                     _do(runs.rename, run.id, name)
-            if st.button("Delete", key=f"delete_{run.id}"):
-                _do(delete, run.id)
+                if st.button("Delete", key=f"delete_{run.id}", icon=":material/delete:"):
+                    _do(delete, run.id)
     compare(mine)
 
 

@@ -119,6 +119,11 @@ def _together(
 ) -> dict[str, str]:
     """What makes no sense together, each part being well by itself."""
     trained, _ = split_text(text, recipe, held_out_share)
+    if recipe.max_tokens is not None and recipe.max_tokens < recipe.shortest_text <= len(text):
+        return {
+            "max_tokens": f"max_tokens: expected at least {recipe.shortest_text:,} characters for this recipe (batch_size "
+            f"{recipe.batch_size}, num_steps {recipe.num_steps}); got {recipe.max_tokens:,}."
+        }
     if len(trained) < recipe.shortest_text:
         return {
             "text": f"text: expected at least {recipe.shortest_text:,} characters for this recipe (batch_size "

@@ -63,6 +63,7 @@ def test_a_run_is_watched_live_found_after_a_reload_and_stopped(page, server):
 def test_a_deleted_run_can_be_brought_back(page, server):
     start(page, server, epochs=1)
     page.get_by_text("finished").first.wait_for()
+    page.get_by_role("button", name="More").first.click()
     page.get_by_role("button", name="Delete").first.click()
     page.get_by_text("The run was deleted").wait_for()
     page.get_by_role("button", name="Undo").click()

@@ -68,7 +68,8 @@ def test_a_recipe_fills_in_the_controls_and_tells_the_longest_step():
         ("new_hidden_size", 0, "Units", "got 0"), ("new_hidden_size", 100_000, "Units", "got 100000"),
         ("new_learning_rate", 0.0, "Learning rate", "above 0"), ("new_learning_rate", -1.0, "Learning rate", "got -1"),
         ("new_clip_norm", 0.0, "Clip threshold θ", "above 0"),
-        ("new_epochs", 0, "Epochs", "got 0"), ("new_batch_size", 4000, "text", "characters"),
+        ("new_epochs", 0, "Epochs", "got 0"), ("new_batch_size", 4000, "Corpus", "(Batch 4000, Steps"),
+        ("new_max_tokens", 5, "Characters used", "(Batch "),
         ("new_max_tokens", -1, "Characters used", "got -1"),
     ],
 )  # fmt: skip
@@ -87,6 +88,18 @@ def test_a_bidirectional_model_with_the_next_character_is_refused():
     assert any('Expected "cloze" or "leaky" for a bidirectional' in complaint for complaint in complaints(app))
     app.selectbox(key="new_objective").set_value("cloze").run()
     assert complaints(app) == []
+
+
+def test_a_recipe_is_lit_while_the_controls_hold_its_values():
+    app = open_page()
+    assert app.segmented_control(key="recipe").value == "quick"
+    app.number_input(key="new_epochs").set_value(3).run()
+    assert app.segmented_control(key="recipe").value is None
+    app.segmented_control(key="recipe").set_value("quick").run()
+    assert app.number_input(key="new_epochs").value == RECIPES["quick"].epochs
+    app.segmented_control(key="recipe").set_value(None).run()
+    assert not app.exception
+    assert app.number_input(key="new_epochs").value == RECIPES["quick"].epochs
 
 
 @pytest.mark.parametrize("text", ["", "aaaaaaaaaa", "too short"])

@@ -37,7 +37,7 @@ async function follow(chart) {
       else tell(chart, new TextDecoder().decode(bytes), true)
     } catch {
       if (turn !== chart.turn) return
-      tell(chart, `No answer from the server since ${chart.heard}; asking again. A run goes on without this page.`, true)
+      tell(chart, `No answer from the server since ${chart.heard}; asking again. Nothing that was shown is lost.`, true)
     }
   }
   if (again) chart.timer = setTimeout(() => follow(chart), EVERY_MS)
@@ -224,12 +224,13 @@ function range(chart, row, curves, levels) {
 
 function path(chart, pen, curve, toY, log) {
   pen.beginPath()
-  let begun = false
+  let points = 0, x, y
   curve.y.forEach((value, i) => {
     if (!Number.isFinite(value) || (log && value <= 0)) return
-    pen[begun ? "lineTo" : "moveTo"](toX(chart, curve.x[i]), toY(value))
-    begun = true
+    ;[x, y] = [toX(chart, curve.x[i]), toY(value)]
+    pen[points++ ? "lineTo" : "moveTo"](x, y)
   })
+  if (points === 1) pen.arc(x, y, curve.width / 2 + 1, 0, 2 * Math.PI) // a line of one point would not be seen
   stroke(pen, curve.colour, curve.width, curve.dash, curve.opacity)
 }
 
@@ -261,7 +262,7 @@ function shade(chart, pen, theme, top) {
 function drawNames(chart, pen, theme, row, curves, levels, toY, top, bottom) {
   const at = chart.cursor ?? limits(chart)[1]
   const names = []
-  const add = (y, curve, value, look) => names.push({ y, text: `${curve.name} ${number(value, row.percent)}`, colour: curve.colour, ...look })
+  const add = (y, curve, value, look) => names.push({ y, text: [curve.name, number(value, row.percent)], colour: curve.colour, ...look })
   for (const level of levels) add(toY(level.value), level, level.value, { dash: [5, 4], width: 1.5, size: Infinity })
   for (const curve of curves) {
     const i = before(curve, at)
@@ -281,11 +282,12 @@ function drawNames(chart, pen, theme, row, curves, levels, toY, top, bottom) {
   }
 }
 
-function fit(pen, theme, text) {
+// A name and its value; of a long name as much as there is room for.
+export function fit(pen, theme, [name, value]) {
   pen.font = `11px ${theme.font}`
-  let kept = text
-  while (kept.length > 4 && pen.measureText(kept).width > RIGHT - SWATCH - 12) kept = `${kept.slice(0, -2)}…`
-  return kept
+  let text = `${name} ${value}`
+  for (let kept = name; kept.length > 2 && pen.measureText(text).width > RIGHT - SWATCH - 12; text = `${kept}… ${value}`) kept = kept.slice(0, -1)
+  return text
 }
 
 // The last point at or before a step whose value can be shown; -1 where there is none.
@@ -302,7 +304,7 @@ function before(curve, step) {
 
 function drawSteps(chart, pen, theme, height) {
   const y = height - BOTTOM + 14, [from, to] = limits(chart), font = `11px ${theme.font}`
-  for (const tick of ticks(from, to, 8)) write(pen, theme, font, tick.toLocaleString("en"), toX(chart, tick), y, theme.text, "center", 0.65)
+  for (const tick of ticks(from, to, 8).filter(Number.isInteger)) write(pen, theme, font, tick.toLocaleString("en"), toX(chart, tick), y, theme.text, "center", 0.65)
   const hint = chart.zoom ? "double-click: the whole run" : "drag across: look closer"
   write(pen, theme, font, "step", LEFT + plotWidth(chart) / 2, y + 18, theme.text, "center", 0.65)
   write(pen, theme, font, hint, chart.width - 8, y + 18, theme.text, "right", 0.65)

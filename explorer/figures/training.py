@@ -20,6 +20,7 @@ from explorer.figures.figure import Figure
 from explorer.figures.gates import percent, unit_order
 from explorer.figures.style import BLUE, GREEN, GREY, LINES, ORANGE, PURPLE, SEQUENTIAL, escaped, translucent, visible
 from explorer.probes.gates import GateTrace
+from explorer.probes.perplexity import SCORE_NAMES
 from explorer.runs import EpochEvent, Metrics, Run
 
 RUN_COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
@@ -103,9 +104,10 @@ def _perplexity(nll_nats: float | None) -> float:
 def live(progresses: Sequence[Progress], alt: str = "") -> Curves:
     """Every curve of one or several runs on one axis of steps.
 
-    Rows: perplexity (log); gradient norm before and after clipping (log), theta dashed, a step that was not finite marked
-    from top to bottom; clip coefficient and share of clipped steps; for a single run also each parameter's share of
-    the squared norm, and the gates of each net on the person's sentence. Runs differ by colour, the curves of one run by dash.
+    Rows: perplexity or what stands for it (log); gradient norm before and after clipping (log), theta dashed, a step that
+    was not finite marked from top to bottom; clip coefficient and share of clipped steps; for a single run also each
+    parameter's share of the squared norm, and the gates of each net on the person's sentence. Runs differ by colour, the
+    curves of one run by dash.
     """
     alone = len(progresses) == 1
     curves: list[Curve] = []
@@ -131,7 +133,8 @@ def live_height_px(runs: Sequence[Run]) -> int:
 
 
 def _rows(runs: Sequence[Run]) -> list[Row]:
-    rows = [Row("perplexity", log=True), Row("gradient norm", log=True), Row("clipping", low=0, high=1, percent=True)]
+    score = " / ".join(dict.fromkeys(SCORE_NAMES[run.config.objective] for run in runs))
+    rows = [Row(score, log=True), Row("gradient norm", log=True), Row("clipping", low=0, high=1, percent=True)]
     if len(runs) == 1:
         rows.append(Row("share of the squared norm", low=0, high=1, percent=True, stacked=True))
         if _gated(runs[0]):

@@ -101,6 +101,20 @@ def test_a_value_is_drawn_where_it_belongs(page, show):
     assert colour_at(page, 25, 0, 0.3)[3] == 0
 
 
+def test_a_single_point_can_be_seen(page, show):
+    show(Curves(100, [Row("r", low=0, high=1)], [Curve(0, "a", np.array([50]), np.array([0.5]), BLUE, width=6)]))
+    assert colour_at(page, 50, 0, 0.53) == [0, 0, 255, 255]
+
+
+def test_of_a_long_name_the_value_stays(page, show):
+    fit = """name => { const pen = document.createElement('canvas').getContext('2d')
+                       return curves.fit(pen, {font: 'sans-serif'}, [name, '12.3 %']) }"""
+    assert page.evaluate(fit, "z") == "z 12.3 %"
+    long = page.evaluate(fit, "weight_ih_l1_reverse_of_something_long")
+    assert long.startswith("weight_ih")
+    assert long.endswith("… 12.3 %")
+
+
 def test_stacked_curves_lie_on_each_other(page, show):
     show(figure())
     assert colour_at(page, 50, 1, 0.1) == [255, 0, 0, 255]

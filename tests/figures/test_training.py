@@ -108,6 +108,18 @@ def test_every_curve_stands_in_its_row():
     assert figure.rows[drawing.live([diverged]).alarms[0].row].title == "gradient norm"
 
 
+def test_only_a_model_that_has_not_read_the_character_has_a_perplexity():
+    def title(*objectives):
+        runs = [
+            replace(RUN, config=ModelConfig(hidden_size=4, direction="bidirectional", objective=o)) for o in objectives
+        ]
+        return drawing.live([replace(PROGRESS, run=run) for run in runs]).rows[0].title
+
+    assert title("cloze") == "pseudo-perplexity"
+    assert title("leaky") == "leaky score"
+    assert title("cloze", "leaky", "cloze") == "pseudo-perplexity / leaky score"
+
+
 def test_nets_and_overflowing_losses_are_told_apart():
     run = replace(RUN, config=ModelConfig(hidden_size=4, num_layers=2, direction="parallel"))
     gates = (GATE, replace(GATE, layer=1, mean=0.6), replace(GATE, direction="backward", mean=0.9))

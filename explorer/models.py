@@ -133,6 +133,10 @@ class ModelConfig:
         """Units H of the net in one direction."""
         return (self.hidden_size_backward or self.hidden_size) if direction == "backward" else self.hidden_size
 
+    def name_of(self, direction: str) -> str:
+        """What a net is called: "second forward" where the second one, named as torch names it, reads forward too."""
+        return "second forward" if direction == "backward" and self.direction == "parallel" else direction
+
     def reads_backward(self, net: NetKey) -> bool:
         """Whether this net reads the text from its end."""
         return net.direction == "backward" and self.direction == "bidirectional"

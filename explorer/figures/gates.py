@@ -81,7 +81,7 @@ def tape(
     count = min(len(trace), steps)
     rows = [_strip_row(trace, tapes[0], quantity, count)]
     for one in tapes:
-        where = f" ({one.net.direction})" if len(tapes) > 1 else ""
+        where = f" ({trace.config.name_of(one.net.direction)})" if len(tapes) > 1 else ""
         rows += _heatmap_rows(one, unit_order(one, order), where, count)
         if unit is not None and unit < one.h_TH.shape[1]:
             rows.append(_unit_row(one, unit, where, count))

@@ -194,7 +194,8 @@ def _triangle(flow: GradientFlow, row: int | None, count: int, lettered: bool) -
         traces.append(line_trace(reach_T, np.arange(count), line, hover))
     if row is not None and row < count:
         traces.append(line_trace([-0.5, count - 0.5], [row, row], {"color": GREY, "width": 1.5, "dash": "dot"}))
-    net = f"layer {flow.net.layer}, {flow.net.direction}"
+    reads = "second forward" if flow.net.direction == "backward" and not flow.backward else flow.net.direction
+    net = f"layer {flow.net.layer}, {reads}"
     title = f"<b>‖∂L<sub>t</sub>/∂h<sub>k</sub>‖</b>, {net}<br>{coloured('line: 1 % of the local gradient', ORANGE)}"
     axis = {
         "range": [max(count, 1) - 0.5, -0.5],

@@ -93,7 +93,7 @@ def _epoch_columns(progress: Progress) -> Columns:
 
 def _where(layer: int, direction: str, run: Run) -> str:
     parts = [f"layer {layer}"] if run.config.num_layers > 1 else []
-    parts += [direction] if len(run.config.directions) > 1 else []
+    parts += [run.config.name_of(direction)] if len(run.config.directions) > 1 else []
     return f" ({', '.join(parts)})" if parts else ""
 
 

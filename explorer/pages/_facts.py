@@ -164,4 +164,5 @@ class View:
     @property
     def label(self) -> str:
         """What it is called in a key."""
-        return self.which.label + f", {self.of.net.direction}" * self.several + self.suffix
+        name = self.of.whole.model.config.name_of(self.of.net.direction)
+        return self.which.label + f", {name}" * self.several + self.suffix

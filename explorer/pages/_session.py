@@ -212,17 +212,23 @@ def go_to_clicked_epoch(chart: str, epochs: Sequence[int]) -> None:
         fill({"epoch": min(epochs, key=lambda epoch: abs(math.log1p(epoch) - math.log1p(points[0]["x"])))})
 
 
-def choose(label: str, options: Sequence[str], key: str, explanation: str | None = None) -> str:
+def choose(
+    label: str,
+    options: Sequence[str],
+    key: str,
+    explanation: str | None = None,
+    name_of: Callable[[str], str] = str,
+) -> str:
     """One of several words, kept in the link; the first is the default."""
     forget_unless(key, options)
-    return st.selectbox(label, options, key=key, bind="query-params", help=explanation)
+    return st.selectbox(label, options, key=key, bind="query-params", help=explanation, format_func=name_of)
 
 
-def choose_net(checkpoint: explorer.Checkpoint) -> tuple[int, str | None]:
-    """Layer, and direction (None: both), where the model has a choice of them."""
-    config = checkpoint.config
-    layer = choose("Layer", [str(i) for i in range(config.num_layers)], "layer") if config.num_layers > 1 else "0"
-    net = choose("Net", ["both", *config.directions], "net") if len(config.directions) > 1 else "both"
+def choose_net(config: explorer.ModelConfig, layers: range) -> tuple[int, str | None]:
+    """Layer, out of those that the page can show, and direction (None: both), where the model has a choice of them."""
+    layer = choose("Layer", [str(i) for i in layers], "layer") if len(layers) > 1 else str(layers[0])
+    nets = ["both", *config.directions]
+    net = choose("Net", nets, "net", name_of=config.name_of) if len(config.directions) > 1 else "both"
     return int(layer), None if net == "both" else net
 
 

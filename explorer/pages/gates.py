@@ -98,7 +98,7 @@ def steps(tau: float) -> str:
 _session.carry_over(*_session.SHARED)
 with st.sidebar:
     which, checkpoint = _session.choose_model()
-    layer, direction = _session.choose_net(checkpoint)
+    layer, direction = _session.choose_net(checkpoint.config, range(checkpoint.config.num_layers))
     order = _session.choose(
         "Order units by", drawing.ORDERS, "order", "Of the gate that keeps the old state; longest memory at the top."
     )

@@ -16,6 +16,7 @@ from explorer.models import NetKey
 from explorer.pages import _session
 from explorer.pages._facts import Facts, View, facts
 from explorer.pages._models import Which, checkpoint_of
+from explorer.probes.reading import one_way_layers
 
 THETAS = tuple(mantissa * 10.0**power for power in range(-3, 3) for mantissa in (1, 2, 5))
 SCORE_MARK = {"perplexity": "", "pseudo-perplexity": " (pseudo)", "leaky score": " (leaks)"}
@@ -40,7 +41,8 @@ WEIGHTS_HELP = (
 def views_of(known: Facts, layer: int, direction: str | None, side: str, suffix: str) -> list[View]:
     """The nets of one model that were asked for, as far as it has them."""
     config = known.model.config
-    layer = min(layer, config.num_layers - 1)
+    layers = one_way_layers(config)
+    layer = min(max(layer, layers[0]), layers[-1])
     wanted = config.directions if direction not in config.directions else (direction,)
     return [View(known.net(NetKey(layer, d)), len(config.directions) > 1, side, suffix) for d in wanted]
 
@@ -212,7 +214,7 @@ def show_training(checkpoint: explorer.Checkpoint, which: Which) -> None:
 _session.carry_over(*_session.SHARED)
 with st.sidebar:
     first, checkpoint = _session.choose_model()
-    layer, direction = _session.choose_net(checkpoint)
+    layer, direction = _session.choose_net(checkpoint.config, one_way_layers(checkpoint.config))
     second = _session.choose_second(first)
     _session.offer_link()
 
@@ -231,11 +233,7 @@ known = [facts(which, text) for which in (first, second) if which is not None]
 views = views_of(known[0], layer, direction, "first", "")
 if second is not None:
     views += views_of(known[1], layer, direction, "second", " (beside)" * (second.label == first.label))
-try:
-    flows = {view.label: view.of.flow for view in views}
-except explorer.ConfigError as fault:
-    st.error(str(fault))
-    st.stop()
+flows = {view.label: view.of.flow for view in views}
 for shown in dict.fromkeys(known):
     _session.show_warnings(shown.trace)
 verdicts = st.container()  # filled when the triangle is on its way: it is what the eye waits for

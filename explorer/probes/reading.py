@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from explorer.models import CharModel, ConfigError, NetKey
+from explorer.models import CharModel, ConfigError, ModelConfig, NetKey
 from explorer.probes.kernel import read_text
 from explorer.probes.linear import LinearNet, linearised
 from explorer.text import TextError
@@ -78,6 +78,12 @@ def reading_of(model: CharModel, text: str, known: Reading | None = None) -> Rea
     return known
 
 
+def one_way_layers(config: ModelConfig) -> range:
+    """The layers through which a gradient runs one way: under one that reads both directions it runs both ways."""
+    both_ways = config.direction == "bidirectional" and not config.stacked_apart
+    return range(config.num_layers - 1 if both_ways else 0, config.num_layers)
+
+
 def check_net(model: CharModel, layer: int, direction: str) -> NetKey:
     """The net, if the model has it and a gradient runs one way through it.
 
@@ -89,7 +95,7 @@ def check_net(model: CharModel, layer: int, direction: str) -> NetKey:
     if net not in config.nets:
         there = ", ".join(f"(layer={n.layer}, direction={n.direction!r})" for n in config.nets)
         raise ConfigError(f"Expected a net out of {there}; got (layer={layer}, direction={direction!r}).")
-    if config.direction == "bidirectional" and not config.stacked_apart and layer < config.num_layers - 1:
+    if layer not in one_way_layers(config):
         raise ConfigError(
             f"Expected the last layer ({config.num_layers - 1}) of a model whose layers read both directions below: under "
             f"it a gradient runs both ways through the text, which one sweep cannot follow. Got layer {layer}."

@@ -128,7 +128,7 @@ def test_nets_and_overflowing_losses_are_told_apart():
     assert means == {
         "gates on your sentence (layer 0, forward)": ("mean z", [0.3]),
         "gates on your sentence (layer 1, forward)": ("mean z", [0.6]),
-        "gates on your sentence (layer 0, backward)": ("mean z", [0.9]),
+        "gates on your sentence (layer 0, second forward)": ("mean z", [0.9]),
     }
     assert drawing.live_height_px([run]) == figure.height_px > drawing.live([PROGRESS]).height_px
     assert np.isfinite(named(figure, "held out").y).all()

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import explorer
+from explorer import runs
 from explorer.pages import _models, _session
 
 APP = Path(explorer.__file__).parent / "pages" / "_frame.py"
@@ -232,3 +234,26 @@ def test_a_model_that_sees_the_answer_is_called_so_on_this_page_too():
     assert app.table[0].value.loc["Perplexity"].str.endswith("(leaks)").all()
     app.text_input(key="sentence").set_value("小满站在渡口").run()
     assert any("unknown to the model" in warning.value for warning in app.warning)
+
+
+def test_a_model_whose_layers_read_both_directions_opens_on_the_layer_a_gradient_can_be_followed_in(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("GATE_EXPLORER_DATA", str(tmp_path / "data"))
+    config = explorer.ModelConfig(hidden_size=4, num_layers=2, direction="bidirectional", objective="leaky")
+    recipe = explorer.Recipe(epochs=1, batch_size=4, num_steps=10, max_tokens=2000)
+    trained = runs.start(
+        config, recipe, explorer.load_corpus("lighthouse"), corpus="lighthouse", session=runs.COMMAND_LINE
+    )
+    while runs.run(trained.id).active:
+        time.sleep(0.1)
+    app = run(model=f"run:{trained.id}")
+    assert not app.error
+    assert "layer 1, forward" in first_title(specs(app)[0])
+    assert "layer" not in [box.key for box in app.selectbox]
+
+
+def test_the_second_of_two_nets_that_read_forward_is_called_so():
+    app = run(model="lighthouse-birnn-parallel")
+    assert "layer 0, second forward" in first_title(specs(app)[1])
+    assert app.table[0].value.columns[1].endswith("second forward")

@@ -62,8 +62,12 @@ def show_verdict(view: View) -> None:
     with st.container(border=True, height="stretch"):
         st.caption(_session.plain(view.label))
         for finding in diagnosis.findings:
-            more = clipped_in_training(view.which) if finding.verdict == "clip-bound" else ""
-            st.markdown(f"{VERDICTS[finding.verdict]} {finding.evidence} {finding.suggestion}{more}")
+            advice = finding.suggestion
+            if finding.verdict == "clip-bound":
+                advice += clipped_in_training(view.which)
+            elif finding.verdict == "saturated" and (held := view.which.intervention.held):
+                advice = f"You hold {' and '.join(held)} by hand."
+            st.markdown(f"{VERDICTS[finding.verdict]} {finding.evidence} {advice}")
         if not diagnosis.findings:
             st.markdown(str(diagnosis))
 

@@ -257,3 +257,9 @@ def test_the_second_of_two_nets_that_read_forward_is_called_so():
     app = run(model="lighthouse-birnn-parallel")
     assert "layer 0, second forward" in first_title(specs(app)[1])
     assert app.table[0].value.columns[1].endswith("second forward")
+
+
+def test_a_gate_that_is_held_is_not_told_to_learn_better():
+    app = run(hold_z="0.95")
+    (verdict,) = [line.value for line in app.markdown if "saturated" in line.value]
+    assert verdict.endswith("You hold z by hand.")

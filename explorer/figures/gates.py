@@ -13,7 +13,17 @@ from plotly.colors import sample_colorscale
 
 from explorer.figures.figure import Figure
 from explorer.figures.perplexity import surprise_row
-from explorer.figures.style import LINES, MARGIN, SEQUENTIAL, coloured, escaped, line_trace, translucent, visible
+from explorer.figures.style import (
+    LINES,
+    MARGIN,
+    SEQUENTIAL,
+    coloured,
+    decimals,
+    escaped,
+    line_trace,
+    translucent,
+    visible,
+)
 from explorer.probes.gates import GateTrace, GRUTape, LSTMTape, Tape, memory_time
 from explorer.probes.perplexity import NATS_PER_BIT, Floats
 
@@ -158,7 +168,7 @@ def _strip_row(trace: GateTrace, one: Tape, quantity: str, count: int) -> _Row:
         "xaxis": "x",
         "hovertemplate": f"%{{text}} {quantity} %{{z:.2f}} {unit}<extra></extra>",
     }
-    title = f"{quantity}: {low:.2f} dark, {high:.2f} light" + (f", in {unit}" if unit else "")
+    title = f"{quantity}: {decimals(low)} dark, {decimals(high)} light" + (f", in {unit}" if unit else "")
     return _Row(title, STRIP_PX, [strip], {"visible": False})
 
 
@@ -208,10 +218,14 @@ def _parts(one: Tape) -> dict[str, Floats]:
     return {"h": one.h_TH}
 
 
-def percent(values: NDArray[Any]) -> NDArray[np.int8]:
-    """Values in [-1, 1] in whole hundredths, a byte each: what a screen can show, at an eighth of the bytes."""
-    hundredths: NDArray[np.int8] = np.rint(np.clip(values, -1.27, 1.27) * 100).astype(np.int8)
-    return hundredths
+def percent(values: NDArray[Any]) -> NDArray[Any]:
+    """Values in [-1, 1] in whole hundredths, a byte each: what a screen can show, at an eighth of the bytes.
+
+    With NaN among them, which no byte can be, floats: those of a diverged model are not drawn.
+    """
+    hundredths = np.rint(np.clip(values, -1.27, 1.27) * 100)
+    kept: NDArray[Any] = hundredths.astype(np.float32 if np.isnan(hundredths).any() else np.int8)
+    return kept
 
 
 def _heatmap(
@@ -240,7 +254,7 @@ def _mean_row(one: Tape, where: str, count: int) -> _Row:
     traces: list[dict[str, Any]] = []
     for name, line in drawn.items():
         part_TH = one.gates.get(name, one.h_TH)[:count]
-        low_T, high_T = np.quantile(part_TH, [0.1, 0.9], axis=1) if count else (x, x)
+        low_T, high_T = _middle(part_TH)
         band = {"fill": "tonexty", "fillcolor": translucent(line["color"], 0.18)}
         mean_T = part_TH.mean(1, dtype=np.float64).astype(np.float32)
         traces += [
@@ -251,6 +265,15 @@ def _mean_row(one: Tape, where: str, count: int) -> _Row:
     axis = {"range": [0, 1] if one.gates else [-1, 1], "zeroline": False, "nticks": 5}
     title = f"mean and middle 80 % of the units{where}: {_key({n.split()[-1]: v for n, v in drawn.items()})}"
     return _Row(title, LINES_PX, traces, axis)
+
+
+def _middle(part_TH: Floats) -> NDArray[Any]:
+    """The ends of the band that holds the middle 80 % of the units, (2, T)."""
+    if not len(part_TH):
+        return np.zeros((2, 0))
+    with np.errstate(invalid="ignore"):  # of a diverged model
+        ends_2T: NDArray[Any] = np.quantile(part_TH, [0.1, 0.9], axis=1)
+    return ends_2T
 
 
 def _unit_row(one: Tape, unit: int, where: str, count: int) -> _Row:
@@ -285,7 +308,9 @@ def strip_html(
         known = np.isfinite(value)
         style = f"background:{PALETTE[level]};color:{'#111' if level > 8 else '#fff'}" if known else ""
         title = (
-            f"step {position}: {quantity} {value:.2f} {unit}" if known else f"step {position}: {quantity} not defined"
+            f"step {position}: {quantity} {decimals(value)} {unit}"
+            if known
+            else f"step {position}: {quantity} not defined"
         )
         spans.append(
             f'<span title="{title}" style="{style}">{escaped(visible(character))}</span>'
@@ -324,6 +349,6 @@ def step_frame(trace: GateTrace, *, layer: int = 0, direction: str | None = None
             column = quantity if quantity == "surprise" else prefix + quantity
             columns[f"{column} ({unit})" if unit else column] = values_T
         for gate, gate_TH in one.gates.items():
-            low_T, high_T = np.quantile(gate_TH, [0.1, 0.9], axis=1) if len(trace) else np.zeros((2, 0))
+            low_T, high_T = _middle(gate_TH)
             columns |= {f"{prefix}{gate.split()[-1]} 10 %": low_T, f"{prefix}{gate.split()[-1]} 90 %": high_T}
     return pd.DataFrame(columns)

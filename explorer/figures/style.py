@@ -62,3 +62,8 @@ def number(value: float | None) -> str:
             power = 1e3 if sign == "k" else unit
             return f"{value / power:.0f}{sign}" if value < 1e12 else f"{value:.0e}".replace("e+", "e")
     return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
+
+
+def decimals(value: float, digits: int = 2) -> str:
+    """A value with some digits after the point, or as a power of ten where it has grown past reading."""
+    return f"{value:.{digits}f}" if abs(value) < 1e5 else f"{value:.1e}".replace("e+", "e")

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 import torch
@@ -243,6 +244,12 @@ def show_warnings(trace: explorer.GateTrace) -> None:
         st.warning(
             "This model was published as bidirectional, but both of its nets read forward. Compare one that really reads "
             "from the end: lighthouse-bigru-cloze."
+        )
+    lost_T = np.any([~np.isfinite(tape.h_TH).all(1) for tape in trace.tapes.values()], axis=0)
+    if lost_T.any():
+        st.warning(
+            f"States at {lost_T.sum():,} of {len(trace):,} steps are not finite numbers, the first at step {lost_T.argmax():,}: "
+            "this model has diverged, or was altered beyond what its numbers can hold. What hangs on them is not defined."
         )
     if trace.unknown_share > 0.05:
         known = "".join(map(visible, trace.symbols[1:61])).replace("`", "'")

@@ -7,7 +7,7 @@ import streamlit as st
 
 from explorer.figures import gates as drawing
 from explorer.figures import perplexity as curves
-from explorer.figures.style import number, visible
+from explorer.figures.style import decimals, number, visible
 from explorer.pages import _facts, _session
 from explorer.probes.gates import GateTrace, Tape, gate_statistics, memory_time
 from explorer.probes.perplexity import NATS_PER_BIT
@@ -59,7 +59,7 @@ def show_metrics(trace: GateTrace, tape: Tape) -> None:
     )
     cards.metric(
         "Proof residual",
-        f"{residual:.0e}" if residual is not None else "–",
+        f"{residual:.0e}" if residual is not None and np.isfinite(residual) else "–",
         border=True,
         help="The largest difference, over all units and steps, between the state by the equations (the gates drawn "
         f"here) and the state by {tape.kernel}, which ran the text. Around 1e-06 is the rounding of float32.",
@@ -85,7 +85,7 @@ def reading(trace: GateTrace, tape: Tape) -> str:
     worst = int(np.nanargmax(trace.nll_nats_T))
     likeliest = " and ".join(f"“{visible(symbol)}” with {p:.0%}" for symbol, p in trace.expected(worst)[:2])
     bits = trace.nll_nats_T[worst] / NATS_PER_BIT
-    what = f"“{visible(trace.text[worst])}” at step {worst}, {bits:.1f} bits"
+    what = f"“{visible(trace.text[worst])}” at step {worst}, {decimals(bits, 1)} bits"
     parts.append(f"The greatest surprise is {what}: the model expected {likeliest}.")
     return " ".join(parts)
 

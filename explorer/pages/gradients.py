@@ -96,15 +96,18 @@ def figures_of(view: View) -> dict[str, str]:
     def steps(lag: int | None) -> str:
         return f"over {len(flow) - 2}" if lag is None else str(lag)
 
+    def said(value: float | None, shape: str) -> str:
+        return "–" if value is None or not np.isfinite(value) else format(value, shape)
+
     return {
         "Perplexity": number(trace.perplexity) + SCORE_MARK[trace.score_name],
         "Half-life": steps(flow.half_life_steps),
         "Horizon": steps(flow.horizon_steps),
         "Slope": "–" if flow.slope_per_step is None else f"{flow.slope_per_step:+.3f}",
-        "λ₁": f"{flow.lambda_1:+.3f}",
-        "‖g‖": f"{ledger.norm_before:.3g}" if ledger else "–",
-        "Proof, gates": "–" if trace.residual is None else f"{trace.residual:.0e}",
-        "Proof, flow": "–" if residual is None else f"{residual:.0e}",
+        "λ₁": said(flow.lambda_1, "+.3f"),
+        "‖g‖": said(ledger.norm_before if ledger else None, ".3g"),
+        "Proof, gates": said(trace.residual, ".0e"),
+        "Proof, flow": said(residual, ".0e"),
     }
 
 

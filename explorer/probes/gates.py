@@ -99,7 +99,8 @@ class Tape:
     @property
     def change_T(self) -> Floats:
         """||h_t - h_{t-1}||_2 / sqrt(H): how far the state moved, per unit."""
-        moved_T: Floats = np.sqrt(((self.h_TH - self.h_prev_TH) ** 2).mean(1, dtype=np.float64)).astype(np.float32)
+        with np.errstate(invalid="ignore", over="ignore"):  # of a diverged model
+            moved_T: Floats = np.sqrt(((self.h_TH - self.h_prev_TH) ** 2).mean(1, dtype=np.float64)).astype(np.float32)
         return moved_T
 
 

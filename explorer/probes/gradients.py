@@ -63,7 +63,7 @@ class GradientFlow:
         step_norms_T: ||dL/dh_k||_2, L the mean of all losses of the text, as in training.
         directions_TS: dL/ds_k brought to length 1, s the state h, or (h, c); NaN where that gradient is zero.
         lambda_1: the largest Lyapunov exponent, nats per step, as lyapunov_exponents gives it: the decay of the direction
-            that lasts longest. NaN where no loss is read.
+            that lasts longest. NaN where no loss is read, or not every number is finite.
         non_finite: the first value on the way that is not a finite number; None where all are.
 
     """
@@ -191,6 +191,7 @@ def gradient_flow(
             )
         norms[:, asked_T < 0] = np.nan
     fault = _first_non_finite(reading, net, norms[0], asked_T)
+    lambda_1 = lambda_1 if fault is None else np.nan
     with np.errstate(divide="ignore", invalid="ignore"):
         directions_TS = directions_TS / np.linalg.norm(directions_TS, axis=1, keepdims=True)
     for array in (norms, step_norms_T, directions_TS, asked_T):

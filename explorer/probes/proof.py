@@ -21,13 +21,14 @@ def flow_residual(model: CharModel, flow: GradientFlow, reading: Reading | None 
     """Largest relative difference between a few rows of a flow and torch.autograd.grad through an unrolled loop.
 
     Three losses among the first 32 steps that the net reads, every step each reaches. About 1e-5 is the rounding of
-    float32. None where no loss is read off these steps. A reading of the same model and text saves another.
+    float32. None where no loss is read off these steps, or the
+    flow is not finite. A reading of the same model and text saves another.
     """
     reading, net = reading_of(model, flow.text, reading), flow.net
     order = np.arange(len(flow))[::-1] if flow.backward else np.arange(len(flow))
     order = order[:PROOF_STEPS]
     asked = [int(t) for t in order if flow.asked_T[t] >= 0]
-    if not asked:
+    if not asked or flow.non_finite is not None:
         return None
     with torch.enable_grad():
         h_of = _unrolled(reading, net, [int(t) for t in order])

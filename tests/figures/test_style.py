@@ -2,7 +2,7 @@
 
 import pytest
 
-from explorer.figures.style import number
+from explorer.figures.style import decimals, number
 
 
 @pytest.mark.parametrize(
@@ -15,3 +15,10 @@ from explorer.figures.style import number
 def test_a_perplexity_fits_on_its_card(value, said):
     assert number(value) == said
     assert len(said) <= 5
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "said"), [(0.0, 2, "0.00"), (3.456, 1, "3.5"), (-99_999.4, 0, "-99999"), (8.65e36, 2, "8.7e36")]
+)
+def test_what_has_grown_past_reading_is_a_power_of_ten(value, digits, said):
+    assert decimals(value, digits) == said

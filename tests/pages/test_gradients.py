@@ -263,3 +263,23 @@ def test_a_gate_that_is_held_is_not_told_to_learn_better():
     app = run(hold_z="0.95")
     (verdict,) = [line.value for line in app.markdown if "saturated" in line.value]
     assert verdict.endswith("You hold z by hand.")
+
+
+def test_a_diverged_model_is_said_to_be_one_and_its_numbers_not_defined(tmp_path, monkeypatch):
+    monkeypatch.setenv("GATE_EXPLORER_DATA", str(tmp_path / "data"))
+    config = explorer.ModelConfig("rnn", activation="relu", hidden_size=8)
+    recipe = explorer.Recipe(learning_rate=1e6, clip_norm=None, epochs=5)
+    trained = runs.start(
+        config, recipe, explorer.load_corpus("lighthouse"), corpus="lighthouse", session=runs.COMMAND_LINE
+    )
+    while runs.run(trained.id).active:
+        time.sleep(0.1)
+    app = run(model=f"run:{trained.id}")
+    assert any("are not finite numbers, the first at step" in warning.value for warning in app.warning)
+    assert "The gradient explodes" in said(app)
+    shown = metrics(app)
+    assert [shown[name] for name in ("Slope", "λ₁", "‖g‖", "Proof, gates", "Proof, flow")] == ["–"] * 5
+    app.switch_page("gates.py").run()
+    assert not app.exception
+    assert metrics(app)["Proof residual"] == "–"
+    assert any("are not finite numbers" in warning.value for warning in app.warning)

@@ -27,7 +27,7 @@ def live(request: Request) -> Response:
     """The progress of runs, to the curves that follow them; Starlette answers it in a thread."""
     from explorer.pages import _live
 
-    status, body = _live.answer(tuple(request.path_params["ids"].split(",")))
+    status, body = _live.answer(tuple(request.path_params["ids"].split(",")), request.query_params.get("state", ""))
     packed = {"Content-Encoding": "gzip"} if status == 200 else {}
     return Response(body, status, {"Cache-Control": "no-store"} | packed, "application/octet-stream")
 

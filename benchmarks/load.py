@@ -44,7 +44,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from streamlit.proto.BackMsg_pb2 import BackMsg  # noqa: TID251 (the protocol, not the app)
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg  # noqa: TID251
@@ -173,7 +173,7 @@ class Person:
             self.record.faults.append(f"the page shows an error: {str(about)[:200]}")
         elif kind == "bidi_component":
             self.stop_ticking()
-            self.ticking = asyncio.create_task(self.tick(json.loads(about.json), message.delta.fragment_id))
+            self.ticking = asyncio.create_task(self.tick(json.loads(about.json)))
         elif getattr(about, "id", "") and getattr(about, "label", ""):
             self.widgets.setdefault(about.label, (kind, about))
             if getattr(about, "set_value", False):
@@ -186,20 +186,20 @@ class Person:
         elif status == ForwardMsg.FINISHED_WITH_COMPILE_ERROR:
             self.record.faults.append("a page did not compile")
 
-    async def tick(self, asked: dict[str, str], fragment: str) -> None:
-        """Fetch curves every second, and have their fragment run again when their runs are not as the page has them."""
+    async def tick(self, asked: dict[str, str]) -> None:
+        """Fetch curves every second, and have the page run again when their runs are not as the page has them."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         try:
             while True:
                 began = time.perf_counter()
-                body = await asyncio.to_thread(fetch, connection, f"/{asked['address']}")
+                body = await asyncio.to_thread(fetch, connection, f"/{asked['address']}?state={quote(asked['state'])}")
                 self.record.times.append(("tick", self.record.phase, (time.perf_counter() - began) * 1e3))
                 self.record.received += len(body)
                 about = json.loads(gzip.decompress(body)[4:].partition(b', "alt": ')[0].removeprefix(b'{"about": '))
                 self.step = int(STEP.search(about["said"])[1].replace(",", ""))
                 if about["state"] != asked["state"]:
                     asked["state"] = about["state"]  # once
-                    await self.send(fragment_id=fragment)
+                    await self.send()
                 await asyncio.sleep(1)
         except (OSError, http.client.HTTPException, ValueError, TypeError) as fault:
             self.record.faults.append(f"curves: {fault!r}")

@@ -4,17 +4,20 @@
 // What arrives is written by Curves.pack in curves.py.
 
 const LEFT = 56, RIGHT = 178, TOP = 40, BOTTOM = 44, LINE = 13, SWATCH = 16
-const EVERY_MS = 1000, PATIENCE_MS = 5000
+const EVERY_MS = 1000, SELDOM_MS = 10000, PATIENCE_MS = 5000
 const charts = new WeakMap()
 
 export default function ({ data, parentElement, setTriggerValue }) {
   let chart = charts.get(parentElement)
   if (!chart) charts.set(parentElement, (chart = build(parentElement)))
+  if (chart.asked?.address !== data.address) forget(chart) // other runs on the same canvas
+  const mount = (chart.mount += 1)
   chart.asked = data
   chart.changed = (state) => setTriggerValue("changed", state)
   chart.canvas.style.minHeight = `${data.height}px`
   follow(chart)
   return () => {
+    if (mount !== chart.mount) return // a later call has it now
     chart.turn += 1
     clearTimeout(chart.timer)
     document.removeEventListener("visibilitychange", chart.seen)
@@ -23,24 +26,32 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
 }
 
-// Ask how the runs stand, and again while one of them goes, or while the page does not yet show what they are.
+function forget(chart) {
+  Object.assign(chart, { figure: null, zoom: null, cursor: null, drag: null, told: null })
+  tell(chart, "", false)
+  chart.writes.hidden = true
+  chart.canvas.width = chart.canvas.width // clears it
+}
+
+// Ask how the runs stand, and again: every second while one of them goes or while the page does not yet show what they
+// are, and seldom after that, since a run may be resumed from elsewhere.
 async function follow(chart) {
   clearTimeout(chart.timer)
-  const turn = ++chart.turn
-  let again = true
+  const turn = ++chart.turn, { address, state } = chart.asked
+  let wait = EVERY_MS
   if (!document.hidden) {
     try {
-      const response = await fetch(here(chart.asked.address), { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) })
+      const response = await fetch(here(`${address}?state=${encodeURIComponent(state)}`), { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) })
       const bytes = new Uint8Array(await response.arrayBuffer())
       if (turn !== chart.turn) return
-      if (response.ok) again = take(chart, bytes)
-      else tell(chart, new TextDecoder().decode(bytes), true)
+      if (!response.ok) tell(chart, new TextDecoder().decode(bytes), true)
+      if (!response.ok || !take(chart, bytes)) wait = SELDOM_MS
     } catch {
       if (turn !== chart.turn) return
       tell(chart, `No answer from the server since ${chart.heard}; asking again. Nothing that was shown is lost.`, true)
     }
   }
-  if (again) chart.timer = setTimeout(() => follow(chart), EVERY_MS)
+  chart.timer = setTimeout(() => follow(chart), wait)
 }
 
 function take(chart, bytes) {
@@ -52,8 +63,11 @@ function take(chart, bytes) {
   chart.writes.querySelector("pre").textContent = about.samples
   draw(chart)
   const known = about.state === chart.asked.state
-  // Told once: the page's answer to it is a new `asked`.
-  if (!known && chart.told !== about.state) chart.changed((chart.told = about.state))
+  // The page's answer to it is a new `asked`. Told again after a while: what is told while the page is cut off is lost.
+  if (!known && (chart.told !== about.state || Date.now() - chart.toldAt > SELDOM_MS)) {
+    Object.assign(chart, { told: about.state, toldAt: Date.now() })
+    chart.changed(about.state)
+  }
   return about.active || !known
 }
 
@@ -97,8 +111,8 @@ function stack(curves) {
 
 function build(parent) {
   const canvas = parent.querySelector("canvas")
-  const chart = { canvas, said: parent.querySelector(".said"), writes: parent.querySelector(".writes"), turn: 0 }
-  Object.assign(chart, { figure: null, zoom: null, cursor: null, drag: null, heard: new Date().toLocaleTimeString() })
+  const chart = { canvas, said: parent.querySelector(".said"), writes: parent.querySelector(".writes"), turn: 0, mount: 0 }
+  Object.assign(chart, { asked: null, toldAt: 0, heard: new Date().toLocaleTimeString() })
   chart.observer = new ResizeObserver(() => draw(chart))
   chart.observer.observe(canvas.parentElement)
   chart.seen = () => document.hidden || follow(chart)

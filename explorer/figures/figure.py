@@ -8,12 +8,15 @@ properties, what is sent is made in one walk, and the objects are made for whoev
 from __future__ import annotations
 
 from base64 import b64encode
+from threading import RLock
 from typing import Any, ClassVar
 
 import numpy as np
 import plotly.graph_objects as go
 import plotly.io
 from numpy.typing import NDArray
+
+UNFOLDING = RLock()
 
 
 class Figure(go.Figure):  # type: ignore[misc]  # plotly has no types
@@ -30,15 +33,16 @@ class Figure(go.Figure):  # type: ignore[misc]  # plotly has no types
         super().__init__(self.__dict__.pop("_made"), _validate=self.checked)
 
     def __getattr__(self, name: str) -> Any:
-        if "_made" not in self.__dict__:
-            raise AttributeError(name)
-        self._unfold()
-        return getattr(self, name)
+        with UNFOLDING:  # of a figure that sessions share, another thread waits until all of it is there
+            if "_made" in self.__dict__:
+                self._unfold()
+            return object.__getattribute__(self, name)
 
     def to_dict(self) -> dict[str, Any]:
         """What plotly.js draws, as go.Figure.to_dict gives it: arrays in base64."""
-        if "_made" in self.__dict__:
-            made: dict[str, Any] = self._made | {"layout": {"template": _template()} | self._made["layout"]}
+        made: dict[str, Any] | None = self.__dict__.get("_made")
+        if made is not None:
+            made = made | {"layout": {"template": _template()} | made["layout"]}
         else:
             made = {"data": self._data, "layout": self._layout, "frames": [f._props for f in self._frame_objs]}
         return {name: sendable(part) for name, part in made.items() if name != "frames" or part}

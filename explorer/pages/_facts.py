@@ -29,9 +29,9 @@ class Facts:
         self._ledgers: dict[float, explorer.ClipLedger | None] = {}
         self._nets: dict[NetKey, NetFacts] = {}
 
-    @property
+    @cached_property
     def model(self) -> explorer.CharModel:
-        """The model itself."""
+        """The model itself; the same one for every fact, also when the cache of all sessions has let go of it."""
         return model_of(self.which)
 
     @cached_property

@@ -7,6 +7,7 @@ over HTTP, made once for all who ask within half a second; the page runs again o
 from __future__ import annotations
 
 import gzip
+import threading
 import time
 from collections.abc import Sequence
 from functools import lru_cache
@@ -22,7 +23,7 @@ from explorer.runs import Run
 
 DRAWN_STEPS = 600
 SHARED_S = 0.5  # all who ask within so long are told the same
-MOST_RUNS = 4
+MOST_RUNS, MOST_SHOWN = 4, 200
 ALONE = "Perplexity, gradient norms, clipping, shares and gates over the steps of training"
 TOGETHER = "The chosen runs on the same axes, by number as in the table"
 HTML = """
@@ -41,6 +42,7 @@ canvas:focus-visible { outline: 2px solid var(--st-primary-color); }
 pre { margin: 0; padding: 1rem; border-radius: var(--st-base-radius); background: var(--st-secondary-background-color);
       font: 0.875rem var(--st-code-font); white-space: pre-wrap; overflow-wrap: anywhere; }
 """
+_packing = threading.Lock()
 
 
 def state(watched: Sequence[Run]) -> str:
@@ -66,7 +68,7 @@ def progress(run: Run) -> drawing.Progress:
 
 
 @lru_cache(maxsize=32)
-def _packed(ids: tuple[str, ...], moment: int) -> bytes:
+def _packed(ids: tuple[str, ...], shown: str, moment: int) -> bytes:
     watched = [runs.run(run_id) for run_id in ids]
     drawn = [progress(run) for run in watched]
     alone = len(drawn) == 1
@@ -80,10 +82,17 @@ def _packed(ids: tuple[str, ...], moment: int) -> bytes:
     return gzip.compress(drawing.live(drawn, ALONE if alone else TOGETHER).pack(about), 1)
 
 
-def answer(ids: tuple[str, ...]) -> tuple[int, bytes]:
-    """HTTP status, and the curves of these runs packed as figures.curves does it, gzipped; or what is wrong, in words."""
+def answer(ids: tuple[str, ...], shown: str) -> tuple[int, bytes]:
+    """HTTP status, and the curves of these runs packed as figures.curves does it, gzipped; or what is wrong, in words.
+
+    Args:
+        ids: of the runs.
+        shown: their state as the page of the asker shows it: who shows a new one is not told an older one.
+
+    """
     try:
-        return 200, _packed(ids[:MOST_RUNS], int(time.monotonic() / SHARED_S))
+        with _packing:  # who comes while it is made waits for it
+            return 200, _packed(ids[:MOST_RUNS], shown[:MOST_SHOWN], int(time.monotonic() / SHARED_S))
     except runs.RunError as fault:
         return 404, str(fault).encode()
 
@@ -91,8 +100,8 @@ def answer(ids: tuple[str, ...]) -> tuple[int, bytes]:
 def show_curves(watched: Sequence[Run], key: str) -> None:
     """The curves of some runs, and of a single one how it stands and what it writes; they follow it by themselves.
 
-    Mounted again with the same key, they go on where the person's zoom is. The fragment or page around them is run again
-    when `state` has changed.
+    Mounted again with the same key, they go on where the person's zoom is. The page is run again when `state` has changed:
+    all of it, since after a restart of the server it knows no fragment of the page that is still open.
     """
     component = st.components.v2.component("curves", html=HTML, css=CSS, js=SCRIPT.read_text("utf-8"))
     asked = {

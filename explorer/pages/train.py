@@ -48,21 +48,12 @@ def watch(run_id: str) -> None:
                 _do(runs.restore, run_id)
     if run.message:
         (st.error if run.status in ("diverged", "failed") else st.caption)(run.message)
-    show_progress(run_id, run.status)
-    with st.container(horizontal=True):
-        _session.offer_csv("Steps of the run", lambda: drawing.step_frame(whole(run_id)))
-        _session.offer_csv("Epochs of the run", lambda: drawing.epoch_frame(whole(run_id)))
-
-
-@st.fragment
-def show_progress(run_id: str, status: str) -> None:
-    """The curves, and the gates of the person's sentence; the curves have this run again when there is more to show."""
-    run = runs.run(run_id)
-    if run.status != status:
-        st.rerun()  # the buttons change
     _live.show_curves([run], key="live")
     if run.has_checkpoint:
         show_sentence(run)
+    with st.container(horizontal=True):
+        _session.offer_csv("Steps of the run", lambda: drawing.step_frame(whole(run_id)))
+        _session.offer_csv("Epochs of the run", lambda: drawing.epoch_frame(whole(run_id)))
 
 
 def _do(action: Callable[..., object], *about: str) -> None:

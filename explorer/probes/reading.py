@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from explorer.models import CharModel, ConfigError, ModelConfig, NetKey
 from explorer.probes.kernel import read_text
 from explorer.probes.linear import LinearNet, linearised
-from explorer.text import TextError
+from explorer.text import TextError, clean_text
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Reading:
     @classmethod
     def of(cls, model: CharModel, text: str) -> Reading:
         """The model, having read the text from its zero state."""
+        text = clean_text(text)
         ids_T = model.vocabulary.encode(text)
         return cls(model, text, ids_T, *read_text(model, ids_T))
 

@@ -38,7 +38,7 @@ def show(page):
     """Draw a figure, again and again, in a page with nothing else; what the page tells back is in `show.changed`."""
     sent = {"body": b"", "status": 200}
     page.route(f"{ADDRESS}/train*", lambda route: route.fulfill(body=PAGE, content_type="text/html"))
-    page.route(f"{ADDRESS}/live/a,b", lambda route: route.fulfill(**sent))
+    page.route(f"{ADDRESS}/live/*", lambda route: route.fulfill(**sent))
     page.goto(f"{ADDRESS}/train?run=a")
     page.evaluate(
         "async source => { window.curves = await import(URL.createObjectURL(new Blob([source], {type: 'text/javascript'})))}",
@@ -47,13 +47,13 @@ def show(page):
     page.evaluate("window.changed = []")
     page.evaluate("window.bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0))")
 
-    def draw(drawn, *, state="running", **about):
+    def draw(drawn, *, state="running", address="live/a,b", **about):
         about = {"state": "running", "active": False, "said": f"drawing {next(count)}", "samples": ""} | about
         sent["body"] = drawn.pack(about)
         page.evaluate(
-            """asked => curves.default({data: asked, parentElement: document.querySelector('div'),
+            """asked => window.unmount = curves.default({data: asked, parentElement: document.querySelector('div'),
                                         setTriggerValue: (name, value) => changed.push([name, value])})""",
-            {"address": "live/a,b", "state": state, "height": drawn.height_px},
+            {"address": address, "state": state, "height": drawn.height_px},
         )
         page.get_by_text(about["said"]).wait_for()
 
@@ -146,6 +146,28 @@ def test_the_keyboard_moves_the_cursor_and_escape_shows_all(page, show):
     assert zoom(page) == ""
 
 
+def test_other_runs_on_the_same_canvas_begin_anew(page, show):
+    show(figure(), samples="of a")
+    drag(page, 100, 300)
+    assert zoom(page)
+    show(figure(), address="live/c", state="waiting")
+    assert zoom(page) == ""
+    assert page.locator(".writes").is_hidden()
+
+
+def test_a_cleanup_that_comes_late_does_not_end_what_came_after_it(page, show):
+    show(figure(last=10), active=True)
+    page.evaluate("window.first = window.unmount")
+    show(figure(last=20), active=True)
+    page.evaluate("first()")
+    show.sent["body"] = figure(last=30).pack({"state": "running", "active": True, "said": "still asked", "samples": ""})
+    page.get_by_text("still asked").wait_for()
+    page.evaluate("window.unmount()")
+    show.sent["body"] = figure(last=30).pack({"state": "running", "active": True, "said": "gone", "samples": ""})
+    page.wait_for_timeout(2500)
+    assert page.get_by_text("still asked").is_visible()
+
+
 def test_it_asks_again_while_a_run_goes_and_no_more_when_it_is_over(page, show):
     show(figure(last=10), active=True, said="step 10")
     show.sent["body"] = figure(last=20).pack(
@@ -175,12 +197,12 @@ def test_what_the_page_does_not_show_yet_is_told_once(page, show):
 
 def test_a_server_that_does_not_answer_is_told_and_asked_again(page, show):
     show(figure(), active=True)
-    page.route(f"{ADDRESS}/live/a,b", lambda route: route.fulfill(status=404, body="There is no run with this id."))
+    page.route(f"{ADDRESS}/live/*", lambda route: route.fulfill(status=404, body="There is no run with this id."))
     page.get_by_text("There is no run with this id.").wait_for()
     assert page.locator(".lost").count() == 1
-    page.unroute(f"{ADDRESS}/live/a,b")
+    page.unroute(f"{ADDRESS}/live/*")
     page.route(
-        f"{ADDRESS}/live/a,b",
+        f"{ADDRESS}/live/*",
         lambda route: route.fulfill(
             body=figure().pack({"state": "running", "active": False, "said": "back", "samples": ""})
         ),

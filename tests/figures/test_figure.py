@@ -4,6 +4,7 @@ import copy
 import json
 import pickle
 from base64 import b64decode
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import plotly.graph_objects as go
@@ -89,3 +90,14 @@ def test_arrays_of_every_kind_are_packed(dtype):
 def test_what_is_not_numbers_stays_a_list():
     assert typed(np.array(["a", "b"])) == ["a", "b"]
     assert typed(np.empty(0)) == []
+
+
+def test_threads_that_share_a_figure_see_all_of_it(monkeypatch):
+    monkeypatch.setattr(Figure, "checked", False)
+
+    def look(shared):
+        return shared.layout.height, len(shared.data), len(shared.to_dict()["data"])
+
+    with ThreadPoolExecutor(8) as threads:
+        for _ in range(20):
+            assert set(threads.map(look, [Figure(MADE)] * 8)) == {(300, 3, 3)}

@@ -12,7 +12,8 @@ from streamlit.testing.v1 import AppTest
 
 import explorer
 from explorer import runs
-from explorer.pages import _models, _session
+from explorer.models import NetKey
+from explorer.pages import _facts, _models, _session
 
 APP = Path(explorer.__file__).parent / "pages" / "_frame.py"
 SENTENCE = _session.EXAMPLES["time-machine"]
@@ -283,3 +284,12 @@ def test_a_diverged_model_is_said_to_be_one_and_its_numbers_not_defined(tmp_path
     assert not app.exception
     assert metrics(app)["Proof residual"] == "–"
     assert any("are not finite numbers" in warning.value for warning in app.warning)
+
+
+def test_the_facts_of_a_text_go_on_when_the_cache_of_all_sessions_has_let_go_of_the_model():
+    known = _facts.Facts(_models.Which.of("time-machine-gru", 500), SENTENCE)
+    net = known.net(NetKey(0, "forward"))
+    assert len(net.flow) == len(SENTENCE)
+    _models.model_of.clear()
+    assert net.residual < 1e-4
+    assert net.paths.gain_T.shape == (len(SENTENCE),)

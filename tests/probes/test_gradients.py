@@ -227,6 +227,7 @@ def test_a_reading_that_is_there_already_is_used_and_anothers_refused():
     known = Reading.of(model, TEXT)
     fresh = gradient_flow(model, TEXT)
     np.testing.assert_array_equal(gradient_flow(model, TEXT, reading=known).norms_TT, fresh.norms_TT)
+    assert gradient_flow(model, "abc\r\nab", reading=Reading.of(model, "abc\r\nab")).text == "abc\nab"
     for ask in (gradient_flow, jacobian_paths):
         for asked in ((other, TEXT), (model, TEXT + "x")):
             with pytest.raises(ConfigError, match="reading: expected one of the same model and text"):

@@ -1,5 +1,6 @@
 """A real server and a real headless Chromium for the tests in this folder."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -30,26 +31,43 @@ def pytest_collection_modifyitems(items):
             )
 
 
-@pytest.fixture(scope="session")
-def server():
+def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def serving(port):
+    """A server of the app, until the block ends or somebody kills it."""
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ
     ) as process:
-        address = f"http://127.0.0.1:{port}"
         try:
             for _ in range(240):
                 try:
-                    urllib.request.urlopen(f"{address}/_stcore/health", timeout=1).close()
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1).close()
                     break
                 except OSError:
                     time.sleep(0.25)
-            yield address
+            yield process
         finally:
             process.terminate()
+
+
+@pytest.fixture(scope="session")
+def server():
+    port = free_port()
+    with serving(port):
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def servers():
+    """Makes servers that are the same to the browser, one after the other."""
+    port = free_port()
+    return f"http://127.0.0.1:{port}", lambda: serving(port)
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +90,12 @@ def page(chromium):
     page, errors = context.new_page(), []
     page.set_default_timeout(60_000)
     # On a page other than the first, Streamlit asks for its health below the page's own address first: two 404s of its own.
-    page.on("console", lambda m: errors.append(m.text) if m.type == "error" and "404" not in m.text else None)
+    # A server that is killed on purpose refuses connections.
+    expected = ("404", "ERR_CONNECTION_REFUSED", "WebSocket")
+    page.on(
+        "console",
+        lambda m: errors.append(m.text) if m.type == "error" and not any(e in m.text for e in expected) else None,
+    )
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page
     context.close()

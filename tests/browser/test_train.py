@@ -68,3 +68,19 @@ def test_a_deleted_run_can_be_brought_back(page, server):
     page.get_by_text("The run was deleted").wait_for()
     page.get_by_role("button", name="Undo").click()
     page.get_by_text("Your runs").wait_for()
+
+
+def test_when_the_server_is_killed_the_page_says_so_and_finds_its_run_again(page, servers):
+    address, serve = servers
+    with serve() as process:
+        start(page, address, epochs=5000)
+        wait_for_step_after(page, 0)
+        shown = step_shown(page)
+        process.kill()
+        page.get_by_text("No answer from the server").wait_for()
+    with serve():
+        page.get_by_text("interrupted").first.wait_for()  # by itself
+        page.get_by_role("button", name="Resume").click()
+        wait_for_step_after(page, shown)
+        page.get_by_role("button", name="Stop").click()
+        page.get_by_text("stopped").first.wait_for()

@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+import sys
 from base64 import b64decode
 from concurrent.futures import ThreadPoolExecutor
 
@@ -94,6 +95,8 @@ def test_what_is_not_numbers_stays_a_list():
 
 def test_threads_that_share_a_figure_see_all_of_it(monkeypatch):
     monkeypatch.setattr(Figure, "checked", False)
+    turn_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
 
     def look(shared):
         return shared.layout.height, len(shared.data), len(shared.to_dict()["data"])
@@ -101,3 +104,4 @@ def test_threads_that_share_a_figure_see_all_of_it(monkeypatch):
     with ThreadPoolExecutor(8) as threads:
         for _ in range(20):
             assert set(threads.map(look, [Figure(MADE)] * 8)) == {(300, 3, 3)}
+    sys.setswitchinterval(turn_s)

@@ -114,7 +114,7 @@ def figures_of(view: View) -> dict[str, str]:
 def show_figures(views: Sequence[View]) -> None:
     """The numbers of one net as cards, of several as a table."""
     if len(views) == 1:
-        cards = st.grid(4, min_column_width=140)
+        cards = st.grid(4, min_column_width=200)  # four or two beside each other, never three
         for name, value in figures_of(views[0]).items():
             cards.metric(name, value, border=True, help=HELP[name])
         return

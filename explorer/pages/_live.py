@@ -21,7 +21,7 @@ from explorer.figures.figure import Figure
 from explorer.pages import _models
 from explorer.runs import Run
 
-DRAWN_STEPS = 600
+DRAWN_STEPS, DRAWN_EPOCHS = 600, 150
 SHARED_S = 0.5  # all who ask within so long are told the same
 MOST_RUNS, MOST_SHOWN = 4, 200
 ALONE = "Perplexity, gradient norms, clipping, shares and gates over the steps of training"
@@ -64,7 +64,7 @@ def said(run: Run) -> str:
 
 def progress(run: Run) -> drawing.Progress:
     """What is drawn of a run."""
-    return drawing.Progress(run, runs.metrics(run.id, DRAWN_STEPS), runs.epochs_since(run.id))
+    return drawing.Progress(run, runs.metrics(run.id, DRAWN_STEPS), runs.epochs_since(run.id, at_most=DRAWN_EPOCHS))
 
 
 @lru_cache(maxsize=32)

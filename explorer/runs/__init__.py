@@ -245,9 +245,9 @@ def metrics_since(run_id: str, step: int = 0, at_most: int = 5000) -> Metrics:
     return _registry().store.metrics(run_id, step, at_most)
 
 
-def epochs_since(run_id: str, epoch: int = -1) -> list[EpochEvent]:
-    """The epochs after one; -1 includes epoch 0, before training."""
-    return _registry().store.epochs(run_id, epoch)
+def epochs_since(run_id: str, epoch: int = -1, at_most: int | None = None) -> list[EpochEvent]:
+    """The epochs after one (-1 includes epoch 0, before training): all, or about so many, the snapshots and the last."""
+    return _registry().store.epochs(run_id, epoch, at_most)
 
 
 def text(run_id: str) -> str:

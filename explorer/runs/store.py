@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import platform
 import secrets
@@ -175,10 +176,13 @@ class Store:
         spaced = range(last, after, -stride)
         return json.dumps(sorted({after + 1, *spaced} | {step for step, _ in peaks if step > after}))
 
-    def epochs(self, run_id: str, after: int = -1) -> list[EpochEvent]:
-        """The epochs after one; -1 includes epoch 0."""
-        columns = f"SELECT {', '.join(EVENT_COLUMNS)} FROM epochs WHERE run = {NUMBER} AND epoch > ? ORDER BY epoch"
-        return [rows.to_event(row) for row in self._rows(columns, run_id, after)]
+    def epochs(self, run_id: str, after: int = -1, at_most: int | None = None) -> list[EpochEvent]:
+        """The epochs after one (-1 includes epoch 0): all, or about so many evenly spaced ones, the snapshots and the last."""
+        last = self._rows(f"SELECT max(epoch) FROM epochs WHERE run = {NUMBER}", run_id)[0][0] or 0
+        every = 1 if at_most is None else max(1, math.ceil((last - after) / at_most))
+        wanted = f"run = {NUMBER} AND epoch > ? AND (epoch % ? = 0 OR snapshot OR epoch = ?)"
+        query = f"SELECT {', '.join(EVENT_COLUMNS)} FROM epochs WHERE {wanted} ORDER BY epoch"
+        return [rows.to_event(row) for row in self._rows(query, run_id, after, every, last)]
 
     # ---- from the first wish to the last word ---------------------------------------------------------------
 

@@ -138,6 +138,18 @@ def test_epochs_come_back_and_a_second_time_measured_less_takes_nothing_away(sto
     assert store.epochs(run.id) == [zero, one]
 
 
+def test_of_many_epochs_about_so_many_the_snapshots_and_the_last_are_given(store):
+    run = added(store)
+    token = store.begin(run.id)
+    events = [EpochEvent(epoch, 8 * epoch, snapshot=epoch in (0, 7, 77, 777)) for epoch in range(1003)]
+    store.write(run.id, token, [], events, 0.0)
+    assert store.epochs(run.id) == events
+    some = [event.epoch for event in store.epochs(run.id, at_most=100)]
+    assert some == sorted({*range(0, 1003, 11), 7, 77, 777, 1002})
+    assert [event.epoch for event in store.epochs(run.id, after=1000, at_most=100)] == [1001, 1002]
+    assert [event.epoch for event in store.epochs(run.id, after=1002, at_most=100)] == []
+
+
 def test_steps_that_come_a_second_time_are_there_once(store):
     run = added(store)
     token = store.begin(run.id)

@@ -40,7 +40,6 @@ def live(request: Request) -> Response:
     return Response(body, status, {"Cache-Control": "no-store"} | packed, "application/octet-stream")
 
 
-BASE = str(st.get_option("server.baseUrlPath")).strip("/")
-app = st.App(
-    "explorer/pages/_frame.py", lifespan=load_ahead, routes=[Route(f"/{BASE}/live/{{ids}}".replace("//", "/"), live)]
-)
+base = str(st.get_option("server.baseUrlPath")).strip("/")
+route = Route(f"/{base}/live/{{ids}}" if base else "/live/{ids}", live)
+app = st.App("explorer/pages/_frame.py", lifespan=load_ahead, routes=[route])

@@ -161,7 +161,8 @@ def reading(view: View) -> str:
 
 def show_singular_values(view: View, columns: int) -> None:
     """What each path could pass at most, and for a plain cell the bound that goes with it."""
-    paths = view.of.singular_values
+    with st.spinner("Singular values of every step"):
+        paths = view.of.singular_values
     figure = drawing.singular_values(view.of.flow, paths, columns=columns)
     alt = "Largest singular value of each path, and the band of singular values of the whole step"
     st.plotly_chart(figure, key=f"sigma-{view.key}", config={"displayModeBar": False}, alt=alt)

@@ -142,3 +142,9 @@ def test_the_frame_of_steps():
     np.testing.assert_allclose(frame["surprise (bits)"][1:], trace.nll_nats_T[1:] / np.log(2), rtol=1e-6)
     np.testing.assert_allclose(frame["z 90 %"], np.quantile(trace.tape().z_TH, 0.9, axis=1), rtol=1e-6)
     assert {"forward mean z", "backward mean z"} <= set(drawing.step_frame(trace_of("bidirectional")).columns)
+
+
+def test_hundredths_are_bytes_and_what_is_not_a_number_stays_none():
+    whole = drawing.percent(np.array([0.123, -1.0, np.inf]))
+    assert (whole.dtype, whole.tolist()) == (np.int8, [12, -100, 127])
+    np.testing.assert_array_equal(drawing.percent(np.array([np.nan, 0.5])), [np.nan, 50])

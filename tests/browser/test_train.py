@@ -75,6 +75,7 @@ def test_when_the_server_is_killed_the_page_says_so_and_finds_its_run_again(page
     with serve() as process:
         start(page, address, epochs=5000)
         wait_for_step_after(page, 0)
+        page.locator(".js-plotly-plot").first.wait_for()  # what the page is made of has been loaded
         shown = step_shown(page)
         process.kill()
         page.get_by_text("No answer from the server").wait_for()

@@ -35,12 +35,13 @@ def autograd_rows(model: CharModel, text: str):
             state = (rnn_step(ids[t : t + 1], state[0], weights).h,)
         else:
             state = tuple(lstm_step(ids[t : t + 1], *state, weights)[:2])
-        states.append(state[0])
+        states.append(state)
     norms = torch.full((len(ids), len(ids)), torch.nan)
     for t in range(len(ids) - 1):
-        loss = F.cross_entropy(model.out(states[t]), ids[t + 1 : t + 2])
-        gradients = torch.autograd.grad(loss, states[: t + 1], retain_graph=True)
-        norms[t, : t + 1] = torch.cat(gradients).norm(dim=1)
+        loss = F.cross_entropy(model.out(states[t][0]), ids[t + 1 : t + 2])
+        reached = [part for state in states[: t + 1] for part in state]
+        gradients = torch.autograd.grad(loss, reached, retain_graph=True)
+        norms[t, : t + 1] = torch.cat(gradients).view(t + 1, -1).norm(dim=1)
     return norms
 
 

@@ -9,6 +9,7 @@ z keeps the old state: h = z * h_prev + (1 - z) * n, as in d2l, PyTorch and Kera
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -17,12 +18,18 @@ from torch.nn import functional as F
 
 # How the gates are stacked inside the weights (PyTorch's order). Declared here, nowhere else.
 GATE_ORDER = {"rnn": ("h",), "gru": ("r", "z", "n"), "lstm": ("i", "f", "g", "o")}
+KEEPS = {"gru": "z", "lstm": "f"}  # the gate that keeps the old state; a plain cell has none
 RESETS = ("before", "after")
-ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid}
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid, "linear": lambda a: a
+}  # fmt: skip
 
 
 class CellWeights(NamedTuple):
-    """One layer in one direction. G = number of stacked gates x H; E input width (the vocabulary for one-hot)."""
+    """One layer in one direction. G = number of stacked gates x H; E input width (the vocabulary for one-hot).
+
+    A bias that the model does not have is zero here.
+    """
 
     w_ih_GE: Tensor
     w_hh_GH: Tensor
@@ -69,6 +76,15 @@ def input_projection(x: Tensor, weights: CellWeights) -> Tensor:
     return F.embedding(x, weights.w_ih_GE.T) + weights.b_ih_G
 
 
+def activation_slope(h: Tensor, activation: str) -> Tensor:
+    """phi'(a) of a plain cell's activation, written in its value h = phi(a)."""
+    if activation == "linear":
+        return torch.ones_like(h)
+    if activation == "relu":
+        return (h > 0).to(h.dtype)
+    return h * (1 - h) if activation == "sigmoid" else 1 - h * h
+
+
 def rnn_step(x: Tensor, h_prev_BH: Tensor, weights: CellWeights, activation: str = "tanh") -> RNNStep:
     """One step of the plain recurrent cell (Elman 1990; torch.nn.RNN).
 
@@ -76,7 +92,7 @@ def rnn_step(x: Tensor, h_prev_BH: Tensor, weights: CellWeights, activation: str
         x: floats x_BE or ids_B.
         h_prev_BH: previous state.
         weights: G = H.
-        activation: "tanh", "relu" or "sigmoid".
+        activation: "tanh", "relu", "sigmoid" or "linear".
 
     """
     # h = phi(W x + b + U h_prev + c)

@@ -29,7 +29,7 @@ from explorer.recording import EpochRecord
 from explorer.text import UNKNOWN, TextError, Vocabulary
 from explorer.training import Recipe
 
-FORMAT = "gate-explorer/1"
+FORMAT = "gate-explorer/2"
 MAX_FILE_BYTES, MAX_HEADER_BYTES, MAX_TENSORS, MAX_DIMENSIONS = 20_000_000, 1_000_000, 256, 4
 ITEM_TYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
 METADATA_KEYS = ("format", "config", "vocabulary", "corpus", "recipe", "seed", "history")

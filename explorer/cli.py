@@ -53,13 +53,13 @@ def read_corpus(name_or_file: str) -> tuple[str, str]:
 
 def run_training(corpus: str, text: str, config: ModelConfig, recipe: Recipe, seed: int) -> Checkpoint:
     """Train from scratch with a progress bar; Ctrl-C, or a divergence, ends with the last finite weights."""
-    model = CharModel(config, Vocabulary.from_text(text), seed=seed)
+    model = CharModel(config, Vocabulary.from_text(recipe.learned(text)), seed=seed)
     return _finish(corpus, model, recipe, seed, train(model, text, recipe, seed))
 
 
 def record_training(corpus: str, text: str, config: ModelConfig, recipe: Recipe, seed: int) -> Checkpoint:
     """The same, shown in the app while it goes, where it can be stopped."""
-    model = CharModel(config, Vocabulary.from_text(text), seed=check_seed(seed))
+    model = CharModel(config, Vocabulary.from_text(recipe.learned(text)), seed=check_seed(seed))
     steps = train(model, text, recipe, seed)
     run = runs.new_run(
         config,

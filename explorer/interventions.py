@@ -12,9 +12,10 @@ import math
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import nn
 
-from explorer.cells import GATE_ORDER, RESETS
+from explorer.cells import RESETS
+from explorer.initialisation import gate_rows
 from explorer.models import CharModel, ConfigError
 
 HOLDABLE = {"rnn": (), "gru": ("z", "r"), "lstm": ("f", "i", "o")}  # the gate that keeps stands first
@@ -103,22 +104,25 @@ def altered(model: CharModel, intervention: Intervention) -> CharModel:
     changed.zero_grad()
     if intervention.reset:
         changed.config = changed.rnn.config = replace(model.config, reset=intervention.reset)
+    if model.config.bias == "none" and (intervention.held or intervention.keep_bias):
+        _give_bias(changed)
     for net in model.config.nets:
         weights = changed.rnn.weights(net)
         weights.w_hh_GH.mul_(intervention.recurrent)
         if intervention.keep_bias:
-            _rows(weights.b_ih_G, cell, holdable[0]).add_(intervention.keep_bias)
+            gate_rows(weights.b_ih_G, cell, holdable[0]).add_(intervention.keep_bias)
         for gate, value in intervention.held.items():
             for weight in weights:
-                _rows(weight, cell, gate).zero_()
-            _rows(weights.b_ih_G, cell, gate).fill_(_argument(value))
+                gate_rows(weight, cell, gate).zero_()
+            gate_rows(weights.b_ih_G, cell, gate).fill_(_argument(value))
     return changed
 
 
-def _rows(stacked: Tensor, cell: str, gate: str) -> Tensor:
-    """The rows of one gate inside stacked weights."""
-    gates = GATE_ORDER[cell]
-    return stacked.chunk(len(gates))[gates.index(gate)]
+def _give_bias(model: CharModel) -> None:
+    """Zero biases for a model that has none: what is held or shifted is one of them."""
+    model.config = model.rnn.config = replace(model.config, bias="one")
+    for net in model.config.nets:
+        model.rnn.register_parameter(f"bias_ih{net.suffix}", nn.Parameter(model.rnn.weights(net).b_ih_G))
 
 
 def _argument(value: float) -> float:

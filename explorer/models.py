@@ -10,19 +10,30 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from explorer.cells import ACTIVATIONS, GATE_ORDER, RESETS, CellWeights, input_projection
+from explorer.cells import ACTIVATIONS, GATE_ORDER, KEEPS, RESETS, CellWeights, input_projection
+from explorer.fields import finite, shown, whole
+from explorer.initialisation import INITS, initialise
 from explorer.scan import State, scan
 from explorer.text import Vocabulary
 
 DIRECTIONS = ("forward", "bidirectional", "parallel")
 OBJECTIVES = ("next", "cloze", "leaky")
-INITS = ("torch", "normal", "chrono")
+BIASES = ("two", "one", "none")
 MAX_HIDDEN, MAX_LAYERS, MAX_PARAMETERS = 4096, 8, 5_000_000
-NORMAL_INIT_STD = 0.01
 
 
 class ConfigError(ValueError):
     """A configuration or a request that makes no sense; the message says what was expected and what came."""
+
+
+class ModelDivergedError(ArithmeticError):
+    """A model was asked for a prediction, and what it gives is not finite: its numbers have outgrown their precision."""
+
+    def __init__(self, read: int) -> None:
+        super().__init__(
+            f"After reading {read:,} character{'s' * (read != 1)} this model's prediction is not a finite number: it has "
+            f"diverged. Take its weights of an earlier epoch, or train it with a lower learning rate."
+        )
 
 
 class NetKey(NamedTuple):
@@ -44,19 +55,29 @@ class ModelConfig:
     Attributes:
         cell: "rnn", "gru" or "lstm".
         reset: where a GRU's reset gate acts, "before" or "after" the matrix product (see cells.gru_step).
-        activation: of an rnn: "tanh", "relu" or "sigmoid".
-        hidden_size: units H of the (first) net.
+        activation: of an rnn: "tanh", "relu", "sigmoid" or "linear".
+        hidden_size: units H of the first layer's (first) net, and of the others' where hidden_sizes says nothing else.
         num_layers: layers, each reading the states of the one below.
         direction: "forward"; "bidirectional" (the second net reads from the end); "parallel" (two nets that both
             read forward: a "bidirectional" net as it is published by mistake, kept to reproduce its numbers).
-        hidden_size_backward: units of the second net; None means hidden_size.
+        hidden_size_backward: units of the second net; None means as many as the first.
         embedding_size: width of a learned embedding; None means one-hot.
         objective: "next" (predict the next character from what stands before it); "cloze" (predict each character
             from the forward state before it and the backward state after it); "leaky" (next character from both
             directions, which have already read it: a textbook mistake, kept to be shown).
         init: "torch" (PyTorch's defaults), "normal" (N(0, 0.01), zero biases), "chrono" (PyTorch's, with the bias of
-            the gate that keeps set to ln U(1, chrono_t_max - 1); Tallec & Ollivier 2018, arXiv 1804.11188).
+            the gate that keeps set to ln U(1, chrono_t_max - 1)), "orthogonal" or "identity" (recurrent matrices);
+            explorer.initialisation has the sources.
         chrono_t_max: the longest memory "chrono" aims at, in characters.
+        bias: "two" biases a gate, b at the input and c at the state, as torch.nn and cuDNN have them; "one", as a
+            textbook's cell has it: c stays zero, is not trained, and counts in no norm; "none": no cell has a bias (the
+            output layer keeps its own). For the candidate of a reset-after GRU, whose c stands inside the reset gate and
+            is a parameter of its own, "one" means the same: c is zero (cuDNN's CUDNN_RNN_SINGLE_INP_BIAS). None, when a
+            configuration is made, means "one" for init "normal", as the book's from-scratch cells are, else "two".
+        keep_bias: added to the initial bias of the gate that keeps: f of an LSTM (1 is usual: Jozefowicz et al. 2015), z of
+            a GRU.
+        hidden_sizes: units of each layer, where they differ; None means hidden_size in every one. When it is given, it
+            says how many layers there are.
 
     """
 
@@ -71,20 +92,48 @@ class ModelConfig:
     objective: str = "next"
     init: str = "torch"
     chrono_t_max: int = 100
+    bias: str | None = None
+    keep_bias: float = 0.0
+    hidden_sizes: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
+        if self.bias is None:
+            self._set("bias", "one" if self.init == "normal" else "two")
         for field, allowed in _CHOICES.items():
             value = getattr(self, field)
             if not isinstance(value, str) or value not in allowed:
-                raise ConfigError(f"{field}: expected one of {', '.join(allowed)}; got {value!r}.")
+                raise ConfigError(f"{field}: expected one of {', '.join(allowed)}; got {shown(value)}.")
+        self._set_sizes()
         for field, most in _SIZES.items():
-            value = getattr(self, field)
-            optional = field in ("hidden_size_backward", "embedding_size")
-            if value is None and optional:
-                continue
-            if type(value) is not int or not 1 <= value <= most:
-                raise ConfigError(f"{field}: expected a whole number from 1 to {most:,}; got {value!r}.")
+            self._set(field, self._checked_size(field, getattr(self, field), most))
+        if (keep_bias := finite(self.keep_bias)) is None:
+            raise ConfigError(f"keep_bias: expected a finite number; got {shown(self.keep_bias)}.")
+        self._set("keep_bias", keep_bias)
         self._check_sense()
+
+    def _set(self, field: str, value: object) -> None:
+        object.__setattr__(self, field, value)  # frozen, but for what is said in another type or left open
+
+    def _set_sizes(self) -> None:
+        """Where each layer has its own width, the first width and the number of layers follow."""
+        if self.hidden_sizes is None:
+            return
+        if not isinstance(self.hidden_sizes, list | tuple) or not self.hidden_sizes:
+            raise ConfigError(f"hidden_sizes: expected one size for each layer; got {shown(self.hidden_sizes)}.")
+        sizes = tuple(self._checked_size("hidden_sizes", size, MAX_HIDDEN) for size in self.hidden_sizes)
+        if self.num_layers not in (1, len(sizes)):
+            raise ConfigError(f"hidden_sizes: expected {self.num_layers} sizes, one for each layer; got {len(sizes)}.")
+        self._set("hidden_sizes", sizes)
+        self._set("hidden_size", sizes[0])
+        self._set("num_layers", len(sizes))
+
+    def _checked_size(self, field: str, value: object, most: int) -> int | None:
+        if value is None and field in ("hidden_size_backward", "embedding_size"):
+            return None
+        size = whole(value)
+        if size is None or not 1 <= size <= most:
+            raise ConfigError(f"{field}: expected a whole number from 1 to {most:,}; got {shown(value)}.")
+        return size
 
     def _check_sense(self) -> None:
         if self.objective == "next" and self.direction == "bidirectional":
@@ -99,10 +148,26 @@ class ModelConfig:
                 "hidden_size_backward: expected None for a forward model, which has no second net; "
                 f"got {self.hidden_size_backward}."
             )
-        if self.init == "chrono" and (self.cell == "rnn" or self.chrono_t_max < 3):
+        if self.init == "identity" and self.cell != "rnn":
             raise ConfigError(
-                "init: chrono expects a cell with a gate that keeps (gru, lstm) and chrono_t_max >= 3; "
+                f"init: identity expects the plain cell (rnn), whose state U alone carries; got {self.cell}."
+            )
+        self._check_keeping()
+
+    def _check_keeping(self) -> None:
+        """What is said of the gate that keeps needs such a gate, and a bias in it."""
+        if self.init == "chrono" and (self.cell not in KEEPS or self.chrono_t_max < 3):
+            raise ConfigError(
+                f"init: chrono expects a cell with a gate that keeps ({', '.join(KEEPS)}) and chrono_t_max >= 3; "
                 f"got {self.cell} and {self.chrono_t_max}."
+            )
+        if self.keep_bias and self.cell not in KEEPS:
+            raise ConfigError(
+                f"keep_bias: expected 0 for a cell without a gate that keeps ({self.cell}); got {self.keep_bias:g}."
+            )
+        if self.bias == "none" and (self.keep_bias or self.init == "chrono"):
+            raise ConfigError(
+                'bias: expected "one" or "two" for a model whose keeping gate is given a bias; got "none".'
             )
 
     @property
@@ -129,9 +194,16 @@ class ModelConfig:
         """
         return self.objective == "cloze"
 
-    def width(self, direction: str) -> int:
-        """Units H of the net in one direction."""
-        return (self.hidden_size_backward or self.hidden_size) if direction == "backward" else self.hidden_size
+    def width(self, net: NetKey) -> int:
+        """Units H of one net."""
+        if net.direction == "backward" and self.hidden_size_backward:
+            return self.hidden_size_backward
+        return self.hidden_sizes[net.layer] if self.hidden_sizes else self.hidden_size
+
+    @property
+    def parts(self) -> int:
+        """How many vectors of H the state of a net has: h, and for an LSTM (h, c)."""
+        return 2 if self.cell == "lstm" else 1
 
     def name_of(self, direction: str) -> str:
         """What a net is called: "second forward" where the second one, named as torch names it, reads forward too."""
@@ -145,12 +217,13 @@ class ModelConfig:
         """Width E of what this net reads at each step."""
         if net.layer == 0:
             return self.embedding_size or vocabulary_size
-        return self.width(net.direction) if self.stacked_apart else self.features
+        below = (net.direction,) if self.stacked_apart else self.directions
+        return sum(self.width(NetKey(net.layer - 1, direction)) for direction in below)
 
     @property
     def features(self) -> int:
         """Width of what the output layer reads: the states of all nets of the last layer side by side."""
-        return sum(self.width(d) for d in self.directions)
+        return sum(self.width(NetKey(self.num_layers - 1, direction)) for direction in self.directions)
 
     def parameter_shapes(self, vocabulary_size: int) -> dict[str, tuple[int, ...]]:
         """Name -> shape of every parameter of a model with this configuration, without making one."""
@@ -158,10 +231,11 @@ class ModelConfig:
         if self.embedding_size:
             shapes["embedding.weight"] = (vocabulary_size, self.embedding_size)
         for net in self.nets:
-            hidden, gates = self.width(net.direction), len(GATE_ORDER[self.cell])
+            hidden, gates = self.width(net), len(GATE_ORDER[self.cell])
             shapes[f"rnn.weight_ih{net.suffix}"] = (gates * hidden, self.input_size(net, vocabulary_size))
             shapes[f"rnn.weight_hh{net.suffix}"] = (gates * hidden, hidden)
-            shapes[f"rnn.bias_ih{net.suffix}"] = shapes[f"rnn.bias_hh{net.suffix}"] = (gates * hidden,)
+            for part in {"two": ("ih", "hh"), "one": ("ih",), "none": ()}[str(self.bias)]:
+                shapes[f"rnn.bias_{part}{net.suffix}"] = (gates * hidden,)
         shapes["out.weight"], shapes["out.bias"] = (vocabulary_size, self.features), (vocabulary_size,)
         return shapes
 
@@ -173,6 +247,7 @@ _CHOICES = {
     "direction": DIRECTIONS,
     "objective": OBJECTIVES,
     "init": INITS,
+    "bias": BIASES,
 }
 _SIZES = {
     "hidden_size": MAX_HIDDEN,
@@ -194,19 +269,18 @@ class RecurrentStack(nn.Module):
                 self.register_parameter(name.removeprefix("rnn."), nn.Parameter(torch.empty(shape)))
 
     def weights(self, net: NetKey) -> CellWeights:
-        """The four parameters of one net."""
-        return CellWeights(
-            *(getattr(self, f"{part}{net.suffix}") for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
-        )
+        """The weights of one net: its parameters, and zeros for the biases it does not have."""
+        w_hh_GH = getattr(self, f"weight_hh{net.suffix}")
+        biases = (getattr(self, f"{part}{net.suffix}", None) for part in ("bias_ih", "bias_hh"))
+        b_ih_G, b_hh_G = (w_hh_GH.new_zeros(len(w_hh_GH)) if bias is None else bias for bias in biases)
+        return CellWeights(getattr(self, f"weight_ih{net.suffix}"), w_hh_GH, b_ih_G, b_hh_G)
 
     def zero_state(self, batch_size: int) -> dict[NetKey, State]:
         """The state before the first character: zeros for every net."""
-        parts = 2 if self.config.cell == "lstm" else 1
+        config, like = self.config, self.weights(self.config.nets[0]).w_hh_GH
         return {
-            net: tuple(
-                self.weights(net).w_hh_GH.new_zeros(batch_size, self.config.width(net.direction)) for _ in range(parts)
-            )
-            for net in self.config.nets
+            net: tuple(like.new_zeros(batch_size, config.width(net)) for _ in range(config.parts))
+            for net in config.nets
         }
 
     def run_net(self, net: NetKey, x: Tensor, state: State) -> tuple[Tensor, State]:
@@ -251,10 +325,10 @@ class CharModel(nn.Module):
     Args:
         config: what it is.
         vocabulary: its symbols.
-        seed: of the initial weights; None takes torch's global generator.
+        seed: of the initial weights, a whole number; None takes torch's global generator.
 
     Raises:
-        ConfigError: more than 5 million parameters.
+        ConfigError: more than 5 million parameters, or a seed that is not a whole number torch can hold.
 
     """
 
@@ -270,8 +344,7 @@ class CharModel(nn.Module):
         self.embedding = nn.Embedding(len(vocabulary), config.embedding_size) if config.embedding_size else None
         self.rnn = RecurrentStack(config, len(vocabulary))
         self.out = nn.Linear(config.features, len(vocabulary))
-        generator = torch.default_generator if seed is None else torch.Generator().manual_seed(seed)
-        initialise(self, generator)
+        initialise(self, torch.default_generator if seed is None else _seeded(seed))
 
     def states(
         self, ids_TB: Tensor, state: dict[NetKey, State] | None = None
@@ -325,6 +398,7 @@ class CharModel(nn.Module):
 
         Raises:
             ConfigError: a model that needs the text after the character, an empty prefix, or a negative temperature.
+            ModelDivergedError: a prediction that is not finite.
 
         """
         if self.config.objective != "next":
@@ -340,7 +414,8 @@ class CharModel(nn.Module):
         drawn: list[int] = []
         logits_TBV, state = self(self.vocabulary.encode(prefix).unsqueeze(1))
         for _ in range(length):
-            logits_V = logits_TBV[-1, 0].index_fill(0, torch.tensor([0]), -torch.inf)
+            logits_V = _finite(logits_TBV[-1, 0], len(prefix) + len(drawn))
+            logits_V = logits_V.index_fill(0, torch.tensor([0]), -torch.inf)
             drawn.append(_draw(logits_V, temperature, generator))
             logits_TBV, state = self(torch.tensor([[drawn[-1]]]), state)
         return prefix + self.vocabulary.decode(drawn)
@@ -353,6 +428,7 @@ class CharModel(nn.Module):
 
         Raises:
             ConfigError: not a cloze model, or a position outside the text.
+            ModelDivergedError: a prediction that is not finite.
 
         """
         if self.config.objective != "cloze":
@@ -363,8 +439,22 @@ class CharModel(nn.Module):
                 f"fill: expected a position from 0 to {len(ids_T) - 1} and k >= 1; got {position} and {k}."
             )
         logits_TBV, _ = self(ids_T.unsqueeze(1))
-        probabilities_K, ids_K = F.softmax(logits_TBV[position, 0], 0).topk(min(k, len(self.vocabulary)))
+        logits_V = _finite(logits_TBV[position, 0], len(ids_T))
+        probabilities_K, ids_K = F.softmax(logits_V, 0).topk(min(k, len(self.vocabulary)))
         return [(self.vocabulary.symbols[i], p) for i, p in zip(ids_K.tolist(), probabilities_K.tolist(), strict=True)]
+
+
+def _seeded(seed: object) -> torch.Generator:
+    number = whole(seed)
+    if number is None or not -(2**63) <= number < 2**64:
+        raise ConfigError(f"seed: expected a whole number from -2^63 to 2^64 - 1; got {shown(seed)}.")
+    return torch.Generator().manual_seed(number)
+
+
+def _finite(logits_V: Tensor, read: int) -> Tensor:
+    if not bool(logits_V.isfinite().all()):
+        raise ModelDivergedError(read)
+    return logits_V
 
 
 def _draw(logits_V: Tensor, temperature: float, generator: torch.Generator) -> int:
@@ -373,48 +463,3 @@ def _draw(logits_V: Tensor, temperature: float, generator: torch.Generator) -> i
     # Shifted by the largest and in float64, so that a tiny temperature makes zeros of the others and not NaN of all.
     probabilities_V = F.softmax((logits_V - logits_V.max()).double() / temperature, 0)
     return int(torch.multinomial(probabilities_V, 1, generator=generator))
-
-
-@torch.no_grad()
-def initialise(model: CharModel, generator: torch.Generator) -> None:
-    """Fill every parameter as config.init says, in the order of named_parameters, from one generator."""
-    config = model.config
-    for name, parameter in model.named_parameters():
-        if config.init == "normal":
-            if "bias" in name:
-                parameter.zero_()
-            else:
-                parameter.normal_(0, NORMAL_INIT_STD, generator=generator)
-        elif name == "embedding.weight":
-            parameter.normal_(generator=generator)
-        else:
-            # torch.nn.RNN, GRU, LSTM and Linear: U(-1/sqrt(n), 1/sqrt(n)), n the width of the state that is read.
-            width = (
-                config.features
-                if name.startswith("out.")
-                else config.width("backward" if "reverse" in name else "forward")
-            )
-            parameter.uniform_(-1 / math.sqrt(width), 1 / math.sqrt(width), generator=generator)
-    if config.init == "chrono":
-        for net in config.nets:
-            _chrono_bias(model.rnn.weights(net), config, generator)
-
-
-def _chrono_bias(weights: CellWeights, config: ModelConfig, generator: torch.Generator) -> None:
-    """Set the keeping gate's bias to ln U(1, T_max - 1), in b_ih; its other bias, which would add to it, to zero."""
-    gates = GATE_ORDER[config.cell]
-    hidden = weights.w_hh_GH.shape[1]
-    memory_H = (
-        torch.empty(hidden, dtype=weights.b_ih_G.dtype).uniform_(1, config.chrono_t_max - 1, generator=generator).log_()
-    )
-
-    def set_gate(gate: str, value_H: Tensor) -> None:
-        rows = slice(gates.index(gate) * hidden, (gates.index(gate) + 1) * hidden)
-        weights.b_ih_G[rows] = value_H
-        weights.b_hh_G[rows] = 0
-
-    if config.cell == "gru":
-        set_gate("z", memory_H)
-    else:
-        set_gate("f", memory_H)
-        set_gate("i", -memory_H)

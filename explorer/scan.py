@@ -19,6 +19,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from explorer.cells import activation_slope
+
 State = tuple[Tensor, ...]
 """What a net carries from step to step: (h_BH,) for rnn and gru, (h_BH, c_BH) for lstm."""
 
@@ -69,7 +71,9 @@ class _RNNScan(torch.autograd.Function):
         states = _states_after(h0_BH, len(x_TBH))
         torch.add(x_TBH, c, out=states[1:])
         u_t = u.T.contiguous()
-        apply_ = {"tanh": Tensor.tanh_, "relu": Tensor.relu_, "sigmoid": Tensor.sigmoid_}[activation]
+        apply_ = {"tanh": Tensor.tanh_, "relu": Tensor.relu_, "sigmoid": Tensor.sigmoid_, "linear": lambda a: a}[
+            activation
+        ]
         rows = states.unbind(0)
         for h_prev, h in pairwise(rows):
             apply_(h.addmm_(h_prev, u_t))
@@ -82,12 +86,7 @@ class _RNNScan(torch.autograd.Function):
     def backward(ctx: Any, dout_TBH: Tensor) -> tuple[Tensor | None, ...]:
         states, u = ctx.saved_tensors
         h_TBH = states[1:]
-        # phi'(a), written with h = phi(a)
-        slope_TBH = {
-            "tanh": lambda: 1 - h_TBH * h_TBH,
-            "relu": lambda: (h_TBH > 0).to(h_TBH.dtype),
-            "sigmoid": lambda: h_TBH * (1 - h_TBH),
-        }[ctx.activation]()
+        slope_TBH = activation_slope(h_TBH, ctx.activation)
         da_TBH = torch.empty_like(h_TBH)
         dh_TBH = torch.cat([torch.zeros_like(dout_TBH[:1]), dout_TBH])  # row t: gradient at the state before step t
         dh, da, slope = dh_TBH.unbind(0), da_TBH.unbind(0), slope_TBH.unbind(0)

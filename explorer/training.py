@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from explorer.batches import SAMPLINGS, batches, min_tokens
+from explorer.fields import finite, flag, shown, whole
 from explorer.models import CharModel, ConfigError, NetKey
 from explorer.scan import State
-from explorer.text import TextError
+from explorer.text import TextError, clean_text
 
 Batch = tuple[Tensor, Tensor]
 OPTIMIZERS = ("sgd", "adam")
 MAX_EPOCHS = 5_000
 MAX_SEED = 10**18 - 1  # what a checkpoint can hold
+SAFE_NORM = 1e-140  # of which float64 still holds the square, to full precision
 
 
 class TrainingDivergedError(ArithmeticError):
@@ -70,19 +73,32 @@ class Recipe:
     def __post_init__(self) -> None:
         for field, allowed in (("optimizer", OPTIMIZERS), ("sampling", SAMPLINGS)):
             if getattr(self, field) not in allowed:
-                raise ConfigError(f"{field}: expected one of {', '.join(allowed)}; got {_shown(getattr(self, field))}.")
+                raise ConfigError(f"{field}: expected one of {', '.join(allowed)}; got {shown(getattr(self, field))}.")
         for field, most in (("batch_size", 4096), ("num_steps", 4096), ("epochs", MAX_EPOCHS), ("max_tokens", 10**9)):
-            value = getattr(self, field)
-            if not (field == "max_tokens" and value is None) and (type(value) is not int or not 1 <= value <= most):
-                raise ConfigError(f"{field}: expected a whole number from 1 to {most:,}; got {_shown(value)}.")
+            if field != "max_tokens" or self.max_tokens is not None:
+                number = whole(getattr(self, field))
+                if number is None or not 1 <= number <= most:
+                    raise ConfigError(
+                        f"{field}: expected a whole number from 1 to {most:,}; got {shown(getattr(self, field))}."
+                    )
+                self._set(field, number)
         for field in ("learning_rate", "clip_norm"):
-            value = getattr(self, field)
-            if field == "clip_norm" and value is None:
-                continue
-            if type(value) not in (int, float) or not 0 < value < math.inf or value > sys.float_info.max:
-                raise ConfigError(f"{field}: expected a finite number above 0; got {_shown(value)}.")
-        if type(self.random_offset) is not bool:
-            raise ConfigError(f"random_offset: expected True or False; got {_shown(self.random_offset)}.")
+            if field != "clip_norm" or self.clip_norm is not None:
+                self._set(field, _above_zero(field, getattr(self, field)))
+        if (random_offset := flag(self.random_offset)) is None:
+            raise ConfigError(f"random_offset: expected True or False; got {shown(self.random_offset)}.")
+        self._set("random_offset", random_offset)
+
+    def _set(self, field: str, value: object) -> None:
+        object.__setattr__(self, field, value)  # frozen, but for a number of another type than its own
+
+    def learned(self, text: str) -> str:
+        """What of a text is learned: its first max_tokens characters, as clean_text has them.
+
+        Its symbols are counted on this part alone, as the book does that cuts first (its first Chinese edition, section
+        6.3): characters that come only later are unknown.
+        """
+        return clean_text(text)[: self.max_tokens]
 
     @property
     def shortest_text(self) -> int:
@@ -101,7 +117,7 @@ class Recipe:
         if self.learning_rate > most:
             raise ConfigError(
                 f"learning_rate: expected at most {most:.2g} for {self.optimizer}, so that the weights can hold a step; "
-                f"got {_shown(self.learning_rate)}."
+                f"got {shown(self.learning_rate)}."
             )
 
     def optimizer_for(self, model: nn.Module) -> torch.optim.Optimizer:
@@ -117,17 +133,26 @@ class Recipe:
         return kind(model.parameters(), lr=float(self.learning_rate))  # type: ignore[no-any-return]
 
 
-def _shown(value: object) -> str:
-    return repr(value)[:40]
+def _above_zero(field: str, value: object) -> float:
+    number = finite(value)
+    if number is None or number <= 0:
+        raise ConfigError(f"{field}: expected a finite number above 0; got {shown(value)}.")
+    return number
 
 
 RECIPES = {
     # Dive into Deep Learning 0.17, sections 8.5 to 9.4
     "d2l-v2": Recipe(learning_rate=1.0, clip_norm=1.0, epochs=500, max_tokens=10_000),
-    # Dive into Deep Learning, first Chinese edition, section 6.4
+    # Dive into Deep Learning, first Chinese edition, sections 6.4 to 6.8
     "d2l-zh-v1": Recipe(learning_rate=100.0, clip_norm=0.01, epochs=160, random_offset=False, max_tokens=10_000),
     "quick": Recipe(optimizer="adam", learning_rate=0.005, clip_norm=1.0, num_steps=50, batch_size=16, epochs=40),
 }
+RECIPE_MODELS: dict[str, dict[str, Any]] = {
+    "d2l-v2": {"hidden_size": 256, "init": "torch"},
+    "d2l-zh-v1": {"hidden_size": 256, "init": "normal"},
+    "quick": {"hidden_size": 128, "init": "torch"},
+}
+"""What a recipe says of the model, as fields of ModelConfig: the book's units and its initial weights."""
 
 
 @dataclass(frozen=True)
@@ -185,11 +210,18 @@ class Clipping:
 
 
 def grad_norm(gradient: Tensor) -> float:
-    """l2 norm measured in float64, scaled by the largest entry where its square would overflow; NaN and inf come through."""
+    """l2 norm measured in float64, right for tiny and for huge entries too; NaN and inf come through."""
     norm = float(torch.linalg.vector_norm(gradient, dtype=torch.float64))
-    if math.isinf(norm) and math.isfinite(largest := float(gradient.abs().max())):
-        norm = largest * float(torch.linalg.vector_norm(gradient / largest, dtype=torch.float64))
-    return norm
+    if SAFE_NORM <= norm <= 1 / SAFE_NORM or not gradient.numel():
+        return norm
+    # Squares of what is smaller or larger leave float64's range: by a power of two, which is exact, it is brought into it.
+    largest = float(torch.linalg.vector_norm(gradient, torch.inf, dtype=torch.float64))
+    if largest == 0 or not math.isfinite(largest):
+        return largest
+    exponent = math.frexp(largest)[1]
+    scaled = np.ldexp(gradient.detach().double().flatten().numpy(), -exponent)
+    with np.errstate(over="ignore"):  # a norm beyond float64 is infinite
+        return float(np.ldexp(np.linalg.norm(scaled), exponent))
 
 
 def clip_gradients(named_parameters: Iterable[tuple[str, nn.Parameter]], max_norm: float | None) -> Clipping:
@@ -409,9 +441,10 @@ def check_seed(seed: int) -> int:
         ConfigError: not a whole number, or one of more than 18 digits.
 
     """
-    if type(seed) is not int or abs(seed) > MAX_SEED:
-        raise ConfigError(f"seed: expected a whole number of at most 18 digits; got {_shown(seed)}.")
-    return seed
+    number = whole(seed)
+    if number is None or abs(number) > MAX_SEED:
+        raise ConfigError(f"seed: expected a whole number of at most 18 digits; got {shown(seed)}.")
+    return number
 
 
 def _encode_enough(model: CharModel, text_or_ids: str | Tensor, recipe: Recipe) -> Tensor:

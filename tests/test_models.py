@@ -98,7 +98,7 @@ def test_a_cloze_model_is_two_one_way_stacks_of_torch_nn(cell):
 
 CHOICE_FIELDS = ["cell", "reset", "activation", "direction", "objective", "init"]
 SIZE_FIELDS = ["hidden_size", "num_layers", "hidden_size_backward", "embedding_size", "chrono_t_max"]
-WRONG_SIZES = [0, -1, 10_000_000, True, 1.5, 8.0, "8", float("nan"), np.int64(8), [8]]
+WRONG_SIZES = [0, -1, 10_000_000, True, 1.5, 8.0, "8", float("nan"), np.float64(8), np.bool_(True), [8]]
 
 
 @pytest.mark.parametrize("value", ["", "GRU", "transformer", None, 1, True, ["gru"]], ids=repr)

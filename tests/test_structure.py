@@ -12,7 +12,8 @@ import explorer
 ROOT = Path(explorer.__file__).parent
 # A module may import what stands before it, and its own room.
 ORDER = [
-    "text", "files", "corpora", "batches", "cells", "scan", "models", "interventions", "training", "recording",
+    "fields", "text", "files", "corpora", "batches", "cells", "scan", "initialisation", "models", "interventions", "training",
+    "recording",
     "checkpoints", "probes", "runs", "cli", "figures", "pages",
 ]  # fmt: skip
 MODULES = [path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.stem not in ("__init__", "__main__")]
@@ -23,7 +24,12 @@ def room(parts):
 
 
 def imported_rooms(path):
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    tree = ast.parse(path.read_text("utf-8"))
+    for_types = {id(node) for block in ast.walk(tree) if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+                 for node in ast.walk(block)}  # fmt: skip
+    for node in ast.walk(tree):
+        if id(node) in for_types:
+            continue
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("explorer."):
             yield node.module.split(".")[1]
         elif isinstance(node, ast.Import):

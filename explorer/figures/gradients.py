@@ -460,8 +460,8 @@ def frame(flow: GradientFlow) -> pd.DataFrame:
         "gradient": flow.norms_TT[losses, steps],
         "share of local": flow.shares_TT[losses, steps],
     }
-    if flow.cell_norms_TT is not None:
-        columns["gradient at c"] = flow.cell_norms_TT[losses, steps]
+    if len(flow.parts) > 1:
+        columns |= {f"gradient at {part} alone": norms_TT[losses, steps] for part, (norms_TT, _) in flow.parts.items()}
     return pd.DataFrame(columns)
 
 

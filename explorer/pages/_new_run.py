@@ -11,7 +11,8 @@ from explorer import ModelConfig, Recipe, TextError, load_corpus, runs
 from explorer.batches import SAMPLINGS
 from explorer.cells import ACTIVATIONS, GATE_ORDER, RESETS
 from explorer.corpora import NAMES
-from explorer.models import DIRECTIONS, INITS, OBJECTIVES
+from explorer.initialisation import INITS
+from explorer.models import DIRECTIONS, OBJECTIVES
 from explorer.pages import _session
 from explorer.training import OPTIMIZERS, RECIPES
 

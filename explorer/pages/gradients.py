@@ -89,7 +89,7 @@ HELP = {
 def figures_of(view: View) -> dict[str, str]:
     """The numbers of one net, in words; a dash where the text is too short for them to be defined."""
     flow, trace, ledger = view.of.flow, view.of.whole.trace, view.of.whole.own_ledger
-    if len(flow) < 2:
+    if len(flow) < 2 or flow.non_finite is not None:
         return dict.fromkeys(HELP, "–")
     residual = view.of.residual
 

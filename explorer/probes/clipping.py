@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from explorer.fields import finite, shown
 from explorer.models import CharModel, ConfigError
 from explorer.probes.gradients import NonFinite
-from explorer.probes.reading import predicted_ids, text_loss
+from explorer.probes.reading import in_float64, predicted_ids, text_loss
 from explorer.training import grad_norm
 
 WAYS = ("norm", "value", "parameter")
@@ -65,17 +65,18 @@ class ClipLedger:
 
     Attributes:
         nll_nats: the loss.
-        max_norm: the threshold theta.
+        max_norm: the threshold theta; None where nothing is clipped.
         norm_before: l2 norm of all gradients together, float64.
         parameters: one ParameterGradient for each parameter, in the model's order.
         outcomes: "norm" (all together, min(1, theta/norm): what training does), "value" (every entry to [-theta, theta]),
             "parameter" (each parameter's gradient to a norm of at most theta) -> what it does.
-        non_finite: the first entry that is not a finite number; then nothing is clipped.
+        non_finite: the first parameter, else the loss, else the first entry of a gradient that is not a finite number; then
+            nothing is clipped.
 
     """
 
     nll_nats: float
-    max_norm: float
+    max_norm: float | None
     norm_before: float
     parameters: tuple[ParameterGradient, ...]
     outcomes: Mapping[str, ClipOutcome]
@@ -93,26 +94,27 @@ class ClipLedger:
         return self.outcomes["norm"].norm_after
 
 
-def clip_ledger(model: CharModel, text: str, max_norm: float) -> ClipLedger:
+def clip_ledger(model: CharModel, text: str, max_norm: float | None) -> ClipLedger:
     """What clipping at max_norm does to the gradient of this text's mean loss, parameter by parameter.
 
     Args:
         model: left exactly as it was found; no .grad is written.
         text: the loss is the mean over the characters the model predicts, as in training. A summed loss would have
             larger gradients, and want a larger threshold.
-        max_norm: theta, above 0.
+        max_norm: theta, above 0; None does not clip, as in a Recipe.
 
     Raises:
-        ConfigError: a max_norm that is not a finite number above 0.
+        ConfigError: a max_norm that is neither None nor a finite number above 0.
         TextError: a text of which the model predicts nothing.
 
     """
-    if not (math.isfinite(max_norm) and max_norm > 0):
-        raise ConfigError(f"max_norm: expected a finite number above 0; got {max_norm!r}.")
+    theta = None if max_norm is None else finite(max_norm)
+    if max_norm is not None and (theta is None or theta <= 0):
+        raise ConfigError(f"max_norm: expected a finite number above 0, or None; got {shown(max_norm)}.")
     nll_nats, gradients = text_gradient(model, text)
     norms = {name: grad_norm(gradient) for name, gradient in gradients.items()}
     norm_before = math.hypot(*norms.values())
-    clipped = {way: _clipped(gradients, norms, norm_before, max_norm, way) for way in WAYS}
+    clipped = {way: _clipped(gradients, norms, norm_before, theta, way) for way in WAYS}
     parameters = tuple(
         ParameterGradient(
             name,
@@ -123,9 +125,14 @@ def clip_ledger(model: CharModel, text: str, max_norm: float) -> ClipLedger:
         )
         for name, gradient in gradients.items()
     )
-    coefficient = _coefficient(norm_before, max_norm)
+    coefficient = _coefficient(norm_before, theta)
     outcomes = {way: _outcome(gradients, clipped[way], coefficient if way == "norm" else None) for way in WAYS}
-    return ClipLedger(nll_nats, max_norm, norm_before, parameters, outcomes, _first_non_finite(gradients))
+    fault = _first_non_finite(
+        {name: parameter.detach() for name, parameter in model.named_parameters()}
+        | {"loss": torch.tensor(nll_nats)}
+        | {f"gradient of {name}": gradient for name, gradient in gradients.items()}
+    )
+    return ClipLedger(nll_nats, theta, norm_before, parameters, outcomes, fault)
 
 
 def text_gradient(model: CharModel, text: str) -> tuple[float, dict[str, Tensor]]:
@@ -133,24 +140,24 @@ def text_gradient(model: CharModel, text: str) -> tuple[float, dict[str, Tensor]
     ids_T = predicted_ids(model, text)
     # Of a copy, so that a frozen model has gradients too and none is written into it. (torch.func would do without the
     # copy, and costs every server 20 MB for its imports.)
-    whole = copy.deepcopy(model).requires_grad_()
+    whole = in_float64(model)
     names, parameters = zip(*whole.named_parameters(), strict=True)
     with torch.enable_grad():
         logits_TBV, _ = whole(ids_T.unsqueeze(1))
         loss = text_loss(whole, logits_TBV[:, 0], ids_T)
         gradients = torch.autograd.grad(loss, parameters)
-    return loss.item(), {name: gradient.double() for name, gradient in zip(names, gradients, strict=True)}
+    return loss.item(), dict(zip(names, gradients, strict=True))
 
 
-def _coefficient(norm: float, max_norm: float) -> float:
+def _coefficient(norm: float, max_norm: float | None) -> float:
     """min(theta / ||g||, 1); a gradient that is not finite is left as it is."""
-    return max_norm / norm if norm > max_norm and math.isfinite(norm) else 1.0
+    return max_norm / norm if max_norm is not None and norm > max_norm and math.isfinite(norm) else 1.0
 
 
 def _clipped(
-    gradients: Mapping[str, Tensor], norms: Mapping[str, float], norm: float, max_norm: float, way: str
+    gradients: Mapping[str, Tensor], norms: Mapping[str, float], norm: float, max_norm: float | None, way: str
 ) -> dict[str, Tensor]:
-    if way == "value":
+    if way == "value" and max_norm is not None:
         return {name: g.clamp(-max_norm, max_norm) if math.isfinite(norm) else g for name, g in gradients.items()}
     if way == "parameter":
         return {name: g * _coefficient(norms[name], max_norm) for name, g in gradients.items()}
@@ -188,9 +195,9 @@ def _largest(gradient: Tensor) -> tuple[tuple[tuple[int, ...], float], ...]:
     )
 
 
-def _first_non_finite(gradients: Mapping[str, Tensor]) -> NonFinite | None:
-    for name, gradient in gradients.items():
-        bad: NDArray[np.int64] = (~gradient.isfinite()).flatten().nonzero().numpy()
+def _first_non_finite(values: Mapping[str, Tensor]) -> NonFinite | None:
+    for name, value in values.items():
+        bad: NDArray[np.int64] = (~value.isfinite()).flatten().nonzero().numpy()
         if bad.size:
-            return NonFinite(f"gradient of {name}", None, int(bad[0, 0]))
+            return NonFinite(name, None, int(bad[0, 0]))
     return None

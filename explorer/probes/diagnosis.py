@@ -194,7 +194,12 @@ def _saturated(flow: GradientFlow, trace: GateTrace) -> Finding | None:
 
 def _clip_bound(flow: GradientFlow, ledger: ClipLedger | None) -> Finding | None:
     losses = int((flow.asked_T >= 0).sum())
-    if ledger is None or losses < LEAST_ROWS or not ledger.coefficient < CLIP_BOUND_COEFFICIENT:
+    if (
+        ledger is None
+        or ledger.max_norm is None
+        or losses < LEAST_ROWS
+        or not ledger.coefficient < CLIP_BOUND_COEFFICIENT
+    ):
         return None
     evidence = (
         f"The gradient of this text has norm {ledger.norm_before:.3g}; clipped at {ledger.max_norm:g}, "

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from explorer.cells import GRUStep, LSTMStep, RNNStep, gru_step, lstm_gates, lstm_update, rnn_step
+from explorer.cells import CellWeights, GRUStep, LSTMStep, RNNStep, gru_step, lstm_gates, lstm_update, rnn_step
 from explorer.models import CharModel, ConfigError, ModelConfig, NetKey
 from explorer.probes.kernel import CHUNK, kernel_states
 from explorer.probes.perplexity import SCORE_NAMES, Floats, TextScore, score_states
@@ -75,7 +75,8 @@ class Tape:
         net: which layer and direction.
         h_TH: states, float32.
         h_prev_TH: the state each step started from.
-        residual: max |h by the displayed equation - h by the kernel|; None for a text without characters.
+        residual: max |h by the displayed equation, in float64 - h by the kernel|, each step begun from the kernel's own
+            state; None for a text without characters.
         kernel: what produced the states: "torch.nn.GRU", ..., or "explorer.scan" where torch has no such cell.
 
     """
@@ -185,8 +186,14 @@ class GateTrace:
 
     @property
     def perplexity(self) -> float | None:
-        """Exp of the mean of nll_nats_T, None where nothing was predicted; see score_name for what it may be called."""
+        """Exp of the mean of nll_nats_T, None where it is not defined; see score_name for what it may be called."""
         mean = self.score.mean_nll_nats
+        return None if mean is None else perplexity(mean)
+
+    @property
+    def perplexity_without_unknown(self) -> float | None:
+        """The same over the characters that the vocabulary has; the model still reads the others, as one symbol."""
+        mean = self.score.mean_over(~self.unknown_T)
         return None if mean is None else perplexity(mean)
 
     @property
@@ -218,8 +225,8 @@ def trace_gates(model: CharModel, text: str) -> GateTrace:
     """Read a text, and recover every gate of every net at every step.
 
     The states come from torch's own fused kernel where torch has the cell, else from explorer.scan; one call of the
-    step function with time as its leading axis then recovers all gates, and the state that call returns, compared
-    with the kernel's, is the proof. Works for any length; memory is what is returned plus a block of 2,048 steps.
+    step function in float64, with time as its leading axis, then recovers all gates, and the state that call returns,
+    compared with the kernel's, is the proof. Works for any length; memory is what is returned plus a block of 2,048 steps.
 
     Args:
         model: left exactly as it was found.
@@ -247,7 +254,7 @@ def _trace_net(model: CharModel, net: NetKey, x: Tensor) -> tuple[Tensor, Tape]:
     h_prev_TH = torch.cat([torch.zeros_like(h_TH[:1]), h_TH[:-1]])
     parts = _recover(model, net, read, h_prev_TH)
     equation_TH = parts.pop("h")
-    residual = float((equation_TH - h_TH).abs().max()) if len(h_TH) else None
+    residual = float((equation_TH - h_TH.double()).abs().max()) if len(h_TH) else None
     in_text_order = {f"{name}_TH": _array(part.flip(0) if backward else part) for name, part in parts.items()}
     kind = {"rnn": RNNTape, "gru": GRUTape, "lstm": LSTMTape}[model.config.cell]
     h_TH, h_prev_TH = (h_TH.flip(0), h_prev_TH.flip(0)) if backward else (h_TH, h_prev_TH)
@@ -261,12 +268,13 @@ def _array(tensor: Tensor) -> Floats:
 
 
 def _recover(model: CharModel, net: NetKey, x: Tensor, h_prev_TH: Tensor) -> dict[str, Tensor]:
-    """Every part of every step by the displayed equations, with time as the leading axis; name -> part_TH."""
-    weights, config = model.rnn.weights(net), model.config
+    """Every part of every step by the displayed equations in float64, with time as the leading axis; name -> part_TH."""
+    config, weights = model.config, CellWeights(*(weight.double() for weight in model.rnn.weights(net)))
     blocks: list[RNNStep | GRUStep | LSTMStep] = []
-    c_BH = h_prev_TH.new_zeros(h_prev_TH.shape[1])
+    c_BH = weights.w_hh_GH.new_zeros(h_prev_TH.shape[1])
     for start in range(0, max(len(x), 1), CHUNK):
-        part, h_prev_CH = x[start : start + CHUNK], h_prev_TH[start : start + CHUNK]
+        part, h_prev_CH = x[start : start + CHUNK], h_prev_TH[start : start + CHUNK].double()
+        part = part.double() if part.is_floating_point() else part
         if config.cell == "gru":
             blocks.append(gru_step(part, h_prev_CH, weights, config.reset))
         elif config.cell == "rnn":

@@ -3,19 +3,20 @@
 One net is linearised along a text once, for all steps together (explorer.probes.linear); what is left is one sweep that
 carries the gradients of *all* characters' losses at once (explorer.probes.sweep): the row of loss t enters at step t and
 is multiplied by the Jacobian of every step it passes. docs/gradients.md has the algebra, tests/probes/test_gradients.py
-the oracles. Probes work in the model's own precision; norms are float64.
+the oracles. All of it is computed in float64, whatever the precision of the model.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from explorer.models import CharModel, NetKey
+from explorer.models import CharModel, ConfigError, NetKey
 from explorer.probes.reading import Reading, check_net, reading_of
 from explorer.probes.sweep import Sweep
 from explorer.text import TextError, clean_text
@@ -58,10 +59,11 @@ class GradientFlow:
         net: which layer and direction.
         backward: whether the net reads from the end; then row t has its values at k >= t.
         asked_T: the character that row t's loss speaks of; -1 where no loss is read off h_t.
-        norms_TT: norms_TT[t, k] = ||dL_t/dh_k||_2, nats per unit of state; NaN where there is no path or no loss.
-        cell_norms_TT: the same at the cell state c_k of an LSTM; None for other cells.
-        step_norms_T: ||dL/dh_k||_2, L the mean of all losses of the text, as in training.
-        directions_TS: dL/ds_k brought to length 1, s the state h, or (h, c); NaN where that gradient is zero.
+        norms_TT: norms_TT[t, k] = ||dL_t/ds_k||_2, nats per unit of state; NaN where there is no path or no loss. s is the
+            whole state: h, and for an LSTM (h, c), where the gradient at c_k has what h_k passes on to it added.
+        step_norms_T: ||dL/ds_k||_2, L the mean of all losses of the text, as in training.
+        parts: "h", and for an LSTM "c" -> (norms_TT, step_norms_T) of that part of the state alone.
+        directions_TS: dL/ds_k brought to length 1; NaN where that gradient is zero.
         lambda_1: the largest Lyapunov exponent, nats per step, as lyapunov_exponents gives it: the decay of the direction
             that lasts longest. NaN where no loss is read, or not every number is finite.
         non_finite: the first value on the way that is not a finite number; None where all are.
@@ -73,8 +75,8 @@ class GradientFlow:
     backward: bool
     asked_T: NDArray[np.int64]
     norms_TT: Floats64
-    cell_norms_TT: Floats64 | None
     step_norms_T: Floats64
+    parts: Mapping[str, tuple[Floats64, Floats64]]
     directions_TS: Floats64
     lambda_1: float
     non_finite: NonFinite | None
@@ -83,8 +85,26 @@ class GradientFlow:
         return len(self.text)
 
     @property
+    def state(self) -> str:
+        """What the norms are of: "h", or "(h, c)"."""
+        names = tuple(self.parts)
+        return names[0] if len(names) == 1 else f"({', '.join(names)})"
+
+    def alone(self, part: str) -> GradientFlow:
+        """The same flow at one part of the state alone, "h" or "c", with its half-life, horizon and slope.
+
+        Raises:
+            ConfigError: a part this state does not have.
+
+        """
+        if part not in self.parts:
+            raise ConfigError(f"part: expected {' or '.join(self.parts)}; got {part!r}.")
+        norms_TT, step_norms_T = self.parts[part]
+        return replace(self, norms_TT=norms_TT, step_norms_T=step_norms_T, parts={part: self.parts[part]})
+
+    @property
     def local_T(self) -> Floats64:
-        """||dL_t/dh_t||: what each loss gives its own step."""
+        """||dL_t/ds_t||: what each loss gives its own step."""
         return np.diagonal(self.norms_TT)
 
     @cached_property
@@ -169,55 +189,81 @@ def gradient_flow(
     steps = len(text)
     if steps > MAX_STEPS:
         raise TextError(f"Expected at most {MAX_STEPS:,} characters for a T x T flow; got {steps:,}. Take a part.")
-    parts = 2 if model.config.cell == "lstm" else 1
-    norms = np.full((parts, steps, steps), np.nan)
-    step_norms_T = np.full(steps, np.nan)
-    directions_TS = np.full((steps, parts * model.config.width(direction)), np.nan)
-    lambda_1 = np.nan
     reading = reading_of(model, text, reading)
-    backward = model.config.reads_backward(net)
     asked_T = reading.asked_T(net).numpy()
-    if reading.losses and steps > 1:
-        sweep = Sweep(reading, net, each=True)
-        for t, ds, norms_RP in sweep:
-            norms[:, t:, t], step_norms_T[t] = norms_RP[:-2].T, norms_RP[-2, 0]
-            directions_TS[t] = ds[-2]
-        lambda_1 = sweep.lambda_1
-        if backward:
-            norms, step_norms_T, directions_TS = (
-                norms[:, ::-1, ::-1].copy(),
-                step_norms_T[::-1].copy(),
-                directions_TS[::-1],
-            )
-        norms[:, asked_T < 0] = np.nan
-    fault = _first_non_finite(reading, net, norms[0], asked_T)
-    lambda_1 = lambda_1 if fault is None else np.nan
+    swept = _swept(reading, net, asked_T)
+    fault = _first_non_finite(reading, net, swept, asked_T)
+    norms_TT, step_norms_T = _whole(swept.norms_PTT), _whole(swept.step_norms_PT)
     with np.errstate(divide="ignore", invalid="ignore"):
-        directions_TS = directions_TS / np.linalg.norm(directions_TS, axis=1, keepdims=True)
-    for array in (norms, step_norms_T, directions_TS, asked_T):
+        directions_TS = swept.directions_TS / np.linalg.norm(swept.directions_TS, axis=1, keepdims=True)
+    for array in (norms_TT, step_norms_T, swept.norms_PTT, swept.step_norms_PT, directions_TS, asked_T):
         array.setflags(write=False)
-    cell_norms_TT = norms[1] if parts == 2 else None
+    parts = dict(zip(("h", "c"), zip(swept.norms_PTT, swept.step_norms_PT, strict=True), strict=False))
+    lambda_1 = swept.lambda_1 if fault is None else np.nan
     return GradientFlow(
-        text, net, backward, asked_T, norms[0], cell_norms_TT, step_norms_T, directions_TS, lambda_1, fault
+        text, net, swept.backward, asked_T, norms_TT, step_norms_T, parts, directions_TS, lambda_1, fault
     )
 
 
-def _first_non_finite(
-    reading: Reading, net: NetKey, norms_TT: Floats64, asked_T: NDArray[np.int64]
-) -> NonFinite | None:
+@dataclass(frozen=True)
+class _Swept:
+    """What a sweep over all losses leaves, by part P of the state, in the order of the text; NaN where nothing is defined."""
+
+    backward: bool
+    norms_PTT: Floats64
+    step_norms_PT: Floats64
+    directions_TS: Floats64
+    lambda_1: float
+
+
+def _swept(reading: Reading, net: NetKey, asked_T: NDArray[np.int64]) -> _Swept:
+    config, steps = reading.model.config, len(reading.ids_T)
+    backward = config.reads_backward(net)
+    norms_PTT = np.full((config.parts, steps, steps), np.nan)
+    step_norms_PT = np.full((config.parts, steps), np.nan)
+    directions_TS = np.full((steps, config.parts * config.width(net)), np.nan)
+    if not reading.losses or steps < 2:
+        return _Swept(backward, norms_PTT, step_norms_PT, directions_TS, np.nan)
+    sweep = Sweep(reading, net, each=True)
+    for t, ds, norms_RP in sweep:
+        norms_PTT[:, t:, t], step_norms_PT[:, t] = norms_RP[:-2].T, norms_RP[-2]
+        directions_TS[t] = ds[-2]
+    if backward:
+        norms_PTT, step_norms_PT, directions_TS = (
+            norms_PTT[:, ::-1, ::-1].copy(), step_norms_PT[:, ::-1].copy(), directions_TS[::-1].copy(),
+        )  # fmt: skip
+    norms_PTT[:, asked_T < 0] = np.nan
+    return _Swept(backward, norms_PTT, step_norms_PT, directions_TS, sweep.lambda_1)
+
+
+def _whole(by_part: Floats64) -> Floats64:
+    """The norm of all parts together; hypot neither overflows nor underflows on the way."""
+    whole: Floats64 = by_part[0] if len(by_part) == 1 else np.hypot(by_part[0], by_part[1])
+    return whole
+
+
+def _first_non_finite(reading: Reading, net: NetKey, swept: _Swept, asked_T: NDArray[np.int64]) -> NonFinite | None:
     """The first parameter, else the first state, else the first gradient that is not a finite number."""
     for name, parameter in reading.model.named_parameters():
         if (bad := (~parameter.isfinite()).flatten().nonzero()).numel():
             return NonFinite(name, None, int(bad[0]))
+    largest = torch.finfo(reading.model.out.weight.dtype).max  # the model itself cannot hold more
     for key, h_TH in reading.h.items():
         h_TH = h_TH.flip(0) if reading.model.config.reads_backward(key) else h_TH
-        if (bad := (~h_TH.isfinite()).nonzero()).numel():
+        if (bad := (~(h_TH.abs() <= largest)).nonzero()).numel():
             step, unit = bad[0].tolist()
             step = len(h_TH) - 1 - step if reading.model.config.reads_backward(key) else step
             return NonFinite(f"state h of layer {key.layer}, {key.direction}", step, unit)
-    inside_TT = np.tri(len(norms_TT), dtype=bool)
-    inside_TT = inside_TT.T if reading.model.config.reads_backward(net) else inside_TT
-    bad_rows, bad_steps = np.nonzero(~np.isfinite(norms_TT) & inside_TT & (asked_T >= 0)[:, None])
-    if bad_rows.size:
-        return NonFinite(f"gradient of the loss read off step {bad_rows[0]}", int(bad_steps[0]), None)
+    return _first_non_finite_gradient(swept, asked_T)
+
+
+def _first_non_finite_gradient(swept: _Swept, asked_T: NDArray[np.int64]) -> NonFinite | None:
+    inside_TT = np.tri(len(asked_T), dtype=bool)
+    inside_TT = (inside_TT.T if swept.backward else inside_TT) & (asked_T >= 0)[:, None]
+    for part, norms_TT, step_norms_T in zip(("h", "c"), swept.norms_PTT, swept.step_norms_PT, strict=False):
+        bad_rows, bad_steps = np.nonzero(~np.isfinite(norms_TT) & inside_TT)
+        if bad_rows.size:
+            return NonFinite(f"gradient at {part} of the loss read off step {bad_rows[0]}", int(bad_steps[0]), None)
+        if (bad := np.flatnonzero(~np.isfinite(step_norms_T))).size and inside_TT.any():
+            return NonFinite(f"gradient at {part} of the mean loss", int(bad[0]), None)
     return None

@@ -104,54 +104,60 @@ def jacobian_paths(
         raise ConfigError(f"flow: expected one of the same text and net, layer {layer}, {direction}; got another.")
     reading = reading_of(model, text, reading)
     if not reading.losses:
-        nothing = np.empty(0)
-        return JacobianPaths(net, {}, nothing, {}, nothing, nothing, nothing, None)
+        none = np.empty(0)
+        return JacobianPaths(net, {}, none, {}, none, none, none, None)
     line = reading.linear(net)
     in_text_order = slice(None, None, -1) if model.config.reads_backward(net) else slice(None)
     if flow is None:
         g_TS = torch.empty(len(text), line.parts * line.hidden, dtype=torch.float64)
         for t, ds, _ in Sweep(reading, net, each=False):
-            g_TS[t] = ds[0].double() / torch.linalg.vector_norm(ds[0], dtype=torch.float64)
+            g_TS[t] = ds[0] / torch.linalg.vector_norm(ds[0])
     else:
         g_TS = torch.from_numpy(flow.directions_TS[in_text_order].copy())
-    by_path = line.split(g_TS.to(line.h_prev_TH.dtype), slice(None))
+    by_path = line.split(g_TS, slice(None))
 
     def rows(values_T: Tensor) -> Floats64:
-        array: Floats64 = values_T.double().numpy()[in_text_order].copy()
+        array: Floats64 = values_T.numpy()[in_text_order].copy()
         array.setflags(write=False)
         return array
 
-    carried = {path: rows(ds_TS.double().norm(dim=1)) for path, ds_TS in by_path.items()}
-    gain_T = rows(torch.stack(list(by_path.values())).sum(0).double().norm(dim=1))
+    carried = {path: rows(ds_TS.norm(dim=1)) for path, ds_TS in by_path.items()}
+    gain_T = rows(torch.stack(list(by_path.values())).sum(0).norm(dim=1))
     sigma = _singular_values(line, len(text)) if singular_values else {}
+    nothing = torch.empty(0, dtype=torch.float64)
     largest = {path: rows(sigma[path]) for path in by_path if path in sigma}
-    highest, lowest, log_product = (rows(sigma.get(name, torch.empty(0))) for name in ("max", "min", "log product"))
+    highest, lowest, log_product = (rows(sigma.get(name, nothing)) for name in ("max", "min", "log product"))
     gamma = 0.25 if model.config.activation == "sigmoid" else 1.0
-    bound = gamma * float(torch.linalg.matrix_norm(line.u[0], 2)) if model.config.cell == "rnn" else None
+    bound = gamma * float(singular_values_of(line.u[0])[0]) if model.config.cell == "rnn" else None
     return JacobianPaths(net, carried, gain_T, largest, highest, lowest, log_product, bound)
 
 
 def _singular_values(line: LinearNet, steps: int) -> dict[str, Tensor]:
     """sigma_max of every path, sigma_max and sigma_min of J_t, and ln ||J_{T-1} ... J_t||_F, each (T,)."""
     values: dict[str, list[Tensor]] = {}
-    product, log_scale = (
-        torch.eye(line.parts * line.hidden, dtype=line.h_prev_TH.dtype),
-        torch.zeros((), dtype=torch.float64),
-    )
+    product, log_scale = torch.eye(line.parts * line.hidden, dtype=torch.float64), torch.tensor(0.0).double()
     for t in reversed(range(steps)):
         unit = torch.eye(len(product), dtype=product.dtype)
         line.complete(unit, t)
-        row = {path: torch.linalg.matrix_norm(part, 2) for path, part in line.split(unit, t).items()}
+        row = {path: singular_values_of(part)[0] for path, part in line.split(unit, t).items()}
         jacobian = line.jacobian(t)
-        sigma = torch.linalg.svdvals(jacobian)
+        sigma = singular_values_of(jacobian)
         product = product @ jacobian
-        size = torch.linalg.vector_norm(product, dtype=torch.float64)
+        size = torch.linalg.vector_norm(product)
         log_scale = log_scale + size.log()
         product = product / size if size > 0 else product
         row |= {"max": sigma[0], "min": sigma[-1], "log product": log_scale}
         for name, value in row.items():
             values.setdefault(name, []).append(value)
     return {name: torch.stack(column).flip(0) for name, column in values.items()}
+
+
+def singular_values_of(matrix: Tensor) -> Tensor:
+    """Singular values, largest first; NaN for a matrix that is not finite, which torch refuses to decompose."""
+    if bool(matrix.isfinite().all()):
+        sigma: Tensor = torch.linalg.svdvals(matrix)
+        return sigma
+    return torch.full((min(matrix.shape),), torch.nan, dtype=matrix.dtype)
 
 
 @torch.no_grad()
@@ -177,14 +183,14 @@ def lyapunov_exponents(
     """
     net = check_net(model, layer, direction)
     reading = Reading.of(model, clean_text(text))
-    width = model.config.width(direction) * (2 if model.config.cell == "lstm" else 1)
+    width = model.config.parts * model.config.width(net)
     if not 1 <= k <= width:
         raise ConfigError(f"k: expected 1 to {width} exponents for this net; got {k}.")
     steps = len(reading.ids_T)
     if not steps:
         return LyapunovSpectrum(net, np.empty((0, k)))
     line = reading.linear(net)
-    q_SK = random_directions(width, k, line.h_prev_TH.dtype)
+    q_SK = random_directions(width, k)
     logs_TK = torch.empty(steps, k, dtype=torch.float64)
     for count, t in enumerate(reversed(range(steps))):
         # Q_{t-1} R_t = J_t^T Q_t;  lambda_i = 1/T sum over t of ln |R_t,ii|
@@ -192,7 +198,7 @@ def lyapunov_exponents(
         line.complete(ds_KS, t)
         line.pull(ds_KS, t, earlier_KS := torch.empty_like(ds_KS))
         q_SK, r_KK = torch.linalg.qr(earlier_KS.T)
-        logs_TK[count] = r_KK.diagonal().abs().double().log()
+        logs_TK[count] = r_KK.diagonal().abs().log()
     running_TK: Floats64 = (logs_TK.cumsum(0) / torch.arange(1, steps + 1).unsqueeze(1)).numpy()
     running_TK.setflags(write=False)
     return LyapunovSpectrum(net, running_TK)

@@ -60,6 +60,9 @@ def kernel_states(model: CharModel, net: NetKey, x: Tensor) -> tuple[Tensor, str
 def _as_torch_takes_it(part: Tensor, state: State, weights: CellWeights) -> tuple[Tensor, Any, CellWeights]:
     """Input (one-hot vectors themselves, a block at a time), first state with a leading axis of layers, and weights."""
     if not part.is_floating_point():
-        part = one_hot(part, weights.w_ih_GE.shape[1]).to(state[0].dtype)
+        # Only of the symbols that stand in the block: a vocabulary may have 70,000.
+        symbols, place = part.unique(return_inverse=True)
+        part = one_hot(place, len(symbols)).to(state[0].dtype)
+        weights = weights._replace(w_ih_GE=weights.w_ih_GE[:, symbols].contiguous())
     first = [part_BH.unsqueeze(0) for part_BH in state]
     return part, first if len(first) == 2 else first[0], weights

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from explorer.cells import CellWeights, gru_step, lstm_gates
+from explorer.cells import CellWeights, activation_slope, gru_step, lstm_gates
 from explorer.models import ModelConfig
 
 FEW_ROWS = 16  # fewer are carried back gate by gate
@@ -63,11 +63,7 @@ class _RNN(LinearNet):
 
     def __init__(self, weights: CellWeights, h_prev_TH: Tensor, h_TH: Tensor, activation: str) -> None:
         super().__init__(weights, h_TH.shape[1], h_prev_TH)
-        self.slope_TH = {
-            "tanh": lambda: 1 - h_TH * h_TH,
-            "relu": lambda: (h_TH > 0).to(h_TH.dtype),
-            "sigmoid": lambda: h_TH * (1 - h_TH),
-        }[activation]()
+        self.slope_TH = activation_slope(h_TH, activation)
 
     def jacobian(self, t: int) -> Tensor:
         return self.slope_TH[t].unsqueeze(1) * self.u[0]

@@ -28,7 +28,8 @@ class TextScore:
     """What a model says of each character of a text.
 
     Attributes:
-        nll_nats_T: -ln p of each character; NaN where the model makes no prediction (the first one, unless cloze).
+        nll_nats_T: -ln p of each character; NaN where the model makes no prediction (the first one, unless cloze), and
+            from undefined_from on where what it predicts is not a number.
         top_ids_TK: the K symbols it held likeliest at each position, likeliest first; row 0 is -1 where it had none.
         top_probabilities_TK: their probabilities; NaN where there are none.
         next_ids_K: what it expects after the text; empty for cloze.
@@ -43,19 +44,36 @@ class TextScore:
     next_probabilities_K: Floats
 
     @property
+    def predicted_T(self) -> NDArray[np.bool_]:
+        """True where the model makes a prediction, whatever it is worth."""
+        return self.top_ids_TK[:, 0] >= 0
+
+    @property
+    def undefined_from(self) -> int | None:
+        """The first step whose prediction is not a number: the model has diverged. None where all are numbers."""
+        bad = np.flatnonzero(np.isnan(self.nll_nats_T) & self.predicted_T)
+        return int(bad[0]) if bad.size else None
+
+    @property
     def mean_nll_nats(self) -> float | None:
-        """Mean over the characters that were predicted; None where there are none (empty text, one character)."""
-        said = self.nll_nats_T[~np.isnan(self.nll_nats_T)]
-        return float(said.mean(dtype=np.float64)) if said.size else None
+        """Mean over all characters that are predicted.
+
+        None where it is not defined: for an empty text, a single character, and where any prediction is not a number.
+        """
+        return self.mean_over(np.ones(len(self.nll_nats_T), dtype=np.bool_))
+
+    def mean_over(self, counted_T: NDArray[np.bool_]) -> float | None:
+        """The same mean over some of the characters."""
+        said = self.nll_nats_T[self.predicted_T & counted_T]
+        return float(said.mean(dtype=np.float64)) if said.size and not np.isnan(said).any() else None
 
     @property
     def running_nll_nats_T(self) -> NDArray[np.float64]:
-        """Mean up to and with each character; NaN before the first prediction."""
-        defined_T = ~np.isnan(self.nll_nats_T)
+        """Mean up to and with each character; NaN before the first prediction, and from the first one that is no number on."""
+        counted_T = self.predicted_T.cumsum()
         with np.errstate(invalid="ignore"):
-            return np.cumsum(np.nan_to_num(self.nll_nats_T), dtype=np.float64) / np.where(
-                defined_T.cumsum(), defined_T.cumsum(), np.nan
-            )
+            sums_T = np.cumsum(np.where(self.predicted_T, self.nll_nats_T, 0), dtype=np.float64)
+            return sums_T / np.where(counted_T, counted_T, np.nan)
 
 
 @torch.no_grad()

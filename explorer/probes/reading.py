@@ -1,7 +1,12 @@
-"""A model that has read a text: its states, its losses, and where each loss enters a net."""
+"""A model that has read a text: its states, its losses, and where each loss enters a net.
+
+Gradients are followed in float64, from the same weights: in float32 the error at a character that is predicted well,
+softmax - onehot, has no digits left, and a product over hundreds of steps leaves the range of the numbers.
+"""
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import torch
@@ -13,28 +18,47 @@ from explorer.probes.kernel import read_text
 from explorer.probes.linear import LinearNet, linearised
 from explorer.text import TextError, clean_text
 
+BLOCK_BYTES = 32_000_000  # of logits at once: a vocabulary may have 70,000 symbols
+
+
+def in_float64(model: CharModel) -> CharModel:
+    """A copy of a model in float64, with gradients asked for: the one it is made from is left as it was found."""
+    return copy.deepcopy(model).double().requires_grad_()
+
 
 @dataclass(frozen=True)
 class Reading:
-    """A model that has read a text: ids, inputs and states in the order of the text."""
+    """A model that has read a text: ids, inputs and states in the order of the text.
+
+    Attributes:
+        model: as it was given.
+        precise: the same in float64; x and h are its own.
+        text: as it was read.
+        ids_T: the text's numbers.
+        x: what layer 0 reads: ids_T or floats x_TE.
+        h: net -> states h_TH.
+
+    """
 
     model: CharModel
+    precise: CharModel
     text: str
     ids_T: Tensor
     x: Tensor
     h: dict[NetKey, Tensor]
 
     @classmethod
+    @torch.no_grad()
     def of(cls, model: CharModel, text: str) -> Reading:
         """The model, having read the text from its zero state."""
-        text = clean_text(text)
+        text, precise = clean_text(text), in_float64(model)
         ids_T = model.vocabulary.encode(text)
-        return cls(model, text, ids_T, *read_text(model, ids_T))
+        return cls(model, precise, text, ids_T, *read_text(precise, ids_T))
 
     def linear(self, net: NetKey) -> LinearNet:
         """One net linearised along the text."""
-        config, weights = self.model.config, self.model.rnn.weights(net)
-        read, h_TH = self.model.rnn.input_of(net, self.x, self.h), self.h[net]
+        config, weights = self.precise.config, self.precise.rnn.weights(net)
+        read, h_TH = self.precise.rnn.input_of(net, self.x, self.h), self.h[net]
         if config.reads_backward(net):
             read, h_TH = read.flip(0), h_TH.flip(0)
         return linearised(config, weights, read, h_TH)
@@ -50,19 +74,41 @@ class Reading:
         asked_T = torch.arange(len(self.ids_T)) + (1 if ahead else -1)
         return asked_T.where(asked_T < len(self.ids_T), -1)
 
+    @torch.no_grad()
     def local_gradients(self, net: NetKey) -> Tensor:
         """dL_t/dh_t at the top net of a direction, (T, H) in the order of the text: zero where no loss is read."""
-        config = self.model.config
-        features_TF = self.model.features({key: states.unsqueeze(1) for key, states in self.h.items()})[:, 0]
-        # dL/dlogits = softmax - onehot, and on through the output weights
+        model, config = self.precise, self.precise.config
+        features_TF = model.features({key: states.unsqueeze(1) for key, states in self.h.items()})[:, 0]
         asked_T = self.asked_T(net)
         rows = asked_T if config.objective == "cloze" else torch.arange(len(asked_T))  # the logits that answer
-        probabilities_TV = self.model.out(features_TF).softmax(-1)[rows]
-        error_TV = probabilities_TV - F.one_hot(self.ids_T[asked_T], len(self.model.vocabulary))
-        start = 0 if net.direction == "forward" else config.width("forward")
-        weight_VH = self.model.out.weight[:, start : start + config.width(net.direction)]
-        local_TH: Tensor = (error_TV @ weight_VH) * (asked_T >= 0).unsqueeze(1)
+        start = 0 if net.direction == "forward" else config.features - config.width(net)
+        weight_VH = model.out.weight[:, start : start + config.width(net)]
+        local_TH = features_TF.new_zeros(len(asked_T), config.width(net))
+        read = (asked_T >= 0).nonzero()[:, 0]
+        for block in read.split(max(1, BLOCK_BYTES // (8 * len(model.vocabulary)))):
+            logits_CV = model.out(features_TF[rows[block]])
+            local_TH[block] = error(logits_CV, self.ids_T[asked_T[block]]) @ weight_VH
         return local_TH
+
+
+def error(logits_TV: Tensor, target_T: Tensor) -> Tensor:
+    """dL/dlogits of the negative log-likelihood, (T, V): softmax - onehot, to full precision.
+
+    At the target, p - 1 is written as minus the sum of the other probabilities: of a character predicted with
+    certainty to 1e-60, nothing is left of 1 - p.
+    """
+    target_T1 = target_T.unsqueeze(1)
+    # dL/dlogit_j = p_j for the others;  dL/dlogit_target = -(sum of the others' p)
+    others_TV = logits_TV.softmax(-1).scatter(1, target_T1, 0)
+    return others_TV.scatter(1, target_T1, -others_TV.sum(1, keepdim=True))
+
+
+def nll_nats(logits_TV: Tensor, target_T: Tensor) -> Tensor:
+    """-ln p of each target, (T,), whose gradient keeps its digits however small it is."""
+    target_T1 = target_T.unsqueeze(1)
+    others_T = logits_TV.scatter(1, target_T1, -torch.inf).logsumexp(1)
+    # -ln p = ln(1 + sum over the others of e^(logit - logit of the target))
+    return F.softplus(others_T - logits_TV.gather(1, target_T1)[:, 0], threshold=600)
 
 
 def reading_of(model: CharModel, text: str, known: Reading | None = None) -> Reading:
@@ -114,8 +160,8 @@ def nets_above(model: CharModel, net: NetKey) -> list[NetKey]:
 def text_loss(model: CharModel, logits_TV: Tensor, ids_T: Tensor) -> Tensor:
     """Mean negative log-likelihood, in nats, of the characters of a text that a model predicts."""
     if model.config.objective == "cloze":
-        return F.cross_entropy(logits_TV, ids_T)
-    return F.cross_entropy(logits_TV[:-1], ids_T[1:])
+        return nll_nats(logits_TV, ids_T).mean()
+    return nll_nats(logits_TV[:-1], ids_T[1:]).mean()
 
 
 def predicted_ids(model: CharModel, text: str) -> Tensor:

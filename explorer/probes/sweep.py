@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -13,13 +14,14 @@ from explorer.models import CharModel, NetKey
 from explorer.probes.reading import Reading, nets_above
 
 Floats64 = NDArray[np.float64]
-# When a row is outside, all rows outside the nearer limits are scaled back to 1 by powers of two, which is exact.
-SMALL, NEAR_SMALL, NEAR_LARGE, LARGE = 1e-12, 1e-3, 1e3, 1e12
+# When a row is outside, all rows outside the nearer limits are scaled back to 1 by powers of two, which is exact. Within
+# them, the squares of a norm stay inside float64's range.
+SMALL, NEAR_SMALL, NEAR_LARGE, LARGE = 1e-100, 1e-50, 1e50, 1e100
 
 
-def random_directions(width: int, k: int, dtype: torch.dtype) -> Tensor:
+def random_directions(width: int, k: int) -> Tensor:
     """The k orthonormal directions of states (width, k) from which Lyapunov exponents are measured, the same every time."""
-    start = torch.randn(width, k, dtype=dtype, generator=torch.Generator().manual_seed(0))
+    start = torch.randn(width, k, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     directions_SK: Tensor = torch.linalg.qr(start)[0]
     return directions_SK
 
@@ -28,12 +30,12 @@ class Sweep:
     """The backward sweep: rows of gradients at every net on the way, one row a loss, and one for the mean of all.
 
     With each=False that last row is the only one; else a random direction goes along behind it, whose growth in the end
-    is `lambda_1`. A row that has become very small or large is scaled back by a power of two; its scale is kept in
-    float64, so that a gradient of 1e-200 is a number in float32 too.
+    is `lambda_1`. A row stands for ds * 2^exponent, from the moment it is made: a row that has become very small or large
+    is scaled back by a power of two, so that what is carried through thousands of steps stays inside float64's range.
     """
 
     def __init__(self, reading: Reading, net: NetKey, *, each: bool) -> None:
-        model = reading.model
+        model = reading.precise
         self.nets = nets_above(model, net)
         self.steps, self.each = len(reading.ids_T), each
         self.backward = model.config.reads_backward(net)
@@ -44,36 +46,34 @@ class Sweep:
             self.local = {key: local.flip(0) for key, local in self.local.items()}
         self.share = 1 / max(reading.losses, 1)
         rows = self.steps + 2 if each else 1
-        dtype = model.out.weight.dtype
         # Two blocks a net: at a step, and one step earlier.
         self.ds, self.earlier = (
-            {key: torch.zeros(rows, line.parts * line.hidden, dtype=dtype) for key, line in self.linear.items()}
+            {key: torch.zeros(rows, line.parts * line.hidden, dtype=torch.float64) for key, line in self.linear.items()}
             for _ in range(2)
         )
-        self.scale = np.ones(rows)
+        self.exponent = np.zeros(rows, dtype=np.int64)
         self.mean = -2 if each else -1
         if each:
-            self.ds[net][-1] = random_directions(self.ds[net].shape[1], 1, dtype)[:, 0]
+            self.ds[net][-1] = random_directions(self.ds[net].shape[1], 1)[:, 0]
         self.fed = {key: _fed_by(model, key, self.nets) for key in self.nets}
 
     def __iter__(self) -> Iterator[tuple[int, Tensor, Floats64]]:
         """From the last step to the first: t, completed rows at the last net (losses t, t+1, ..., mean, random), their norms.
 
-        The norms are (rows, parts of the state) in float64; the rows themselves are to be multiplied with `scale`.
+        The norms are (rows, parts of the state) in float64; the rows themselves are to be multiplied with 2^exponent.
         """
         for t in reversed(range(self.steps)):
             first = t if self.each else 0
+            self._enter(t)
             sizes = []
             for key in self.nets:
                 ds, line = self.ds[key][first:], self.linear[key]
-                if key in self.local:
-                    self._enter(ds[:, : line.hidden], self.local[key][t])
                 line.complete(ds, t)
-                by_part = ds.view(-1, line.parts, line.hidden)
-                norms_RP = torch.linalg.vector_norm(by_part, dim=2, dtype=torch.float64).numpy()
+                norms_RP = torch.linalg.vector_norm(ds.view(-1, line.parts, line.hidden), dim=2).numpy()
                 sizes.append(norms_RP.max(1))
                 if key == self.nets[-1]:
-                    yield t, ds, norms_RP * self.scale[first:, None]
+                    with np.errstate(over="ignore"):  # a norm beyond float64 is infinite
+                        yield t, ds, np.ldexp(norms_RP, self.exponent[first:, None])
                 self._feed(key, ds, t, first)
                 line.pull(ds, t, self.earlier[key][first:])
             self.ds, self.earlier = self.earlier, self.ds
@@ -82,14 +82,28 @@ class Sweep:
     @property
     def lambda_1(self) -> float:
         """Once it has ended: the mean rate, in nats per step, at which the random direction grew."""
-        norm = float(torch.linalg.vector_norm(self.ds[self.nets[-1]][-1], dtype=torch.float64))
+        norm = float(torch.linalg.vector_norm(self.ds[self.nets[-1]][-1]))
         with np.errstate(divide="ignore"):
-            return float((np.log(norm) + np.log(self.scale[-1])) / self.steps)
+            return float((np.log(norm) + self.exponent[-1] * np.log(2)) / self.steps)
 
-    def _enter(self, dh_RH: Tensor, local_H: Tensor) -> None:
+    def _enter(self, t: int) -> None:
+        """The loss read off step t begins its own row, and is added to the mean's."""
+        largest = max(float(local_TH[t].abs().max()) for local_TH in self.local.values())
+        exponent = math.frexp(largest)[1] if 0 < largest < math.inf else 0
         if self.each:
-            dh_RH[0] += local_H
-        dh_RH[self.mean] += local_H * (self.share / float(self.scale[self.mean]))
+            self.exponent[t] = exponent
+        mean = self.exponent[self.mean]
+        empty = not any(bool(ds[self.mean].any()) for ds in self.ds.values())
+        unit = exponent if empty else max(exponent, mean)
+        if not empty and unit > mean:
+            for ds in self.ds.values():
+                _times_power(ds[self.mean], mean - unit)
+        self.exponent[self.mean] = unit
+        for key, local_TH in self.local.items():
+            hidden = self.linear[key].hidden
+            if self.each:
+                self.ds[key][t, :hidden] += _times_power(local_TH[t].clone(), -exponent)
+            self.ds[key][self.mean, :hidden] += _times_power(local_TH[t] * self.share, -unit)
 
     def _feed(self, key: NetKey, ds: Tensor, t: int, first: int) -> None:
         if self.fed[key]:
@@ -103,17 +117,24 @@ class Sweep:
             return
         # All rows that are on their way out at once, so that this is rare; zero and what is not finite stay.
         rows = np.flatnonzero(((size_R < NEAR_SMALL) | (size_R > NEAR_LARGE)) & (size_R > 0) & np.isfinite(size_R))
-        unit = np.exp2(np.floor(np.log2(size_R[rows])))
-        self.scale[first + rows] *= unit
+        exponent = np.frexp(size_R[rows])[1]
+        self.exponent[first + rows] += exponent
         for ds in self.ds.values():
-            ds[first + rows] /= torch.from_numpy(unit).to(ds.dtype).unsqueeze(1)
+            ds[first + rows] *= torch.from_numpy(np.exp2(-exponent.astype(np.float64))).unsqueeze(1)
+
+
+def _times_power(row_S: Tensor, exponent: int) -> Tensor:
+    """A row times a power of two, in place; what falls under float64's range becomes zero."""
+    array = row_S.numpy()
+    np.ldexp(array, exponent, out=array)
+    return row_S
 
 
 def _fed_by(model: CharModel, net: NetKey, nets: Sequence[NetKey]) -> dict[NetKey, slice]:
     """Which of the nets a net reads, and where they stand in its input."""
     config, fed, start = model.config, {}, 0
     for direction in (net.direction,) if config.stacked_apart else config.directions:
-        stop = start + config.width(direction)
+        stop = start + config.width(NetKey(net.layer - 1, direction))
         if (below := NetKey(net.layer - 1, direction)) in nets:
             fed[below] = slice(start, stop)
         start = stop

@@ -14,8 +14,9 @@ from torch.nn import functional as F
 
 from explorer.cells import CellWeights, gru_step, input_projection
 from explorer.models import CharModel, NetKey
-from explorer.probes.reading import predicted_ids, text_loss
+from explorer.probes.reading import in_float64, predicted_ids, text_loss
 from explorer.scan import scan
+from explorer.training import grad_norm
 
 Floats64 = NDArray[np.float64]
 
@@ -36,8 +37,8 @@ class WeightGradients:
     @property
     def all_T(self) -> Floats64:
         """Norm of what step t adds to all parameters together."""
-        squares: Floats64 = np.sqrt(sum(norm_T**2 for norm_T in self.norms_T.values()))
-        return squares
+        together_T: Floats64 = np.hypot.reduce(list(self.norms_T.values()))
+        return together_T
 
     @property
     def surviving_share(self) -> dict[str, float]:
@@ -56,7 +57,7 @@ def weight_gradient_steps(model: CharModel, text: str) -> WeightGradients:
         TextError: a text of which the model predicts nothing.
 
     """
-    contributions = _contributions(model, predicted_ids(model, text))
+    contributions = _contributions(in_float64(model), predicted_ids(model, text))
     norms_T = {name: _outer_norms(pairs) for name, pairs in contributions.items()}
     totals = {name: _outer_sum_norm(pairs) for name, pairs in contributions.items()}
     return WeightGradients(norms_T, totals)
@@ -69,14 +70,21 @@ Outer = tuple[Tensor, Tensor]
 
 def _outer_norms(pairs: Sequence[Outer]) -> Floats64:
     # ||a b^T|| = ||a|| ||b||; the pairs fill different rows of the parameter
-    squares = [(a.double().norm(dim=1) * b.double().norm(dim=1)) ** 2 for a, b in pairs]
-    norms_T: Floats64 = torch.stack(squares).sum(0).sqrt().numpy()
+    norms_T: Floats64 = np.hypot.reduce([_row_norms(a) * _row_norms(b) for a, b in pairs])
     norms_T.setflags(write=False)
     return norms_T
 
 
+def _row_norms(rows_TA: Tensor) -> Floats64:
+    """The norm of each row, each brought to a largest entry of 1 first: the square of 1e-200 would be zero."""
+    largest_T1 = rows_TA.abs().amax(1, keepdim=True)
+    unit_T1 = torch.where((largest_T1 > 0) & largest_T1.isfinite(), largest_T1, 1)
+    norms_T: Floats64 = (torch.linalg.vector_norm(rows_TA / unit_T1, dim=1) * unit_T1[:, 0]).numpy()
+    return norms_T
+
+
 def _outer_sum_norm(pairs: Sequence[Outer]) -> float:
-    return math.hypot(*(float(torch.linalg.vector_norm(a.T @ b, dtype=torch.float64)) for a, b in pairs))
+    return math.hypot(*(grad_norm(a.T @ b) for a, b in pairs))
 
 
 def _contributions(model: CharModel, ids_T: Tensor) -> dict[str, list[Outer]]:
@@ -149,6 +157,7 @@ def _net_contributions(
         f"rnn.bias_ih{net.suffix}": [(dgates_TG, _ones(dgates_TG))],
         f"rnn.bias_hh{net.suffix}": [(dbias_TG, _ones(dgates_TG))],
     }
+    parts = {name: pairs for name, pairs in parts.items() if name in config.parameter_shapes(len(model.vocabulary))}
     if config.reads_backward(net):
         return {name: [(a.flip(0), b.flip(0)) for a, b in pairs] for name, pairs in parts.items()}
     return parts

@@ -116,7 +116,7 @@ def new_run(
     if problems:
         raise RunError(" ".join(problems.values()))
     text, now = clean_text(text), time.time()
-    vocabulary = Vocabulary.from_text(text)
+    vocabulary = Vocabulary.from_text(recipe.learned(text))
     shapes = config.parameter_shapes(len(vocabulary))
     weights = validation.weight_count(config, len(vocabulary))
     trained, held_out = split_text(text, recipe, held_out_share)
@@ -137,7 +137,7 @@ def new_run(
         held_out=held_out_characters(held_out, weights),
         trained_on=len(trained),
         symbols=len(vocabulary),
-        unigram_nll_nats=sum(c * n for c, n in zip(counts_V, nll_nats_V, strict=True)) / len(text),
+        unigram_nll_nats=sum(c * n for c, n in zip(counts_V, nll_nats_V, strict=True)) / sum(counts_V),
         parameters=tuple(shapes),
         weights=weights,
         steps_total=validation.steps_total(recipe, len(trained)),

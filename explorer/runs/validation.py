@@ -131,7 +131,7 @@ def _together(
             f"batch_size or num_steps."
         }
     try:
-        vocabulary = Vocabulary.from_text(text)
+        vocabulary = Vocabulary.from_text(recipe.learned(text))
     except TextError as fault:
         return {"text": f"text: {fault}"}
     weights = weight_count(config, len(vocabulary))
@@ -168,7 +168,7 @@ def weight_count(config: ModelConfig, symbols: int) -> int:
 
 def step_bytes(config: ModelConfig, recipe: Recipe, symbols: int) -> int:
     """About how much memory a step takes: gates, factors and states of every net, logits and their gradients, float32."""
-    widths = sum(config.width(net.direction) for net in config.nets)
+    widths = sum(config.width(net) for net in config.nets)
     a_character = (3 * len(GATE_ORDER[config.cell]) + 4) * widths + 3 * symbols
     return 4 * recipe.batch_size * recipe.num_steps * a_character
 

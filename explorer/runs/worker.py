@@ -154,7 +154,7 @@ def work(store: Store, run_id: str, token: str, *, until_closed: int | None = No
 def _train(store: Store, run: Run, token: str, pulse: Pulse) -> tuple[str, str, tuple[int, str] | None]:
     """Status and message the run ends with, and (step, parameter) where it diverged."""
     text = store.text(run.text)
-    model = CharModel(run.config, Vocabulary.from_text(text), seed=run.seed)
+    model = CharModel(run.config, Vocabulary.from_text(run.recipe.learned(text)), seed=run.seed)
     trained, held_out = split_text(text, run.recipe, run.held_out_share)
     steps = train(model, trained, run.recipe, run.seed)
     recorder = Recorder(store, run, token, model, steps, held_out, settings().state_seconds)

@@ -198,7 +198,7 @@ def test_frames_hold_every_number_and_survive_csv():
     frame = drawing.frame(flow)
     cell = frame[(frame["read off step"] == 7) & (frame["step"] == 4)].iloc[0]
     assert cell["gradient"] == flow.norms_TT[7, 4]
-    assert cell["gradient at c"] == flow.cell_norms_TT[7, 4]
+    assert cell["gradient at c alone"] == flow.parts["c"][0][7, 4]
     assert (cell["character"], cell["character asked"]) == (TEXT[4], TEXT[8])
     assert len(frame) == len(TEXT) * (len(TEXT) - 1) / 2
     again = pd.read_csv(io.StringIO(frame.to_csv(index=False)), keep_default_na=False)

@@ -107,11 +107,31 @@ def test_what_is_not_finite_is_named_and_nothing_is_clipped():
     with torch.no_grad():
         model.out.bias[3] = torch.nan
     ledger = clip_ledger(model, TEXT, 1.0)
-    assert str(ledger.non_finite).startswith("gradient of rnn.weight_ih_l0, entry")
+    assert str(ledger.non_finite) == "out.bias, entry 3"
     assert ledger.coefficient == 1
     assert not math.isfinite(ledger.norm_before)
     for outcome in ledger.outcomes.values():
         assert (outcome.angle_degrees, outcome.changed_share) == (0, 0)
+    with torch.no_grad():  # finite weights of a loss that is not: 1e308 + 1e308
+        model.double().out.bias[3] = 1e308
+        model.out.weight[3] = 1e308
+    assert str(clip_ledger(model, TEXT, 1.0).non_finite).startswith("loss")
+
+
+@pytest.mark.parametrize("max_norm", [None, np.float64(0.5), np.int64(2), np.float32(1.5)], ids=repr)
+def test_a_threshold_is_any_number_and_none_clips_nothing(max_norm):
+    model = CharModel(CONFIGS["rnn"], VOCABULARY, seed=0)
+    ledger = clip_ledger(model, TEXT, max_norm)
+    assert ledger.max_norm == max_norm
+    if max_norm is None:
+        assert ledger.coefficient == 1
+        for outcome in ledger.outcomes.values():
+            assert outcome.norm_after == pytest.approx(ledger.norm_before, rel=1e-14)
+        assert {o.changed_share for o in ledger.outcomes.values()} == {0}
+    else:
+        assert ledger.norm_after <= max_norm * (1 + 1e-12)
+    with pytest.raises(ConfigError, match="max_norm: expected a finite number above 0, or None; got"):
+        clip_ledger(model, TEXT, True)
 
 
 @every_config

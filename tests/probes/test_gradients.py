@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -73,7 +74,7 @@ def unrolled(model, text, weights_of=None):
     for net in config.nets:
         below = (net.direction,) if config.stacked_apart else config.directions
         steps = reversed(range(len(ids))) if config.reads_backward(net) else range(len(ids))
-        state = tuple(torch.zeros(1, config.width(net.direction)).double() for _ in range(1 + (config.cell == "lstm")))
+        state = tuple(torch.zeros(1, config.width(net)).double() for _ in range(1 + (config.cell == "lstm")))
         s[net] = {}
         for t in steps:
             read = x[t : t + 1] if net.layer == 0 else torch.cat([s[NetKey(net.layer - 1, d)][t][0] for d in below], 1)
@@ -87,10 +88,11 @@ def unrolled(model, text, weights_of=None):
             if not state[0].requires_grad:
                 state = tuple(part.requires_grad_() for part in state)
             s[net][t] = state
+    last = partial(NetKey, config.num_layers - 1)
     top = {d: s[NetKey(config.num_layers - 1, d)] for d in config.directions}
 
     def feature(direction, t):
-        return top[direction][t][0] if t in top[direction] else torch.zeros(1, config.width(direction)).double()
+        return top[direction][t][0] if t in top[direction] else torch.zeros(1, config.width(last(direction))).double()
 
     losses = {}
     for t in range(len(ids)):
@@ -103,9 +105,11 @@ def unrolled(model, text, weights_of=None):
     return s, losses
 
 
-def norm_of_gradient(loss, state):
-    (gradient,) = torch.autograd.grad(loss, state, retain_graph=True, allow_unused=True)
-    return math.nan if gradient is None else float(gradient.norm())
+def norm_of_gradient(loss, *state):
+    """Norm at all of these parts of the state together; NaN where none of them is on the way."""
+    gradients = torch.autograd.grad(loss, state, retain_graph=True, allow_unused=True)
+    found = [float(gradient.norm()) for gradient in gradients if gradient is not None]
+    return math.hypot(*found) if found else math.nan
 
 
 @every_net
@@ -114,17 +118,22 @@ def test_the_flow_equals_autograd_row_by_row(name, net):
     s, losses = unrolled(model, TEXT)
     flow = gradient_flow(model, TEXT, *net)
     steps = range(len(TEXT))
-    for part, norms_TT in enumerate([flow.norms_TT, flow.cell_norms_TT][: len(s[net][0])]):
+    parts = len(s[net][0])
+    assert list(flow.parts) == ["h", "c"][:parts]
+    mean = sum(losses.values()) / len(losses)
+    # Each part of the state alone, then the whole state.
+    for part, one in [(slice(i, i + 1), flow.alone(name)) for i, name in enumerate(flow.parts)] + [
+        (slice(parts), flow)
+    ]:
         expected_TT = np.full((len(TEXT), len(TEXT)), np.nan)
         for t in steps:
             if (asked := int(flow.asked_T[t])) >= 0:
                 for k in range(t, len(TEXT)) if flow.backward else range(t + 1):
-                    expected_TT[t, k] = norm_of_gradient(losses[asked], s[net][k][part])
+                    expected_TT[t, k] = norm_of_gradient(losses[asked], *s[net][k][part])
         assert np.isfinite(expected_TT).sum() >= len(TEXT) * (len(TEXT) - 1) // 2
-        np.testing.assert_allclose(norms_TT, expected_TT, rtol=1e-10, atol=0)
-    mean = sum(losses.values()) / len(losses)
-    expected_T = [norm_of_gradient(mean, s[net][k][0]) for k in steps]
-    np.testing.assert_allclose(flow.step_norms_T, np.nan_to_num(expected_T), rtol=1e-10, atol=1e-16)
+        np.testing.assert_allclose(one.norms_TT, expected_TT, rtol=1e-10, atol=0)
+        expected_T = [norm_of_gradient(mean, *s[net][k][part]) for k in steps]
+        np.testing.assert_allclose(one.step_norms_T, np.nan_to_num(expected_T), rtol=1e-10, atol=1e-16)
 
 
 def step_jacobian(model, net, s, t):

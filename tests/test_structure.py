@@ -12,8 +12,8 @@ import explorer
 ROOT = Path(explorer.__file__).parent
 # A module may import what stands before it, and its own room.
 ORDER = [
-    "text", "files", "corpora", "batches", "cells", "scan", "models", "interventions", "training", "recording",
-    "checkpoints", "probes", "runs", "cli", "figures", "pages",
+    "foreign", "everyday", "likelihood", "encodings", "composition", "text", "files", "corpora", "batches", "cells", "scan",
+    "models", "interventions", "training", "recording", "checkpoints", "probes", "runs", "cli", "figures", "pages",
 ]  # fmt: skip
 MODULES = [path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.stem not in ("__init__", "__main__")]
 

@@ -78,6 +78,7 @@ _MARKS = (
 MARGIN, PRICE_OF_ERROR, VALID_UTF_8 = 9.0, 15.0, 6.0
 TOLERATED_ODD = 0.04  # share of odd signs in a text that is believed
 SAMPLE_SIGNS = 2_000
+SHORTEST_CUT = 32  # bytes: nobody cuts a shorter file, so bytes that are left over mean another encoding
 # Readings that are rarer than the others, all else being equal; in nats.
 _RARE = {
     "utf-16-be": 1, "koi8_u": 1, "cp1250": 1.5, "cp1257": 2, "iso8859_2": 2, "iso8859_7": 2, "iso8859_15": 2, "cp866": 2,
@@ -233,7 +234,8 @@ def _wide_ascii(data: bytes) -> Reading | None:
             reading = read_as(data, name)
         except UnicodeDecodeError:
             continue
-        if reading.text and reading.text.isascii() and not BINARY.search(reading.text.rstrip("\x1a")):
+        whole = not reading.notes or len(data) >= SHORTEST_CUT
+        if whole and reading.text and reading.text.isascii() and not BINARY.search(reading.text.rstrip("\x1a")):
             return reading
     return None
 
@@ -300,6 +302,8 @@ def _price(sample: bytes, name: str) -> _Priced | None:
     try:
         text, left = _decode(sample, codec, "replace" if name in _MULTIBYTE else "strict")
     except UnicodeDecodeError:
+        return None
+    if left and name in _UTF_16_32 and len(sample) < SHORTEST_CUT:
         return None
     readable = text.rstrip("\x1a").replace("\ufffd", "")
     cost = price(readable)

@@ -264,7 +264,7 @@ def test_a_broken_file_with_a_mark_is_not_read_as_something_else():
     assert recognise(b"\xef\xbb\xbfabc\xffd").candidates == ("UTF-8" + REPLACING,)
 
 
-@pytest.mark.parametrize("data", [b"a\0b\1\2\3", bytes(64), bytes(range(256))])
+@pytest.mark.parametrize("data", [b"a\0b\1\2\3", b"a\0b", b"\0", b"a\0\0", b"abc\0", bytes(64), bytes(range(256))])
 def test_binary_has_no_candidates(data):
     assert recognise(data).candidates == ()
 

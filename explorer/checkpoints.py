@@ -23,6 +23,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as dump_tensors
 from torch import Tensor
 
+from explorer import foreign
 from explorer.files import write_atomically
 from explorer.models import MAX_PARAMETERS, CharModel, ConfigError, ModelConfig
 from explorer.recording import EpochRecord
@@ -33,6 +34,11 @@ FORMAT = "gate-explorer/2"
 MAX_FILE_BYTES, MAX_HEADER_BYTES, MAX_TENSORS, MAX_DIMENSIONS = 20_000_000, 1_000_000, 256, 4
 ITEM_TYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
 METADATA_KEYS = ("format", "config", "vocabulary", "corpus", "recipe", "seed", "history")
+
+ONLY_OWN = (
+    "This version opens only its own checkpoints: download one from a run on the page Train, or make one with "
+    "`python -m explorer train --output model.safetensors`."
+)
 
 
 class CheckpointError(ValueError):
@@ -147,7 +153,7 @@ def load_checkpoint(source: str | Path | bytes) -> Checkpoint:
     """
     data = source if isinstance(source, bytes) else _read_file(Path(source))
     if len(data) > MAX_FILE_BYTES:
-        raise CheckpointError(_too_large(len(data)))
+        raise CheckpointError(_too_large(len(data), data[:4096]))
     metadata, entries = _parse_header(data)
     try:
         return _build(metadata, entries, data)
@@ -162,14 +168,26 @@ def _read_file(path: Path) -> bytes:
                 f"Expected a .safetensors file at {path}; there is {'a folder or device' if path.exists() else 'nothing'}."
             )
         if (size := path.stat().st_size) > MAX_FILE_BYTES:
-            raise CheckpointError(_too_large(size))
+            with path.open("rb") as file:
+                raise CheckpointError(_too_large(size, file.read(4096)))
         return path.read_bytes()
     except OSError as fault:
         raise CheckpointError(f"{path} could not be read: {fault.strerror or fault}.") from fault
 
 
-def _too_large(size: int) -> str:
+def _too_large(size: int, head: bytes) -> str:
+    if what := _foreign(head):
+        return what
     return f"Expected a file of at most {MAX_FILE_BYTES // 10**6} MB; this one has {size / 1e6:.1f} MB."
+
+
+def _foreign(data: bytes) -> str:
+    """A sentence about a file of somebody else's program; "" for what may be a checkpoint."""
+    what = foreign.recognised(data)
+    if what == foreign.SAFETENSORS:
+        return ""
+    what = what or foreign.kind_of_text(data)
+    return f"Expected a checkpoint of this program; this is {what}. {ONLY_OWN}" if what else ""
 
 
 @dataclass(frozen=True)
@@ -187,6 +205,8 @@ def _parse_header(data: bytes) -> tuple[dict[str, str], dict[str, _Entry]]:
 
     The library itself accepts NaN, repeated names, names with slashes, and shapes like [0, 2^40].
     """
+    if what := _foreign(data):
+        raise CheckpointError(what)
     length = int.from_bytes(data[:8], "little")
     if len(data) < 8 or length > len(data) - 8:
         raise CheckpointError(
@@ -199,8 +219,15 @@ def _parse_header(data: bytes) -> tuple[dict[str, str], dict[str, _Entry]]:
     except UnicodeDecodeError as fault:
         raise CheckpointError("Expected a header in UTF-8; these bytes are not.") from fault
     metadata = header.pop("__metadata__", None) if isinstance(header, dict) else None
-    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
-        raise CheckpointError("Expected a header with metadata written by this program; it has none.")
+    if (
+        not isinstance(metadata, dict)
+        or not all(isinstance(v, str) for v in metadata.values())
+        or metadata.get("format") in ("pt", "np", "tf", "flax", "mlx")
+    ):
+        raise CheckpointError(
+            "Expected a header with metadata written by this program; this .safetensors file is another program's: it has "
+            f"weights, but neither vocabulary nor configuration. {ONLY_OWN}"
+        )
     if metadata.get("format") != FORMAT:
         raise CheckpointError(
             f"Expected a checkpoint of format {FORMAT}; got {str(metadata.get('format', 'none'))[:40]!r}."

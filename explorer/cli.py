@@ -20,7 +20,7 @@ from explorer.corpora import NAMES, load_corpus
 from explorer.models import CharModel, ConfigError, ModelConfig
 from explorer.recording import Recording
 from explorer.runs.foreground import recorded
-from explorer.text import TextError, Vocabulary, clean_text, decode_text
+from explorer.text import EncodingError, TextError, Vocabulary, clean_text, decode_text
 from explorer.training import RECIPES, Recipe, StepRecord, TrainingDivergedError, check_seed, train
 
 MODEL_OPTIONS = (
@@ -37,18 +37,22 @@ MODEL_OPTIONS = (
 RECIPE_OPTIONS = tuple(field.name for field in fields(Recipe))
 
 
-def read_corpus(name_or_file: str) -> tuple[str, str]:
-    """A corpus's name and text: one of corpora.NAMES, or a text file."""
+def read_corpus(name_or_file: str, encoding: str | None = None) -> tuple[str, str]:
+    """A corpus's name and text: one of corpora.NAMES, or a text file; stderr hears of any encoding but whole UTF-8."""
     if name_or_file in NAMES:
         return name_or_file, load_corpus(name_or_file)
     path = Path(name_or_file)
     try:
         if not path.is_file():
             raise TextError(f"Expected one of {', '.join(NAMES)} or a text file; there is no file {name_or_file!r}.")
-        text, _ = decode_text(path.read_bytes())
+        decoded = decode_text(path.read_bytes(), encoding)
+    except EncodingError as fault:
+        raise TextError(f"{fault} On the command line: --encoding '{fault.candidates[0]}'.") from fault
     except OSError as fault:
         raise TextError(f"{name_or_file} could not be read: {fault.strerror or fault}.") from fault
-    return clean_text(path.stem), text
+    if decoded.encoding != "UTF-8" or decoded.notes:
+        click.echo(" ".join((f"{path.name}: read as {decoded.encoding}.", *decoded.notes)), err=True)
+    return clean_text(path.stem), decoded.text
 
 
 def run_training(corpus: str, text: str, config: ModelConfig, recipe: Recipe, seed: int) -> Checkpoint:
@@ -139,6 +143,9 @@ def app_command(options: tuple[str, ...]) -> None:
 
 @cli.command("train")
 @click.option("--corpus", default="lighthouse", show_default=True, help=f"{', '.join(NAMES)}, or a text file.")
+@click.option(
+    "--encoding", help="Of a text file, such as UTF-8, GB18030 or latin-1; recognised where this is left out."
+)
 @click.option("--recipe", "recipe_name", type=click.Choice(list(RECIPES)), default="quick", show_default=True)
 @click.option("--seed", default=0, show_default=True, help="Of the initial weights and the batches.")
 @click.option(
@@ -146,7 +153,9 @@ def app_command(options: tuple[str, ...]) -> None:
 )
 @click.option("--no-clip", is_flag=True, help="Measure the gradient's norm but do not clip.")
 @_options
-def train_command(corpus: str, recipe_name: str, seed: int, output: Path, no_clip: bool, **given: Any) -> None:
+def train_command(
+    corpus: str, encoding: str | None, recipe_name: str, seed: int, output: Path, no_clip: bool, **given: Any
+) -> None:
     """Train a model and write it as a checkpoint. Ctrl-C saves what there is."""
     if output.suffix != ".safetensors":
         raise click.UsageError(f"--output: expected a file name that ends in .safetensors; got {output.name!r}.")
@@ -155,7 +164,7 @@ def train_command(corpus: str, recipe_name: str, seed: int, output: Path, no_cli
         config = ModelConfig(**{name: given[name] for name in MODEL_OPTIONS if name in given})
         recipe = replace(RECIPES[recipe_name], **{name: given[name] for name in RECIPE_OPTIONS if name in given})
         recipe = replace(recipe, clip_norm=None) if no_clip else recipe
-        name, text = read_corpus(corpus)
+        name, text = read_corpus(corpus, encoding)
         checkpoint = record_training(name, text, config, recipe, seed)
         save_checkpoint(output, checkpoint)
     except (ConfigError, TextError, CheckpointError, runs.RunError) as fault:

@@ -414,11 +414,11 @@ class CharModel(nn.Module):
         drawn: list[int] = []
         logits_TBV, state = self(self.vocabulary.encode(prefix).unsqueeze(1))
         for _ in range(length):
-            logits_V = _finite(logits_TBV[-1, 0], len(prefix) + len(drawn))
+            logits_V = _finite(logits_TBV[-1, 0], len(self.vocabulary.as_read(prefix)) + len(drawn))
             logits_V = logits_V.index_fill(0, torch.tensor([0]), -torch.inf)
             drawn.append(_draw(logits_V, temperature, generator))
             logits_TBV, state = self(torch.tensor([[drawn[-1]]]), state)
-        return prefix + self.vocabulary.decode(drawn)
+        return self.vocabulary.as_read(prefix) + self.vocabulary.decode(drawn)
 
     @torch.no_grad()
     def fill(self, text: str, position: int, k: int = 5) -> list[tuple[str, float]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,73 +11,135 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from explorer import foreign
+from explorer.composition import Composition
+from explorer.encodings import ENCODINGS, Reading, encoding_named, flaw, read_as, recognise
+from explorer.likelihood import BINARY
+
 UNKNOWN = "<unk>"
 MAX_FILE_BYTES = 5_000_000
 MAX_COUNT = 10**15
+NOTHING_VISIBLE = "Expected a text with at least one visible character; this file has none."
+_BREAKS = re.compile("[\v\f\x1c-\x1f]")
 
 
 class TextError(ValueError):
     """A text or a file that cannot be used; the message says what was expected and what came."""
 
 
-def clean_text(text: str, *, nfc: bool = False) -> str:
-    """Line ends become LF, lone surrogates become U+FFFD; `nfc` also composes accents (Unicode NFC).
+class EncodingError(TextError):
+    """A file that could be a text, in one of several encodings or with bytes that do not fit: a person has to choose.
+
+    Attributes:
+        candidates: names out of ENCODINGS, the likeliest first; each reads the file.
+
+    """
+
+    def __init__(self, message: str, candidates: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.candidates = candidates
+
+
+@dataclass(frozen=True)
+class DecodedText:
+    """The text of a file.
+
+    Attributes:
+        text: as clean_text leaves it, with at least one visible character.
+        encoding: what it was read as, a name out of ENCODINGS.
+        notes: what was left out or changed, in plain sentences; mostly none.
+
+    """
+
+    text: str
+    encoding: str
+    notes: tuple[str, ...] = ()
+
+
+def clean_text(text: str) -> str:
+    """Line ends become LF, lone surrogates become U+FFFD.
 
     Nothing else changes: the code points of the result are the characters every chart shows.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     # A lone surrogate cannot be encoded, saved or drawn; U+FFFD is Unicode's own mark for "was unreadable".
-    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return unicodedata.normalize("NFC", text) if nfc else text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def decode_text(data: bytes) -> tuple[str, str]:
-    """Text of an uploaded file and the name of the encoding it was read as.
+def newlines_to_blanks(text: str) -> str:
+    """Every line end (LF, CR, or CR LF together) becomes one blank, so that a text of lines is one stream of words."""
+    return clean_text(text).replace("\n", " ")
 
-    UTF-8, UTF-16 and GB18030 are recognised, byte-order marks are honoured and dropped.
+
+def decode_text(data: bytes, encoding: str | None = None) -> DecodedText:
+    """Text of an uploaded file: its encoding is recognised beyond doubt, or chosen by a person, and never guessed.
+
+    Byte-order marks are dropped, and so is a DOS end of file (^Z); ends of pages (form feed), vertical tabs and the
+    separators FS to US become line ends. A character cut at the end of the file is left out, with a note.
+
+    Args:
+        data: the file.
+        encoding: a name out of ENCODINGS, or another one for it ("latin-1"); None to recognise it.
 
     Raises:
-        TextError: empty, larger than 5 MB, binary, or in none of the three encodings.
+        EncodingError: it cannot be told which encoding it is; `candidates` are those to choose from.
+        TextError: empty, larger than 5 MB, binary or a known format that is not text, or not in the chosen encoding.
 
     """
     if len(data) > MAX_FILE_BYTES:
         raise TextError(
             f"Expected a text of at most 5 MB; this one has {len(data) / 1e6:.1f} MB. Cut it and try again."
         )
-    for encoding, name in _candidate_encodings(data):
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        text = text.removeprefix("\ufeff")
-        if any(c < " " and c not in "\t\n\r\f" for c in text):
-            raise TextError(
-                f"Expected plain text; this file holds control characters (read as {name}), so it is binary."
-            )
-        if not text.strip():
-            raise TextError("Expected a text with at least one visible character; this file has none.")
-        return clean_text(text), name
-    raise TextError("Expected UTF-8, UTF-16 or GB18030 text; these bytes are none of them. Save it as UTF-8.")
+    if what := foreign.recognised(data):
+        raise TextError(f"Expected plain text; this is {what}. Save or copy the text you mean into a .txt file.")
+    if not data.strip(b"\xef\xbb\xbf\xff\xfe \t\r\n\f\v\x1a"):
+        raise TextError(NOTHING_VISIBLE)
+    reading = _recognise(data) if encoding is None else _read_as(data, encoding)
+    text, notes = _tidied(reading.text)
+    if BINARY.search(text):
+        raise TextError(
+            f"Expected plain text; this file holds control characters (read as {reading.encoding}), so it is binary."
+        )
+    if not text.strip():
+        raise TextError(NOTHING_VISIBLE)
+    return DecodedText(clean_text(text), reading.encoding, reading.notes + notes)
 
 
-def _candidate_encodings(data: bytes) -> list[tuple[str, str]]:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return [("utf-16", "UTF-16")]
-    # UTF-16 without a mark: in any text with blanks and digits, one byte of many pairs is zero.
-    for offset, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
-        half = data[offset:4096:2]
-        if len(data) % 2 == 0 and half.count(0) > 0.3 * len(half) > 0 and data[1 - offset : 4096 : 2].count(0) == 0:
-            return [(encoding, "UTF-16")]
-    # Chinese UTF-16 without a mark often fits GB18030 too; the reading with more everyday characters is the right one.
-    usual = {encoding: _usual_share(data, encoding) for encoding in ("utf-16-le", "utf-16-be", "gb18030")}
-    best = max(usual, key=usual.__getitem__)
-    unmarked = len(data) % 2 == 0 and len(data) >= 16 and usual[best] > max(0.9, usual["gb18030"])
-    return [("utf-8-sig", "UTF-8"), *([(best, "UTF-16")] if unmarked else []), ("gb18030", "GB18030")]
+def _recognise(data: bytes) -> Reading:
+    found = recognise(data)
+    if isinstance(found, Reading):
+        return found
+    if not found.candidates:
+        raise TextError(f"Expected plain text. {found.reason} Save it as UTF-8 and try again.")
+    raise EncodingError(
+        f"Expected a text whose encoding can be told for certain. {found.reason} Choose one: "
+        f"{'; '.join(found.candidates)}. Or save it as UTF-8.",
+        found.candidates,
+    )
 
 
-def _usual_share(data: bytes, encoding: str) -> float:
-    text = data[:4096].decode(encoding, "replace")
-    return sum(bool(c.encode("gb2312", "ignore")) for c in text) / max(1, len(text))
+def _read_as(data: bytes, encoding: str) -> Reading:
+    name = encoding_named(encoding)
+    if name is None:
+        raise TextError(f"Expected an encoding out of {'; '.join(ENCODINGS)}. Got {encoding[:40]!r}.")
+    try:
+        return read_as(data, name)
+    except UnicodeDecodeError as fault:
+        raise TextError(
+            f"Expected a text in {name}, but {flaw(data, fault)} Choose another encoding, or save the file as UTF-8."
+        ) from fault
+
+
+def _tidied(text: str) -> tuple[str, tuple[str, ...]]:
+    """Without the DOS end of file, and with one kind of line end; what was done, as sentences."""
+    notes = []
+    if text.endswith("\x1a"):
+        text = text.rstrip("\x1a")
+        notes.append("The end-of-file mark of DOS (^Z) was dropped.")
+    if breaks := len(_BREAKS.findall(text)):
+        text = _BREAKS.sub("\n", text)
+        notes.append(f"{breaks:,} page {'break' if breaks == 1 else 'breaks'} or separators became line ends.")
+    return text, tuple(notes)
 
 
 @dataclass(frozen=True)
@@ -120,12 +182,27 @@ class Vocabulary:
     def _index(self) -> dict[str, int]:
         return {symbol: index for index, symbol in enumerate(self.symbols)}
 
+    @cached_property
+    def _composition(self) -> Composition:
+        return Composition(self.symbols[1:])
+
     def __len__(self) -> int:
         return len(self.symbols)
 
+    def as_read(self, text: str) -> str:
+        """The text as a model with this vocabulary reads it: cleaned, and composed as its corpus was.
+
+        "e" and a combining accent become "é" where the corpus has that, and the other way round; Hangul likewise. A text
+        whose characters are all known stays as it is, so a corpus does. See explorer/composition.py.
+        """
+        return self._composition.applied(clean_text(text))
+
     def encode(self, text: str) -> Tensor:
-        """ids_T, int64 in [0, V); never fails: a character the vocabulary lacks becomes 0, the unknown symbol."""
-        return torch.tensor([self._index.get(c, 0) for c in clean_text(text)], dtype=torch.int64)
+        """ids_T, int64 in [0, V), one for each character of as_read(text).
+
+        Never fails: a character the vocabulary lacks becomes 0, the unknown symbol.
+        """
+        return torch.tensor([self._index.get(c, 0) for c in self.as_read(text)], dtype=torch.int64)
 
     def decode(self, ids: Sequence[int] | Tensor) -> str:
         """The text of some ids; the unknown symbol is shown as U+FFFD."""
@@ -133,7 +210,7 @@ class Vocabulary:
 
     def unknown_share(self, text: str) -> float:
         """Share of a text's characters that the vocabulary lacks, in [0, 1]; 0 for an empty text."""
-        text = clean_text(text)
+        text = self.as_read(text)
         return sum(c not in self._index for c in text) / len(text) if text else 0.0
 
     def unigram_nll_nats(self) -> Tensor:

@@ -150,6 +150,31 @@ def test_a_built_in_corpus_is_the_default(output):
     assert load_checkpoint(output).corpus == "lighthouse"
 
 
+@pytest.mark.parametrize(
+    ("text", "codec", "encoding", "told"),
+    [
+        ("河水从山里来，不回头。" * 30, "gb18030", None, "read as GB18030 (Chinese)."),
+        ("über " * 60, "latin-1", "latin-1", "read as Windows-1252 or Latin-1 (Western European)."),
+        ("über " * 60, "utf-8", None, None),
+        ("abc " * 60 + "\x1a", "ascii", None, "read as UTF-8. The end-of-file mark of DOS (^Z) was dropped."),
+    ],
+)
+def test_an_encoding_is_told_unless_it_is_whole_utf_8(tmp_path, output, text, codec, encoding, told):
+    path = tmp_path / "words.txt"
+    path.write_bytes(text.encode(codec))
+    checkpoint, result = train_small(path, output, *(("--encoding", encoding) if encoding else ()))
+    assert set(checkpoint.vocabulary.symbols[1:]) == set(text) - {"\x1a"}
+    assert result.stderr == (f"words.txt: {told}\n" if told else "")
+
+
+def test_a_doubtful_encoding_is_refused_with_the_option_to_choose_one(tmp_path, output):
+    path = tmp_path / "words.txt"
+    path.write_bytes("Über".encode("latin-1"))
+    refused = run("--corpus", path, "--output", output, *SIZES)
+    assert_refused(refused, "--encoding 'Windows-1252 or Latin-1 (Western European)'")
+    assert_refused(run("--corpus", path, "--output", output, *SIZES, "--encoding", "klingon"), "klingon")
+
+
 def test_a_chinese_file_in_gb18030_is_read_and_its_characters_are_kept(tmp_path, output):
     path = tmp_path / "河.txt"
     path.write_bytes(("河边的灯塔，夜里的风。" * 6).encode("gb18030"))
@@ -236,7 +261,7 @@ def test_the_output_must_be_given(corpus):
     [
         (b"", "visible"),
         (b" \n\t \n", "visible"),
-        (b"\x7fELF\x02\x01\x01\x00\x00\x00" + b"text" * 40, "binary"),
+        (b"\x00\x02\x01\x00\x00" + b"text" * 40, "binary"),
         (bytes(range(128, 256)) * 4, "UTF-8"),
         (b"abc " * 1_300_000, "5 MB"),
     ],

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import http.client
 import os
 import re
+import socket
+import ssl
+import urllib.error
 import urllib.request
 from importlib import resources
 from pathlib import Path
 
 from explorer.files import write_atomically
 from explorer.text import TextError, clean_text
+from explorer.text import newlines_to_blanks as without_newlines
 
 TIME_MACHINE_URL = "http://d2l-data.s3-accelerate.amazonaws.com/timemachine.txt"
 TIME_MACHINE_SHA1 = "090b5e7e70c295757f55df93cb0a180b9691891a"
@@ -23,15 +28,20 @@ BUILT_IN = {"lighthouse": "lighthouse.txt", "river-town": "river_town.txt"}
 NAMES = (*BUILT_IN, "time-machine")
 
 
-def load_corpus(name: str) -> str:
+def load_corpus(name: str, newlines_to_blanks: bool = False) -> str:
     """The text of a corpus by name: "lighthouse" (English), "river-town" (Chinese) or "time-machine" (fetched).
+
+    Args:
+        name: one of NAMES.
+        newlines_to_blanks: whether each line end becomes a blank; The Time Machine has none in any case.
 
     Raises:
         TextError: no such corpus, or The Time Machine could not be fetched (the built-in ones always work).
 
     """
     if name in BUILT_IN:
-        return clean_text(resources.files(__name__).joinpath(BUILT_IN[name]).read_text("utf-8"))
+        text = clean_text(resources.files(__name__).joinpath(BUILT_IN[name]).read_text("utf-8"))
+        return without_newlines(text) if newlines_to_blanks else text
     if name == "time-machine":
         return preprocess_time_machine(fetch_time_machine())
     raise TextError(f"Expected a corpus named {', '.join(NAMES)}; got {name!r}.")
@@ -66,9 +76,9 @@ def fetch_time_machine(cache: Path | None = None) -> str:
         with urllib.request.urlopen(TIME_MACHINE_URL, timeout=FETCH_TIMEOUT_S) as response:
             data = bytes(response.read(FETCH_MAX_BYTES))
     except (OSError, http.client.HTTPException) as fault:
-        reason = getattr(fault, "reason", fault)
         raise TextError(
-            f"The Time Machine could not be fetched from {TIME_MACHINE_URL} ({reason}). The built-in corpora work offline."
+            f"The Time Machine could not be fetched from {TIME_MACHINE_URL}: {_plainly(fault)}. Try again later, or take "
+            f"one of the built-in corpora, {' or '.join(BUILT_IN)}, which need no network."
         ) from fault
     if not _is_the_book(data):
         raise TextError(
@@ -77,6 +87,24 @@ def fetch_time_machine(cache: Path | None = None) -> str:
     with contextlib.suppress(OSError):  # a read-only home only means that the book is fetched again next time
         write_atomically(kept, data)
     return data.decode("utf-8")
+
+
+def _plainly(fault: Exception) -> str:
+    """Why a fetch failed, without the system's numbers."""
+    cause = getattr(fault, "reason", fault)
+    if isinstance(fault, urllib.error.HTTPError):
+        return f"the server answers {fault.code}"
+    if isinstance(cause, socket.gaierror):
+        return "its address cannot be found, so this machine is probably offline"
+    if isinstance(cause, TimeoutError):
+        return f"there was no answer within {FETCH_TIMEOUT_S} seconds"
+    if isinstance(cause, ConnectionRefusedError):
+        return "the connection was refused"
+    if isinstance(cause, ssl.SSLError):
+        return "no secure connection could be made"
+    if isinstance(cause, OSError) and cause.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN):
+        return "there is no way to it, so this machine is probably offline"
+    return "the connection broke off"
 
 
 def _is_the_book(data: bytes) -> bool:

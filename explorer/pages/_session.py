@@ -326,7 +326,7 @@ def choose_text() -> str:
 def uploaded(key: str) -> str:
     """The text of a file that the person brings; "" where there is none, and a sentence where it cannot be read."""
     file = st.file_uploader(
-        "A .txt file in UTF-8, UTF-16 or GB18030, at most 5 MB",
+        "A .txt file, at most 5 MB",
         type=["txt"],
         max_upload_size=MAX_FILE_BYTES // 10**6,
         key=key,
@@ -334,12 +334,12 @@ def uploaded(key: str) -> str:
     if file is None:
         return ""
     try:
-        text, encoding = decode_text(file.getvalue())
+        decoded = decode_text(file.getvalue())
     except explorer.TextError as fault:
         st.error(str(fault))
         return ""
-    st.caption(f"{len(text):,} characters, read as {encoding}.")
-    return text
+    st.caption(" ".join((f"{len(decoded.text):,} characters, read as {decoded.encoding}.", *decoded.notes)))
+    return decoded.text
 
 
 def _follow_corpus() -> None:

@@ -15,7 +15,6 @@ from explorer.cells import CellWeights, GRUStep, LSTMStep, RNNStep, gru_step, ls
 from explorer.models import CharModel, ConfigError, ModelConfig, NetKey
 from explorer.probes.kernel import CHUNK, kernel_states
 from explorer.probes.perplexity import SCORE_NAMES, Floats, TextScore, score_states
-from explorer.text import clean_text
 from explorer.training import perplexity
 
 SATURATED_LOW, SATURATED_HIGH = 0.1, 0.9  # Karpathy et al. 2015, arXiv 1506.02078
@@ -145,7 +144,7 @@ class GateTrace:
     """Everything a model did while it read a text.
 
     Attributes:
-        text: as it was read (line ends LF, lone surrogates U+FFFD).
+        text: as it was read (line ends LF, lone surrogates U+FFFD, accents composed as the vocabulary has them).
         config: the model's.
         symbols: the model's, to name the ids of `score`.
         tapes: one Tape for each net.
@@ -233,7 +232,7 @@ def trace_gates(model: CharModel, text: str) -> GateTrace:
         text: any text, an empty one too.
 
     """
-    text = clean_text(text)
+    text = model.vocabulary.as_read(text)
     ids_T = model.vocabulary.encode(text)
     x: Tensor = model.embedding(ids_T) if model.embedding is not None else ids_T
     h: dict[NetKey, Tensor] = {}

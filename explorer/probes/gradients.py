@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from explorer.models import CharModel, ConfigError, NetKey
 from explorer.probes.reading import Reading, check_net, reading_of
 from explorer.probes.sweep import Sweep
-from explorer.text import TextError, clean_text
+from explorer.text import TextError
 
 Floats64 = NDArray[np.float64]
 MAX_STEPS = 4_000  # steps of a flow: its matrix has their square, 128 MB
@@ -185,7 +185,7 @@ def gradient_flow(
 
     """
     net = check_net(model, layer, direction)
-    text = clean_text(text)
+    text = model.vocabulary.as_read(text)
     steps = len(text)
     if steps > MAX_STEPS:
         raise TextError(f"Expected at most {MAX_STEPS:,} characters for a T x T flow; got {steps:,}. Take a part.")

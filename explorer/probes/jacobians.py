@@ -15,7 +15,6 @@ from explorer.probes.gradients import GradientFlow
 from explorer.probes.linear import LinearNet
 from explorer.probes.reading import Reading, check_net, reading_of
 from explorer.probes.sweep import Sweep, random_directions
-from explorer.text import clean_text
 
 Floats64 = NDArray[np.float64]
 
@@ -99,7 +98,7 @@ def jacobian_paths(
 
     """
     net = check_net(model, layer, direction)
-    text = clean_text(text)
+    text = model.vocabulary.as_read(text)
     if flow is not None and (flow.text, flow.net) != (text, net):
         raise ConfigError(f"flow: expected one of the same text and net, layer {layer}, {direction}; got another.")
     reading = reading_of(model, text, reading)
@@ -182,7 +181,7 @@ def lyapunov_exponents(
 
     """
     net = check_net(model, layer, direction)
-    reading = Reading.of(model, clean_text(text))
+    reading = Reading.of(model, text)
     width = model.config.parts * model.config.width(net)
     if not 1 <= k <= width:
         raise ConfigError(f"k: expected 1 to {width} exponents for this net; got {k}.")

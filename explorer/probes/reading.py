@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from explorer.models import CharModel, ConfigError, ModelConfig, NetKey
 from explorer.probes.kernel import read_text
 from explorer.probes.linear import LinearNet, linearised
-from explorer.text import TextError, clean_text
+from explorer.text import TextError
 
 BLOCK_BYTES = 32_000_000  # of logits at once: a vocabulary may have 70,000 symbols
 
@@ -51,7 +51,7 @@ class Reading:
     @torch.no_grad()
     def of(cls, model: CharModel, text: str) -> Reading:
         """The model, having read the text from its zero state."""
-        text, precise = clean_text(text), in_float64(model)
+        text, precise = model.vocabulary.as_read(text), in_float64(model)
         ids_T = model.vocabulary.encode(text)
         return cls(model, precise, text, ids_T, *read_text(precise, ids_T))
 

@@ -131,7 +131,7 @@ def new_run(
         config=config,
         recipe=recipe,
         seed=seed,
-        sentence=clean_text(sentence),
+        sentence=vocabulary.as_read(sentence),
         prefixes=tuple(prefixes) or (text.strip()[:PREFIX_CHARACTERS].replace("\n", " "),),
         held_out_share=held_out_share,
         held_out=held_out_characters(held_out, weights),

@@ -16,12 +16,11 @@ from pathlib import Path
 import explorer
 from explorer.runs.facts import ACTIVE, RUNNING, STOPPING, WAITING, Run, RunError
 from explorer.runs.settings import Settings
-from explorer.runs.store import Store, Superseded
+from explorer.runs.store import WITHOUT_A_WORD, Store, Superseded
 
 LOOK_EVERY_S = 1.0
 SPARE_AFTER_S = 2.0  # a new spare is made once the run that took the last one is under way
 TYPICAL_SPEED = 5e9  # characters * weights a second, until a run here has shown its own
-WITHOUT_A_WORD = "Its process ended without a word. Resume continues where it was last kept."
 
 
 class Registry:

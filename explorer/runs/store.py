@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import platform
 import secrets
 import shutil
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from explorer.files import write_atomically
-from explorer.runs import rows
+from explorer.runs import process, rows
 from explorer.runs.facts import (
     ACTIVE,
     INTERRUPTED,
@@ -43,6 +42,11 @@ from explorer.training import StepRecord
 
 DEAD_AFTER_S = 30  # without a heartbeat; a process that is gone is noticed at once
 KEPT_DELETED_S = 24 * 3600
+WITHOUT_A_WORD = "Its process ended without a word. Resume continues where it was last kept."
+UNHEARD = (
+    f"Nothing was heard of its process for over {DEAD_AFTER_S} seconds, so it is taken for ended. Resume continues where it "
+    "was last kept."
+)
 NUMBER = "(SELECT number FROM runs WHERE id = ?)"
 
 
@@ -277,15 +281,37 @@ class Store:
             )
 
     def sweep(self) -> None:
-        """Runs whose process is gone become interrupted; runs deleted a day ago go for good."""
+        """Runs whose process is gone become interrupted; runs deleted a day ago go for good.
+
+        A process that is silent but still there is not gone: its run says so, and goes on when it answers. On another
+        host one cannot look, and silence decides.
+        """
         going = "SELECT id, worker, host, pid, heartbeat FROM runs WHERE status IN (?, ?)"
         for run_id, token, host, pid, heartbeat in self._rows(going, RUNNING, STOPPING):
-            if time.time() - heartbeat > DEAD_AFTER_S or (host == platform.node() and not _alive(pid)):
-                self.end_dead(
-                    run_id, token, "Its process ended without a word. Resume continues where it was last kept."
-                )
+            silent = time.time() - heartbeat > DEAD_AFTER_S
+            alive = process.alive(pid) if pid is not None and host == platform.node() else None
+            if alive and silent and process.started_after(pid, heartbeat):
+                alive = False  # another process has the number by now
+            if alive is False:
+                self.end_dead(run_id, token, WITHOUT_A_WORD)
+            elif silent and alive is None:
+                self.end_dead(run_id, token, UNHEARD)
+            elif silent:
+                self._say_not_answering(run_id, pid, heartbeat)
         for row in self._rows("SELECT id FROM runs WHERE deleted < ?", time.time() - KEPT_DELETED_S):
             self._purge(row[0])
+
+    def _say_not_answering(self, run_id: str, pid: int, heartbeat: float) -> None:
+        message = (
+            f"Its process ({pid}) is there but has not answered for over {DEAD_AFTER_S} seconds: it is paused, or the machine "
+            f"is asleep or busy. The run goes on when it answers; to give it up, end that process, then press Resume."
+        )
+        # Asked again, since it may have answered meanwhile; and nothing is written a second time.
+        about = "id = ? AND heartbeat = ? AND status IN (?, ?) AND message != ?"
+        values = run_id, heartbeat, RUNNING, STOPPING, message
+        if self._rows(f"SELECT 1 FROM runs WHERE {about}", *values):
+            with self._transaction():
+                self._db.execute(f"UPDATE runs SET message = ? WHERE {about}", (message, *values))
 
     # ---- names and deletion ---------------------------------------------------------------------------------
 
@@ -370,8 +396,8 @@ class Store:
             self._claim_or_leave(run_id, token)
             self._db.execute(
                 "UPDATE runs SET heartbeat = ?, pid = ?, host = ?, status = CASE status WHEN ? THEN ? ELSE status END, "
-                "message = CASE status WHEN ? THEN '' ELSE message END WHERE id = ?",
-                (time.time(), pid, platform.node(), INTERRUPTED, RUNNING, INTERRUPTED, run_id),
+                "message = CASE WHEN status IN (?, ?, ?) THEN '' ELSE message END WHERE id = ?",
+                (time.time(), pid, platform.node(), INTERRUPTED, RUNNING, INTERRUPTED, RUNNING, STOPPING, run_id),
             )  # fmt: skip
             return str(self._db.execute("SELECT status FROM runs WHERE id = ?", (run_id,)).fetchone()[0])
 
@@ -381,8 +407,8 @@ class Store:
         return str(found[0][0]) if found else ""
 
     def note_process(self, run_id: str, token: str, pid: int) -> None:
-        """Which process has the run."""
-        self._update(run_id, token, pid=pid)
+        """Which process has the run; it was started before this."""
+        self._update(run_id, token, pid=pid, heartbeat=time.time())
 
     def note_checkpoint(self, run_id: str, token: str) -> None:
         """There is a file of the run's weights now."""
@@ -425,16 +451,3 @@ class Store:
             yield
         except (OSError, sqlite3.Error) as fault:
             raise RunError(disk_sentence(self.folder, fault)) from fault
-
-
-def _alive(pid: int | None) -> bool:
-    """Whether there may be such a process; the heartbeat decides where one cannot ask."""
-    if pid is None or os.name == "nt":
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -266,3 +266,14 @@ def test_the_residual_of_the_gates_is_against_float64():
         model = CharModel(ModelConfig(hidden_size=32, **fields), VOCABULARY, seed=0)
         assert 1e-9 < trace_gates(model, "abc abd." * 4).residual < 1e-6  # float32's own rounding, seen from float64
         assert trace_gates(model.double(), "abc abd." * 4).residual < 1e-13
+
+
+def test_a_decomposed_accent_is_read_as_the_corpus_has_it():
+    model = CharModel(ModelConfig(hidden_size=8), Vocabulary.from_text("café été"), seed=0)
+    composed, decomposed = "été café", "e\u0301te\u0301 cafe\u0301"
+    for probe in (trace_gates, gradient_flow):
+        assert probe(model, decomposed).text == composed
+    assert trace_gates(model, decomposed).perplexity == trace_gates(model, composed).perplexity
+    paths = jacobian_paths(model, decomposed, flow=gradient_flow(model, composed), singular_values=False)
+    assert len(paths.gain_T) == len(composed)
+    assert model.generate("e\u0301", 0) == "é"

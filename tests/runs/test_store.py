@@ -3,12 +3,14 @@
 import os
 import random
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ import pytest
 from explorer import runs
 from explorer.models import ModelConfig
 from explorer.recording import EpochRecord
+from explorer.runs import store as store_module
 from explorer.runs.facts import EpochEvent, GateSummary, RunError
 from explorer.runs.store import DEAD_AFTER_S, KEPT_DELETED_S, Store, Superseded
 from explorer.training import Recipe, StepRecord
@@ -325,20 +328,109 @@ def test_a_run_given_up_too_early_is_taken_back(store):
     assert store.run(run.id).message == ""
 
 
-def test_the_dead_are_found_by_their_process_and_by_their_silence(store):
-    gone, silent, alive = (added(store, session=str(i)) for i in range(3))
-    for run in (gone, silent, alive):
-        store.pulse(run.id, store.begin(run.id), os.getpid())
+def silent(store, run, pid, host=None, seconds=DEAD_AFTER_S + 1):
+    """A run whose process was heard of last so many seconds ago."""
+    token = store.begin(run.id)
+    store.pulse(run.id, token, pid)
+    store._db.execute(
+        "UPDATE runs SET heartbeat = ?, host = coalesce(?, host) WHERE id = ?", (time.time() - seconds, host, run.id)
+    )
+    return run.id, token
+
+
+@pytest.fixture
+def sleeper(monkeypatch):
+    """Another process, which sleeps; it is as old as the test, so silence counts from two seconds on."""
+    monkeypatch.setattr(store_module, "DEAD_AFTER_S", 2)
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    yield child
+    child.kill()
+    child.wait()
+
+
+def test_the_dead_are_found_by_their_process_and_far_away_by_their_silence(store):
+    gone, far, far_talking, here = (added(store, session=str(i)) for i in range(4))
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()
-    store._db.execute("UPDATE runs SET pid = ? WHERE id = ?", (child.pid, gone.id))
-    store._db.execute("UPDATE runs SET heartbeat = ? WHERE id = ?", (time.time() - DEAD_AFTER_S - 1, silent.id))
+    silent(store, gone, child.pid, seconds=0)
+    silent(store, far, os.getpid(), host="another-machine")
+    silent(store, far_talking, child.pid, host="another-machine", seconds=DEAD_AFTER_S - 5)
+    silent(store, here, os.getpid(), seconds=0)
     store.sweep()
-    expected = {gone.id: "interrupted", silent.id: "interrupted", alive.id: "running"}
+    expected = {gone.id: "interrupted", far.id: "interrupted", far_talking.id: "running", here.id: "running"}
     if os.name == "nt":
         expected[gone.id] = "running"
     assert statuses(store) == expected
-    assert "Resume" in store.run(silent.id).message
+    assert "ended without a word. Resume" in store.run(gone.id).message
+    assert "Nothing was heard" in store.run(far.id).message
+    assert store.run(far_talking.id).message == store.run(here.id).message == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not tell whether a process is there")
+def test_a_stopped_process_is_not_ended_but_does_not_answer_until_it_does(store, sleeper):
+    run = added(store)
+    os.kill(sleeper.pid, signal.SIGSTOP)
+    _, token = silent(store, run, sleeper.pid, seconds=0)
+    store.sweep()
+    assert (store.run(run.id).status, store.run(run.id).message) == ("running", "")
+    store._db.execute("UPDATE runs SET heartbeat = heartbeat - 3")
+    for _ in range(2):
+        store.sweep()
+        told = store.run(run.id)
+        assert told.status == "running"
+        assert told.message.startswith(f"Its process ({sleeper.pid}) is there but has not answered for over 2 seconds")
+        assert "ended without a word" not in told.message
+        assert told.ended is None
+    store.stop(run.id)
+    store.sweep()
+    assert store.run(run.id).status == "stopping"
+    os.kill(sleeper.pid, signal.SIGCONT)
+    assert store.pulse(run.id, token, sleeper.pid) == "stopping"
+    assert store.run(run.id).message == ""
+    sleeper.kill()
+    sleeper.wait()
+    store.sweep()
+    assert store.run(run.id).status == "interrupted"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not tell whether a process is there")
+def test_a_silent_process_is_told_once_and_not_written_again(store, sleeper):
+    run = added(store)
+    silent(store, run, sleeper.pid, seconds=3)
+    store.sweep()
+    before = store._rows("SELECT total_changes()")[0][0]
+    store.sweep()
+    assert store._rows("SELECT total_changes()")[0][0] == before
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to know when a process was started")
+def test_a_number_that_another_process_has_by_now_does_not_keep_a_run_alive(store, sleeper):
+    recycled, own = added(store), added(store, "bob")
+    silent(store, recycled, sleeper.pid, seconds=3_600)  # the sleeper was started after that
+    silent(store, own, sleeper.pid, seconds=3)
+    store.sweep()
+    assert store.run(recycled.id).status == "interrupted"
+    assert "ended without a word" in store.run(recycled.id).message
+    assert store.run(own.id).status == "running"
+
+
+def test_a_run_without_a_process_is_given_its_time_and_then_given_up(store):
+    run = added(store)
+    store.begin(run.id)
+    store.sweep()
+    assert store.run(run.id).status == "running"
+    store._db.execute("UPDATE runs SET heartbeat = heartbeat - ?", (DEAD_AFTER_S + 1,))
+    store.sweep()
+    assert store.run(run.id).status == "interrupted"
+
+
+def test_a_process_that_is_started_for_a_run_is_not_older_than_the_run_s_last_word(store, sleeper):
+    run = added(store)
+    token = store.begin(run.id)
+    store._db.execute("UPDATE runs SET heartbeat = heartbeat - 3600")  # it was claimed an hour before it was started
+    store.note_process(run.id, token, sleeper.pid)
+    store.sweep()
+    assert (store.run(run.id).status, store.run(run.id).message) == ("running", "")
 
 
 # ---- deletion -------------------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ import os
 import random
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from dataclasses import replace
 
@@ -17,6 +19,7 @@ from explorer.probes.gates import gate_statistics, trace_gates
 from explorer.probes.perplexity import score_text
 from explorer.recording import Recording, snapshot_epochs
 from explorer.runs import recorder as recorder_module
+from explorer.runs import store as store_module
 from explorer.runs.facts import RunError
 from explorer.runs.recorder import split_text
 from explorer.runs.state import restore_state
@@ -300,6 +303,46 @@ def test_a_disk_that_fills_up_ends_the_run_with_everything_before_it(store, monk
     store.requeue(run.id, 1, 1)
     assert trained(store, run).status == "finished"
     assert_same_run(store, run)
+
+
+# ---- paused ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_a_paused_worker_is_said_not_to_answer_and_goes_on_bit_for_bit(folder, monkeypatch):
+    monkeypatch.setattr(store_module, "DEAD_AFTER_S", 2)
+    store = Store(folder)
+    run = added(store, recipe=replace(RECIPE, epochs=400))
+    token = store.begin(run.id)
+    worker = subprocess.Popen([sys.executable, "-m", "explorer.runs.worker"], stdin=subprocess.PIPE, text=True)
+    try:
+        store.note_process(run.id, token, worker.pid)
+        worker.stdin.write(f"{run.id} {token}\n")
+        worker.stdin.flush()
+        wait_until(lambda: store.run(run.id).step >= 5)
+        os.kill(worker.pid, signal.SIGSTOP)
+        time.sleep(2.5)
+        store.sweep()
+        paused = store.run(run.id)
+        assert paused.status == "running"
+        assert f"Its process ({worker.pid}) is there but has not answered" in paused.message
+        os.kill(worker.pid, signal.SIGCONT)
+        wait_until(lambda: store.run(run.id).message == "")
+        wait_until(lambda: store.run(run.id).step > paused.step)
+        wait_until(lambda: store.run(run.id).status == "finished")
+    finally:
+        worker.kill()
+        worker.wait()
+        worker.stdin.close()
+    assert_same_run(store, run)
+    store.close()
+
+
+def wait_until(holds, seconds=120):
+    ends_at = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < ends_at
+        time.sleep(0.05)
 
 
 # ---- kill -9 --------------------------------------------------------------------------------------------------

@@ -1,0 +1,173 @@
+"""The text in front of the person: a sentence, a longer text, or a file. Each stays until it is replaced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+import explorer
+from explorer.pages import _link, _session
+from explorer.pages._plain import plain
+from explorer.text import MAX_FILE_BYTES, TextError, clean_text, decode_text
+
+MAX_ANALYSED = 20_000
+MAX_SENTENCE = 2_000
+# A sentence for each corpus that begins as the corpus does and then leaves it, so that the surprise shows where.
+EXAMPLES = {
+    "time-machine": "the time traveller for so it will be convenient to teach a small machine to keep a secret",
+    "lighthouse": "Turn, light, turn, on the hill of stone, and bring the little network home.",
+    "river-town": "小满站在渡口，看着河水慢慢地流，心里想着明天的船。",
+}
+SENTENCE, LONGER, FILE = "Sentence", "Longer text", "File"
+SOURCES = (SENTENCE, LONGER, FILE)
+RECOGNISED = "recognised"
+ENCODINGS = {
+    RECOGNISED: "", "UTF-8": "utf-8-sig", "UTF-16": "utf-16", "GB18030": "gb18030", "Big5": "big5hkscs",
+    "Shift-JIS": "cp932", "EUC-JP": "euc_jp", "EUC-KR (CP949)": "cp949", "Western (Windows-1252)": "cp1252",
+    "Western (Latin-1)": "latin-1", "Cyrillic (Windows-1251)": "cp1251", "Cyrillic (KOI8-R)": "koi8-r",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that a person brought: its name and its bytes."""
+
+    name: str
+    data: bytes
+
+
+def choose_text(checkpoint: explorer.Checkpoint) -> str:
+    """The text to read: a sentence that is followed while it is typed, a longer text, or a file; at most 20,000 characters.
+
+    Args:
+        checkpoint: of the model that reads it; its corpus decides which example stands there at first.
+
+    """
+    with st.container(horizontal=True, vertical_alignment="center"):
+        source = _choose_source()
+        if source == SENTENCE:
+            text = _type_sentence(EXAMPLES.get(checkpoint.corpus, EXAMPLES["lighthouse"]))
+    if source == LONGER:
+        text = _paste_text()
+    elif source == FILE:
+        text = uploaded("file")
+    _link.write()  # before anything is computed that takes long
+    text = clean_text(text)
+    if len(text) > MAX_ANALYSED:
+        st.caption(f"This text has {len(text):,} characters; the first {MAX_ANALYSED:,} are analysed.")
+    return text[:MAX_ANALYSED]
+
+
+def _choose_source() -> str:
+    source: str = _link.ready("source", SENTENCE, SOURCES)
+    st.segmented_control(
+        "Text", SOURCES, key="source", required=True, label_visibility="collapsed", width="content",
+        on_change=_link.take, args=("source",),
+    )  # fmt: skip
+    return source
+
+
+def _type_sentence(example: str) -> str:
+    if len(_link.ready("sentence", example)) > MAX_SENTENCE:  # a link that holds more
+        _move(_link.named("sentence"))
+        st.rerun()
+    return st.text_input(
+        "Your sentence", key="sentence", live=True, label_visibility="collapsed",
+        placeholder="Type a sentence, and everything follows.", on_change=_take_sentence,
+    )  # fmt: skip
+
+
+def _take_sentence() -> None:
+    typed = _session.kept("sentence", "")
+    if len(typed) > MAX_SENTENCE:
+        _move(typed)
+    else:
+        _link.take("sentence")
+
+
+def _move(text: str) -> None:
+    """Put what is too long for a sentence where long texts go."""
+    _link.drop("sentence")
+    _link.take_values({"source": LONGER, "long_text": text, "moved": len(text)})
+
+
+def _paste_text() -> str:
+    _link.ready("long_text", "")
+    text = st.text_area(
+        "Your text", key="long_text", height=160, label_visibility="collapsed",
+        placeholder="Paste a text of any length.", on_change=_link.take, args=("long_text",),
+    )  # fmt: skip
+    if (moved := _link.named("moved")) == len(text) and moved:
+        st.caption(
+            f"What was pasted has {moved:,} characters, more than the {MAX_SENTENCE:,} of a sentence, so it is here now."
+        )
+    return text
+
+
+def offer_link() -> None:
+    """The choice to put the sentence into the link; the model and the settings are always in it."""
+    fits = _link.seen("source") == SENTENCE
+    _link.ready(_link.REQUEST, False)
+    st.toggle(
+        "Put the sentence in the link", key=_link.REQUEST, disabled=not fits,
+        on_change=_link.take, args=(_link.REQUEST,),
+        help="The address always holds the model and the settings. It holds your words only when you say so, and only a "
+        "sentence: a longer text or a file stays in this session.",
+    )  # fmt: skip
+
+
+def uploaded(key: str) -> str:
+    """The text of a file that the person brings; "" where there is none, and a sentence where it cannot be read.
+
+    The file stays in the session until it is removed, whatever page is opened meanwhile.
+    """
+    upload = _link.named(key)
+    if upload is None:
+        st.file_uploader(
+            f"A .txt file, at most {MAX_FILE_BYTES // 10**6} MB", type=["txt"], key=f"{key}_upload",
+            max_upload_size=MAX_FILE_BYTES // 10**6, on_change=_keep_upload, args=(key,),
+        )  # fmt: skip
+        return ""
+    return _read(upload, key)
+
+
+def _keep_upload(key: str) -> None:
+    if (file := _session.kept(f"{key}_upload", None)) is not None:
+        _link.take_values({key: Upload(file.name, file.getvalue()), f"{key}_encoding": RECOGNISED})
+
+
+def _read(upload: Upload, key: str) -> str:
+    """The text of an upload, beside its name, how it was read, and the choice of another encoding."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        about = st.container(width="stretch")
+        encoding_key = f"{key}_encoding"
+        encoding = _link.ready(encoding_key, RECOGNISED, list(ENCODINGS))
+        st.selectbox(
+            "Encoding", list(ENCODINGS), key=encoding_key, width=220, on_change=_link.take, args=(encoding_key,)
+        )
+        st.button("Remove the file", icon=":material/close:", key=f"{key}_remove", on_click=_link.drop, args=(key,))
+    with about:
+        try:
+            text, name = decoded(upload.data, encoding)
+        except TextError as fault:
+            st.error(f"{plain(upload.name)}: {plain(str(fault))}")
+            return ""
+        st.markdown(f"**{plain(upload.name)}** · {len(text):,} characters, read as {plain(name)}")
+    return text
+
+
+def decoded(data: bytes, encoding: str) -> tuple[str, str]:
+    """Text and encoding of a file's bytes: the one place that knows how a file is decoded.
+
+    Raises:
+        TextError: it cannot be read in this encoding, or in none that is recognised.
+
+    """
+    if encoding == RECOGNISED:
+        return decode_text(data)
+    try:
+        text = data.decode(ENCODINGS[encoding])
+    except UnicodeDecodeError as fault:
+        raise TextError(f"Expected {encoding}; the byte at {fault.start:,} is none. Choose another encoding.") from None
+    return decode_text(text.encode("utf-8"))[0], encoding

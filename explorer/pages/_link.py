@@ -85,6 +85,7 @@ class _State:
         page: the page that is shown.
         values: what differs from its default.
         seen: what the page shows, defaults included, as far as this run has come.
+        mounted: keys of the widgets that the browser shows already.
         absent: choices that their page did not show when it was last complete.
         arrived: what differed from its default when the person came to the page.
         problems: sentences about what an address named in vain; they stand until the person chooses something.
@@ -94,6 +95,7 @@ class _State:
     page: str = ""
     values: dict[str, Any] = field(default_factory=dict)
     seen: dict[str, Any] = field(default_factory=dict)
+    mounted: set[str] = field(default_factory=set)
     absent: set[str] = field(default_factory=set)
     arrived: frozenset[str] = frozenset()
     problems: list[str] = field(default_factory=list)
@@ -113,8 +115,9 @@ def read(page: str) -> None:
     goes_back = context is not None and context.is_history_navigation
     if begins or goes_back:
         _follow(state, st.query_params.to_dict())
+    state.mounted |= state.seen.keys()
     if begins or goes_back or state.page != page:
-        state.arrived = frozenset(state.values)
+        state.arrived, state.mounted = frozenset(state.values), set()
     state.page, state.seen = page, {}
 
 
@@ -149,11 +152,12 @@ def write(*, complete: bool = False) -> None:
     """
     state = _state()
     if complete:
+        state.mounted = set()
         own = {key for key, choice in CHOICES.items() if state.page in choice.pages}
         state.absent = (state.absent - own) | (own - state.seen.keys())
         for key in own - state.seen.keys():
             if isinstance(value := state.values.get(key), Named):
-                _refuse(key, value, "there is no such choice here, and it is left out")
+                _refuse(key, value, "which cannot be chosen here; it is left out")
                 del state.values[key]
     wanted = address(state.page)
     if wanted != st.query_params.to_dict():
@@ -195,7 +199,8 @@ def ready(key: str, default: Any, options: Sequence[Any] | None = None) -> Any:
     else:
         state.values[key] = value
     state.seen[key] = value
-    if _session.kept(key, None) != value or _session.kept(key, None) is None:
+    # Only a value that is set anew is sent to the browser. One that is not would undo what is typed meanwhile.
+    if key not in state.mounted or _session.kept(key, None) != value:
         _session.fill({key: value})
     return value
 

@@ -29,9 +29,7 @@ def mark_altered(which: Which, text: str) -> None:
     before, after = (_perplexity(one, text) for one in (which.as_trained, which))
     change = f" On this text its perplexity goes from {before} as trained to {after} altered." if before else ""
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.markdown(
-            f":material/science: **This model is altered:** {plain(str(which.intervention))}.{change}", width="stretch"
-        )
+        st.markdown(f":material/science: **This model is altered:** {which.intervention}.{change}", width="stretch")
         st.button("Restore it", icon=":material/undo:", on_click=_pickers.restore)
 
 
@@ -42,7 +40,7 @@ def _perplexity(which: Which, text: str) -> str:
         mean = explorer.score_text(model_of(which), text).mean_nll_nats
         known[which.epoch] = None if mean is None else perplexity(mean)
     value = known[which.epoch]
-    return "" if value is None else plain(number(value))
+    return "" if value is None else number(value)
 
 
 def show_warnings(trace: explorer.GateTrace) -> None:
@@ -78,8 +76,8 @@ def show_unknown(trace: explorer.GateTrace) -> None:
     said = f"{count:,} of {total:,} {are} unknown to the model, which reads each as the same symbol: {named}{more}."
     score, without = trace.perplexity, perplexity_without_unknown(trace)
     if score is not None:
-        rest = "not defined" if without is None else plain(number(without))
-        said += f" The {trace.score_name} is {plain(number(score))} with them and {rest} without them."
+        rest = "not defined" if without is None else number(without)
+        said += f" The {trace.score_name} is {number(score)} with them and {rest} without them."
     if trace.unknown_share <= MANY_UNKNOWN:
         st.caption(said)
         return

@@ -46,17 +46,30 @@ def choose_text(checkpoint: explorer.Checkpoint) -> str:
     """
     with st.container(horizontal=True, vertical_alignment="center"):
         source = _choose_source()
+        about = st.empty()  # what stood in this place before is gone at once
         if source == SENTENCE:
-            text = _type_sentence(EXAMPLES.get(checkpoint.corpus, EXAMPLES["lighthouse"]))
+            with about:
+                text = _type_sentence(EXAMPLES.get(checkpoint.corpus, EXAMPLES["lighthouse"]))
     if source == LONGER:
         text = _paste_text()
     elif source == FILE:
         text = uploaded("file")
     _link.write()  # before anything is computed that takes long
     text = clean_text(text)
-    if len(text) > MAX_ANALYSED:
-        st.caption(f"This text has {len(text):,} characters; the first {MAX_ANALYSED:,} are analysed.")
+    if source != SENTENCE:
+        about.caption(_about(text), width="stretch")
     return text[:MAX_ANALYSED]
+
+
+def _about(text: str) -> str:
+    """How long a text is, how much of it is analysed, and why it stands here."""
+    if not text:
+        return f"A text of any length; its first {MAX_ANALYSED:,} characters are analysed."
+    if len(text) > MAX_ANALYSED:
+        return f"This text has {len(text):,} characters; the first {MAX_ANALYSED:,} are analysed."
+    if _link.named("moved") == text:
+        return f"This is here because a sentence has at most {MAX_SENTENCE:,} characters, and this has {len(text):,}."
+    return f"This text has {len(text):,} characters."
 
 
 def _choose_source() -> str:
@@ -89,20 +102,15 @@ def _take_sentence() -> None:
 def _move(text: str) -> None:
     """Put what is too long for a sentence where long texts go."""
     _link.drop("sentence")
-    _link.take_values({"source": LONGER, "long_text": text, "moved": len(text)})
+    _link.take_values({"source": LONGER, "long_text": text, "moved": clean_text(text)})
 
 
 def _paste_text() -> str:
     _link.ready("long_text", "")
-    text = st.text_area(
-        "Your text", key="long_text", height=160, label_visibility="collapsed",
+    return st.text_area(
+        "Your text", key="long_text", height=100, label_visibility="collapsed",
         placeholder="Paste a text of any length.", on_change=_link.take, args=("long_text",),
     )  # fmt: skip
-    if (moved := _link.named("moved")) == len(text) and moved:
-        st.caption(
-            f"What was pasted has {moved:,} characters, more than the {MAX_SENTENCE:,} of a sentence, so it is here now."
-        )
-    return text
 
 
 def offer_link() -> None:

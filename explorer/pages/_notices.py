@@ -8,8 +8,9 @@ import streamlit as st
 import explorer
 from explorer.figures.style import number, visible
 from explorer.pages import _facts, _link, _pickers
-from explorer.pages._models import Which, model_of
+from explorer.pages._models import Which, checkpoint_of, model_of
 from explorer.pages._plain import plain
+from explorer.probes.perplexity import SCORE_NAMES
 from explorer.training import perplexity
 
 MANY_UNKNOWN = 0.05  # from this share on it is a warning
@@ -18,8 +19,8 @@ NAMED_CHARACTERS, KNOWN_CHARACTERS = 8, 60
 
 def show_problems() -> None:
     """What the link named in vain."""
-    for problem in _link.problems():
-        st.warning(problem, icon=":material/link_off:")
+    if problems := _link.problems():
+        st.warning("  \n".join(problems), icon=":material/link_off:")
 
 
 def mark_altered(which: Which, text: str) -> None:
@@ -27,10 +28,12 @@ def mark_altered(which: Which, text: str) -> None:
     if not which.intervention:
         return
     before, after = (_perplexity(one, text) for one in (which.as_trained, which))
-    change = f" On this text its perplexity goes from {before} as trained to {after} altered." if before else ""
-    with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.markdown(f":material/science: **This model is altered:** {which.intervention}.{change}", width="stretch")
-        st.button("Restore it", icon=":material/undo:", on_click=_pickers.restore)
+    score = SCORE_NAMES[checkpoint_of(which).config.objective]
+    change = f" On this text its {score} was {before} as trained and is {after} now." if before else ""
+    with st.container(border=True):
+        words, button = st.columns([4, 1], vertical_alignment="center")
+        words.markdown(f":material/science: **This model is altered:** {which.intervention}.{change}")
+        button.button("Restore it", icon=":material/undo:", on_click=_pickers.restore, width="stretch")
 
 
 def _perplexity(which: Which, text: str) -> str:
@@ -72,8 +75,7 @@ def show_unknown(trace: explorer.GateTrace) -> None:
     which = list(dict.fromkeys(c for c, unknown in zip(trace.text, trace.unknown_T, strict=True) if unknown))
     named = ", ".join(f"“{plain(visible(c))}”" for c in which[:NAMED_CHARACTERS])
     more = f" and {len(which) - NAMED_CHARACTERS:,} others" if len(which) > NAMED_CHARACTERS else ""
-    are = "character is" if count == 1 else "characters are"
-    said = f"{count:,} of {total:,} {are} unknown to the model, which reads each as the same symbol: {named}{more}."
+    said = f"{count:,} of {total:,} characters {'is' if count == 1 else 'are'} unknown to the model, which reads each as the same symbol: {named}{more}."
     score, without = trace.perplexity, perplexity_without_unknown(trace)
     if score is not None:
         rest = "not defined" if without is None else number(without)

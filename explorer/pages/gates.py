@@ -20,6 +20,7 @@ LOOK_FOR = {
     "is written, the **output gate** how much of the cell state is passed on.",
     "rnn": "A plain cell has **no gates**: every step overwrites every unit. Look how little of its state lasts.",
 }
+FRAMED, FRAME_PX = 200, 104
 SCORE_LABEL = {"perplexity": "Perplexity", "pseudo-perplexity": "Pseudo-pp.", "leaky score": "Leaky score"}
 SCORE_HELP = {
     "perplexity": "exp of the mean surprise of this text. The first character is not predicted and not counted.",
@@ -118,7 +119,8 @@ with below:
 _notices.show_warnings(trace)
 st.caption(LOOK_FOR[checkpoint.config.cell])
 if len(trace):
-    with st.container(border=True):
+    # A long text scrolls inside its frame, so that the gates stay in sight.
+    with st.container(border=True, height=FRAME_PX if len(trace) > FRAMED else "content"):
         st.html(drawing.strip_html(trace, quantity, layer=layer, direction=direction or "forward"))
     figure = drawing.tape(
         trace,

@@ -62,11 +62,13 @@ def version(name: str) -> int:
 
 
 def model_label(name: str) -> str:
-    """A model's name as one reads it; of a run with the first signs of its id, since two may have one name."""
+    """A model's name as one reads it; a run's with the start of its id, since two may have one name, and while it goes with
+    its status.
+    """
     if not name.startswith(RUN):
         return name
     run = runs.run(name.removeprefix(RUN))
-    return f"{run.name} · {run.id[:4]}"
+    return f"{run.name} · {run.id[:4]}" + f" ({run.status})" * run.active
 
 
 def load(name: str) -> explorer.Checkpoint:

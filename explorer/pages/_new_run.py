@@ -13,7 +13,7 @@ from explorer.cells import ACTIVATIONS, GATE_ORDER, RESETS
 from explorer.corpora import NAMES
 from explorer.initialisation import INITS
 from explorer.models import DIRECTIONS, OBJECTIVES
-from explorer.pages import _session
+from explorer.pages import _inputs, _link, _session
 from explorer.training import OPTIMIZERS, RECIPES
 
 OWN_TEXT, OWN_FILE = "a text of my own", "a file of my own"
@@ -108,7 +108,7 @@ def choose_corpus(place: Any) -> tuple[str, str]:
         return "own text", place.text_area("Your text", key="new_text", height=160, persist_state="session") or ""
     if name == OWN_FILE:
         with place:
-            return "own file", _session.uploaded("new_file")
+            return "own file", _inputs.uploaded("new_file")
     try:
         return name, load_corpus(name)
     except TextError as fault:
@@ -180,9 +180,9 @@ def offer_start() -> None:
         key="new_sentence",
         max_chars=200,
         persist_state="session",
-        placeholder=_session.EXAMPLES.get(corpus, "any words of the corpus's alphabet"),
+        placeholder=_inputs.EXAMPLES.get(corpus, "any words of the corpus's alphabet"),
     )
-    sentence = sentence or _session.EXAMPLES.get(corpus, "")
+    sentence = sentence or _inputs.EXAMPLES.get(corpus, "")
     model, recipe = st.columns(2, border=True)
     with model:
         st.markdown("**Model**")
@@ -207,4 +207,4 @@ def _start(config: ModelConfig, recipe: Recipe, text: str, **about: Any) -> None
     except runs.RunError as fault:
         st.error(str(fault))
         return
-    _session.open_run(started.id)
+    _link.open_run(started.id)

@@ -13,9 +13,10 @@ import explorer
 from explorer.figures import gradients as drawing
 from explorer.figures.style import number, visible
 from explorer.models import NetKey
-from explorer.pages import _session
+from explorer.pages import _inputs, _notices, _pickers, _session
 from explorer.pages._facts import Facts, View, facts
 from explorer.pages._models import Which, checkpoint_of
+from explorer.pages._plain import plain
 from explorer.probes.reading import one_way_layers
 
 THETAS = tuple(mantissa * 10.0**power for power in range(-3, 3) for mantissa in (1, 2, 5))
@@ -60,7 +61,7 @@ def show_verdict(view: View) -> None:
     """What holds of a model on this text, in words, with the figures that led to it."""
     diagnosis = view.of.diagnosis
     with st.container(border=True, height="stretch"):
-        st.caption(_session.plain(view.label))
+        st.caption(plain(view.label))
         for finding in diagnosis.findings:
             advice = finding.suggestion
             if finding.verdict == "clip-bound":
@@ -118,7 +119,7 @@ def show_figures(views: Sequence[View]) -> None:
         for name, value in figures_of(views[0]).items():
             cards.metric(name, value, border=True, help=HELP[name])
         return
-    table = pd.DataFrame({_session.plain(view.label): figures_of(view) for view in views})
+    table = pd.DataFrame({plain(view.label): figures_of(view) for view in views})
     st.table(table, border="horizontal")
 
 
@@ -135,7 +136,6 @@ def choose_row(views: Sequence[View]) -> int | None:
     """The loss to follow back."""
     flow = views[0].of.flow
     rows = [int(row) for row in range(len(flow)) if flow.asked_T[row] >= 0]
-    _session.forget_unless("row", rows)
     if len(rows) < 2:
         return rows[0] if rows else None
 
@@ -143,7 +143,7 @@ def choose_row(views: Sequence[View]) -> int | None:
         return f"“{visible(flow.text[int(flow.asked_T[row])])}”, read off step {row}"
 
     default = rows[len(rows) // 2] if views[0].several else rows[-1]  # a net that reads from the end goes on from there
-    return st.select_slider("Follow the loss of", rows, default, key="row", format_func=words)
+    return int(_pickers.slide("Follow the loss of", rows, default, "row", format_func=words))
 
 
 def reading(view: View) -> str:
@@ -184,7 +184,7 @@ def show_weights(view: View, columns: int) -> None:
 
 def show_clipping(known: Facts, theta: float, side: str) -> None:
     """The ledger of this text: bars, coefficient, and what the other ways of clipping would do to the direction."""
-    st.caption(f"This text, {_session.plain(known.which.label)}")
+    st.caption(f"This text, {plain(known.which.label)}")
     ledger = known.ledger(theta)
     if ledger is None:
         st.caption("There is no loss yet, so there is nothing to clip.")
@@ -211,7 +211,7 @@ def show_training(checkpoint: explorer.Checkpoint, which: Which) -> None:
     st.plotly_chart(
         drawing.clip_history(checkpoint.history, checkpoint.recipe.clip_norm, which.epoch), key="clip_history",
         config={"displayModeBar": False}, alt="Gradient norms before and after clipping, by epoch of training",
-        on_select=partial(_session.go_to_clicked_epoch, "clip_history", checkpoint.epochs), selection_mode="points",
+        on_select=partial(_pickers.go_to_clicked_epoch, "clip_history", checkpoint.epochs), selection_mode="points",
     )  # fmt: skip
     st.caption(
         "Click an epoch: everything on the page is then drawn for the model as it was at the nearest snapshot."
@@ -219,22 +219,21 @@ def show_training(checkpoint: explorer.Checkpoint, which: Which) -> None:
     )
 
 
-_session.carry_over(*_session.SHARED)
 with st.sidebar:
-    first, checkpoint = _session.choose_model()
-    layer, direction = _session.choose_net(checkpoint.config, one_way_layers(checkpoint.config))
-    second = _session.choose_second(first)
-    _session.offer_link()
+    first, checkpoint = _pickers.choose_model()
+    layer, direction = _pickers.choose_net(checkpoint.config, one_way_layers(checkpoint.config))
+    second = _pickers.choose_second(first)
+    _inputs.offer_link()
 
 st.title("Gradients")
-_session.mark_altered(first)
 st.markdown(
     "Each character's loss sends a gradient back through the steps before it. **Read a row of the triangle from its "
     "diagonal away**: where it turns dark, the loss no longer reaches, and the model cannot learn from there. A row that is "
     "dark from its diagonal on is of a character that was well predicted: it asks for no change."
 )
-whole = _session.choose_text()
+whole = _inputs.choose_text(checkpoint)
 text = whole[: drawing.MAX_STEPS]
+_notices.mark_altered(first, text)
 if len(whole) > len(text):
     st.caption(f"The gradients on this page are those of the first {len(text)} characters; the library takes 4,000.")
 known = [facts(which, text) for which in (first, second) if which is not None]
@@ -243,7 +242,7 @@ if second is not None:
     views += views_of(known[1], layer, direction, "second", " (beside)" * (second.label == first.label))
 flows = {view.label: view.of.flow for view in views}
 for shown in dict.fromkeys(known):
-    _session.show_warnings(shown.trace)
+    _notices.show_warnings(shown.trace)
 verdicts = st.container()  # filled when the triangle is on its way: it is what the eye waits for
 if len(text) > 1:
     row = choose_row(views)
@@ -264,10 +263,10 @@ if len(text) > 1:
         drawing.by_lag(flows), key="by_lag",
         config={"displayModeBar": False}, alt="Median share of the local gradient by lag",
     )  # fmt: skip
-    if st.toggle("Singular values of every step", key="sigma", help=SIGMA_HELP):
+    if _pickers.switch("Singular values of every step", "sigma", SIGMA_HELP):
         for view in in_columns(views):
             show_singular_values(view, min(len(views), 2))
-    if st.toggle("Into which weights, step by step", key="weights", help=WEIGHTS_HELP):
+    if _pickers.switch("Into which weights, step by step", "weights", WEIGHTS_HELP):
         # The gradient of a weight is the model's: nets of one model share it.
         for view in in_columns(list({view.which: view for view in reversed(views)}.values())[::-1]):
             show_weights(view, min(len(views), 2))
@@ -276,7 +275,7 @@ st.markdown(
     "**What clipping leaves.** The gradient of this text's mean loss, parameter by parameter, and what θ makes of it."
 )
 default = min(THETAS, key=lambda theta: abs(theta - (checkpoint.recipe.clip_norm or 1.0)))
-theta = st.select_slider("θ", THETAS, default, key="theta", format_func=lambda theta: f"{theta:g}")
+theta = _pickers.slide("θ", THETAS, default, "theta", format_func=lambda theta: f"{theta:g}")
 left, right = st.columns(2)
 for column, shown, side in zip((left, right), known, ("first", "second"), strict=False):
     with column:

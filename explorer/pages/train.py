@@ -8,7 +8,8 @@ import streamlit as st
 
 from explorer import runs
 from explorer.figures import training as drawing
-from explorer.pages import _live, _models, _new_run, _session
+from explorer.pages import _link, _live, _models, _new_run, _session
+from explorer.pages._plain import plain
 
 NEWEST = 8  # runs that are listed until one asks for all
 HIGHLIGHT = "rgba(224, 138, 30, 0.25)"
@@ -29,7 +30,7 @@ def whole(run_id: str) -> drawing.Progress:
 def watch(run_id: str) -> None:
     """One run: what one can do about it, its curves, which follow it by themselves, and its sentence."""
     run = runs.run(run_id)
-    st.markdown(f"{STATUS[run.status]} **{_session.plain(run.name)}**")
+    st.markdown(f"{STATUS[run.status]} **{plain(run.name)}**")
     with st.container(horizontal=True):
         if run.status in ("running", "waiting") and st.button("Stop", icon=":material/stop:"):
             _do(runs.stop, run_id)
@@ -40,7 +41,7 @@ def watch(run_id: str) -> None:
                 "Download", runs.checkpoint_path(run_id).read_bytes, f"{run_id}.safetensors", on_click="ignore"
             )
         if st.button("New run", icon=":material/add:"):
-            _session.open_run(None)
+            _link.open_run(None)
     if run.deleted is not None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.warning("This run was deleted; for a day it can be brought back.", width="stretch")
@@ -87,12 +88,12 @@ def show_list() -> None:
     for run in shown:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
-                f"{STATUS[run.status]} **{_session.plain(run.name)}**"
+                f"{STATUS[run.status]} **{plain(run.name)}**"
                 + f", epoch {run.epoch} of {run.recipe.epochs}" * (not run.active),  # the list does not tick
                 width="stretch",
             )
             if st.button("Open", key=f"open_{run.id}"):
-                _session.open_run(run.id)
+                _link.open_run(run.id)
             with st.popover("More"):
                 name = st.text_input("Name", run.name, key=f"name_{run.id}", max_chars=80)
                 if st.button("Rename", key=f"rename_{run.id}", icon=":material/edit:"):
@@ -106,8 +107,8 @@ def delete(run_id: str) -> None:
     """Delete a run, and remember which for the undo."""
     runs.delete(run_id)
     _session.fill({"deleted": run_id})
-    if _session.opened_run() == run_id:
-        _session.close_run()
+    if _link.opened_run() == run_id:
+        _link.close_run()
 
 
 def offer_undo() -> None:
@@ -142,12 +143,12 @@ st.markdown(
 )
 try:
     offer_undo()
-    if run_id := _session.opened_run():
+    if run_id := _link.opened_run():
         watch(run_id)
     else:
         _new_run.offer_start()
     show_list()
 except runs.RunError as fault:
     st.error(str(fault))
-    if _session.opened_run() and st.button("New run"):
-        _session.open_run(None)
+    if _link.opened_run() and st.button("New run"):
+        _link.open_run(None)

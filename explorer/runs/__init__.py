@@ -16,7 +16,7 @@ from typing import Any
 from explorer.checkpoints import Checkpoint, load_checkpoint
 from explorer.models import ConfigError, ModelConfig
 from explorer.runs import validation
-from explorer.runs.facts import ACTIVE, WAITING, EpochEvent, GateSummary, Metrics, Run, RunError
+from explorer.runs.facts import WAITING, EpochEvent, GateSummary, Metrics, Run, RunError
 from explorer.runs.recorder import held_out_characters, split_text
 from explorer.runs.registry import Registry
 from explorer.runs.settings import Settings, data_folder, settings
@@ -231,8 +231,8 @@ def runs(*sessions: str) -> list[Run]:
 
 
 def models(*sessions: str) -> list[Run]:
-    """The runs that are over and have a checkpoint, newest first: for the model picker."""
-    return [r for r in _registry().store.runs(sessions) if r.has_checkpoint and r.status not in ACTIVE]
+    """The runs that have a checkpoint, newest first, also those that still go: for the model picker."""
+    return [r for r in _registry().store.runs(sessions) if r.has_checkpoint]
 
 
 def metrics(run_id: str, at_most: int = 1000) -> Metrics:

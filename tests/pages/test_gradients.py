@@ -13,10 +13,11 @@ from streamlit.testing.v1 import AppTest
 import explorer
 from explorer import runs
 from explorer.models import NetKey
-from explorer.pages import _facts, _models, _session
+from explorer.pages import _facts, _inputs, _models, _pickers
+from explorer.pages._plain import plain
 
 APP = Path(explorer.__file__).parent / "pages" / "_frame.py"
-SENTENCE = _session.EXAMPLES["time-machine"]
+SENTENCE = _inputs.EXAMPLES["time-machine"]
 
 
 @pytest.fixture(autouse=True)
@@ -72,18 +73,16 @@ def test_an_untrained_model_is_one_click_away_and_vanishes():
     assert not app.exception
     assert "A plain cell has one path" in " ".join(caption.value for caption in app.caption)
     table = app.table[0].value
-    assert list(table.columns) == [_session.plain("time-machine-gru, epoch 500"), "untrained RNN"]
-    assert int(table.loc["Horizon", "untrained RNN"]) < int(
-        table.loc["Horizon", _session.plain("time-machine-gru, epoch 500")]
-    )
+    assert list(table.columns) == [plain("time-machine-gru, epoch 500"), "untrained RNN"]
+    assert int(table.loc["Horizon", "untrained RNN"]) < int(table.loc["Horizon", plain("time-machine-gru, epoch 500")])
 
 
 def test_two_models_or_two_epochs_beside_each_other():
     app = run(beside="another")
     assert not app.exception
-    assert app.table[0].value.columns[1] == _session.plain("time-machine-gru, epoch 0")
+    assert app.table[0].value.columns[1] == plain("time-machine-gru, epoch 0")
     app.selectbox(key="second").set_value("time-machine-gru-before").run()
-    assert app.table[0].value.columns[1] == _session.plain("time-machine-gru-before, epoch 500")
+    assert app.table[0].value.columns[1] == plain("time-machine-gru-before, epoch 500")
     assert not app.exception
 
 
@@ -101,7 +100,7 @@ def test_both_nets_of_a_bidirectional_model_have_their_triangle():
     assert "backward" in first_title(specs(app)[0])
 
 
-@pytest.mark.parametrize("name", _session.model_names())
+@pytest.mark.parametrize("name", _pickers.model_names())
 def test_every_shipped_model_opens_trained_and_untrained(name):
     app = run(model=name, epoch="0")
     assert app.selectbox(key="model").value == name
@@ -173,7 +172,7 @@ def test_an_altered_model_is_marked_compared_and_restored_with_one_click():
     app.segmented_control(key="beside").set_value("as trained").run()
     assert not app.exception
     table = app.table[0].value
-    assert list(table.columns) == [_session.plain(f"time-machine-gru, epoch 500{a}") for a in (", altered", "")]
+    assert list(table.columns) == [plain(f"time-machine-gru, epoch 500{a}") for a in (", altered", "")]
     assert table.loc["Perplexity"].iloc[1] == f"{math.exp(explorer.score_text(trained, SENTENCE).mean_nll_nats):.2f}"
     next(button for button in app.button if button.label == "Restore it").click().run()
     assert not app.exception
@@ -215,9 +214,7 @@ def test_the_weights_are_shown_on_request_once_a_model(model, charts):
 
 def test_the_same_model_twice_has_two_names():
     app = run(beside="another", own_epoch="500")
-    assert list(app.table[0].value.columns) == [
-        _session.plain(f"time-machine-gru, epoch 500{a}") for a in ("", " (beside)")
-    ]
+    assert list(app.table[0].value.columns) == [plain(f"time-machine-gru, epoch 500{a}") for a in ("", " (beside)")]
 
 
 def test_a_link_to_this_page_brings_its_sentence():

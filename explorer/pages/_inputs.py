@@ -1,0 +1,172 @@
+"""The text in front of the person: a sentence, a longer text, or a file. Each stays until it is replaced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+import explorer
+from explorer.encodings import ENCODINGS
+from explorer.pages import _link, _session
+from explorer.pages._plain import plain
+from explorer.text import MAX_FILE_BYTES, DecodedText, TextError, clean_text, decode_text
+
+MAX_ANALYSED = 20_000
+MAX_SENTENCE = 2_000
+# A sentence for each corpus that begins as the corpus does and then leaves it, so that the surprise shows where.
+EXAMPLES = {
+    "time-machine": "the time traveller for so it will be convenient to teach a small machine to keep a secret",
+    "lighthouse": "Turn, light, turn, on the hill of stone, and bring the little network home.",
+    "river-town": "小满站在渡口，看着河水慢慢地流，心里想着明天的船。",
+}
+SENTENCE, LONGER, FILE = "Sentence", "Longer text", "File"
+SOURCES = (SENTENCE, LONGER, FILE)
+RECOGNISED = "recognised"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that a person brought: its name and its bytes."""
+
+    name: str
+    data: bytes
+
+
+def choose_text(checkpoint: explorer.Checkpoint) -> str:
+    """The text to read: a sentence that is followed while it is typed, a longer text, or a file; at most 20,000 characters.
+
+    Args:
+        checkpoint: of the model that reads it; its corpus decides which example stands there at first.
+
+    """
+    with st.container(horizontal=True, vertical_alignment="center"):
+        source = _choose_source()
+        about = st.empty()  # what stood in this place before is gone at once
+        if source == SENTENCE:
+            with about:
+                text = _type_sentence(EXAMPLES.get(checkpoint.corpus, EXAMPLES["lighthouse"]))
+    if source == LONGER:
+        text = _paste_text()
+    elif source == FILE:
+        text = uploaded("file")
+    _link.write()  # before anything is computed that takes long
+    text = clean_text(text)
+    if source != SENTENCE:
+        about.caption(_about(text), width="stretch")
+    return text[:MAX_ANALYSED]
+
+
+def _about(text: str) -> str:
+    """How long a text is, how much of it is analysed, and why it stands here."""
+    if not text:
+        return f"A text of any length; its first {MAX_ANALYSED:,} characters are analysed."
+    if len(text) > MAX_ANALYSED:
+        return f"This text has {len(text):,} characters; the first {MAX_ANALYSED:,} are analysed."
+    if _link.named("moved") == text:
+        return f"This is here because a sentence has at most {MAX_SENTENCE:,} characters, and this has {len(text):,}."
+    return f"This text has {len(text):,} characters."
+
+
+def _choose_source() -> str:
+    source: str = _link.ready("source", SENTENCE, SOURCES)
+    st.segmented_control(
+        "Text", SOURCES, key="source", required=True, label_visibility="collapsed", width="content",
+        on_change=_link.take, args=("source",),
+    )  # fmt: skip
+    return source
+
+
+def _type_sentence(example: str) -> str:
+    if len(_link.ready("sentence", example)) > MAX_SENTENCE:  # a link that holds more
+        _move(_link.named("sentence"))
+        st.rerun()
+    return st.text_input(
+        "Your sentence", key="sentence", live=True, label_visibility="collapsed",
+        placeholder="Type a sentence, and everything follows.", on_change=_take_sentence,
+    )  # fmt: skip
+
+
+def _take_sentence() -> None:
+    typed = _session.kept("sentence", "")
+    if len(typed) > MAX_SENTENCE:
+        _move(typed)
+    else:
+        _link.take("sentence")
+
+
+def _move(text: str) -> None:
+    """Put what is too long for a sentence where long texts go."""
+    _link.drop("sentence")
+    _link.take_values({"source": LONGER, "long_text": text, "moved": clean_text(text)})
+
+
+def _paste_text() -> str:
+    _link.ready("long_text", "")
+    return st.text_area(
+        "Your text", key="long_text", height=100, label_visibility="collapsed",
+        placeholder="Paste a text of any length.", on_change=_link.take, args=("long_text",),
+    )  # fmt: skip
+
+
+def offer_link() -> None:
+    """The choice to put the sentence into the link; the model and the settings are always in it."""
+    fits = _link.seen("source") == SENTENCE
+    _link.ready(_link.REQUEST, False)
+    st.toggle(
+        "Put the sentence in the link", key=_link.REQUEST, disabled=not fits,
+        on_change=_link.take, args=(_link.REQUEST,),
+        help="The address always holds the model and the settings. It holds your words only when you say so, and only a "
+        "sentence: a longer text or a file stays in this session.",
+    )  # fmt: skip
+
+
+def uploaded(key: str) -> str:
+    """The text of a file that the person brings; "" where there is none, and a sentence where it cannot be read.
+
+    The file stays in the session until it is removed, whatever page is opened meanwhile.
+    """
+    upload = _link.named(key)
+    if upload is None:
+        st.file_uploader(
+            f"A .txt file, at most {MAX_FILE_BYTES // 10**6} MB", type=["txt"], key=f"{key}_upload",
+            max_upload_size=MAX_FILE_BYTES // 10**6, on_change=_keep_upload, args=(key,),
+        )  # fmt: skip
+        return ""
+    return _read(upload, key)
+
+
+def _keep_upload(key: str) -> None:
+    if (file := _session.kept(f"{key}_upload", None)) is not None:
+        _link.take_values({key: Upload(file.name, file.getvalue()), f"{key}_encoding": RECOGNISED})
+
+
+def _read(upload: Upload, key: str) -> str:
+    """The text of an upload, beside its name, how it was read, and the choice of another encoding."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        about = st.container(width="stretch")
+        encoding_key = f"{key}_encoding"
+        choices = [RECOGNISED, *ENCODINGS]
+        encoding = _link.ready(encoding_key, RECOGNISED, choices)
+        st.selectbox("Encoding", choices, key=encoding_key, width=220, on_change=_link.take, args=(encoding_key,))
+        st.button("Remove the file", icon=":material/close:", key=f"{key}_remove", on_click=_link.drop, args=(key,))
+    with about:
+        try:
+            read = decoded(upload.data, encoding)
+        except TextError as fault:
+            st.error(f"{plain(upload.name)}: {plain(str(fault))}")
+            return ""
+        st.markdown(f"**{plain(upload.name)}** · {len(read.text):,} characters, read as {plain(read.encoding)}")
+        if read.notes:
+            st.caption(plain(" ".join(read.notes)))
+    return read.text
+
+
+def decoded(data: bytes, encoding: str) -> DecodedText:
+    """A file's bytes as text, in the encoding the person chose or in the one that is recognised.
+
+    Raises:
+        TextError: it cannot be read so; an EncodingError names the encodings that may be meant.
+
+    """
+    return decode_text(data, None if encoding == RECOGNISED else encoding)

@@ -1,0 +1,276 @@
+"""What a person has chosen: kept in the session, and written into the address of the page.
+
+The session is the truth. The address is read when a session begins and when the person goes back or forward in the
+browser's history, and written at the end of every run of every page. A link that is opened elsewhere therefore shows
+the same, and no change of page loses anything.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from explorer.pages import _session
+from explorer.pages._plain import plain
+
+GATES, GRADIENTS, TRAIN = "gates", "gradients", "train"
+
+
+class Choice(NamedTuple):
+    """One thing that can be chosen.
+
+    Attributes:
+        noun: what a sentence calls it.
+        pages: where it is chosen. There, it is in the address only while it is on the page.
+        elsewhere: whether the addresses of the other pages carry it too.
+
+    """
+
+    noun: str
+    pages: tuple[str, ...] = (GATES, GRADIENTS)
+    elsewhere: bool = True
+
+
+# Everything that an address can hold, in the order in which it does.
+CHOICES = {
+    "model": Choice("model"),
+    "epoch": Choice("epoch"),
+    "layer": Choice("layer"),
+    "net": Choice("net"),
+    "hold_z": Choice("value of the update gate z"),
+    "hold_r": Choice("value of the reset gate r"),
+    "hold_f": Choice("value of the forget gate f"),
+    "hold_i": Choice("value of the input gate i"),
+    "hold_o": Choice("value of the output gate o"),
+    "keep_bias": Choice("shift of the bias"),
+    "recurrent": Choice("factor of the recurrent weights"),
+    "read_reset": Choice("place of the reset gate"),
+    "sentence": Choice("sentence"),
+    "order": Choice("order of units", (GATES,)),
+    "colour": Choice("colour of characters", (GATES,)),
+    "unit": Choice("unit", (GATES,)),
+    "beside": Choice("kind of second model", (GRADIENTS,)),
+    "kind": Choice("untrained model", (GRADIENTS,)),
+    "second": Choice("second model", (GRADIENTS,)),
+    "own_epoch": Choice("epoch of the second model", (GRADIENTS,)),
+    "second_epoch": Choice("epoch of the second model", (GRADIENTS,)),
+    "row": Choice("loss", (GRADIENTS,)),
+    "sigma": Choice("choice of singular values", (GRADIENTS,)),
+    "weights": Choice("choice of weights", (GRADIENTS,)),
+    "theta": Choice("threshold θ", (GRADIENTS,)),
+    # Anyone with a run's id can see it: only the page that shows the run hands its id on.
+    "run": Choice("run", (TRAIN,), elsewhere=False),
+}
+ON_REQUEST = "sentence"  # in the address only when the person says so
+REQUEST = "in_link"
+SHOWN_CHARACTERS = 60
+
+
+class Named(str):
+    """A value as an address spells it, not yet looked up among what can be chosen."""
+
+    __slots__ = ()
+
+
+@dataclass
+class _State:
+    """What a session has chosen.
+
+    Attributes:
+        page: the page that is shown.
+        values: what differs from its default.
+        seen: what the page shows, defaults included, as far as this run has come.
+        mounted: keys of the widgets that the browser shows already.
+        absent: choices that their page did not show when it was last complete.
+        arrived: what differed from its default when the person came to the page.
+        problems: sentences about what an address named in vain; they stand until the person chooses something.
+
+    """
+
+    page: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
+    seen: dict[str, Any] = field(default_factory=dict)
+    mounted: set[str] = field(default_factory=set)
+    absent: set[str] = field(default_factory=set)
+    arrived: frozenset[str] = frozenset()
+    problems: list[str] = field(default_factory=list)
+
+
+def _state() -> _State:
+    state: _State = _session.kept("chosen", None) or _State()
+    _session.fill_once({"chosen": state})
+    return state
+
+
+def read(page: str) -> None:
+    """Begin a run of a page: take what the address names, if it was typed, opened, or gone back to."""
+    begins = not _session.kept("chosen", None)
+    state = _state()
+    context = get_script_run_ctx()
+    goes_back = context is not None and context.is_history_navigation
+    if begins or goes_back:
+        _follow(state, st.query_params.to_dict())
+    state.mounted |= state.seen.keys()
+    if begins or goes_back or state.page != page:
+        state.arrived, state.mounted = frozenset(state.values), set()
+    state.page, state.seen = page, {}
+
+
+def _follow(state: _State, named: Mapping[str, str]) -> None:
+    # What an address does not hold without being asked stays as it is; everything else is as the address says.
+    kept = {key: value for key, value in state.values.items() if key not in CHOICES or key == ON_REQUEST}
+    state.values = kept | {key: Named(value) for key, value in named.items() if key in CHOICES}
+    state.values[REQUEST] = ON_REQUEST in named
+    state.problems = []
+
+
+def address(page: str) -> dict[str, str]:
+    """What stands in the address of a page, by name."""
+    state = _state()
+    values = state.values | ({ON_REQUEST: state.seen[ON_REQUEST]} if ON_REQUEST in state.seen else {})
+    return {
+        key: written(values[key])
+        for key, choice in CHOICES.items()
+        if key in values
+        and key not in state.absent
+        and (choice.elsewhere or page in choice.pages)
+        and (key != ON_REQUEST or values.get(REQUEST))
+    }
+
+
+def write(*, complete: bool = False) -> None:
+    """Put what is chosen into the address.
+
+    Args:
+        complete: the page has shown every control it has for now.
+
+    """
+    state = _state()
+    if complete:
+        state.mounted = set()
+        own = {key for key, choice in CHOICES.items() if state.page in choice.pages}
+        state.absent = (state.absent - own) | (own - state.seen.keys())
+        for key in own - state.seen.keys():
+            if isinstance(value := state.values.get(key), Named):
+                _refuse(key, value, "which cannot be chosen here; it is left out")
+                del state.values[key]
+    wanted = address(state.page)
+    if wanted != st.query_params.to_dict():
+        st.query_params.from_dict(wanted)
+
+
+def problems() -> list[str]:
+    """What the address named in vain, as sentences in markdown."""
+    return _state().problems
+
+
+def written(value: Any) -> str:
+    """A value as the address spells it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def ready(key: str, default: Any, options: Sequence[Any] | None = None) -> Any:
+    """What is chosen, put under its key for the widget that is about to be made.
+
+    Args:
+        key: of the widget.
+        default: what is chosen where nobody has chosen.
+        options: what can be chosen; None for any text.
+
+    """
+    state = _state()
+    value = state.values.get(key, default)
+    if options is not None and value not in options:
+        found = [option for option in options if isinstance(value, Named) and _spells(value, option)]
+        if isinstance(value, Named) and not found:
+            _refuse(key, value, f"which is not here; {plain(written(default))} is shown instead")
+        value = found[0] if found else default
+    elif isinstance(value, Named):
+        value = str(value)
+    if value == default:
+        state.values.pop(key, None)
+    else:
+        state.values[key] = value
+    state.seen[key] = value
+    # Only a value that is set anew is sent to the browser. One that is not would undo what is typed meanwhile.
+    if key not in state.mounted or _session.kept(key, None) != value:
+        _session.fill({key: value})
+    return value
+
+
+def _spells(named: str, option: Any) -> bool:
+    try:
+        return named == written(option) or math.isclose(float(named), float(option), rel_tol=1e-6)
+    except (TypeError, ValueError):
+        return False
+
+
+def _refuse(key: str, value: str, what: str) -> None:
+    cut = value if len(value) <= SHOWN_CHARACTERS else f"{value[:SHOWN_CHARACTERS]}…"
+    sentence = f"The link names the {CHOICES[key].noun} “{plain(cut)}”, {what}."
+    if sentence not in _state().problems:
+        _state().problems.append(sentence)
+
+
+def take(key: str) -> None:
+    """Keep what the person has just chosen with a widget: its `on_change`."""
+    take_values({key: _session.kept(key, None)})
+
+
+def take_values(values: Mapping[str, Any]) -> None:
+    """Keep several things that one act of the person chose."""
+    _state().values |= values
+    _state().problems.clear()
+
+
+def put(key: str, value: Any) -> None:
+    """Choose a value."""
+    _state().values[key] = value
+
+
+def drop(*keys: str) -> None:
+    """Go back to the defaults."""
+    for key in keys:
+        _state().values.pop(key, None)
+
+
+def named(key: str) -> Any:
+    """What is chosen or named by the address, looked up or not; None for the default."""
+    return _state().values.get(key)
+
+
+def seen(key: str) -> Any:
+    """What a widget of this run shows; None where there was none."""
+    return _state().seen.get(key)
+
+
+def at_arrival(*keys: str) -> bool:
+    """Whether one of these was chosen already when the person came to this page."""
+    return not _state().arrived.isdisjoint(keys)
+
+
+def opened_run() -> str | None:
+    """The run that the page Train shows; None for the controls of a new one."""
+    value = named("run")
+    _state().seen["run"] = value
+    return None if value is None else str(value)
+
+
+def open_run(run_id: str | None) -> None:
+    """Show a run, whose id is then in the address of the page; None goes back to the controls of a new one."""
+    close_run()
+    if run_id is not None:
+        put("run", run_id)
+    st.rerun()
+
+
+def close_run() -> None:
+    """Take the run out of the address of the page."""
+    drop("run")

@@ -1,0 +1,25 @@
+"""A person's words inside Streamlit's markdown."""
+
+from __future__ import annotations
+
+import re
+import string
+
+# An empty span. Streamlit looks for addresses, mail, arrows, :emoji: and :icons: after it has resolved backslashes, so
+# only an element in between keeps their characters apart.
+APART = ":small[]"
+JOINTS = re.compile(r"(?<=[:@])(?=\S)|(?<=[<>~=-])(?=[<>~=-])|(?<=www)(?=\.)", re.IGNORECASE)
+ESCAPES = {c: f"\\{c}" for c in string.punctuation} | {"\n": "\\\n", "\t": "&emsp;"}
+# Blanks that a browser would drop: at either end of a line, and after another blank.
+LOST_BLANKS = re.compile(r"^ | $|(?<= ) ", re.MULTILINE)
+
+
+def plain(text: str) -> str:
+    """Markdown that shows a text to the letter, wherever Streamlit takes markdown.
+
+    Blanks that HTML would drop are shown as no-break spaces, a tab as a wide blank.
+    """
+    text = LOST_BLANKS.sub("\u00a0", re.sub(r"\r\n?", "\n", text))
+    shown = APART.join("".join(ESCAPES.get(c, c) for c in part) for part in JOINTS.split(text))
+    # Streamlit strips what it is given; an element at the end is not stripped.
+    return shown if text == text.strip() else f"{APART}{shown}{APART}"

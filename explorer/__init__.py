@@ -10,16 +10,17 @@ from types import ModuleType as _ModuleType
 from explorer.checkpoints import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from explorer.corpora import load_corpus
 from explorer.interventions import Intervention, altered
-from explorer.models import CharModel, ConfigError, ModelConfig
+from explorer.models import CharModel, ConfigError, ModelConfig, ModelDivergedError
 from explorer.probes.clipping import ClipLedger, clip_ledger
 from explorer.probes.diagnosis import Diagnosis, diagnose
+from explorer.probes.finding import Finding
 from explorer.probes.gates import GateTrace, trace_gates
 from explorer.probes.gradients import GradientFlow, gradient_flow
 from explorer.probes.jacobians import JacobianPaths, jacobian_paths, lyapunov_exponents
 from explorer.probes.perplexity import perplexity_by_epoch, score_text
 from explorer.probes.weights import weight_gradient_steps
 from explorer.recording import EpochRecord, Recording
-from explorer.text import TextError, Vocabulary
+from explorer.text import EncodingError, TextError, Vocabulary
 from explorer.training import RECIPES, Recipe, StepRecord, TrainingDivergedError, train
 
 __all__ = [
@@ -30,12 +31,15 @@ __all__ = [
     "ClipLedger",
     "ConfigError",
     "Diagnosis",
+    "EncodingError",
     "EpochRecord",
+    "Finding",
     "GateTrace",
     "GradientFlow",
     "Intervention",
     "JacobianPaths",
     "ModelConfig",
+    "ModelDivergedError",
     "Recipe",
     "Recording",
     "StepRecord",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import streamlit as st
@@ -11,8 +11,9 @@ import streamlit as st
 import explorer
 from explorer.models import NetKey
 from explorer.pages import _session
-from explorer.pages._models import Which, checkpoint_of, model_of
-from explorer.probes.diagnosis import NO_CLIPPING, diagnosis_of
+from explorer.pages._models import Which, beyond_the_file, checkpoint_of, model_of
+from explorer.probes.diagnosis import diagnosis_of
+from explorer.probes.progress import TrainingRecord
 from explorer.probes.proof import flow_residual
 from explorer.probes.reading import Reading
 from explorer.probes.weights import WeightGradients
@@ -26,7 +27,7 @@ class Facts:
 
     def __init__(self, which: Which, text: str) -> None:
         self.which, self.text = which, text
-        self._ledgers: dict[float, explorer.ClipLedger | None] = {}
+        self._ledgers: dict[float | None, explorer.ClipLedger | None] = {}
         self._nets: dict[NetKey, NetFacts] = {}
 
     @cached_property
@@ -52,7 +53,7 @@ class Facts:
         except explorer.TextError:
             return None
 
-    def ledger(self, max_norm: float) -> explorer.ClipLedger | None:
+    def ledger(self, max_norm: float | None) -> explorer.ClipLedger | None:
         """What clipping does to the gradient of the text; None where the text has no loss."""
         if max_norm not in self._ledgers:
             try:
@@ -64,7 +65,17 @@ class Facts:
     @property
     def own_ledger(self) -> explorer.ClipLedger | None:
         """The same at the threshold the model was trained with."""
-        return self.ledger(checkpoint_of(self.which).recipe.clip_norm or NO_CLIPPING)
+        return self.ledger(checkpoint_of(self.which).recipe.clip_norm)
+
+    @cached_property
+    def record(self) -> TrainingRecord | None:
+        """How the model was trained; None for one that was altered by hand, of which its training says nothing."""
+        which = self.which
+        if which.intervention:
+            return None
+        checkpoint = checkpoint_of(which)
+        history = () if which.untrained else checkpoint.history[: which.epoch]
+        return TrainingRecord.of(replace(checkpoint, model=self.model, history=history), *beyond_the_file(which))
 
     def net(self, net: NetKey) -> NetFacts:
         """What is known of one of its nets."""
@@ -106,7 +117,8 @@ class NetFacts:
     @cached_property
     def diagnosis(self) -> explorer.Diagnosis:
         """The verdict."""
-        return diagnosis_of(self.flow, self.whole.trace, self.whole.own_ledger)
+        whole = self.whole
+        return diagnosis_of(self.flow, whole.trace, whole.model.vocabulary, whole.record)
 
 
 @st.cache_resource(show_spinner=False, max_entries=6, scope="session")

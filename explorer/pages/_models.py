@@ -114,3 +114,13 @@ def traces_of_run(run_id: str, text: str) -> dict[int, explorer.GateTrace]:
         return {e: explorer.trace_gates(checkpoint.model_at(e), text) for e in checkpoint.epochs} if text else {}
     except explorer.CheckpointError:
         return {}
+
+
+def beyond_the_file(which: Which) -> tuple[list[tuple[int, float]], int | None]:
+    """What a run knows of a training beside its checkpoint: held-out loss by epoch, and the step at which it broke off."""
+    if not which.name.startswith(RUN) or which.untrained:
+        return [], None
+    run = runs.run(which.name.removeprefix(RUN))
+    measured = [(e.epoch, e.held_out_nll_nats) for e in runs.epochs_since(run.id) if e.epoch <= which.epoch]
+    held_out = [(epoch, nll_nats) for epoch, nll_nats in measured if nll_nats is not None]
+    return held_out, run.fault_step if which.epoch == load(which.name).last_epoch else None

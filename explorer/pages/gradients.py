@@ -18,16 +18,15 @@ from explorer.pages._facts import Facts, View, facts
 from explorer.pages._models import Which, checkpoint_of
 from explorer.pages._plain import plain
 from explorer.probes.reading import one_way_layers
+from explorer.words import en
 
 THETAS = tuple(mantissa * 10.0**power for power in range(-3, 3) for mantissa in (1, 2, 5))
 SCORE_MARK = {"perplexity": "", "pseudo-perplexity": " (pseudo)", "leaky score": " (leaks)"}
-VERDICTS = {
-    "exploding": ":material/trending_up: **The gradient explodes.**",
-    "vanishing": ":material/trending_down: **The gradient vanishes.**",
-    "saturated": ":material/vertical_align_center: **It is saturated.**",
-    "clip-bound": ":material/content_cut: **It is bound by clipping.**",
-    "healthy": ":material/check_circle: **Healthy.**",
-}
+ICONS = {
+    "healthy": ":material/check_circle:", "unclear": ":material/info:", "too-short": ":material/info:",
+    "untrained": ":material/info:", "unlike": ":material/info:", "by-heart": ":material/info:",
+    "still-learning": ":material/info:", "exploding": ":material/trending_up:", "vanishing": ":material/trending_down:",
+}  # fmt: skip
 SIGMA_HELP = (
     "What each path could pass at most: the largest singular value of the path, and the band from σ min to σ max of the whole "
     "step. Three decompositions a step: at 256 units, a few seconds for a sentence."
@@ -59,31 +58,30 @@ def clipped_in_training(which: Which) -> str:
 
 def show_verdict(view: View) -> None:
     """What holds of a model on this text, in words, with the figures that led to it."""
-    diagnosis = view.of.diagnosis
     with st.container(border=True, height="stretch"):
         st.caption(plain(view.label))
-        for finding in diagnosis.findings:
-            advice = finding.suggestion
-            if finding.verdict == "clip-bound":
-                advice += clipped_in_training(view.which)
-            elif finding.verdict == "saturated" and (held := view.which.intervention.held):
+        for finding in view.of.diagnosis.findings:
+            advice = finding.advice
+            if finding.rule == "saturated" and (held := view.which.intervention.held):
                 advice = f"You hold {' and '.join(held)} by hand."
-            st.markdown(f"{VERDICTS[finding.verdict]} {finding.evidence} {advice}")
-        if not diagnosis.findings:
-            st.markdown(str(diagnosis))
+            icon = ICONS.get(finding.rule, ":material/warning:")
+            said = plain(" ".join(filter(None, (finding.evidence, advice))))
+            st.markdown(f"{icon} **{en.title(finding.rule)}.** {said}")
 
 
 HELP = {
     "Perplexity": "exp of the mean surprise of this text. Of a cloze model it is a pseudo-perplexity, of a leaky one a score.",
-    "Half-life": "Steps after which the median loss has fallen under half of its local gradient.",
-    "Horizon": "Steps after which the median loss has fallen under 1 % of its local gradient.",
-    "Slope": "Fitted to the logarithm of the median by lag, nats per step: each step leaves e to this power of it.",
-    "λ₁": "The largest finite-time Lyapunov exponent, nats per step: the decay of the direction that lasts longest.",
+    "Half-life": "The first number of steps back at which half of the losses have less than half of their local gradient left. "
+    "It says how fast the gradient fades at first.",
+    "Horizon": "The same for 1 %: how far a loss reaches at all.",
+    "Slope": "A straight line through the logarithm of the median, over all lags of this text: nats a step, on average. What "
+    "fades fast at first and slowly later has a short half-life and a slope near 0.",
+    "λ₁": "The largest finite-time Lyapunov exponent, nats a step: of the one direction that lasts longest.",
     "‖g‖": "Norm of the gradient of this text's mean loss over all parameters together, before any clipping.",
-    "Proof, gates": "The largest difference between the states by the equations, whose gates carry the gradient here, and the "
-    "states by the kernel that ran the text. Around 1e-06 is the rounding of float32.",
-    "Proof, flow": "The largest relative difference between three rows of this flow and torch.autograd.grad through a plain "
-    "loop over the first 32 steps, computed just now. Around 1e-05 is the rounding of float32.",
+    "Proof, gates": "The largest difference between the states by the equations in float64, whose gates carry the gradient here, "
+    "and the states by the kernel that ran the text. Around 1e-07 is the rounding of float32.",
+    "Proof, flow": "The largest relative difference between three rows of this flow and torch.autograd.grad in float64 through "
+    "a plain loop over the first 32 steps, computed just now. Around 1e-12 is the rounding of float64.",
 }
 
 

@@ -6,10 +6,13 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+import explorer
 from explorer import runs
 from explorer.figures import training as drawing
 from explorer.pages import _link, _live, _models, _new_run, _session
 from explorer.pages._plain import plain
+from explorer.probes.progress import TrainingRecord, judge
+from explorer.words import en
 
 NEWEST = 8  # runs that are listed until one asks for all
 HIGHLIGHT = "rgba(224, 138, 30, 0.25)"
@@ -30,7 +33,8 @@ def whole(run_id: str) -> drawing.Progress:
 def watch(run_id: str) -> None:
     """One run: what one can do about it, its curves, which follow it by themselves, and its sentence."""
     run = runs.run(run_id)
-    st.markdown(f"{STATUS[run.status]} **{plain(run.name)}**")
+    findings = verdict(run)
+    st.markdown(f"{status(run, findings)} **{plain(run.name)}**")
     with st.container(horizontal=True):
         if run.status in ("running", "waiting") and st.button("Stop", icon=":material/stop:"):
             _do(runs.stop, run_id)
@@ -49,12 +53,35 @@ def watch(run_id: str) -> None:
                 _do(runs.restore, run_id)
     if run.message:
         (st.error if run.status in ("diverged", "failed") else st.caption)(run.message)
+    for finding in findings:
+        st.markdown(
+            f":material/stethoscope: **{en.title(finding.rule)}.** {plain(f'{finding.evidence} {finding.advice}')}"
+        )
     _live.show_curves([run], key="live")
     if run.has_checkpoint:
         show_sentence(run)
     with st.container(horizontal=True):
         _session.offer_csv("Steps of the run", lambda: drawing.step_frame(whole(run_id)))
         _session.offer_csv("Epochs of the run", lambda: drawing.epoch_frame(whole(run_id)))
+
+
+def verdict(run: runs.Run) -> list[explorer.Finding]:
+    """What the run's own record says of it so far; empty where nothing stands out, or where there is no record yet."""
+    if not run.has_checkpoint:
+        return []
+    name = _models.RUN + run.id
+    try:
+        checkpoint = _models.load(name)
+        beyond = _models.beyond_the_file(_models.Which.of(name, checkpoint.last_epoch))
+        return judge(TrainingRecord.of(checkpoint, *beyond)) if checkpoint.history or run.fault_step else []
+    except (explorer.CheckpointError, runs.RunError):
+        return []
+
+
+def status(run: runs.Run, findings: Sequence[explorer.Finding]) -> str:
+    """The run's status; one that ended worse than guessing is not ticked off."""
+    ruined = any(finding.rule == "rate-too-large" for finding in findings)
+    return ":material/warning: finished" if run.status == "finished" and ruined else STATUS[run.status]
 
 
 def _do(action: Callable[..., object], *about: str) -> None:

@@ -1,0 +1,187 @@
+"""The verdicts in English: a title, what was found with its figures, and one change to try.
+
+Every figure keeps the name it has in the finding, so that a sentence is a template and nothing is computed here but the
+way a number is written.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+Figures = Mapping[str, float | str]
+
+TITLES: dict[str, str] = {
+    "exploding": "The gradient explodes",
+    "untrained": "Not trained yet",
+    "rate-too-large": "The learning rate is too large",
+    "rate-too-small": "The learning rate is too small",
+    "clip-bound": "Clipping holds it back",
+    "overfitting": "It overfits",
+    "by-heart": "It knows its own text by heart",
+    "unlike": "This text is unlike what it learned",
+    "leaks": "It has read the answer",
+    "disconnected": "Nothing leads from the state to the output",
+    "saturated": "It is saturated",
+    "dead-units": "Most units are dead",
+    "truncated": "Training cuts the gradient too early",
+    "vanishing": "The gradient vanishes",
+    "still-learning": "It is still learning",
+    "healthy": "Healthy",
+    "unclear": "Nothing stands out",
+    "too-short": "Too short to tell",
+}
+
+
+def title(rule: str) -> str:
+    """What a verdict is called."""
+    return TITLES[rule]
+
+
+def evidence(rule: str, figures: Figures) -> str:
+    """What was found, as a sentence."""
+    return EVIDENCE[rule](figures)
+
+
+def advice(rule: str, figures: Figures) -> str:
+    """One change to try; empty where nothing is to be changed."""
+    return ADVICE[rule](figures) if rule in ADVICE else ""
+
+
+def perplexity(nats: float | str) -> str:
+    """A mean loss as the perplexity it is."""
+    value = float(nats)
+    if value > 20:
+        return f"e^{value:.0f}"
+    power = math.exp(value)
+    return f"{power:.2f}" if power < 100 else f"{power:,.0f}"
+
+
+def _steps(value: float | str) -> str:
+    return f"{value:g} step" + "s" * (value != 1)
+
+
+def _reach(f: Figures) -> str:
+    half, horizon = f.get("half_life_steps"), f.get("horizon_steps")
+    said = "The median loss does not fall to half of its local gradient within this text" if half is None else (
+        f"The median loss falls under half of its local gradient after {_steps(half)}")  # fmt: skip
+    return f"{said}." if horizon is None else f"{said} and under 1 % after {_steps(horizon)}."
+
+
+def _too_large(f: Figures) -> str:
+    if "fault_step" in f:
+        return f"Training broke off at step {f['fault_step']:,}: a value was not a finite number any more."
+    if "uniform_nats" in f:
+        return (
+            f"After training the perplexity is {perplexity(f['last_nats'])}, worse than a blind guess "
+            f"({perplexity(f['uniform_nats'])})."
+        )
+    if "growth" in f:
+        return (
+            f"The weights have grown {f['growth']:.0f} times as large, and the perplexity of {perplexity(f['last_nats'])} is no "
+            f"better than by the frequencies of the characters ({perplexity(f['unigram_nats'])})."
+        )
+    return (
+        f"The loss keeps jumping: it was as low as perplexity {perplexity(f['best_nats'])} and ended at "
+        f"{perplexity(f['last_nats'])}."
+    )
+
+
+def _unlike(f: Figures) -> str:
+    if "unknown_share" in f:
+        return f"{f['unknown_share']:.0%} of its characters are unknown to the model."
+    if "text_nats" in f:
+        return (
+            f"By their frequencies in what it learned, these characters cost perplexity {perplexity(f['text_nats'])} "
+            f"instead of {perplexity(f['corpus_nats'])}."
+        )
+    return f"Its perplexity here is {perplexity(f['score_nats'])}; at the end of training it was {perplexity(f['last_nats'])}."
+
+
+def _saturated(f: Figures) -> str:
+    if "gate" in f:
+        return f"{f['share']:.0%} of the values of the {f['gate']} are under 0.1 or over 0.9, where it hardly learns."
+    return f"{f['share']:.0%} of the states are {f['where']}."
+
+
+def _exploding(f: Figures) -> str:
+    if "non_finite" in f:
+        return f"The first value that is not a finite number: {f['non_finite']}."
+    return f"The median loss is {f['share']:,.3g} times its local gradient {_steps(f['lag'])} back."
+
+
+EVIDENCE: dict[str, Callable[[Figures], str]] = {
+    "exploding": _exploding,
+    "untrained": lambda f: f"It has finished no epoch; a blind guess has perplexity {perplexity(f['uniform_nats'])}.",
+    "rate-too-large": _too_large,
+    "rate-too-small": lambda f: (
+        f"After training the perplexity is {perplexity(f['last_nats'])}, no better than by the frequencies of the "
+        f"characters ({perplexity(f['unigram_nats'])}), and a step changes the weights by {f['update_share']:.1g} of their size."
+    ),
+    "clip-bound": lambda f: (
+        f"Clipping at {f['clip_norm']:g} shortened {f['clipped_share']:.0%} of the steps, from a norm of "
+        f"{f['grad_norm_before']:.2g} on average; a step now changes the weights by {f['update_share']:.1g} of their size, and "
+        f"little is learned."
+    ),
+    "overfitting": lambda f: (
+        f"Text it was not trained on was read best after epoch {f['best_epoch']:,}, with perplexity "
+        f"{perplexity(f['best_nats'])}; now it is {perplexity(f['held_out_nats'])}, while training reached "
+        f"{perplexity(f['last_nats'])}."
+    ),
+    "by-heart": lambda f: (
+        f"Its training ended at perplexity {perplexity(f['last_nats'])}; this text, of the same kind of characters, has "
+        f"{perplexity(f['score_nats'])}."
+    ),
+    "unlike": _unlike,
+    "leaks": lambda f: (
+        f"One of its nets reads from the end, past the character it is asked for, so its score of "
+        f"{perplexity(f['score_nats'])} says nothing about what it can predict. {_reach(f)}"
+    ),
+    "disconnected": lambda f: "No loss gives its state any gradient.",
+    "saturated": _saturated,
+    "dead-units": lambda f: f"{f['share']:.0%} of the units are zero at every step of this text, so no gradient passes them.",
+    "truncated": lambda f: (
+        f"The gradient is carried back over {_steps(f['num_steps'])} in training, but it would reach farther: "
+        + (f"1 % of it is left after {_steps(f['horizon_steps'])}." if "horizon_steps" in f
+           else "more than 1 % of it is left at the beginning of this text.")
+    ),
+    "vanishing": _reach,
+    "still-learning": lambda f: (
+        f"Over the last {f['epochs']:g} epoch(s) the perplexity still fell from {perplexity(f['earlier_nats'])} to "
+        f"{perplexity(f['last_nats'])}."
+    ),
+    "healthy": lambda f: f"It reads this text with a {f['score']} of {perplexity(f['score_nats'])}. {_reach(f)}",
+    "unclear": lambda f: f"It reads this text with a {f['score']} of {perplexity(f['score_nats'])}. {_reach(f)}",
+    "too-short": lambda f: f"{f['least']:g} characters or more are needed; this text has {f['characters']:g}.",
+}  # fmt: skip
+
+
+def _lower_rate(f: Figures) -> str:
+    rate = float(f["learning_rate"])
+    return f"Train again with a learning rate of {rate / 10:g}" + (
+        "." if "clip_norm" in f else f", or clip the gradient at 1: now it is {rate:g} and nothing is clipped."
+    )
+
+
+ADVICE: dict[str, Callable[[Figures], str]] = {
+    "exploding": lambda f: (
+        "Try smaller recurrent weights, such as init='orthogonal', or clip the gradient while training."
+    ),
+    "untrained": lambda f: "Train it; what its gradient does now says little about what it will do.",
+    "rate-too-large": _lower_rate,
+    "rate-too-small": lambda f: f"Train again with a learning rate of {10 * float(f['learning_rate']):g}.",
+    "clip-bound": lambda f: (
+        f"Raise the threshold to about {f['grad_norm_before']:.2g}, or raise the learning rate: under clipping only their "
+        f"product counts."
+    ),
+    "overfitting": lambda f: f"Stop at epoch {f['best_epoch']:,}, take fewer units, or give it more text.",
+    "by-heart": lambda f: "To read other texts as well, it needs a longer text to learn from.",
+    "leaks": lambda f: "Ask for each character from what stands around it: objective='cloze'.",
+    "unlike": lambda f: "Judge it on a text like the one it learned.",
+    "disconnected": lambda f: "Look at the output weights.",
+    "saturated": lambda f: "Try a lower learning rate or smaller initial weights.",
+    "dead-units": lambda f: "Try tanh, or a lower learning rate.",
+    "truncated": lambda f: "Raise the number of steps, so that a batch spans what has to be remembered.",
+    "vanishing": lambda f: str(f.get("remedy", "")),
+    "still-learning": lambda f: "Train it for more epochs.",
+}

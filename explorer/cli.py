@@ -21,7 +21,8 @@ from explorer.models import CharModel, ConfigError, ModelConfig
 from explorer.recording import Recording
 from explorer.runs.foreground import recorded
 from explorer.text import EncodingError, TextError, Vocabulary, clean_text, decode_text
-from explorer.training import RECIPES, Recipe, StepRecord, TrainingDivergedError, check_seed, train
+from explorer.text import newlines_to_blanks as without_newlines
+from explorer.training import RECIPE_MODELS, RECIPES, Recipe, StepRecord, TrainingDivergedError, check_seed, train
 
 MODEL_OPTIONS = (
     "cell",
@@ -33,6 +34,11 @@ MODEL_OPTIONS = (
     "hidden_size",
     "num_layers",
     "embedding_size",
+    "hidden_size_backward",
+    "hidden_sizes",
+    "chrono_t_max",
+    "bias",
+    "keep_bias",
 )
 RECIPE_OPTIONS = tuple(field.name for field in fields(Recipe))
 
@@ -109,9 +115,14 @@ def _describe(record: StepRecord | None) -> str:
     )
 
 
+def _sizes(given: str) -> tuple[int, ...]:
+    """Units of each layer: "64,32"."""
+    return tuple(int(size) for size in given.split(","))
+
+
 def _options(command: Any) -> Any:
     """One option for each field of ModelConfig and Recipe; what is not given keeps the default or the recipe's value."""
-    kinds = {"int": int, "float": float, "bool": bool, "str": str}
+    kinds = {"int": int, "float": float, "bool": bool, "str": str, "tuple[int, ...]": _sizes}
     for kind, names in ((Recipe, RECIPE_OPTIONS), (ModelConfig, MODEL_OPTIONS)):
         for field in reversed([f for f in fields(kind) if f.name in names]):
             option = kinds[str(field.type).split(" |")[0]]
@@ -151,20 +162,30 @@ def app_command(options: tuple[str, ...]) -> None:
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The .safetensors file to write."
 )
+@click.option("--newlines-to-blanks", is_flag=True, help="Read each line end as a blank, as the book does with lyrics.")
 @click.option("--no-clip", is_flag=True, help="Measure the gradient's norm but do not clip.")
 @_options
 def train_command(
-    corpus: str, encoding: str | None, recipe_name: str, seed: int, output: Path, no_clip: bool, **given: Any
+    corpus: str,
+    encoding: str | None,
+    recipe_name: str,
+    seed: int,
+    output: Path,
+    newlines_to_blanks: bool,
+    no_clip: bool,
+    **given: Any,
 ) -> None:
     """Train a model and write it as a checkpoint. Ctrl-C saves what there is."""
     if output.suffix != ".safetensors":
         raise click.UsageError(f"--output: expected a file name that ends in .safetensors; got {output.name!r}.")
     given = {name: value for name, value in given.items() if value is not None}
     try:
-        config = ModelConfig(**{name: given[name] for name in MODEL_OPTIONS if name in given})
+        of_model = {name: given[name] for name in MODEL_OPTIONS if name in given}
+        config = ModelConfig(**RECIPE_MODELS[recipe_name] | of_model)
         recipe = replace(RECIPES[recipe_name], **{name: given[name] for name in RECIPE_OPTIONS if name in given})
         recipe = replace(recipe, clip_norm=None) if no_clip else recipe
         name, text = read_corpus(corpus, encoding)
+        text = without_newlines(text) if newlines_to_blanks else text
         checkpoint = record_training(name, text, config, recipe, seed)
         save_checkpoint(output, checkpoint)
     except (ConfigError, TextError, CheckpointError, runs.RunError) as fault:

@@ -150,7 +150,7 @@ RECIPES = {
 RECIPE_MODELS: dict[str, dict[str, Any]] = {
     "d2l-v2": {"hidden_size": 256, "init": "torch"},
     "d2l-zh-v1": {"hidden_size": 256, "init": "normal"},
-    "quick": {"hidden_size": 128, "init": "torch"},
+    "quick": {},
 }
 """What a recipe says of the model, as fields of ModelConfig: the book's units and its initial weights."""
 

@@ -216,7 +216,7 @@ def test_the_output_folder_is_made_and_an_older_file_replaced(corpus, tmp_path):
         (["--batch-size", "100"], ["at least 506 characters", "got 120"]),
         (["--max-tokens", "15"], ["at least 16 characters", "got 15"]),
         (["--seed", "x"], ["--seed", "'x'"]),
-        (["--bogus", "1"], ["--bogus"]),
+        (["--zzqxw", "1"], ["--zzqxw"]),
     ],
     ids=lambda v: " ".join(v),
 )

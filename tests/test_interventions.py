@@ -133,8 +133,8 @@ def test_scaled_recurrent_weights_make_a_plain_cell_explode_and_vanish():
         model.rnn.weight_ih_l0.abs_()
         model.rnn.bias_ih_l0.abs_()
         model.rnn.bias_hh_l0.abs_()
-    assert "exploding" in diagnose(altered(model, Intervention(recurrent=2.0)), TEXT).verdicts
-    assert "vanishing" in diagnose(altered(model, Intervention(recurrent=0.5)), TEXT).verdicts
+    assert "exploding" in diagnose(altered(model, Intervention(recurrent=2.0)), TEXT).rules
+    assert "vanishing" in diagnose(altered(model, Intervention(recurrent=0.5)), TEXT).rules
     assert gradient_flow(altered(model, Intervention(recurrent=2.0)), TEXT).slope_per_step == pytest.approx(np.log(2))
 
 

@@ -14,7 +14,7 @@ from explorer.corpora import NAMES
 from explorer.initialisation import INITS
 from explorer.models import DIRECTIONS, OBJECTIVES
 from explorer.pages import _inputs, _link, _session
-from explorer.training import OPTIMIZERS, RECIPES
+from explorer.training import OPTIMIZERS, RECIPE_MODELS, RECIPES
 
 OWN_TEXT, OWN_FILE = "a text of my own", "a file of my own"
 FIRST_RECIPE = "quick"
@@ -72,7 +72,7 @@ def values_of(name: str) -> dict[str, Any]:
     recipe = RECIPES[name]
     values = {field: getattr(recipe, field) for field in RECIPE if field != "clips"}
     values |= {"clips": recipe.clip_norm is not None, "max_tokens": recipe.max_tokens or 0}
-    return {f"new_{field}": value for field, value in values.items()}
+    return {f"new_{field}": value for field, value in (values | RECIPE_MODELS[name]).items()}
 
 
 def fill_in(name: str | None) -> None:

@@ -115,7 +115,7 @@ def _paste_text() -> str:
 
 def offer_link() -> None:
     """The choice to put the sentence into the link; the model and the settings are always in it."""
-    fits = _link.seen("source") == SENTENCE
+    fits = (_link.named("source") or SENTENCE) == SENTENCE
     _link.ready(_link.REQUEST, False)
     st.toggle(
         "Put the sentence in the link", key=_link.REQUEST, disabled=not fits,

@@ -75,7 +75,8 @@ def show_unknown(trace: explorer.GateTrace) -> None:
     which = list(dict.fromkeys(c for c, unknown in zip(trace.text, trace.unknown_T, strict=True) if unknown))
     named = ", ".join(f"“{plain(visible(c))}”" for c in which[:NAMED_CHARACTERS])
     more = f" and {len(which) - NAMED_CHARACTERS:,} others" if len(which) > NAMED_CHARACTERS else ""
-    said = f"{count:,} of {total:,} characters {'is' if count == 1 else 'are'} unknown to the model, which reads each as the same symbol: {named}{more}."
+    are = "is" if count == 1 else "are"
+    said = f"{count:,} of {total:,} characters {are} unknown to the model, which reads each as the same symbol: {named}{more}."
     score, without = trace.perplexity, perplexity_without_unknown(trace)
     if score is not None:
         rest = "not defined" if without is None else number(without)

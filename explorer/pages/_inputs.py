@@ -147,8 +147,8 @@ def _keep_upload(key: str) -> None:
 
 def _read(upload: Upload, key: str) -> str:
     """The text of an upload, beside its name, how it was read, and the choice of another encoding."""
+    about = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        about = st.container(width="stretch")
         encoding_key = f"{key}_encoding"
         encoding = _link.ready(encoding_key, RECOGNISED, list(ENCODINGS))
         st.selectbox(

@@ -1,5 +1,6 @@
 """What the pages say before a number is believed, and when they say nothing."""
 
+import dataclasses
 import math
 from pathlib import Path
 
@@ -115,3 +116,17 @@ def test_alter_the_model_stays_open_when_a_slider_returns_to_neutral():
     assert not is_open(app)
     app.select_slider(key="hold_z").set_value("0.9").run()
     assert not is_open(app)  # to Streamlit the same as before, so the browser leaves it as the person has it
+
+
+def test_the_name_of_a_corpus_is_shown_to_the_letter(monkeypatch):
+    odd = dataclasses.replace(
+        explorer.load_checkpoint(_models.CHECKPOINTS / "time-machine-gru.safetensors"), corpus="*my* $x$ :red[text]"
+    )
+    monkeypatch.setattr(_models, "_load", lambda name, version: odd)
+    line = next(c.value for c in opened().caption if "learned" in c.value)
+    assert _notices.plain("learned *my* $x$ :red[text], 28 symbols") in line
+
+
+def test_the_surprise_under_the_gates_is_shown_to_the_letter():
+    line = next(c.value for c in opened(sentence="so it will *").caption if "greatest surprise" in c.value)
+    assert "“\\*” at step 11" in line

@@ -111,7 +111,7 @@ def _paste_text() -> str:
 
 def offer_link() -> None:
     """The choice to put the sentence into the link; the model and the settings are always in it."""
-    fits = _link.seen("source") == SENTENCE
+    fits = (_link.named("source") or SENTENCE) == SENTENCE
     _link.ready(_link.REQUEST, False)
     st.toggle(
         "Put the sentence in the link", key=_link.REQUEST, disabled=not fits,
@@ -143,8 +143,8 @@ def _keep_upload(key: str) -> None:
 
 def _read(upload: Upload, key: str) -> str:
     """The text of an upload, beside its name, how it was read, and the choice of another encoding."""
+    about = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        about = st.container(width="stretch")
         encoding_key = f"{key}_encoding"
         choices = [RECOGNISED, *ENCODINGS]
         encoding = _link.ready(encoding_key, RECOGNISED, choices)

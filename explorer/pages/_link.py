@@ -246,11 +246,6 @@ def named(key: str) -> Any:
     return _state().values.get(key)
 
 
-def seen(key: str) -> Any:
-    """What a widget of this run shows; None where there was none."""
-    return _state().seen.get(key)
-
-
 def at_arrival(*keys: str) -> bool:
     """Whether one of these was chosen already when the person came to this page."""
     return not _state().arrived.isdisjoint(keys)

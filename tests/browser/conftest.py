@@ -38,9 +38,9 @@ def free_port():
 
 
 @contextlib.contextmanager
-def serving(port):
-    """A server of the app, until the block ends or somebody kills it."""
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
+def serving(port, script="app.py"):
+    """A server of the app or of another script, until the block ends or somebody kills it."""
+    command = [sys.executable, "-m", "streamlit", "run", script, "--server.headless=true", f"--server.port={port}"]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ
     ) as process:
@@ -54,6 +54,17 @@ def serving(port):
             yield process
         finally:
             process.terminate()
+
+
+@pytest.fixture
+def serve_script():
+    """Serves a script of a test's own."""
+    return lambda script, port: serving(port, str(script))
+
+
+@pytest.fixture
+def port():
+    return free_port()
 
 
 @pytest.fixture(scope="session")

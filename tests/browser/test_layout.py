@@ -1,0 +1,63 @@
+"""What is on the first screen, and how the page Gates stands at the widths that people have."""
+
+import pytest
+
+DRAWN = ".js-plotly-plot"
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+
+
+def edges(page, selector):
+    return [page.locator(selector).nth(i).bounding_box() for i in range(page.locator(selector).count())]
+
+
+def opened(page, address):
+    page.goto(address)
+    page.locator("[data-testid=stMetric]").nth(5).wait_for()
+    page.locator(DRAWN).nth(1).wait_for()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [(1280, 720), (1440, 900), (1024, 768)])
+def test_the_text_and_the_picture_are_on_the_first_screen(page, server, size, scheme):
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    opened(page, server)
+    assert page.get_by_placeholder("Type a sentence").bounding_box()["y"] < 200
+    gate = edges(page, f"[class*='st-key-tape'] {DRAWN} .heatmaplayer image")[1]
+    assert gate["y"] + 144 < size[1]
+
+
+def test_the_picture_of_a_long_text_is_on_the_first_screen_too(page, server):
+    page.set_viewport_size({"width": 1280, "height": 720})
+    opened(page, f"{server}/?model=lighthouse-gru&sentence={'Turn+the+light.+' * 200}")
+    assert edges(page, f"[class*='st-key-tape'] {DRAWN} .heatmaplayer image")[0]["y"] + 26 < 720
+
+
+@pytest.mark.parametrize("width", [1440, 1280, 1024, 800, 390])
+def test_no_card_stands_in_a_row_of_its_own_and_no_number_is_cut(page, server, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"{server}/?model=lighthouse-gru&hold_z=1")
+    page.locator("[data-testid=stMetric]").nth(5).wait_for()
+    rows = [round(box["y"]) for box in edges(page, "[data-testid=stMetric]")]
+    assert len({rows.count(y) for y in rows}) == 1, rows
+    cut = page.evaluate(
+        "[...document.querySelectorAll('[data-testid=stMetricValue], [data-testid=stMetricValue] *')]"
+        ".filter(e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== 'inline').map(e => e.innerText)"
+    )
+    assert cut == []
+
+
+def test_on_a_phone_the_way_to_another_page_leaves_no_sidebar_over_it(chromium, server):
+    context = chromium.new_context(**PHONE)
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    opened(page, server)
+    for name in ("Gradients", "Train", "Gates"):
+        page.get_by_role("link", name=name).tap()
+        page.wait_for_url(f"**/{'' if name == 'Gates' else name.lower()}")
+        page.wait_for_timeout(500)
+        sidebar = page.locator("[data-testid=stSidebar]")
+        box = sidebar.bounding_box() if sidebar.count() else None
+        assert box is None or box["x"] + box["width"] <= 0
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    context.close()

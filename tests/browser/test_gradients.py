@@ -22,7 +22,7 @@ def test_the_verdict_and_the_triangle_are_there_with_nothing_clicked_in_both_the
     opened(page, server)
     page.locator("[class*='st-key-clip_history'] .js-plotly-plot").wait_for()
     body = page.locator("[data-testid=stAppViewContainer]").inner_text()
-    for expected in ("bound by clipping", "Half-life", "Horizon", "Proof", "What clipping leaves"):
+    for expected in ("It knows its own text by heart", "Half-life", "Horizon", "Proof", "What clipping leaves"):
         assert expected in body
     assert float(metric(page, "Proof, flow").inner_text()) < 1e-3
     assert page.locator("[data-testid=stException]").count() == 0
@@ -31,7 +31,7 @@ def test_the_verdict_and_the_triangle_are_there_with_nothing_clicked_in_both_the
 def test_an_untrained_model_is_one_click_away(page, server):
     opened(page, server)
     page.get_by_role("radio", name="untrained").or_(page.get_by_text("untrained", exact=True)).first.click()
-    page.get_by_text("The gradient vanishes.").wait_for()
+    page.get_by_text("Not trained yet.").wait_for()
     page.locator("[class*='st-key-flow']").nth(1).locator(".heatmaplayer image").first.wait_for()
     ranges = page.evaluate(
         "[...document.querySelectorAll('[class*=st-key-flow] .js-plotly-plot')].map(p => "
@@ -50,7 +50,7 @@ def test_model_epoch_and_sentence_come_along_from_the_page_gates(page, server):
 def test_everything_follows_while_one_types(page, server):
     opened(page, server, "?model=lighthouse-gru")
     page.get_by_placeholder("Type a sentence").fill("so it")
-    page.get_by_text("This text is too short to tell").wait_for()
+    page.get_by_text("Too short to tell.").wait_for()
     page.wait_for_function(
         "document.querySelector('[class*=st-key-flow] .js-plotly-plot').layout.xaxis.range[1] == 4.5"
     )

@@ -386,7 +386,7 @@ class CharModel(nn.Module):
 
     @torch.no_grad()
     def generate(self, prefix: str, length: int, temperature: float = 1.0, seed: int = 0) -> str:
-        """The prefix and `length` characters after it, each drawn from the model's own prediction.
+        """The prefix as it was given and `length` characters after it, each drawn from the model's own prediction.
 
         Args:
             prefix: at least one character.
@@ -418,7 +418,7 @@ class CharModel(nn.Module):
             logits_V = logits_V.index_fill(0, torch.tensor([0]), -torch.inf)
             drawn.append(_draw(logits_V, temperature, generator))
             logits_TBV, state = self(torch.tensor([[drawn[-1]]]), state)
-        return self.vocabulary.as_read(prefix) + self.vocabulary.decode(drawn)
+        return prefix + self.vocabulary.decode(drawn)
 
     @torch.no_grad()
     def fill(self, text: str, position: int, k: int = 5) -> list[tuple[str, float]]:

@@ -18,7 +18,7 @@ from explorer.training import OPTIMIZERS, RECIPE_MODELS, RECIPES
 
 OWN_TEXT, OWN_FILE = "a text of my own", "a file of my own"
 FIRST_RECIPE = "quick"
-UNTOUCHED = "not yet"
+RECIPES_HELP = "d2l-v2, d2l-zh-v1: the recipes of the book; quick: a good model in a few seconds."
 
 
 class Control(NamedTuple):
@@ -75,10 +75,9 @@ def values_of(name: str) -> dict[str, Any]:
     return {f"new_{field}": value for field, value in (values | RECIPE_MODELS[name]).items()}
 
 
-def fill_in(name: str | None) -> None:
+def fill_in(name: str) -> None:
     """Put the values of a recipe into the controls."""
-    if name:
-        _session.fill(values_of(name))
+    _session.fill(values_of(name))
 
 
 def offer(place: Any, field: str, control: Control, slots: Slots, *, disabled: bool = False) -> Any:
@@ -144,19 +143,20 @@ def choose_recipe(slots: Slots) -> dict[str, Any]:
     return how | {"clip_norm": how["clip_norm"] if clips else None, "max_tokens": how["max_tokens"] or None}
 
 
-def choose_recipe_to_fill_in() -> None:
-    """The recipes by name; choosing one fills in the controls, and it is lit while they hold its values."""
-    lit = _session.kept("recipe", UNTOUCHED)
-    if lit == UNTOUCHED:
-        _session.fill({"recipe": FIRST_RECIPE})
+def offer_recipes() -> None:
+    """A button for each recipe, which fills in the controls; ticked while they hold its values.
+
+    Buttons, because a choice that the script itself takes back races with the person: a browser that has not heard of it
+    yet sends the old choice with the next number that is typed, and the recipe would overwrite what was typed before.
+    """
+    if _session.kept("new_epochs", None) is None:
         fill_in(FIRST_RECIPE)
-    elif lit and any(_session.kept(key, value) != value for key, value in values_of(lit).items()):
-        _session.fill({"recipe": None})
-    st.segmented_control(
-        "Fill in", list(RECIPES), key="recipe", on_change=lambda: fill_in(_session.kept("recipe", None)),
-        persist_state="session",
-        help="d2l-v2, d2l-zh-v1: the recipes of the book; quick: a good model in a few seconds.",
-    )  # fmt: skip
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("Fill in", width="content", help=RECIPES_HELP)
+        for name in RECIPES:
+            held = all(_session.kept(key, value) == value for key, value in values_of(name).items())
+            icon = ":material/check:" if held else None
+            st.button(name, key=f"recipe_{name}", icon=icon, on_click=fill_in, args=(name,))
 
 
 def in_words(problem: str) -> str:
@@ -189,7 +189,7 @@ def offer_start() -> None:
         config, seed = choose_model(slots)
     with recipe:
         st.markdown("**Recipe**")
-        choose_recipe_to_fill_in()
+        offer_recipes()
         how = choose_recipe(slots)
     problems = runs.validate(config, how, text, name=name or "", sentence=sentence)
     for field, problem in problems.items():

@@ -55,7 +55,7 @@ def test_the_controls_are_sane_as_they_stand():
 
 def test_a_recipe_fills_in_the_controls_and_tells_the_longest_step():
     app = open_page()
-    app.segmented_control(key="recipe").set_value("d2l-zh-v1").run()
+    app.button(key="recipe_d2l-zh-v1").click().run()
     assert app.number_input(key="new_learning_rate").value == 100
     assert app.number_input(key="new_clip_norm").value == 0.01
     assert app.number_input(key="new_epochs").value == 160
@@ -90,15 +90,19 @@ def test_a_bidirectional_model_with_the_next_character_is_refused():
     assert complaints(app) == []
 
 
-def test_a_recipe_is_lit_while_the_controls_hold_its_values():
+def ticked(app):
+    return [name for name in RECIPES if app.button(key=f"recipe_{name}").icon]
+
+
+def test_a_recipe_is_ticked_while_the_controls_hold_its_values():
     app = open_page()
-    assert app.segmented_control(key="recipe").value == "quick"
+    assert ticked(app) == ["quick"]
     app.number_input(key="new_epochs").set_value(3).run()
-    assert app.segmented_control(key="recipe").value is None
-    app.segmented_control(key="recipe").set_value("quick").run()
-    assert app.number_input(key="new_epochs").value == RECIPES["quick"].epochs
-    app.segmented_control(key="recipe").set_value(None).run()
-    assert not app.exception
+    assert ticked(app) == []
+    app.button(key="recipe_d2l-v2").click().run()
+    assert ticked(app) == ["d2l-v2"]
+    app.button(key="recipe_quick").click().run()
+    assert ticked(app) == ["quick"]
     assert app.number_input(key="new_epochs").value == RECIPES["quick"].epochs
 
 

@@ -7,6 +7,7 @@ import streamlit as st
 
 from explorer.figures import gates as drawing
 from explorer.figures import perplexity as curves
+from explorer.figures.hundredths import CONFIG
 from explorer.figures.style import decimals, number, visible
 from explorer.pages import _facts, _session
 from explorer.probes.gates import GateTrace, Tape, gate_statistics, memory_time
@@ -138,9 +139,7 @@ if len(trace):
         quantity=quantity,
         unit=None if unit == "none" else int(unit),
     )
-    st.plotly_chart(
-        figure, key="tape", config={"displaylogo": False}, alt="Gates of every unit at every step of the text"
-    )
+    st.plotly_chart(figure, key="tape", config=CONFIG, alt="Gates of every unit at every step of the text")
 st.caption(reading(trace, tape))
 by_epoch = _facts.by_epoch(which, text)
 if trace.perplexity is not None and len(by_epoch) > 1:

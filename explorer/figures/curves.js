@@ -3,7 +3,8 @@
 // stay as the person set them.
 // What arrives is written by Curves.pack in curves.py.
 
-const LEFT = 56, RIGHT = 178, TOP = 40, BOTTOM = 44, LINE = 13, SWATCH = 16
+const LEFT = 56, TOP = 40, BOTTOM = 44, LINE = 13, SWATCH = 16, STEP_PX = 64
+const FADED = 0.75 // of words that are not the point: 4.5:1 and more against both themes' backgrounds
 const EVERY_MS = 1000, SELDOM_MS = 10000, PATIENCE_MS = 5000
 const charts = new WeakMap()
 
@@ -118,7 +119,7 @@ function build(parent) {
   chart.seen = () => document.hidden || follow(chart)
   document.addEventListener("visibilitychange", chart.seen)
   const step = (event) => {
-    const x = Math.min(Math.max(event.offsetX, LEFT), chart.width - RIGHT)
+    const x = Math.min(Math.max(event.offsetX, LEFT), chart.width - right(chart))
     return toStep(chart, x)
   }
   canvas.onpointerdown = (event) => {
@@ -166,7 +167,9 @@ function move(chart, by) {
 
 const limits = (chart) => chart.zoom ?? [0, chart.figure.end]
 const span = (chart) => limits(chart)[1] - limits(chart)[0]
-const plotWidth = (chart) => chart.width - LEFT - RIGHT
+// Room for the names on the right: on a phone less, so that there is a chart beside them.
+const right = (chart) => Math.round(Math.min(178, Math.max(118, 0.34 * chart.width)))
+const plotWidth = (chart) => chart.width - LEFT - right(chart)
 const toStep = (chart, x) => limits(chart)[0] + ((x - LEFT) / plotWidth(chart)) * span(chart)
 const toX = (chart, step) => LEFT + ((step - limits(chart)[0]) / span(chart)) * plotWidth(chart)
 
@@ -174,7 +177,7 @@ function draw(chart) {
   const { canvas, figure } = chart
   if (!figure) return
   const ratio = window.devicePixelRatio || 1
-  chart.width = Math.max(canvas.parentElement.clientWidth, LEFT + RIGHT + 40)
+  chart.width = Math.max(canvas.parentElement.clientWidth, LEFT + 118 + 40)
   const height = TOP + figure.rows.length * (figure.rowPx + figure.gapPx) - figure.gapPx + BOTTOM
   canvas.width = chart.width * ratio
   canvas.height = height * ratio
@@ -203,8 +206,8 @@ function drawRow(chart, pen, theme, row, index) {
   pen.globalAlpha = 1
   write(pen, theme, `600 13px ${theme.font}`, row.title, 0, top - 18, theme.text)
   for (const tick of row.log ? logTicks(low, high) : ticks(low, high, 4)) {
-    line(pen, LEFT, toY(tick), chart.width - RIGHT, toY(tick), theme.grid, 1, [])
-    write(pen, theme, `11px ${theme.font}`, number(tick, row.percent), LEFT - 6, toY(tick), theme.text, "right", 0.65)
+    line(pen, LEFT, toY(tick), chart.width - right(chart), toY(tick), theme.grid, 1, [])
+    write(pen, theme, `11px ${theme.font}`, number(tick, row.percent), LEFT - 6, toY(tick), theme.text, "right", FADED)
   }
   pen.save()
   pen.beginPath()
@@ -212,10 +215,12 @@ function drawRow(chart, pen, theme, row, index) {
   pen.clip()
   for (const level of levels) line(pen, LEFT, toY(level.value), chart.width, toY(level.value), level.colour, 1.5, [5, 4])
   for (const curve of curves) (curve.base ? band : path)(chart, pen, curve, toY, row.log)
-  for (const alarm of figure.alarms) if (alarm.row === index) drawAlarm(chart, pen, theme, alarm, top, bottom)
+  const alarms = figure.alarms.filter((alarm) => alarm.row === index)
+  for (const alarm of alarms) line(pen, toX(chart, alarm.step), top, toX(chart, alarm.step), bottom, alarm.colour, 3, [])
   if (chart.drag !== null && chart.cursor !== null) shade(chart, pen, theme, top)
   if (chart.cursor !== null) line(pen, toX(chart, chart.cursor), top, toX(chart, chart.cursor), bottom, theme.text, 1, [])
   pen.restore()
+  for (const alarm of alarms) nameAlarm(chart, pen, theme, alarm, top)
   drawNames(chart, pen, theme, row, curves, levels, toY, top, bottom)
 }
 
@@ -258,10 +263,13 @@ function band(chart, pen, curve, toY) {
   pen.globalAlpha = 1
 }
 
-function drawAlarm(chart, pen, theme, alarm, top, bottom) {
-  const x = toX(chart, alarm.step), right = x > LEFT + plotWidth(chart) / 2
-  line(pen, x, top, x, bottom, alarm.colour, 3, [])
-  write(pen, theme, `600 12px ${theme.font}`, alarm.name, x + (right ? -6 : 6), top + 8, alarm.colour, right ? "right" : "left")
+// Beside its mark, on the side where there is more room; never cut, nor over the names of the curves.
+function nameAlarm(chart, pen, theme, alarm, top) {
+  const x = toX(chart, alarm.step), end = LEFT + plotWidth(chart)
+  if (x < LEFT || x > end) return // outside of what is looked at
+  pen.font = `600 12px ${theme.font}`
+  const width = pen.measureText(alarm.name).width, beside = x > (LEFT + end) / 2 ? x - 6 - width : x + 6
+  write(pen, theme, pen.font, alarm.name, Math.max(0, Math.min(beside, end - width)), top + 8, theme.text)
 }
 
 function shade(chart, pen, theme, top) {
@@ -289,18 +297,18 @@ function drawNames(chart, pen, theme, row, curves, levels, toY, top, bottom) {
   const shown = names.sort((a, b) => b.size - a.size).slice(0, room).sort((a, b) => a.y - b.y)
   shown.forEach((name, i) => (name.y = Math.max(name.y, i ? shown[i - 1].y + LINE : top)))
   shown.reverse().forEach((name, i) => (name.y = Math.min(name.y, i ? shown[i - 1].y - LINE : bottom)))
-  const x = chart.width - RIGHT + 6
+  const x = chart.width - right(chart) + 6
   for (const name of shown) {
     line(pen, x, name.y, x + SWATCH, name.y, name.colour, name.width, name.dash)
-    write(pen, theme, `11px ${theme.font}`, fit(pen, theme, name.text), x + SWATCH + 6, name.y, theme.text, "left", 0.85)
+    write(pen, theme, `11px ${theme.font}`, fit(pen, theme, name.text, right(chart) - SWATCH - 12), x + SWATCH + 6, name.y, theme.text, "left")
   }
 }
 
 // A name and its value; of a long name as much as there is room for.
-export function fit(pen, theme, [name, value]) {
+export function fit(pen, theme, [name, value], room) {
   pen.font = `11px ${theme.font}`
   let text = `${name} ${value}`
-  for (let kept = name; kept.length > 2 && pen.measureText(text).width > RIGHT - SWATCH - 12; text = `${kept}… ${value}`) kept = kept.slice(0, -1)
+  for (let kept = name; kept.length > 2 && pen.measureText(text).width > room; text = `${kept}… ${value}`) kept = kept.slice(0, -1)
   return text
 }
 
@@ -318,10 +326,11 @@ function before(curve, step) {
 
 function drawSteps(chart, pen, theme, height) {
   const y = height - BOTTOM + 14, [from, to] = limits(chart), font = `11px ${theme.font}`
-  for (const tick of ticks(from, to, 8).filter(Number.isInteger)) write(pen, theme, font, tick.toLocaleString("en"), toX(chart, tick), y, theme.text, "center", 0.65)
+  const marks = ticks(from, to, Math.max(1, Math.min(8, plotWidth(chart) / STEP_PX))).filter(Number.isInteger)
+  for (const tick of marks) write(pen, theme, font, tick.toLocaleString("en"), toX(chart, tick), y, theme.text, "center", FADED)
   const hint = chart.zoom ? "double-click: the whole run" : "drag across: look closer"
-  write(pen, theme, font, "step", LEFT + plotWidth(chart) / 2, y + 18, theme.text, "center", 0.65)
-  write(pen, theme, font, hint, chart.width - 8, y + 18, theme.text, "right", 0.65)
+  write(pen, theme, font, "step", LEFT, y + 18, theme.text, "left", FADED)
+  write(pen, theme, font, hint, chart.width - 8, y + 18, theme.text, "right", FADED)
   if (chart.cursor === null) return
   const text = `step ${Math.round(chart.cursor).toLocaleString("en")}`
   write(pen, theme, `600 ${font}`, text, toX(chart, chart.cursor), TOP - 34, theme.text, "center")
@@ -345,6 +354,7 @@ export function logTicks(low, high) {
 
 export function number(value, percent) {
   if (percent) return `${Number((100 * value).toPrecision(3))} %`
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? "–" : value > 0 ? "∞" : "-∞"
   const size = Math.abs(value)
   if (size !== 0 && (size < 1e-3 || size >= 1e5)) return value.toExponential(1)
   return Number(value.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3 })

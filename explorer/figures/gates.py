@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import html
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,37 +12,81 @@ from numpy.typing import NDArray
 from plotly.colors import sample_colorscale
 
 from explorer.figures.figure import Figure
-from explorer.figures.perplexity import surprise_row
+from explorer.figures.hundredths import FORMAT, gapped, hundredths, saying
+from explorer.figures.perplexity import baselines, surprise_row
+from explorer.figures.stack import LETTERED_STEPS, Row, stack
 from explorer.figures.style import (
     LINES,
-    MARGIN,
+    ORANGE,
+    PLAIN,
     SEQUENTIAL,
     coloured,
-    decimals,
     escaped,
+    keyed,
     line_trace,
+    number,
     translucent,
     visible,
 )
 from explorer.probes.gates import GateTrace, GRUTape, LSTMTape, Tape, memory_time
 from explorer.probes.perplexity import NATS_PER_BIT, Floats
+from explorer.text import UNKNOWN
 
 ORDERS = ("memory time", "mean", "index")
 MAX_STEPS = 2_000
-LETTERED_STEPS = 110  # up to here the characters themselves fit under the tape
 DETAILED_CELLS = 150_000  # up to here hovering also says what is not drawn: candidate and state
-STRIP_PX, LINES_PX, GAP_PX = 26, 130, 40
+STRIP_PX, LINES_PX = 26, 130
 LEAST_HEATMAP_PX, MOST_HEATMAP_PX = 144, 288
 PALETTE = sample_colorscale(SEQUENTIAL, [i / 15 for i in range(16)])
+MORE, UNREAD = "▲", "○"  # marks on the strip
 
 
-def quantities(trace: GateTrace, tape: Tape) -> dict[str, tuple[NDArray[Any], str]]:
-    """What the characters of a text can be coloured by: name -> (values_T, unit)."""
-    result: dict[str, tuple[NDArray[Any], str]] = {"surprise": (trace.nll_nats_T / NATS_PER_BIT, "bits")}
+@dataclass(frozen=True)
+class Quantity:
+    """What the characters of a text can be coloured by.
+
+    Attributes:
+        values_T: NaN where it is not defined.
+        unit: "" for a gate, which has none.
+        low: the value that is drawn dark.
+        high: the value that is drawn light. Of the surprise it is what a blind guess pays, in every model and at every
+            epoch: on a range of its own, an untrained model looks as if it knew something.
+
+    """
+
+    values_T: NDArray[Any]
+    unit: str
+    low: float
+    high: float
+
+
+def quantities(trace: GateTrace, tape: Tape) -> dict[str, Quantity]:
+    """What the characters of a text can be coloured by, by name."""
+    blind = baselines(trace)[0]
+    result = {"surprise": Quantity(trace.nll_nats_T / NATS_PER_BIT, "bits", 0, blind)}
     for name, gate_TH in tape.gates.items():
-        result[f"mean {name.split()[-1]}"] = (gate_TH.mean(1), "")
-    result["state change"] = (tape.change_T, "rms per unit")
-    return result
+        result[f"mean {name.split()[-1]}"] = Quantity(gate_TH.mean(1), "", 0, 1)
+    return result | {"state change": Quantity(tape.change_T, "rms per unit", *_range(tape.change_T))}
+
+
+def _range(values_T: NDArray[Any]) -> tuple[float, float]:
+    """Lowest and highest defined value, for a strip that has its range written above it."""
+    defined = values_T[np.isfinite(values_T)]
+    return (float(defined.min()), float(defined.max())) if defined.size else (0.0, 0.0)
+
+
+def described(trace: GateTrace, name: str, quantity: Quantity, count: int) -> list[str]:
+    """In words, the value of each of the first characters, and what is the matter with it."""
+    words = []
+    for step, (value, unknown) in enumerate(zip(quantity.values_T[:count], trace.unknown_T, strict=False)):
+        said = f"{name} {number(value)} {quantity.unit}".rstrip()
+        if not np.isfinite(value):
+            unasked = name == "surprise" and step == 0 and trace.config.objective != "cloze" and np.isnan(value)
+            said = "not predicted: nothing stands before it" if unasked else f"{name} is not a finite number here"
+        elif name == "surprise" and value > quantity.high:
+            said += ", more than a blind guess"
+        words.append(said + f"; unknown to the model, read as {UNKNOWN}" * bool(unknown))
+    return words
 
 
 def unit_order(tape: Tape, order: str) -> NDArray[np.intp]:
@@ -52,16 +96,6 @@ def unit_order(tape: Tape, order: str) -> NDArray[np.intp]:
         return np.arange(tape.h_TH.shape[1])
     key_H = keep_TH.mean(0, dtype=np.float64) if order == "mean" else memory_time(keep_TH)
     return np.argsort(-key_H, kind="stable")
-
-
-@dataclass(frozen=True)
-class _Row:
-    """One row of the tape: its title, its height in pixels, its traces and its y axis."""
-
-    title: str
-    height_px: int
-    traces: Sequence[dict[str, Any]]
-    axis: dict[str, Any]
 
 
 def tape(
@@ -96,96 +130,59 @@ def tape(
         if unit is not None and unit < one.h_TH.shape[1]:
             rows.append(_unit_row(one, unit, where, count))
         rows.append(_mean_row(one, where, count))
-    rows.append(_Row(*surprise_row(trace, count)))
-    return _stack(rows, trace, count)
+    rows.append(surprise_row(trace, count))
+    return stack(
+        rows, trace.text, count, "step", lettered=0 < count <= LETTERED_STEPS,
+        hovermode="x", hoversubplots="axis",
+        coloraxis={"cmin": 0, "cmax": 100, "colorscale": SEQUENTIAL, "showscale": False},
+    )  # fmt: skip
 
 
-def _stack(rows: list[_Row], trace: GateTrace, count: int) -> Figure:
-    """Rows on one x axis, so that one cursor runs through all of them."""
-    total = sum(row.height_px + GAP_PX for row in rows)
-    layout: dict[str, Any] = {
-        "height": total + MARGIN["t"] + MARGIN["b"],
-        "margin": MARGIN,
-        "hovermode": "x",
-        "hoversubplots": "axis",
-        "showlegend": False,
-        "annotations": [],
-        "coloraxis": {"cmin": 0, "cmax": 100, "colorscale": SEQUENTIAL, "showscale": False},
-        "xaxis": _x_axis(trace, count) | {"anchor": f"y{len(rows)}"},
-    }
-    data: list[dict[str, Any]] = []
-    top = float(total)
-    for number, row in enumerate(rows, 1):
-        suffix = "" if number == 1 else str(number)
-        domain = [max(top - GAP_PX - row.height_px, 0) / total, (top - GAP_PX) / total]
-        # automargin off: it would lay everything out twice, and the margins are ours already.
-        layout[f"yaxis{suffix}"] = row.axis | {"domain": domain, "anchor": "x", "fixedrange": True, "automargin": False}
-        layout["annotations"].append(_title(row.title, domain[1]))
-        data += [item | {"yaxis": f"y{suffix}"} for item in row.traces]
-        top -= row.height_px + GAP_PX
-    return Figure({"data": data, "layout": layout})
-
-
-def _title(text: str, y: float) -> dict[str, Any]:
-    place = {"x": 0, "xref": "paper", "xanchor": "left", "y": y, "yref": "paper", "yanchor": "bottom"}
-    return place | {"text": text, "showarrow": False, "font": {"size": 13}}
-
-
-def _x_axis(trace: GateTrace, count: int) -> dict[str, Any]:
-    axis = {
-        "title": {"text": "step"},
-        "range": [-0.5, max(count, 1) - 0.5],
-        "showgrid": False,
-        "zeroline": False,
-        "automargin": False,
-        "showspikes": True,
-        "spikemode": "across",
-        "spikethickness": 1,
-        "spikedash": "solid",
-    }
-    if 0 < count <= LETTERED_STEPS:
-        letters = {"tickvals": list(range(count)), "ticktext": _characters(trace, count), "tickangle": 0, "ticks": ""}
-        axis |= letters | {"tickfont": {"size": 13 if count <= 60 else 11}}
-    return axis
-
-
-def _characters(trace: GateTrace, count: int) -> list[str]:
-    return [escaped(visible(c)) for c in trace.text[:count]]
-
-
-def _strip_row(trace: GateTrace, one: Tape, quantity: str, count: int) -> _Row:
-    values_T, unit = quantities(trace, one)[quantity]
-    shown_T = values_T[:count].astype(np.float32)
-    low, high = _range(shown_T)
+def _strip_row(trace: GateTrace, one: Tape, name: str, count: int) -> Row:
+    quantity = quantities(trace, one)[name]
+    shown_T = quantity.values_T[:count].astype(np.float32)
     strip = {
         "type": "heatmap",
         "z": shown_T.reshape(1, -1),
-        "zmin": low,
-        "zmax": high,
+        "zmin": quantity.low,
+        "zmax": quantity.high,
         "colorscale": SEQUENTIAL,
         "showscale": False,
-        "text": [_characters(trace, count)],
+        "text": [[escaped(words) for words in described(trace, name, quantity, count)]],
         "xaxis": "x",
-        "hovertemplate": f"%{{text}} {quantity} %{{z:.2f}} {unit}<extra></extra>",
+        "hovertemplate": "%{text}<extra></extra>",
     }
-    title = f"{quantity}: {decimals(low)} dark, {decimals(high)} light" + (f", in {unit}" if unit else "")
-    return _Row(title, STRIP_PX, [strip], {"visible": False})
+    high = f"{number(quantity.high)} light"
+    title = f"{name}" + f" ({quantity.unit})" * bool(quantity.unit) + f": {number(quantity.low)} dark, {high}"
+    marks = []
+    if name == "surprise":
+        title += " (blind guess)"
+        marks.append((MORE, "more", shown_T > quantity.high))
+    marks.append((UNREAD, "unknown to the model", trace.unknown_T[:count]))
+    marks = [mark for mark in marks if mark[2].any()]
+    title += "<br>" * bool(marks) + ", ".join(f"{coloured(mark, ORANGE)} {words}" for mark, words, _ in marks)
+    traces = [strip, *(_marks(mark, where_T) for mark, _, where_T in marks)]
+    return Row(title, STRIP_PX, traces, {"visible": False, "range": [-0.5, 0.5]})
 
 
-def _range(values_T: NDArray[Any]) -> tuple[float, float]:
-    """Lowest and highest defined value; a strip may use its own range because the range is written above it."""
-    defined = values_T[np.isfinite(values_T)]
-    return (float(defined.min()), float(defined.max())) if defined.size else (0.0, 0.0)
+def _marks(mark: str, where_T: NDArray[np.bool_]) -> dict[str, Any]:
+    """Marks on the characters of the strip, at its lower edge or in its middle, where they show on dark and on light."""
+    steps = np.flatnonzero(where_T)
+    symbol = {MORE: "triangle-up", UNREAD: "circle-open"}[mark]
+    look = {"symbol": symbol, "size": 7, "color": ORANGE, "line": {"width": 2 if mark == UNREAD else 0}}
+    place = {"x": steps, "y": np.full(len(steps), -0.25 if mark == MORE else 0.2), "xaxis": "x"}
+    return place | {"type": "scatter", "mode": "markers", "marker": look, "hoverinfo": "skip", "cliponaxis": False}
 
 
-def _heatmap_rows(one: Tape, units: NDArray[np.intp], where: str, count: int) -> list[_Row]:
+def _heatmap_rows(one: Tape, units: NDArray[np.intp], where: str, count: int) -> list[Row]:
     height = min(max(len(units), LEAST_HEATMAP_PX), MOST_HEATMAP_PX)  # a pixel a unit where it can be
     axis = {"autorange": "reversed", "showgrid": False, "zeroline": False, "showticklabels": False, "ticks": ""}
     axis["title"] = {"text": f"{len(units)} units"}
     if not one.gates:  # a plain cell: its state is all there is to see
-        state = _heatmap("h", one.h_TH, {}, units, count) | {"colorscale": SEQUENTIAL, "zmin": -100, "zmax": 100}
+        state, *gaps = _heatmap("h", one.h_TH, {}, units, count)
+        state |= {"colorscale": SEQUENTIAL, "zmin": -100, "zmax": 100, "showscale": False}
         del state["coloraxis"]
-        return [_Row(f"<b>state h</b>{where}: dark −1, light +1", height, [state | {"showscale": False}], axis)]
+        return [Row(f"<b>state h</b>{where}: dark −1, light +1", height, [state, *gaps], axis)]
     # One cursor runs through all heatmaps, so each says its own gate, and the other parts are shared out among them.
     letters = [name.split()[-1] for name in one.gates]
     others = {letter: part_TH for letter, part_TH in _parts(one).items() if letter not in letters}
@@ -194,8 +191,8 @@ def _heatmap_rows(one: Tape, units: NDArray[np.intp], where: str, count: int) ->
     rows = []
     for letter, (name, gate_TH) in zip(letters, one.gates.items(), strict=True):
         said = {other: others.pop(other) for other in list(others)[:2]}
-        item = _heatmap(letter, gate_TH, said, units, count)
-        rows.append(_Row(f"<b>{name}</b>{where}: {_polarity(name)}", height, [item], axis))
+        items = _heatmap(letter, gate_TH, said, units, count)
+        rows.append(Row(f"<b>{name}</b>{where}:<br>{_polarity(name)}", height, items, axis))
     return rows
 
 
@@ -218,36 +215,30 @@ def _parts(one: Tape) -> dict[str, Floats]:
     return {"h": one.h_TH}
 
 
-def percent(values: NDArray[Any]) -> NDArray[Any]:
-    """Values in [-1, 1] in whole hundredths, a byte each: what a screen can show, at an eighth of the bytes.
-
-    With NaN among them, which no byte can be, floats: those of a diverged model are not drawn.
-    """
-    hundredths = np.rint(np.clip(values, -1.27, 1.27) * 100)
-    kept: NDArray[Any] = hundredths.astype(np.float32 if np.isnan(hundredths).any() else np.int8)
-    return kept
-
-
 def _heatmap(
     letter: str, values_TH: Floats, said: dict[str, Floats], units: NDArray[np.intp], count: int
-) -> dict[str, Any]:
+) -> list[dict[str, Any]]:
     """One part of every unit; hovering also says up to two other parts (plotly has two more slots a cell)."""
-    hover = f"%{{y}}, in hundredths: {letter} %{{z}}"
-    extra: dict[str, Any] = {}
-    for slot, (other, part_TH) in zip(("hovertext", "customdata"), said.items(), strict=False):
-        extra[slot] = percent(part_TH[:count, units].T)
-        hover += f"  {other} %{{{slot}}}"
-    return extra | {
+    parts = {name: hundredths(part_TH[:count, units].T) for name, part_TH in {letter: values_TH, **said}.items()}
+    slots = dict(zip(("z", "hovertext", "customdata"), (whole for whole, _ in parts.values()), strict=False))
+    partial = [said_HT for _, said_HT in parts.values() if said_HT is not None]  # of a diverged model
+    hover = "  ".join(f"{name} %{{{slot}{FORMAT}}}" for name, slot in zip(parts, slots, strict=True))
+    item: dict[str, Any] = {
+        **slots,
         "type": "heatmap",
-        "z": percent(values_TH[:count, units].T),
         "coloraxis": "coloraxis",
         "xaxis": "x",
         "y": [f"unit {i}" for i in units],
-        "hovertemplate": f"{hover}<extra></extra>",
+        "hovertemplate": f"%{{y}}: {hover}<extra></extra>",
     }
+    if not partial:
+        return [item]
+    kept = np.logical_and.reduce(partial)
+    item |= {"z": gapped(slots["z"], kept), "hoverongaps": False}
+    return [item, saying(f"%{{y}}: {letter} is not a finite number here", ~kept) | {"y": item["y"]}]
 
 
-def _mean_row(one: Tape, where: str, count: int) -> _Row:
+def _mean_row(one: Tape, where: str, count: int) -> Row:
     """Mean over units, with the band that holds the middle 80 % of them."""
     drawn = dict(zip(one.gates or {"state h": one.h_TH}, LINES, strict=False))
     x = np.arange(count)
@@ -260,11 +251,11 @@ def _mean_row(one: Tape, where: str, count: int) -> _Row:
         traces += [
             line_trace(x, low_T.astype(np.float32), {"width": 0}),
             line_trace(x, high_T.astype(np.float32), {"width": 0}, **band),
-            line_trace(x, mean_T, line, f"mean {name.split()[-1]} %{{y:.2f}}"),
+            line_trace(x, mean_T, line, f"mean {name.split()[-1]} %{{y{PLAIN}}}"),
         ]
     axis = {"range": [0, 1] if one.gates else [-1, 1], "zeroline": False, "nticks": 5}
-    title = f"mean and middle 80 % of the units{where}: {_key({n.split()[-1]: v for n, v in drawn.items()})}"
-    return _Row(title, LINES_PX, traces, axis)
+    title = f"mean and middle 80 % of the units{where}:<br>{_key({n.split()[-1]: v for n, v in drawn.items()})}"
+    return Row(title, LINES_PX, traces, axis)
 
 
 def _middle(part_TH: Floats) -> NDArray[Any]:
@@ -276,50 +267,49 @@ def _middle(part_TH: Floats) -> NDArray[Any]:
     return ends_2T
 
 
-def _unit_row(one: Tape, unit: int, where: str, count: int) -> _Row:
+def _unit_row(one: Tape, unit: int, where: str, count: int) -> Row:
     """Every part of one unit alone."""
     x, parts = np.arange(count), _parts(one)
     drawn = dict(zip(parts, LINES, strict=False))
-    traces = [line_trace(x, parts[name][:count, unit], line, f"{name} %{{y:.2f}}") for name, line in drawn.items()]
-    return _Row(f"<b>unit {unit}</b> alone{where}: {_key(drawn)}", LINES_PX, traces, {"zeroline": True, "nticks": 5})
+    traces = [line_trace(x, parts[name][:count, unit], line, f"{name} %{{y{PLAIN}}}") for name, line in drawn.items()]
+    return Row(f"<b>unit {unit}</b> alone{where}:<br>{_key(drawn)}", LINES_PX, traces, {"zeroline": True, "nticks": 5})
 
 
 def _key(drawn: dict[str, dict[str, Any]]) -> str:
-    """The lines of a row, in words: name, colour and dash."""
-    dashes = {"solid": "line", "dash": "dashed", "dot": "dotted", "dashdot": "dash-dotted", "longdash": "long dashes"}
-    return ", ".join(
-        coloured(f"{name} ({dashes.get(line.get('dash', 'solid'), 'thin')})", line["color"])
-        for name, line in drawn.items()
-    )
+    """The lines of a row: a piece of each, and its name."""
+    return ", ".join(keyed(name, line) for name, line in drawn.items())
 
 
 def strip_html(
     trace: GateTrace, quantity: str, *, layer: int = 0, direction: str = "forward", steps: int = MAX_STEPS
 ) -> str:
-    """The text itself, each character on the colour of a quantity, as an HTML fragment; hovering gives the numbers."""
-    values_T, unit = quantities(trace, trace.tape(layer, direction))[quantity]
-    values_T = values_T[:steps]
-    low, high = _range(values_T)
-    scaled_T = np.nan_to_num((values_T - low) / (high - low if high > low else 1.0))
-    spans = []
-    for position, (character, value, level) in enumerate(
-        zip(trace.text, values_T, (scaled_T * 15).round().astype(int), strict=False)
-    ):
-        known = np.isfinite(value)
-        style = f"background:{PALETTE[level]};color:{'#111' if level > 8 else '#fff'}" if known else ""
-        title = (
-            f"step {position}: {quantity} {decimals(value)} {unit}"
-            if known
-            else f"step {position}: {quantity} not defined"
-        )
-        spans.append(
-            f'<span title="{title}" style="{style}">{escaped(visible(character))}</span>'
-            + ("<br>" if character == "\n" else "")
-        )
+    """The text itself, each character on the colour of a quantity, as an HTML fragment; hovering gives the numbers.
+
+    A character that surprises more than a blind guess would has a frame, one that the model does not know a dotted line
+    under it.
+    """
+    chosen = quantities(trace, trace.tape(layer, direction))[quantity]
+    values_T = chosen.values_T[:steps]
+    span = chosen.high - chosen.low
+    level_T = np.clip(np.nan_to_num((values_T - chosen.low) / (span if span > 0 else 1)), 0, 1)
+    columns = zip(
+        trace.text, described(trace, quantity, chosen, steps), np.isfinite(values_T), (level_T * 15).round().astype(int),
+        (values_T > chosen.high) & (quantity == "surprise"), trace.unknown_T, strict=False,
+    )  # fmt: skip
+    spans = [_span(step, *column) for step, column in enumerate(columns)]
     return (
         '<div dir="auto" style="font-family:ui-monospace,monospace;font-size:1.05rem;line-height:1.75;'
         f'overflow-wrap:anywhere">{"".join(spans)}</div>'
     )
+
+
+def _span(step: int, character: str, words: str, known: bool, level: int, more: bool, unknown: bool) -> str:
+    """One character of the strip."""
+    style = f"background:{PALETTE[level]};color:{'#111' if level > 8 else '#fff'}" if known else ""
+    style += f";outline:2px solid {ORANGE};outline-offset:-2px" * bool(more)
+    style += ";text-decoration:underline dotted 2px" * bool(unknown)
+    shown = f'<span title="step {step}: {html.escape(words)}" style="{style}">{html.escape(visible(character))}</span>'
+    return shown + "<br>" * (character == "\n")
 
 
 def frame(trace: GateTrace, *, layer: int = 0, direction: str | None = None) -> pd.DataFrame:
@@ -342,12 +332,12 @@ def step_frame(trace: GateTrace, *, layer: int = 0, direction: str | None = None
     """What is drawn per step: character, every quantity of the strip, and the 10-90 % band of every gate."""
     columns: dict[str, Any] = {"step": np.arange(len(trace)), "character": list(trace.text)}
     directions = trace.config.directions if direction is None else (direction,)
-    for name in directions:
-        one = trace.tape(layer, name)
-        prefix = f"{name} " if len(directions) > 1 else ""
-        for quantity, (values_T, unit) in quantities(trace, one).items():
-            column = quantity if quantity == "surprise" else prefix + quantity
-            columns[f"{column} ({unit})" if unit else column] = values_T
+    for net in directions:
+        one = trace.tape(layer, net)
+        prefix = f"{net} " if len(directions) > 1 else ""
+        for name, quantity in quantities(trace, one).items():
+            column = name if name == "surprise" else prefix + name
+            columns[f"{column} ({quantity.unit})" if quantity.unit else column] = quantity.values_T
         for gate, gate_TH in one.gates.items():
             low_T, high_T = _middle(gate_TH)
             columns |= {f"{prefix}{gate.split()[-1]} 10 %": low_T, f"{prefix}{gate.split()[-1]} 90 %": high_T}

@@ -13,19 +13,28 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from plotly.colors import sample_colorscale
 
 from explorer.figures.figure import Figure
+from explorer.figures.hundredths import saying
+from explorer.figures.stack import LETTERED_STEPS, LETTERS_PX, LIFT_PX, TITLE_LINE_PX, Row, height_px, note, stack
 from explorer.figures.style import (
     BLUE,
     GREY,
     LINES,
     MARGIN,
     ORANGE,
+    PLAIN,
     PURPLE,
     SEQUENTIAL,
+    broken,
     coloured,
     escaped,
+    keyed,
     line_trace,
+    number,
+    share,
+    signed,
     translucent,
     visible,
 )
@@ -39,10 +48,22 @@ MAX_STEPS = 300  # a triangle has their square
 LOW, HIGH = -6, 2  # decades of every gradient norm, as colour and as height
 SHARE_LOW, SHARE_HIGH = -4, 1.5  # decades of every share of a local gradient
 GAIN_LOW, GAIN_HIGH = -3, 1  # decades of every gain of a step
+FLOATS = np.finfo(np.float32)
 FLOOR = 1e-300  # a gradient of exactly zero, on a logarithmic axis
-LETTERED_STEPS = 110  # whose characters fit under a figure as wide as the page
 TRIANGLE_PX, ROW_PX, STRIP_PX = 400, 130, 26
-LINE_PX, GAP_PX = 16, 12  # of a title's line, and what is left over it
+STOPS = 8  # colours a decade, between which plotly mixes
+WHOLE = {"color": GREY, "width": 3}
+LIMIT = {"color": GREY, "width": 1.5, "dash": "dash"}
+THETA = {"color": ORANGE, "width": 2, "dash": "dash"}
+_EXPONENTS = np.linspace(LOW, HIGH, STOPS * (HIGH - LOW) + 1)
+DECADES = [
+    [float(place), colour]
+    for place, colour in zip(
+        (10.0**_EXPONENTS - 10.0**LOW) / (10.0**HIGH - 10.0**LOW),
+        sample_colorscale(SEQUENTIAL, np.linspace(0, 1, len(_EXPONENTS))),
+        strict=True,
+    )
+]
 PATHS = {"copy": LINES[0], "update": LINES[1], "gates": LINES[1], "candidate": LINES[2]}
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -51,9 +72,6 @@ UNSEEN_MARKERS: dict[str, Any] = {"mode": "lines+markers", "marker": {"opacity":
 }
 ROUND = [mantissa * 10.0**decade for decade in range(-6, 7) for mantissa in (1, 2, 5)]
 """Ticks of a logarithmic axis of a few decades."""
-
-Row = tuple[str, int, list[dict[str, Any]], dict[str, Any]]
-"""One row of a stack: title, height in pixels, traces, y axis."""
 
 
 def flow(
@@ -80,80 +98,42 @@ def flow(
         rows.append(_one_loss(flow, row, count))
     if paths is not None and len(paths.gain_T):
         rows.append(_carriers(paths, count, lettered))
-    return _stack(rows, flow, count, lettered)
+    colours = _colours(rows, lettered=lettered, left=flow.backward)
+    return _stack(rows, flow, count, lettered, **colours)
 
 
-def _stack(rows: list[Row], flow: GradientFlow, count: int, lettered: bool) -> Figure:
-    """Rows on one x axis, so that one cursor runs through all of them."""
-    total = sum(height + _over(title) for title, height, _, _ in rows)
-    layout: dict[str, Any] = {
-        "height": total + MARGIN["t"] + MARGIN["b"],
-        "margin": MARGIN,
-        "hovermode": "closest",
-        "showlegend": False,
-        "annotations": [],
-        "coloraxis": {
-            "cmin": LOW, "cmax": HIGH, "colorscale": SEQUENTIAL,
-            "colorbar": _colour_bar(total, *rows[0][:2], left=flow.backward),
-        },
-        "xaxis": _x_axis(flow, count, lettered) | {"anchor": f"y{len(rows)}"},
-    }  # fmt: skip
-    data: list[dict[str, Any]] = []
-    top = float(total)
-    for number, (title, height, traces, axis) in enumerate(rows, 1):
-        suffix = "" if number == 1 else str(number)
-        top -= _over(title)
-        domain = [max(top - height, 0) / total, top / total]
-        layout[f"yaxis{suffix}"] = axis | {"domain": domain, "anchor": "x", "fixedrange": True}
-        layout["annotations"].append(_note(title, domain[1]))
-        data += [trace | {"yaxis": f"y{suffix}"} for trace in traces]
-        top -= height
-    return Figure({"data": data, "layout": layout})
+def _stack(rows: list[Row], flow: GradientFlow, count: int, lettered: bool, **layout: Any) -> Figure:
+    """Rows over the steps of a flow."""
+    look: dict[str, Any] = {"hovermode": "closest", "x_title": "step whose state is reached"} | layout
+    return stack(rows, flow.text, count, lettered=lettered, **look)
 
 
-def _over(title: str) -> int:
-    """Pixels over a row: its title's lines, and a gap."""
-    return GAP_PX + LINE_PX * (title.count("<br>") + 1) * bool(title)
+def _colours(rows: Sequence[Row], *, lettered: bool, left: bool) -> dict[str, Any]:
+    """The colours of gradient norms, and the bar that explains them in the corner of the triangle that is free.
+
+    A heatmap of logarithms says logarithms when it is hovered over. This one has the norms themselves, and colours that lie
+    on their axis as the powers of ten do; the bar is that of a second axis, in decades.
+    """
+    bar = _colour_bar(rows[0], height_px(rows) + LETTERS_PX * lettered, left=left)
+    return {
+        "coloraxis": {"cmin": 10.0**LOW, "cmax": 10.0**HIGH, "showscale": False, "colorscale": DECADES},
+        "coloraxis2": {"cmin": LOW, "cmax": HIGH, "colorscale": SEQUENTIAL, "colorbar": bar},
+    }
 
 
-def _note(text: str, y: float) -> dict[str, Any]:
-    """A title over a row."""
-    place = {"x": 0, "xref": "paper", "xanchor": "left", "y": y, "yref": "paper", "yanchor": "bottom"}
-    return place | {"text": text, "showarrow": False, "align": "left", "font": {"size": 13}}
-
-
-def _colour_bar(total: int, title: str, height: int, *, left: bool) -> dict[str, Any]:
-    """In the corner of the triangle's row that the triangle leaves free."""
+def _colour_bar(first: Row, total: int, *, left: bool) -> dict[str, Any]:
     ticks = list(range(LOW, HIGH + 1, 2))
-    top, bottom = total - _over(title) - 6, total - _over(title) - height + 6
+    top, bottom = total - first.over_px - 6, total - first.over_px - first.height_px + 6
     place = {"x": 0.02, "xanchor": "left", "y": bottom / total, "yanchor": "bottom"} if left else {
         "x": 0.98, "xanchor": "right", "y": top / total, "yanchor": "top"}  # fmt: skip
     words = {"tickvals": ticks, "ticktext": [power(tick) for tick in ticks], "ticks": ""}
-    return place | words | {"thickness": 10, "outlinewidth": 0, "ypad": 0, "xpad": 0, "len": 0.5 * height / total}
+    size = {"thickness": 10, "outlinewidth": 0, "ypad": 0, "xpad": 0, "len": 0.5 * first.height_px / total}
+    return place | words | size
 
 
 def power(exponent: int) -> str:
     """10 to a power, as one writes it."""
     return f"10{str(exponent).translate(SUPERSCRIPTS)}"
-
-
-def _x_axis(flow: GradientFlow, count: int, lettered: bool) -> dict[str, Any]:
-    axis: dict[str, Any] = {
-        "title": {"text": "step whose state is reached"},
-        "range": [-0.5, max(count, 1) - 0.5],
-        "showgrid": False,
-        "zeroline": False,
-        "showspikes": True,
-        "spikemode": "across",
-        "spikethickness": 1,
-        "spikedash": "solid",
-        "spikesnap": "cursor",
-    }
-    if lettered:
-        letters = [escaped(visible(c)) for c in flow.text[:count]]
-        axis |= {"tickvals": list(range(count)), "ticktext": letters, "tickangle": 0, "ticks": ""}
-        axis["tickfont"] = {"size": 13 if count <= 45 else 10 if count <= 70 else 8}
-    return axis
 
 
 def _step(lettered: bool) -> str:
@@ -170,40 +150,74 @@ def _decades(low: float, high: float, step: int = 2) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def log10(norms: NDArray[Any]) -> NDArray[np.float32]:
-    """Decades of a norm; zero is drawn as 1e-300."""
-    with np.errstate(invalid="ignore"):
-        decades: NDArray[np.float32] = np.log10(np.maximum(norms, FLOOR)).astype(np.float32)
-    return decades
+def _norms(norms: NDArray[np.float64]) -> NDArray[Any]:
+    """Norms as they are sent: in four bytes where those hold them, none becoming zero or infinite."""
+    sizes = norms[(norms > 0) & np.isfinite(norms)]
+    fits = not sizes.size or (sizes.min() > FLOATS.tiny and sizes.max() < FLOATS.max)
+    return norms.astype(np.float32) if fits else norms
 
 
 def _triangle(flow: GradientFlow, row: int | None, count: int, lettered: bool) -> Row:
+    where, state = f"read off step %{{y}}, at the state of<br>{_step(lettered)}", flow.state
+    norms_TT = flow.norms_TT[:count, :count]
+    said_TT = np.isfinite(norms_TT) & (norms_TT > 0)
     heatmap = {
         "type": "heatmap",
-        "z": log10(flow.norms_TT[:count, :count]),
+        "z": _norms(np.where(np.isfinite(norms_TT), norms_TT, np.nan)),
         "coloraxis": "coloraxis",
         "xaxis": "x",
         "hoverongaps": False,
-        "hovertemplate": f"loss read off step %{{y}}, at the state of {_step(lettered)}: 10^%{{z:.1f}}<extra></extra>",
+        "hovertemplate": f"loss {where}: gradient %{{z{PLAIN}}}<extra></extra>",
     }
-    traces: list[dict[str, Any]] = [heatmap]
-    reach_T = reach(flow)[:count]
+    bar = {"type": "heatmap", "z": [[0]], "opacity": 0, "coloraxis": "coloraxis2", "hoverinfo": "skip", "xaxis": "x"}
+    traces: list[dict[str, Any]] = [heatmap, bar, *_without_gradient(flow, said_TT, where)]
+    reach_T, line = reach(flow)[:count], {"color": ORANGE, "width": 2}
     if not np.isnan(reach_T).all():
-        line = {"color": ORANGE, "width": 2}
-        hover = f"the loss read off step %{{y}} falls under 1 % of its local gradient at {_step(lettered)}"
+        hover = f"the loss read off step %{{y}} falls under 1 %<br>of its local gradient at {_step(lettered)}"
         traces.append(line_trace(reach_T, np.arange(count), line, hover))
     if row is not None and row < count:
         traces.append(line_trace([-0.5, count - 0.5], [row, row], {"color": GREY, "width": 1.5, "dash": "dot"}))
     reads = "second forward" if flow.net.direction == "backward" and not flow.backward else flow.net.direction
     net = f"layer {flow.net.layer}, {reads}"
-    title = f"<b>‖∂L<sub>t</sub>/∂h<sub>k</sub>‖</b>, {net}<br>{coloured('line: 1 % of the local gradient', ORANGE)}"
+    title = f"<b>‖∂L<sub>t</sub>/∂{state}<sub>k</sub>‖</b>, {net}<br>{keyed('1 % of the local gradient', line)}"
     axis = {
         "range": [max(count, 1) - 0.5, -0.5],
         "showgrid": False,
         "zeroline": False,
         "title": {"text": "loss read off step"},
     }
-    return title, TRIANGLE_PX, traces, axis
+    return Row(title, TRIANGLE_PX, traces, axis)
+
+
+def _without_gradient(flow: GradientFlow, said_TT: NDArray[np.bool_], where: str) -> list[dict[str, Any]]:
+    """What hovering says where there is no gradient, and why."""
+    count = len(said_TT)
+    path_TT = np.tri(count, dtype=bool).T if flow.backward else np.tri(count, dtype=bool)
+    asked_TT = path_TT & (flow.asked_T[:count] >= 0)[:, None]
+    zero_TT = asked_TT & (flow.norms_TT[:count, :count] == 0)
+    reasons = {
+        f"loss {where}:<br>no gradient arrives, it is exactly 0": zero_TT,
+        f"loss {where}:<br>the gradient is not a finite number": asked_TT & ~said_TT & ~zero_TT,
+    }
+    silent = [_no_loss(int(step), count) for step in np.flatnonzero(flow.asked_T[:count] < 0)]
+    return [_no_path(flow, count), *silent, *(saying(why, mask) for why, mask in reasons.items() if mask.any())]
+
+
+def _no_path(flow: GradientFlow, count: int) -> dict[str, Any]:
+    """The other half of the triangle, which is empty: an area, since cells would double what is sent."""
+    first, last = -0.5, count - 0.5
+    corner = [first, last] if flow.backward else [last, first]
+    side = "before" if flow.backward else "after"
+    area = {"type": "scatter", "mode": "none", "fill": "toself", "fillcolor": "rgba(0,0,0,0)", "hoveron": "fills"}
+    place = {"xaxis": "x", "x": [first, corner[0], last, first], "y": [first, corner[1], last, first]}
+    words = f"no path: a loss does not depend<br>on the states {side} the step it is read off"
+    return area | place | {"text": words, "hoverinfo": "text"}
+
+
+def _no_loss(step: int, count: int) -> dict[str, Any]:
+    """A row of the triangle off which no loss is read."""
+    unseen = saying("no loss is read off step %{y}", np.ones((1, count), dtype=bool))
+    return unseen | {"y0": step, "dy": 1}
 
 
 def reach(flow: GradientFlow) -> NDArray[np.float64]:
@@ -217,71 +231,78 @@ def reach(flow: GradientFlow) -> NDArray[np.float64]:
 
 def _whole(flow: GradientFlow, count: int, lettered: bool) -> list[Row]:
     x, norms_T = np.arange(count), flow.step_norms_T[:count]
-    known = norms_T[norms_T > 0]
+    arrives_T = np.isfinite(norms_T) & (norms_T > 0)  # zero where no loss is read any more
+    known = norms_T[arrives_T]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        decades_T = np.log10(norms_T)
     strip = {
         "type": "heatmap",
-        "z": log10(norms_T).reshape(1, -1),
+        "z": np.where(arrives_T, decades_T, np.nan).astype(np.float32).reshape(1, -1),
         "zmin": np.log10(low or 1),
         "zmax": np.log10(high or 1),
         "colorscale": SEQUENTIAL,
         "showscale": False,
         "xaxis": "x",
-        "hovertemplate": f"{_step(lettered)}: 10^%{{z:.2f}}<extra></extra>",
+        "text": [list(map(_gradient, norms_T))],
+        "hovertemplate": f"{_step(lettered)}: %{{text}}<extra></extra>",
     }
     hidden = {"showticklabels": False, "showgrid": False, "zeroline": False, "ticks": ""}
-    hover = f"{_step(lettered)}: gradient %{{y:.2e}}"
-    curve = line_trace(
-        x, np.where(norms_T > 0, norms_T, np.nan), LINES[0], hover
-    )  # zero where no loss is read any more
-    title = "<b>‖∂L/∂h<sub>k</sub>‖</b> of the mean loss"
+    hover = f"{_step(lettered)}: gradient %{{y{PLAIN}}}"
+    curve = line_trace(x, np.where(arrives_T, norms_T, np.nan), LINES[0], hover)
+    title = f"<b>‖∂L/∂{flow.state}<sub>k</sub>‖</b> of the mean loss"
     return [
-        (f"{title}:<br>{low:.1e} dark, {high:.1e} light", STRIP_PX, [strip], hidden),
-        ("", ROW_PX, [curve], _decades(LOW, HIGH)),
+        Row(f"{title}:<br>{number(low)} dark, {number(high)} light", STRIP_PX, [strip], hidden),
+        Row("", ROW_PX, [curve], _decades(LOW, HIGH)),
     ]
+
+
+def _gradient(norm: float) -> str:
+    """A norm in words, also where there is none."""
+    if norm == 0:
+        return "no gradient arrives"
+    return f"gradient {number(norm)}" if np.isfinite(norm) else "the gradient is not defined here"
 
 
 def _one_loss(flow: GradientFlow, row: int, count: int) -> Row:
     steps = np.arange(row, count) if flow.backward else np.arange(min(row + 1, count))
-    norms = np.maximum(flow.norms_TT[row, steps], FLOOR)
-    letters = [escaped(visible(flow.text[k])) for k in steps]
-    shares = flow.shares_TT[row, steps]
-    hover = "“%{customdata[0]}” at step %{x:d}: %{y:.2e}, %{customdata[1]:.3%} of the local gradient"
+    norms, shares = flow.norms_TT[row, steps], flow.shares_TT[row, steps]
+    words = [
+        f"“{escaped(visible(flow.text[k]))}” at step {k}:<br>{_gradient(norm)}"
+        + f", {share(part)} of the local one" * (norm > 0)
+        for k, norm, part in zip(steps.tolist(), norms.tolist(), shares.tolist(), strict=True)
+    ]
     markers = {"mode": "lines+markers", "marker": {"size": 4}}
-    line = line_trace(steps, norms, LINES[1], hover, customdata=list(zip(letters, shares, strict=True)), **markers)
+    line = line_trace(steps, np.maximum(norms, FLOOR), LINES[1], "%{text}", text=words, **markers)
     one_percent = HORIZON * float(flow.local_T[row])
-    limit = line_trace(
-        [-0.5, count - 0.5], [max(one_percent, FLOOR)] * 2, {"color": GREY, "width": 1.5, "dash": "dash"}
-    )
+    limit = line_trace([-0.5, count - 0.5], [max(one_percent, FLOOR)] * 2, LIMIT)
     asked = escaped(visible(flow.text[int(flow.asked_T[row])]))
-    title = f"<b>the loss of “{asked}”</b>, step {row};<br>{coloured('its 1 % (dashed)', GREY)}"
-    return title, ROW_PX, [line, limit], _decades(LOW, HIGH)
+    title = f"<b>the loss of “{asked}”</b>, step {row}:<br>{keyed('its 1 %', LIMIT)}"
+    return Row(title, ROW_PX, [line, limit], _decades(LOW, HIGH))
+
+
+def _drawn(x: Any, values: NDArray[Any], line: dict[str, Any], hover: str, **more: Any) -> dict[str, Any]:
+    """A line on a logarithmic axis, which has no zero; hovering says the values themselves."""
+    said = f"{hover} %{{customdata{PLAIN}}}"
+    return line_trace(x, np.maximum(values, FLOOR), line, said, customdata=values, **more)
 
 
 def _carriers(paths: JacobianPaths, count: int, lettered: bool) -> Row:
-    x = np.arange(count)
+    x, at = np.arange(count), _step(lettered)
     traces = [
-        line_trace(x, np.maximum(gain_T[:count], FLOOR), PATHS[path], f"{_step(lettered)}: {path} %{{y:.3f}}")
-        for path, gain_T in paths.carried.items()
+        _drawn(x, paths.gain_T[:count], WHOLE, f"{at}: together"),
+        *(_drawn(x, gain_T[:count], PATHS[path], f"{at}: {path}") for path, gain_T in paths.carried.items()),
+        _at_one(count),
     ]
-    whole = {"color": GREY, "width": 3}
-    traces.insert(
-        0, line_trace(x, np.maximum(paths.gain_T[:count], FLOOR), whole, f"{_step(lettered)}: together %{{y:.3f}}")
-    )
-    traces.append(_at_one(count))
-    names = [coloured(path + _dash(PATHS[path]), PATHS[path]["color"]) for path in paths.carried]
-    title = "<b>what a step back leaves</b><br>" + _listed([*names, coloured("all (thick)", GREY)])
-    return title, ROW_PX + 30, traces, _decades(GAIN_LOW, GAIN_HIGH, 1)
+    names = [keyed(path, PATHS[path]) for path in paths.carried]
+    title = "<b>what a step back leaves</b><br>" + _listed([*names, keyed("all (thick)", WHOLE)])
+    return Row(title, ROW_PX + 30, traces, _decades(GAIN_LOW, GAIN_HIGH, 1))
 
 
 def _listed(names: Sequence[str]) -> str:
     """Names, two in a line: a column can be narrow."""
     pairs = [", ".join(names[i : i + 2]) for i in range(0, len(names), 2)]
     return ",<br>".join(pairs)
-
-
-def _dash(line: dict[str, Any]) -> str:
-    return {"dash": " (dashed)", "dot": " (dotted)"}.get(line.get("dash", ""), "")
 
 
 def _at_one(count: int) -> dict[str, Any]:
@@ -294,22 +315,17 @@ def singular_values(flow: GradientFlow, paths: JacobianPaths, steps: int = MAX_S
     x = np.arange(count)
     low_T = np.maximum(paths.sigma_min_T[:count], 10.0 ** (GAIN_LOW - 1))
     thin = {"width": 0, "color": GREY}
+    filled = {"fill": "tonexty", "fillcolor": translucent(GREY, 0.25)}
     band = [
-        line_trace(x, low_T, thin, customdata=paths.sigma_min_T[:count], hover="σ min %{customdata:.2e}"),
-        line_trace(
-            x, paths.sigma_max_T[:count], thin, "σ max %{y:.3f}", fill="tonexty", fillcolor=translucent(GREY, 0.25)
-        ),
+        line_trace(x, low_T, thin, customdata=paths.sigma_min_T[:count], hover=f"σ min %{{customdata{PLAIN}}}"),
+        line_trace(x, paths.sigma_max_T[:count], thin, f"σ max %{{y{PLAIN}}}", **filled),
     ]
-    lines = [
-        line_trace(x, np.maximum(norm_T[:count], FLOOR), PATHS[path], f"{path} at most %{{y:.3f}}")
-        for path, norm_T in paths.norms.items()
-    ]
-    names = [coloured(path + _dash(PATHS[path]), PATHS[path]["color"]) for path in paths.norms]
-    title = f"<b>σ max</b> of<br>{_listed(names)}<br>{coloured('band: σ min to σ max of the whole step', GREY)}"
-    row = (title, ROW_PX + 70, [*band, *lines, _at_one(count)], _decades(GAIN_LOW, GAIN_HIGH, 1))
-    figure = _stack([row], flow, count, 0 < count <= LETTERED_STEPS // columns)
-    figure.update_layout(hovermode="x", coloraxis={"showscale": False})
-    return figure
+    lines = [_drawn(x, norm_T[:count], PATHS[path], f"{path} at most") for path, norm_T in paths.norms.items()]
+    names = [keyed(path, PATHS[path]) for path in paths.norms]
+    whole = f"{coloured('▒▒', GREY)} band: σ min to σ max of the whole step"
+    title = f"<b>σ max</b> of<br>{_listed(names)}<br>{whole}"
+    row = Row(title, ROW_PX + 70, [*band, *lines, _at_one(count)], _decades(GAIN_LOW, GAIN_HIGH, 1))
+    return _stack([row], flow, count, 0 < count <= LETTERED_STEPS // columns, hovermode="x")
 
 
 def by_lag(flows: Mapping[str, GradientFlow]) -> Figure:
@@ -319,30 +335,40 @@ def by_lag(flows: Mapping[str, GradientFlow]) -> Figure:
     longest = max((len(one) for one in flows.values()), default=1)
     for (name, one), line in zip(flows.items(), LINES, strict=False):
         lags = np.flatnonzero(one.rows_L)
-        hover = f"{escaped(name)}, lag %{{x}}: %{{y:.3%}}"
-        traces.append(line_trace(lags, np.maximum(one.median_L[lags], FLOOR), line, hover))
-        said = f"{coloured(escaped(name) + _dash(line), line['color'])}"
+        hover = f"{broken(name)},<br>lag %{{x}}: %{{text}}"
+        medians = one.median_L[lags]
+        traces.append(
+            line_trace(lags, np.maximum(medians, FLOOR), line, hover, text=list(map(_left, medians.tolist())))
+        )
+        said = keyed(broken(name), line)
         if one.fit is not None:
             slope, intercept = one.fit
             ends = np.array([0, max(int(lags[-1]), 1)])
             thin = {"color": line["color"], "width": 1}
             traces.append(line_trace(ends, np.maximum(np.exp(intercept + slope * ends), FLOOR), thin))
-            said += f" {slope:+.3f}"
+            said += f"<br>   slope {signed(slope)}"
         if np.isfinite(one.lambda_1):
-            said += f", λ₁ {one.lambda_1:+.3f}"
+            said += (", " if one.fit is not None else "<br>   ") + f"λ₁ {signed(one.lambda_1)}"
         names.append(said)
     dotted = {"color": GREY, "width": 1, "dash": "dot"}
     traces += [line_trace([0, longest], [share, share], dotted) for share in (HALF, HORIZON)]
+    over = 12 + TITLE_LINE_PX * sum(name.count("<br>") + 1 for name in names)
     layout = {
-        "height": 290 + 18 * len(names),
-        "margin": MARGIN | {"t": 12 + 18 * len(names)},
+        "height": 278 + over,
+        "margin": MARGIN | {"t": over},
+        "dragmode": False,
         "showlegend": False,
-        "annotations": [_note("<br>".join(names), 1)],
+        "annotations": [note("<br>".join(names), 1)],
         "xaxis": {"title": {"text": "lag in steps"}, "rangemode": "tozero", "zeroline": False},
-        "yaxis": _decades(SHARE_LOW, SHARE_HIGH, 1)
+        "yaxis": _decades(SHARE_LOW - 0.3, SHARE_HIGH, 1)
         | {"tickvals": [1e-4, 1e-3, HORIZON, 0.1, HALF, 1, 10], "ticktext": ["0.01 %", "0.1 %", "1 %", "10 %", "½", "1", "10"]},
     }  # fmt: skip
     return Figure({"data": traces, "layout": layout})
+
+
+def _left(median: float) -> str:
+    """A share of the local gradient, in words also where there is none."""
+    return "nothing is left, exactly 0" if median == 0 else share(median) if median < 10 else f"{number(median)} times"
 
 
 def weights(gradients: WeightGradients, flow: GradientFlow, steps: int = MAX_STEPS, columns: int = 1) -> Figure:
@@ -355,13 +381,11 @@ def weights(gradients: WeightGradients, flow: GradientFlow, steps: int = MAX_STE
         short = name.removeprefix("rnn.")
         norms_T = gradients.norms_T[name][:count]
         drawn_T = np.where(norms_T > 0, norms_T, np.nan)  # the last step, off which no loss is read, adds nothing
-        traces.append(line_trace(np.arange(count), drawn_T, line, f"{_step(lettered)}: {short} %{{y:.2e}}"))
-        share = gradients.surviving_share[name]
-        said.append(coloured(f"{short}{_dash(line)} {share:.0%}", line["color"]))
+        traces.append(line_trace(np.arange(count), drawn_T, line, f"{_step(lettered)}: {short} %{{y{PLAIN}}}"))
+        said.append(keyed(f"{short} {share(gradients.surviving_share[name])}", line))
     title = "<b>what each step adds</b>; of it survives the sum:<br>" + _listed(said)
-    figure = _stack([(title, ROW_PX + 70, traces, _decades(LOW, HIGH))], flow, count, lettered)
-    figure.update_layout(hovermode="x", coloraxis={"showscale": False}, xaxis_title_text="step at which it is used")
-    return figure
+    row = Row(title, ROW_PX + 70, traces, _decades(LOW, HIGH))
+    return _stack([row], flow, count, lettered, hovermode="x", x_title="step at which it is used")
 
 
 def weights_frame(gradients: WeightGradients, flow: GradientFlow) -> pd.DataFrame:
@@ -383,19 +407,20 @@ def clip(ledger: ClipLedger) -> Figure:
             "x": np.maximum(values, 10.0**LOW),
             "customdata": list(zip(values, shares, strict=True)),
             "marker": {"color": colour},
-            "hovertemplate": f"%{{y}}, {name}: %{{customdata[0]:.3e}}; %{{customdata[1]:.1%}} of ‖g‖²<extra></extra>",
+            "hovertemplate": f"%{{y}}, {name}: %{{customdata[0]{PLAIN}}}; %{{customdata[1]:.1%}} of ‖g‖²<extra></extra>",
         }
         for name, values, colour in (("before", before, translucent(GREY, 0.6)), ("after", after, BLUE))
     ]
-    theta = line_trace([ledger.max_norm] * 2, [names[0], names[-1]], {"color": ORANGE, "width": 2, "dash": "dash"})
-    words = f"{coloured('before', GREY)}, {coloured('after', BLUE)}, {coloured('θ (dashed)', ORANGE)}"
+    theta = line_trace([ledger.max_norm] * 2, [names[0], names[-1]], THETA)
+    words = f"{coloured('■', GREY)} before, {coloured('■', BLUE)} after, {keyed('θ', THETA)}"
     layout = {
         "height": 60 + MARGIN["b"] + 34 * len(names),
         "margin": MARGIN | {"l": 110},
+        "dragmode": False,
         "barmode": "group",
         "bargap": 0.25,
         "showlegend": False,
-        "annotations": [_note(words, 1)],
+        "annotations": [note(words, 1)],
         "xaxis": _decades(LOW, HIGH) | {"title": {"text": "norm of the gradient"}, "tickangle": 0},
         "yaxis": {"autorange": "reversed", "type": "category"},
     }
@@ -406,20 +431,20 @@ def clip_history(history: Sequence[EpochRecord], clip_norm: float | None, chosen
     """Norms before and after clipping during training, epoch by epoch, theta, and the share of steps that were clipped."""
     epochs = np.array([e.epoch for e in history])
     columns = ("grad_norm_before_max", "grad_norm_before", "grad_norm_after", "clipped_share")
-    largest, before, after, share = (np.array([getattr(e, name) for e in history]) for name in columns)
+    largest, before, after, clipped = (np.array([getattr(e, name) for e in history]) for name in columns)
     dotted = {"color": GREY, "width": 1, "dash": "dot"}
+    before_line, share_line = {"color": GREY, "width": 2}, {"color": PURPLE, "width": 2}
     # plotly lets one click on markers only, so there are some that are not seen.
     traces = [
         line_trace(epochs, largest, dotted, "largest %{y:.3g}", **UNSEEN_MARKERS),
-        line_trace(epochs, before, {"color": GREY, "width": 2}, "before %{y:.3g}", **UNSEEN_MARKERS),
+        line_trace(epochs, before, before_line, "before %{y:.3g}", **UNSEEN_MARKERS),
         line_trace(epochs, after, LINES[0], "after %{y:.3g}", **UNSEEN_MARKERS),
-        line_trace(epochs, share, {"color": PURPLE, "width": 2}, "clipped %{y:.0%}", yaxis="y2", **UNSEEN_MARKERS),
+        line_trace(epochs, clipped, share_line, "clipped %{y:.0%}", yaxis="y2", **UNSEEN_MARKERS),
     ]
     if clip_norm is not None:
-        dashed = {"color": ORANGE, "width": 2, "dash": "dash"}
-        traces.append(line_trace([0, epochs[-1]], [clip_norm, clip_norm], dashed))
-    words = [("before (dotted: largest)", GREY), ("after", BLUE), ("θ (dashed)", ORANGE)]
-    notes = [(", ".join(coloured(*word) for word in words), 1), (coloured("share of steps clipped", PURPLE), 0.3)]
+        traces.append(line_trace([0, epochs[-1]], [clip_norm, clip_norm], THETA))
+    words = [keyed("largest", dotted), keyed("before", before_line), keyed("after", LINES[0]), keyed("θ", THETA)]
+    notes = [(", ".join(words), 1), (keyed("share of steps clipped", share_line), 0.3)]
     chosen_line = {"type": "line", "x0": chosen, "x1": chosen, "y0": 0, "y1": 1, "yref": "paper"}
     axis = {
         "title": {"text": "epoch"},
@@ -434,11 +459,12 @@ def clip_history(history: Sequence[EpochRecord], clip_norm: float | None, chosen
         "showlegend": False,
         "hovermode": "x unified",
         "clickmode": "event+select",
+        "dragmode": False,
         "xaxis": axis,
         "yaxis": {"type": "log", "domain": [0.45, 1], "tickvals": ROUND, "ticktext": [f"{tick:g}" for tick in ROUND]},
         "yaxis2": {"range": [-0.03, 1.03], "tickformat": ".0%", "domain": [0, 0.3], "zeroline": False, "nticks": 3},
         "shapes": [chosen_line | {"line": {"color": ORANGE, "width": 1.5, "dash": "dot"}}],
-        "annotations": [_note(text, y) for text, y in notes],
+        "annotations": [note(text, y, LIFT_PX) for text, y in notes],
     }
     return Figure({"data": traces, "layout": layout})
 

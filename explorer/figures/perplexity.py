@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from explorer.figures.figure import Figure
-from explorer.figures.style import BLUE, GREEN, GREY, MARGIN, ORANGE, coloured, line_trace, translucent
+from explorer.figures.stack import Row
+from explorer.figures.style import BLUE, GREEN, GREY, MARGIN, ORANGE, keyed, line_trace, translucent
 from explorer.probes.gates import GateTrace
 from explorer.probes.perplexity import NATS_PER_BIT
 
@@ -19,8 +19,8 @@ ROW_PX = 190
 TICKS = [mantissa * 10**power for power in range(7) for mantissa in (1, 2, 5)]  # of a logarithmic axis
 
 
-def surprise_row(trace: GateTrace, count: int) -> tuple[str, int, list[dict[str, Any]], dict[str, Any]]:
-    """Surprise, running mean and baselines as a row of the gate tape: title, height in pixels, traces, y axis.
+def surprise_row(trace: GateTrace, count: int) -> Row:
+    """Surprise, running mean and baselines as a row of the gate tape.
 
     Bits on the axis; 2 to the power of the running mean is the perplexity up to there, and is what the hover says.
     """
@@ -33,22 +33,25 @@ def surprise_row(trace: GateTrace, count: int) -> tuple[str, int, list[dict[str,
         "xaxis": "x",
         "y": trace.nll_nats_T[:count] / NATS_PER_BIT,
         "customdata": x,
+        "width": 0.8,
         "marker": {"color": translucent(BLUE, 0.65)},
-        "hovertemplate": "step %{customdata}: surprise %{y:.2f} bits<extra></extra>",
+        "hovertemplate": "step %{customdata}: surprise %{y:.3~g} bits<extra></extra>",
     }
-    hover = f"running {trace.score_name} %{{customdata:.2f}}"
+    hover = f"running {trace.score_name} %{{customdata:.4~g}}"
     running = (running_T / NATS_PER_BIT).astype(np.float32)
+    mean = {"color": ORANGE, "width": 2.5}
+    dashed, dotted = {"color": GREY, "width": 1.5, "dash": "dash"}, {"color": GREEN, "width": 1.5, "dash": "dot"}
     traces = [
         bars,
-        line_trace(x, running, {"color": ORANGE, "width": 2.5}, hover, customdata=_exp(running_T).astype(np.float32)),
-        line_trace(ends, [uniform, uniform], {"color": GREY, "width": 1.5, "dash": "dash"}),
-        line_trace(ends, [unigram, unigram], {"color": GREEN, "width": 1.5, "dash": "dot"}),
+        line_trace(x, running, mean, hover, customdata=_exp(running_T).astype(np.float32)),
+        line_trace(ends, [uniform, uniform], dashed),
+        line_trace(ends, [unigram, unigram], dotted),
     ]
-    title = (
-        f"surprise (bits), {coloured('running mean', ORANGE)}, {coloured('blind guess (dashed)', GREY)}, "
-        f"{coloured('by frequency (dotted)', GREEN)}"
+    guesses = f"{keyed('blind guess', dashed)}, {keyed('by frequency', dotted)}"
+    title = f"surprise (bits), {keyed('running mean', mean)},<br>{guesses}"
+    return Row(
+        title, ROW_PX, traces, {"rangemode": "tozero", "zeroline": False, "nticks": 6, "title": {"text": "bits"}}
     )
-    return title, ROW_PX, traces, {"rangemode": "tozero", "zeroline": False, "nticks": 6, "title": {"text": "bits"}}
 
 
 def baselines(trace: GateTrace) -> tuple[float, float]:
@@ -85,6 +88,7 @@ def by_epoch(values: Mapping[int, float | None], chosen: int, score_name: str = 
     here = line_trace([str(chosen)], [values.get(chosen)], {"color": ORANGE}, hover, mode="markers", marker=mark)
     layout = {
         "height": 220,
+        "dragmode": False,
         "margin": MARGIN | {"t": 12},
         "showlegend": False,
         "xaxis": {"type": "category", "title": {"text": "epoch"}, "categoryorder": "array", "categoryarray": epochs},

@@ -1,16 +1,20 @@
-"""What all drawings share: colours that differ for everyone and on both themes, and characters one can see."""
+"""What all drawings share: colours for both themes, characters one can see, numbers that fit, a person's text to the letter."""
 
 from __future__ import annotations
 
-import html
+import math
+import unicodedata
+from functools import lru_cache
 from typing import Any
 
 from plotly.colors import get_colorscale
 
 # Sequential data. The scale is absolute: one colour is one number in every row and every model.
 SEQUENTIAL = get_colorscale("Cividis")
-# Categories: distinguishable to colour-blind readers, legible on white and on near-black, and never without a dash.
-BLUE, ORANGE, GREEN, GREY, PURPLE = "#3d8fd1", "#e08a1e", "#1fa187", "#8a8f98", "#a476d6"
+# Categories: distinguishable to colour-blind readers, 3:1 against both themes' backgrounds, and never without a dash.
+# No colour reaches the 4.5:1 of text against both, so words are always in the theme's own colour.
+BLUE, ORANGE, GREEN, GREY, PURPLE = "#3d8fd1", "#c97a12", "#1b9a80", "#858a94", "#a476d6"
+RED = "#d1495b"
 LINES: tuple[dict[str, Any], ...] = (
     {"color": BLUE, "width": 2},
     {"color": ORANGE, "width": 2, "dash": "dash"},
@@ -19,21 +23,69 @@ LINES: tuple[dict[str, Any], ...] = (
     {"color": GREY, "width": 2, "dash": "longdash"},
     {"color": BLUE, "width": 1, "dash": "2px,6px"},
 )
+SWATCHES = {"solid": "━━", "dash": "━ ━", "dot": "∙∙∙", "dashdot": "━ ∙", "longdash": "━━ ━", "2px,6px": "∙ ∙"}
 MARGIN = {"l": 60, "r": 16, "t": 28, "b": 44}
+PLAIN = ":.3~g"  # a d3-format: a number in its own unit, three digits of it
 
-_VISIBLE = {" ": "␣", "\n": "↵", "\t": "⇥", "\u00a0": "⍽", "\u3000": "␣", "\u200b": "∅"}
+_MARKS = {" ": "␣", "\n": "↵", "\t": "⇥", "\u00a0": "⍽", "\u3000": "␣", "\u200b": "∅"}
+# Letters and marks that are blank by design; Unicode gives them the categories of those that are not.
+_BLANK = (
+    "FILLER",
+    "JOINER",
+    "VARIATION SELECTOR",
+    "VOWEL INHERENT",
+    "PATTERN BLANK",
+    "NULL NOTEHEAD",
+    "OBJECT REPLACEMENT",
+)
+_MARKUP = frozenset("&<>$%")
+_RIGHT_TO_LEFT = frozenset(("R", "AL"))
 
 
+@lru_cache(maxsize=4096)
 def visible(character: str) -> str:
-    """A character as something one can see: blanks and line ends get a mark, control characters their code."""
-    if character in _VISIBLE:
-        return _VISIBLE[character]
-    return character if character.isprintable() else f"U+{ord(character):04X}"
+    """A character as something one can see and point at.
+
+    Blanks and line ends get a mark, a combining accent a dotted circle to sit on; what has no shape of its own (control
+    and format characters, variation selectors, fillers) is shown by its code.
+    """
+    if character in _MARKS:
+        return _MARKS[character]
+    if len(character) != 1:  # the unknown symbol has a name
+        return "".join(map(visible, character))
+    name = unicodedata.name(character, "")
+    if not character.isprintable() or any(word in name for word in _BLANK):
+        return f"U+{ord(character):04X}"
+    return f"◌{character}" if unicodedata.category(character).startswith("M") else character
 
 
 def escaped(text: str) -> str:
-    """Text as plotly and HTML shall show it, to the letter: their small markup and plotly's $...$ do not apply."""
-    return html.escape(text).replace("$", "&#36;")
+    """Text as plotly shall show it, to the letter, wherever it takes text.
+
+    plotly.js reads tags, entities (all by number, eight by name), $...$, and %{...} in hover templates. A left-to-right mark
+    keeps a right-to-left character from turning the words and numbers that follow it.
+    """
+    if text.isascii() and _MARKUP.isdisjoint(text):
+        return text
+    shown = "".join(f"&#{ord(c)};" if c in _MARKUP else c for c in text)
+    return shown + "\u200e" * any(unicodedata.bidirectional(c) in _RIGHT_TO_LEFT for c in text)
+
+
+def broken(text: str, columns: int = 40) -> str:
+    """A person's text as plotly shall show it, in lines of so many columns, broken after a blank where there is one."""
+    lines, line, used = [], "", 0
+    for character in text:
+        wide = _columns(character)
+        if used + wide > columns:
+            end = line.rfind(" ") + 1 or len(line)
+            lines.append(line[:end])
+            line, used = line[end:], sum(map(_columns, line[end:]))
+        line, used = line + character, used + wide
+    return "<br>".join(map(escaped, [*lines, line]))
+
+
+def _columns(character: str) -> int:
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
 
 
 def line_trace(x: Any, y: Any, line: dict[str, Any], hover: str | None = None, **more: Any) -> dict[str, Any]:
@@ -43,8 +95,13 @@ def line_trace(x: Any, y: Any, line: dict[str, Any], hover: str | None = None, *
 
 
 def coloured(text: str, colour: str) -> str:
-    """Words in a title, in the colour of their line."""
+    """A mark in a title, in the colour of what it stands for; words keep the colour of text."""
     return f"<span style='color:{colour}'>{text}</span>"
+
+
+def keyed(name: str, line: dict[str, Any]) -> str:
+    """A name in a title, behind a piece of its line."""
+    return f"{coloured(SWATCHES[line.get('dash', 'solid')], line['color'])} {name}"
 
 
 def translucent(colour: str, alpha: float) -> str:
@@ -54,14 +111,66 @@ def translucent(colour: str, alpha: float) -> str:
 
 
 def number(value: float | None) -> str:
-    """A perplexity as one reads it, in five characters at most: it stands on a card."""
-    if value is None:
+    """Any number in six characters at most and a minus sign, to two or three digits: it stands on a card.
+
+    1.04, 28.4, 141, 9,999, 66.5k, 3.1M, 8.2G, 9.4e37, 0.0032, 3.2e-5; a dash for None and for what is not a number.
+    """
+    if value is None or math.isnan(value):
         return "–"
-    for unit, sign in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if value >= unit:
-            power = 1e3 if sign == "k" else unit
-            return f"{value / power:.0f}{sign}" if value < 1e12 else f"{value:.0e}".replace("e+", "e")
-    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
+    if value == 0:
+        return "0"
+    value = float(value)  # of numpy's
+    size = abs(value)
+    return "-" * (value < 0) + ("∞" if math.isinf(size) else _small(size) if size < 1 else _large(size))
+
+
+def _small(size: float) -> str:
+    """A number in (0, 1)."""
+    if size < 0.000995:
+        return _power(size)
+    places = 2 if size >= 0.0995 else 3 if size >= 0.00995 else 4
+    return f"{size:.{places}f}"
+
+
+def _large(size: float) -> str:
+    """A number from 1 on. The limits are where rounding would need one digit more."""
+    if size < 9.995:
+        return f"{size:.2f}"
+    if size < 99.95:
+        return f"{size:.1f}"
+    if size < 9_999.5:
+        return f"{size:,.0f}"
+    for unit, letter in ((1e3, "k"), (1e6, "M"), (1e9, "G")):
+        if size < 999.5 * unit:
+            return f"{size / unit:.{0 if size >= 99.95 * unit else 1}f}{letter}"
+    return _power(size)
+
+
+def _power(size: float) -> str:
+    """As digits and a power of ten: one digit fewer where the power has three."""
+    for digits in (1, 0):
+        mantissa, power = f"{size:.{digits}e}".split("e")
+        if len(text := f"{mantissa}e{int(power)}") <= 6:
+            break
+    return text
+
+
+def signed(value: float | None) -> str:
+    """A slope or an exponent with its sign: to three decimals, where those say anything."""
+    if value is not None and 0.0005 <= abs(value) < 9.9995:
+        return f"{value:+.3f}"
+    return "+" * (value is not None and value > 0) + number(value)
+
+
+def share(value: float | None) -> str:
+    """A share in [0, 1] in per cent, in six characters at most; all and nothing are said only of all and nothing."""
+    if value is None or math.isnan(value):
+        return "–"
+    if 0 < value <= 0.0005:
+        return "<0.1 %"
+    if 0.995 <= value < 1:
+        return ">99 %"
+    return f"{value:.1%}".replace("%", " %") if 0 < value < 0.0995 else f"{value:.0%}".replace("%", " %")
 
 
 def decimals(value: float, digits: int = 2) -> str:

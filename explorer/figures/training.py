@@ -17,14 +17,15 @@ from numpy.typing import NDArray
 
 from explorer.figures.curves import Alarm, Curve, Curves, Level, Row
 from explorer.figures.figure import Figure
-from explorer.figures.gates import percent, unit_order
-from explorer.figures.style import BLUE, GREEN, GREY, LINES, ORANGE, PURPLE, SEQUENTIAL, escaped, translucent, visible
+from explorer.figures.gates import unit_order
+from explorer.figures.hundredths import FORMAT, gapped, hundredths
+from explorer.figures.stack import LETTERED_STEPS, characters, note
+from explorer.figures.style import BLUE, GREEN, GREY, LINES, ORANGE, PURPLE, RED, SEQUENTIAL, translucent
 from explorer.probes.gates import GateTrace
 from explorer.probes.perplexity import SCORE_NAMES
 from explorer.runs import EpochEvent, Metrics, Run
 
 RUN_COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
-ALARM = "#d1495b"
 # Pairs of a strong and a light tone, so that neighbours in a stack differ in lightness too.
 SHARE_COLOURS = (BLUE, "#9ec9ea", GREEN, "#9bd6c4", ORANGE, "#f3c58c", PURPLE, "#d4bdec", GREY, "#c8ccd2")
 FIRST_AXIS_STEPS = 100
@@ -119,7 +120,7 @@ def live(progresses: Sequence[Progress], alt: str = "") -> Curves:
             curves += [*_shares(steps), *_gates(epochs, progress.run)]
     levels = [level for number, progress in enumerate(progresses) for level in _levels(progress, number, alone)]
     alarms = [
-        Alarm(1, ("" if alone else f"{number + 1}: ") + f"not finite at step {step:,}", step, ALARM)
+        Alarm(1, ("" if alone else f"{number + 1}: ") + f"not finite at step {step:,}", step, RED)
         for number, progress in enumerate(progresses)
         if (step := progress.run.fault_step) is not None
     ]
@@ -235,23 +236,27 @@ def over_training(traces: Mapping[int, GateTrace], layer: int = 0, direction: st
     units, name, low = unit_order(last, "memory time"), next(iter(last.gates), "state h"), 0 if last.gates else -100
 
     def values(epoch: int) -> dict[str, Any]:
-        values_TH = tapes[epoch].gates.get(name, tapes[epoch].h_TH)
-        return {"type": "heatmap", "z": percent(values_TH[:, units].T)}
+        values_HT = tapes[epoch].gates.get(name, tapes[epoch].h_TH)[:, units].T
+        z, said = hundredths(values_HT)
+        return {"type": "heatmap", "z": z if said is None else gapped(z, said)}
 
+    lettered = len(text) <= LETTERED_STEPS
     heatmap = values(epochs[-1]) | {
         "zmin": low,
         "zmax": 100,
         "colorscale": SEQUENTIAL,
         "showscale": False,
+        "hoverongaps": False,
         "y": [f"unit {i}" for i in units],
-        "hovertemplate": "%{y}, %{x}: %{z} hundredths<extra></extra>",
+        "hovertemplate": f"%{{y}}, step %{{x:d}}{' “%{x}”' * lettered}: {name.split()[-1]} %{{z{FORMAT}}}<extra></extra>",
     }
-    letters = {"tickvals": list(range(len(text))), "ticktext": [escaped(visible(c)) for c in text]}
+    letters = {"tickvals": list(range(len(text))), "ticktext": characters(text), "showticklabels": False, "ticks": ""}
     layout = {
-        "height": 420,
-        "margin": {"l": 60, "r": 16, "t": 32, "b": 110},
-        "title": {"text": f"{name}: dark {low / 100:g}, light 1", "font": {"size": 13}},
-        "xaxis": (letters if len(text) <= 110 else {}) | {"tickangle": 0, "showgrid": False},
+        "height": 440,
+        "margin": {"l": 60, "r": 16, "t": 48, "b": 110},
+        "dragmode": False,
+        "annotations": [note(f"<b>{name}</b>:<br>dark {'−1' if low else '0'}, light 1", 1)],
+        "xaxis": (letters if lettered else {}) | {"title": {"text": "step"}, "showgrid": False},
         "yaxis": {"autorange": "reversed", "showticklabels": False, "title": {"text": f"{len(units)} units"}},
         "updatemenus": [_play_buttons()],
         "sliders": [_slider(epochs)],
@@ -266,7 +271,14 @@ def _play_buttons() -> dict[str, Any]:
         {"label": "Play", "method": "animate", "args": [None, play]},
         {"label": "Pause", "method": "animate", "args": [[None], _AT_ONCE]},
     ]
-    place: dict[str, Any] = {"x": 0, "y": -0.22, "xanchor": "left", "yanchor": "top", "direction": "left"}
+    place: dict[str, Any] = {
+        "x": 1,
+        "y": 1,
+        "xanchor": "right",
+        "yanchor": "bottom",
+        "direction": "left",
+        "pad": {"b": 6},
+    }
     # Colours that are legible on both themes; plotly's own active button is white with the theme's text on it.
     place |= {"showactive": False, "bgcolor": translucent(GREY, 0.2), "bordercolor": translucent(GREY, 0.5)}
     return place | {"type": "buttons", "buttons": buttons}
@@ -274,7 +286,7 @@ def _play_buttons() -> dict[str, Any]:
 
 def _slider(epochs: Sequence[int]) -> dict[str, Any]:
     steps = [{"label": str(e), "method": "animate", "args": [[str(e)], _AT_ONCE]} for e in epochs]
-    place: dict[str, Any] = {"x": 0.2, "len": 0.8, "y": -0.1, "active": len(epochs) - 1, "ticklen": 4}
+    place: dict[str, Any] = {"x": 0, "len": 1, "y": 0, "pad": {"t": 44}, "active": len(epochs) - 1, "ticklen": 4}
     place |= {"bgcolor": translucent(GREY, 0.5), "activebgcolor": BLUE, "borderwidth": 0}
     return place | {"currentvalue": {"prefix": "epoch ", "font": {"size": 13}}, "steps": steps}
 

@@ -7,6 +7,7 @@ import streamlit as st
 
 from explorer.figures import gates as drawing
 from explorer.figures import perplexity as curves
+from explorer.figures.hundredths import CONFIG
 from explorer.figures.style import decimals, number, visible
 from explorer.pages import _facts, _inputs, _notices, _patience, _pickers, _session
 from explorer.pages._plain import plain
@@ -130,9 +131,7 @@ if len(trace):
         quantity=quantity,
         unit=None if unit == "none" else int(unit),
     )
-    st.plotly_chart(
-        figure, key="tape", config={"displaylogo": False}, alt="Gates of every unit at every step of the text"
-    )
+    st.plotly_chart(figure, key="tape", config=CONFIG, alt="Gates of every unit at every step of the text")
 if len(trace) > drawing.MAX_STEPS:
     st.caption(
         f"All {len(trace):,} characters are analysed; the first {drawing.MAX_STEPS:,} are drawn. The downloads hold all."

@@ -9,6 +9,7 @@ import streamlit as st
 import explorer
 from explorer import runs
 from explorer.figures import training as drawing
+from explorer.figures.hundredths import CONFIG
 from explorer.pages import _link, _live, _models, _new_run, _session
 from explorer.pages._plain import plain
 from explorer.probes.progress import TrainingRecord, judge
@@ -102,7 +103,7 @@ def show_sentence(run: runs.Run) -> None:
     figure, snapshots = drawn
     what = "the states take shape" if run.config.cell == "rnn" else "the gate that keeps takes shape"
     st.markdown("**Your sentence over training.**" + f" Press Play: {what}." * (snapshots > 1))
-    st.plotly_chart(figure, key="over_training", alt="The keeping gate on the sentence at each snapshot")
+    st.plotly_chart(figure, key="over_training", config=CONFIG, alt="The keeping gate on the sentence at each snapshot")
 
 
 def show_list() -> None:

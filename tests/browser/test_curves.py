@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 import pytest
 
-from explorer.figures.curves import SCRIPT, Curve, Curves, Level, Row
+from explorer.figures.curves import SCRIPT, Alarm, Curve, Curves, Level, Row
 
 STEPS = np.arange(0, 101)
 BLUE = "#0000ff"
@@ -108,7 +108,7 @@ def test_a_single_point_can_be_seen(page, show):
 
 def test_of_a_long_name_the_value_stays(page, show):
     fit = """name => { const pen = document.createElement('canvas').getContext('2d')
-                       return curves.fit(pen, {font: 'sans-serif'}, [name, '12.3 %']) }"""
+                       return curves.fit(pen, {font: 'sans-serif'}, [name, '12.3 %'], 150) }"""
     assert page.evaluate(fit, "z") == "z 12.3 %"
     long = page.evaluate(fit, "weight_ih_l1_reverse_of_something_long")
     assert long.startswith("weight_ih")
@@ -229,3 +229,36 @@ def test_a_server_that_does_not_answer_is_told_and_asked_again(page, show):
 )
 def test_ticks_and_numbers_are_round(page, show, call, expected):
     assert page.evaluate(f"curves.{call}") == expected
+
+
+@pytest.mark.parametrize("width", [358, 800])
+@pytest.mark.parametrize("step", [1, 500_000, 999_999])
+def test_nothing_that_is_written_is_cut_or_lies_on_other_words(page, show, width, step):
+    """What is written is noted by the pen itself: where, how wide, and whether something clips it."""
+    page.evaluate("width => document.querySelector('div').style.width = `${width}px`", width)
+    page.evaluate("""() => {
+      window.written = []
+      const pen = CanvasRenderingContext2D.prototype, fill = pen.fillText
+      pen.fillText = function (text, x, y) {
+        const width = this.measureText(text).width, share = {left: 0, center: 0.5, right: 1}[this.textAlign]
+        written.push([text, x - share * width, x + (1 - share) * width, y])
+        return fill.call(this, text, x, y)
+      }
+    }""")
+    steps, shown = np.array([1, 999_999]), np.array([1.2e-5, 123_456_789.0])
+    names = ["gradient norm after clipping", "before", "your sentence", "steps clipped"]
+    curves = [Curve(0, name, steps, shown / (1 + at)) for at, name in enumerate(names)]
+    page.evaluate("written.length = 0")
+    show(
+        Curves(
+            1_000_000,
+            [Row("gradient norm", log=True)],
+            curves,
+            alarms=[Alarm(0, f"not finite at step {step:,}", step, BLUE)],
+        )
+    )
+    written = page.evaluate("written")
+    assert any(text == f"not finite at step {step:,}" for text, *_ in written)
+    assert [text for text, left, right, _ in written if left < -1 or right > width + 1] == []
+    for (one, left, right, y), (other, start, end, height) in itertools.combinations(written, 2):
+        assert one == other or min(right, end) - max(left, start) < 2 or abs(y - height) > 9, (one, other)

@@ -5,6 +5,7 @@ import json
 import numpy as np
 
 from explorer.figures.curves import Alarm, Curve, Curves, Level, Row
+from explorer.figures.style import GREY
 
 STEPS = np.arange(1, 6)
 FIGURE = Curves(
@@ -62,7 +63,7 @@ def test_the_rest_is_in_the_header_and_floats_begin_at_a_multiple_of_four():
         "percent": False,
         "stacked": False,
     }
-    assert head["levels"] == [{"row": 0, "name": "θ", "value": 1.0, "colour": "#8a8f98"}]
+    assert head["levels"] == [{"row": 0, "name": "θ", "value": 1.0, "colour": GREY}]
     assert head["alarms"][0]["step"] == 4
     assert head["curves"][0]["dash"] == [6, 4]
 

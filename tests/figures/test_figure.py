@@ -11,8 +11,9 @@ import numpy as np
 import plotly.graph_objects as go
 import plotly.io
 import pytest
+from streamlit.elements.lib.streamlit_plotly_theme import GRAY_90, configure_streamlit_plotly_theme
 
-from explorer.figures.figure import Figure, typed
+from explorer.figures.figure import INK, Figure, typed
 
 HEAT = {
     "type": "heatmap",
@@ -41,6 +42,7 @@ def numbers(part):
 
 @pytest.mark.parametrize("checked", [True, False])
 def test_plotly_sends_the_same(checked, monkeypatch):
+    monkeypatch.setattr(plotly.io.templates, "default", "plotly")  # another test may have brought Streamlit's
     monkeypatch.setattr(Figure, "checked", checked)
     figures = [Figure(MADE), go.Figure(MADE)]
 
@@ -74,6 +76,42 @@ def test_it_is_a_plotly_figure_to_whoever_asks(monkeypatch):
     with pytest.raises(AttributeError, match="nonsense"):
         _ = Figure(MADE).nonsense
     assert "heatmap" in Figure(MADE).to_html(include_plotlyjs=False)
+
+
+INKED = ("xaxis", "yaxis", "yaxis2")
+
+
+@pytest.mark.parametrize("unfolded", [False, True])
+def test_every_word_has_the_ink_under_streamlits_template_and_only_there(unfolded, monkeypatch):
+    monkeypatch.setattr(plotly.io.templates, "default", plotly.io.templates.default)  # to be what it was afterwards
+    configure_streamlit_plotly_theme()
+    monkeypatch.setattr(plotly.io.templates, "default", "plotly")
+    layout = {axis: {"title": {"text": "step"}, "tickfont": {"size": 9}} for axis in INKED}
+    layout |= {"coloraxis": {"colorbar": {"thickness": 9}}, "coloraxis2": {"showscale": False}}
+    figure = Figure({"data": [LINE], "layout": layout})
+    if unfolded:
+        figure.update_layout(height=300)
+    plain = figure.to_dict()["layout"]
+    monkeypatch.setattr(plotly.io.templates, "default", "streamlit")
+    inked = figure.to_dict()["layout"]
+    assert inked["font"]["color"] == inked["hoverlabel"]["font"]["color"] == INK
+    for axis in INKED:
+        assert inked[axis]["tickfont"] == {"size": 9, "color": INK}
+        assert inked[axis]["title"] == {"text": "step", "font": {"color": INK}}
+        assert plain[axis]["tickfont"] == {"size": 9}
+    assert inked["coloraxis"]["colorbar"] == {"thickness": 9, "tickfont": {"color": INK}}
+    assert inked["coloraxis2"] == {"showscale": False}
+    assert "font" not in plain
+    assert INK == GRAY_90  # which Streamlit's page replaces
+
+
+def test_outside_of_the_app_a_figure_brings_the_locale_in_which_it_is_read(monkeypatch):
+    assert '"grouping": [2, 99]' in Figure(MADE).to_html(include_plotlyjs=False, config={"responsive": False})
+    shown = []
+    monkeypatch.setattr(go.Figure, "show", lambda self, *args, **kwargs: shown.append(kwargs["config"]))
+    Figure(MADE).show()
+    Figure(MADE)._ipython_display_()
+    assert [config["locale"] for config in shown] == ["hundredths", "hundredths"]
 
 
 def test_plotly_checks_the_properties_in_every_test():

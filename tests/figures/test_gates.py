@@ -3,6 +3,7 @@
 import html
 import io
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from explorer import CharModel, ModelConfig, Vocabulary, trace_gates
 from explorer.figures import gates as drawing
+from explorer.figures.style import number
 from explorer.probes.gates import memory_time
 
 TEXT = "one <b>two</b> $x$ two\none"
@@ -43,7 +45,7 @@ def test_heatmaps_are_the_gates_in_whole_hundredths_on_an_absolute_scale(order):
     np.testing.assert_allclose(np.asarray(r.z) / 100, tape.r_TH[:, units].T, atol=0.005 + 1e-6)
     np.testing.assert_allclose(np.asarray(z.hovertext) / 100, tape.n_TH[:, units].T, atol=0.005 + 1e-6)
     np.testing.assert_allclose(np.asarray(z.customdata) / 100, tape.h_TH[:, units].T, atol=0.005 + 1e-6)
-    assert z.hovertemplate.startswith("%{y}, in hundredths: z %{z}  n %{hovertext}  h %{customdata}")
+    assert z.hovertemplate.startswith("%{y}: z %{z:04,d}  n %{hovertext:04,d}  h %{customdata:04,d}")
     assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (0, 100)
     key = {"index": -np.arange(6), "mean": tape.z_TH.mean(0), "memory time": memory_time(tape.z_TH)}[order]
     assert (np.diff(key[units]) <= 1e-7).all()
@@ -52,9 +54,11 @@ def test_heatmaps_are_the_gates_in_whole_hundredths_on_an_absolute_scale(order):
 def test_one_time_axis_runs_through_all_rows_of_both_directions():
     figure = drawing.tape(trace_of("bidirectional"), unit=2)
     assert {trace.xaxis for trace in figure.data} == {"x"}
-    assert len({trace.yaxis for trace in figure.data}) == 1 + 2 * 4 + 1  # strip; z, r, unit, mean of each net; surprise
+    assert (
+        len({trace.yaxis for trace in figure.data}) == 1 + 2 * 4 + 2
+    )  # strip; z, r, unit, mean of each net; surprise; letters
     assert [len(h.y) for h in heatmaps(figure)] == [6, 6, 4, 4]
-    domains = sorted(tuple(figure.layout[f"yaxis{i or ''}"].domain) for i in [0, *range(2, 11)])
+    domains = sorted(tuple(figure.layout[f"yaxis{i or ''}"].domain) for i in [0, *range(2, 12)])
     assert all(low[1] < high[0] for low, high in pairwise(domains))
     assert domains[0][0] >= 0
     assert domains[-1][1] <= 1
@@ -106,19 +110,81 @@ def test_odd_texts_can_be_drawn(name, text):
 def test_the_strip_is_text_with_its_values_in_its_titles():
     trace = trace_of("gru")
     strip = drawing.strip_html(trace, "mean z")
-    shown = re.findall(r'<span title="step (\d+): mean z ([\d.]+) ?" style="background:rgb[^"]+">(.*?)</span>', strip)
+    shown = re.findall(r'<span title="step (\d+): mean z ([\d.]+)" style="background:rgb[^"]+">(.*?)</span>', strip)
     assert [int(step) for step, _, _ in shown] == list(range(len(TEXT)))
     assert html.unescape("".join(c for _, _, c in shown)) == TEXT.replace(" ", "␣").replace("\n", "↵")
     np.testing.assert_allclose([float(v) for _, v, _ in shown], trace.tape().z_TH.mean(1), atol=0.005 + 1e-6)
     assert "<b>" not in strip
-    assert "not defined" in drawing.strip_html(trace, "surprise").split("</span>")[0]
 
 
-def test_the_strips_range_is_written_above_it():
+def titles(strip):
+    return [html.unescape(title) for title in re.findall('title="([^"]*)"', strip)]
+
+
+def strip_of(figure):
+    return next(trace for trace in figure.data if trace.type == "heatmap")
+
+
+def with_surprise(trace, bits):
+    """The trace as if the model had been so surprised; the score is the probe's and is tested there."""
+    return replace(trace, score=replace(trace.score, nll_nats_T=np.array(bits, np.float32) * np.float32(np.log(2))))
+
+
+def test_what_is_not_defined_is_said_in_words():
+    first = "not predicted: nothing stands before it"
+    trace = trace_of("gru")
+    assert titles(drawing.strip_html(trace, "surprise"))[0] == f"step 0: {first}"
+    assert strip_of(drawing.tape(trace)).text[0][0] == first
+    predicted = trace_of("bidirectional")  # a cloze model is asked for every character
+    assert first not in drawing.strip_html(predicted, "surprise")
+    broken = with_surprise(trace, [np.nan, 1.0, np.nan, *[2.0] * (len(TEXT) - 3)])
+    assert titles(drawing.strip_html(broken, "surprise"))[:3] == [
+        f"step 0: {first}", "step 1: surprise 1.00 bits", "step 2: surprise is not a finite number here"]  # fmt: skip
+
+
+@pytest.mark.parametrize("bits", [[0.0, 0.01], [3.1, 3.2], [2.0, 40.0]])
+def test_surprise_has_one_scale_from_certainty_to_a_blind_guess(bits):
+    trace = trace_of("gru")
+    trace = with_surprise(trace, np.resize(bits, len(TEXT)))
+    blind = np.log2(len(VOCABULARY.symbols))
+    strip = strip_of(drawing.tape(trace))
+    assert (strip.zmin, strip.zmax) == (0, pytest.approx(blind))
+    colours = re.findall(r"background:(rgb[^;]+);", drawing.strip_html(trace, "surprise"))
+    for value, colour in zip(bits, colours, strict=False):
+        assert colour == drawing.PALETTE[round(min(value / blind, 1) * 15)]
+    more = bool(max(bits) > blind)
+    said = titles(drawing.strip_html(trace, "surprise"))
+    assert ("more than a blind guess" in said[1]) == more
+    assert "more than a blind guess" not in said[0]
+    assert ("outline" in drawing.strip_html(trace, "surprise")) == more
+    marks = [t for t in drawing.tape(trace).data if t.type == "scatter" and t.mode == "markers"]
+    assert [list(mark.x) for mark in marks] == [list(range(1, len(TEXT), 2))] * more
+
+
+def test_gates_are_coloured_from_0_to_1():
+    strip = strip_of(drawing.tape(trace_of("gru"), quantity="mean r"))
+    assert (strip.zmin, strip.zmax) == (0, 1)
+
+
+def test_characters_the_model_does_not_know_are_marked_in_both_strips():
+    trace = trace_of("gru", "one ☃ two")
+    strip = drawing.strip_html(trace, "mean z")
+    assert [step for step, title in enumerate(titles(strip)) if "unknown to the model, read as <unk>" in title] == [4]
+    assert strip.count("underline dotted") == 1
+    figure = drawing.tape(trace, quantity="mean z")
+    (mark,) = [t for t in figure.data if t.type == "scatter" and t.mode == "markers"]
+    assert list(mark.x) == [4]
+    assert "unknown to the model, read as &#60;unk&#62;" in strip_of(figure).text[0][4]
+    known = trace_of("gru")
+    assert "underline" not in drawing.strip_html(known, "mean z")
+    assert not [t for t in drawing.tape(known, quantity="mean z").data if t.type == "scatter" and t.mode == "markers"]
+
+
+def test_the_range_of_a_strip_that_has_its_own_is_written_above_it():
     trace = trace_of("gru")
     title = drawing.tape(trace, quantity="state change").layout.annotations[0].text
     change = trace.tape().change_T
-    assert title.startswith(f"state change: {change.min():.2f} dark, {change.max():.2f} light")
+    assert title == f"state change (rms per unit): {number(change.min())} dark, {number(change.max())} light"
     by_hand = np.sqrt(((trace.tape().h_TH[3] - trace.tape().h_TH[2]) ** 2).mean())
     assert change[3] == pytest.approx(by_hand, rel=1e-5)
 
@@ -144,7 +210,25 @@ def test_the_frame_of_steps():
     assert {"forward mean z", "backward mean z"} <= set(drawing.step_frame(trace_of("bidirectional")).columns)
 
 
-def test_hundredths_are_bytes_and_what_is_not_a_number_stays_none():
-    whole = drawing.percent(np.array([0.123, -1.0, np.inf]))
-    assert (whole.dtype, whole.tolist()) == (np.int8, [12, -100, 127])
-    np.testing.assert_array_equal(drawing.percent(np.array([np.nan, 0.5])), [np.nan, 50])
+def test_the_cell_state_of_an_lstm_is_not_cut_at_what_a_byte_holds():
+    trace = trace_of("lstm")
+    net, tape = next(iter(trace.tapes.items()))
+    c_TH = np.linspace(-9, 9, tape.c_TH.size, dtype=np.float32).reshape(tape.c_TH.shape)
+    figure = drawing.tape(replace(trace, tapes={net: replace(tape, c_TH=c_TH)}), order="index")
+    said = [t for t in heatmaps(figure) if "c %{" in t.hovertemplate]
+    slot = re.search(r"c %{(\w+):", said[0].hovertemplate)[1]
+    np.testing.assert_allclose(np.asarray(said[0][slot]) / 100, c_TH.T, atol=0.005 + 1e-6)
+
+
+def test_what_is_not_finite_is_a_gap_that_says_so():
+    trace = trace_of("gru")
+    net, tape = next(iter(trace.tapes.items()))
+    z_TH = tape.z_TH.copy()
+    z_TH[4, 2], z_TH[5, 1] = np.nan, np.inf
+    z, gaps, r = heatmaps(drawing.tape(replace(trace, tapes={net: replace(tape, z_TH=z_TH)}), order="index"))
+    holes = np.argwhere(np.isnan(np.asarray(z.z))).tolist()
+    assert holes == [[1, 5], [2, 4]]
+    assert np.argwhere(np.isfinite(np.asarray(gaps.z))).tolist() == holes
+    assert "not a finite number" in gaps.hovertemplate
+    assert np.asarray(r.z).dtype == np.int8
+    assert len(heatmaps(drawing.tape(trace))) == 2  # nothing of the kind over a sound one

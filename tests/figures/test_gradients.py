@@ -4,6 +4,7 @@ import html
 import io
 import math
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -21,6 +22,7 @@ from explorer import (
     weight_gradient_steps,
 )
 from explorer.figures import gradients as drawing
+from explorer.figures.style import share
 from explorer.recording import EpochRecord
 
 TEXT = "one <b>two</b> $x$ two\none"
@@ -55,9 +57,66 @@ def test_the_triangle_is_the_flow_in_decades_on_fixed_colours(direction):
     flow, paths = facts_of("bidirectional", direction=direction)
     figure = drawing.flow(flow, paths)
     z = np.asarray(heatmaps(figure)[0].z)
-    np.testing.assert_allclose(10.0**z, flow.norms_TT, rtol=1e-5)
+    np.testing.assert_allclose(z, flow.norms_TT, rtol=1e-6)
     assert np.isnan(z[0, -1] if direction == "forward" else z[-1, 0])
-    assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (drawing.LOW, drawing.HIGH)
+    assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (10.0**drawing.LOW, 10.0**drawing.HIGH)
+    assert (figure.layout.coloraxis2.cmin, figure.layout.coloraxis2.cmax) == (drawing.LOW, drawing.HIGH)
+
+
+def mixed(scale, place):
+    """The colour plotly.js gives to a place in [0, 1]: between two stops, mixed."""
+    (low, one), (high, other) = next(pair for pair in pairwise(scale) if pair[0][0] <= place <= pair[1][0])
+    part = (place - low) / (high - low)
+    colours = [[int(c) for c in re.findall(r"\d+", colour)] for colour in (one, other)]
+    return [a + part * (b - a) for a, b in zip(*colours, strict=True)]
+
+
+@pytest.mark.parametrize("norm", [1e-6, 3.3e-6, 1e-4, 0.02, 0.5, 1.0, 7.7, 100.0])
+def test_the_colour_of_a_norm_is_that_of_its_decade_on_the_bar(norm):
+    layout = drawing.flow(*facts_of("gru")).layout
+    low, high = layout.coloraxis.cmin, layout.coloraxis.cmax
+    shown = mixed(layout.coloraxis.colorscale, (norm - low) / (high - low))
+    bar = [(place, "rgb" + str(tuple(bytes.fromhex(c[1:])))) for place, c in layout.coloraxis2.colorscale]
+    place = (math.log10(norm) - drawing.LOW) / (drawing.HIGH - drawing.LOW)
+    np.testing.assert_allclose(shown, mixed(bar, place), atol=5)  # of 255
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_state_is_called_what_it_is(name):
+    flow, _ = facts_of(name)
+    state = flow.state
+    assert state == ("(h, c)" if name == "lstm" else "h")
+    titles = [a.text for a in drawing.flow(flow).layout.annotations[:2]]
+    assert titles[0].startswith(f"<b>‖∂L<sub>t</sub>/∂{state}<sub>k</sub>‖</b>")
+    assert titles[1].startswith(f"<b>‖∂L/∂{state}<sub>k</sub>‖</b>")
+
+
+def test_norms_too_small_or_large_for_four_bytes_are_sent_in_eight():
+    flow, _ = facts_of("gru")
+    for factor, dtype in ((1, np.float32), (1e-60, np.float64), (1e60, np.float64)):
+        z = np.asarray(heatmaps(drawing.flow(replace(flow, norms_TT=flow.norms_TT * factor)))[0].z)
+        assert z.dtype == dtype
+        np.testing.assert_allclose(z, flow.norms_TT * factor, rtol=1e-6)
+
+
+def said_over(figure, words):
+    """Where an unseen trace of the triangle says these words: the mask of its cells."""
+    found = [t for t in heatmaps(figure) if t.hovertemplate and words in t.hovertemplate]
+    return np.isfinite(np.asarray(found[0].z)) if found else None
+
+
+def test_where_there_is_no_gradient_the_triangle_says_why():
+    flow, _ = facts_of("gru")
+    figure = drawing.flow(flow)
+    assert said_over(figure, "exactly 0") is None
+    assert said_over(figure, "finite") is None
+    norms_TT = flow.norms_TT.copy()
+    norms_TT[7, 3], norms_TT[8, 2], norms_TT[9, 1] = 0, np.nan, np.inf
+    figure = drawing.flow(replace(flow, norms_TT=norms_TT))
+    assert np.argwhere(said_over(figure, "exactly 0")).tolist() == [[7, 3]]
+    assert np.argwhere(said_over(figure, "not a finite number")).tolist() == [[8, 2], [9, 1]]
+    (silent,) = [t for t in heatmaps(figure) if t.hovertemplate and t.hovertemplate.startswith("no loss is read")]
+    assert silent.y0 == len(flow) - 1
 
 
 def test_every_model_is_drawn_on_the_same_limits():
@@ -85,16 +144,16 @@ def test_the_reach_is_the_nearest_step_under_one_percent():
 def test_one_loss_is_its_row_and_names_its_characters():
     flow, _ = facts_of("gru")
     figure = drawing.flow(flow, row=9)
-    (line,) = [
-        t
-        for t in figure.data
-        if t.hovertemplate and "of the local gradient" in t.hovertemplate and t.customdata is not None
-    ]
+    (line,) = [t for t in figure.data if t.text is not None and "of the local one" in t.text[0]]
     np.testing.assert_allclose(line.y, flow.norms_TT[9, :10], rtol=1e-6)
     assert list(line.x) == list(range(10))
-    assert html.unescape("".join(c for c, _ in line.customdata)) == TEXT[:10].replace(" ", "␣")
+    said = [re.match(r"“(.*)” at step (\d+):<br>gradient (\S+), (\S+) %", words) for words in line.text]
+    assert html.unescape("".join(found[1] for found in said)) == TEXT[:10].replace(" ", "␣")
+    assert [int(found[2]) for found in said] == list(range(10))
+    np.testing.assert_allclose([float(found[3]) for found in said], flow.norms_TT[9, :10], rtol=0.06)
+    np.testing.assert_allclose([float(found[4]) / 100 for found in said], flow.shares_TT[9, :10], atol=0.0051)
     title = next(a.text for a in figure.layout.annotations if "the loss of" in a.text)
-    assert html.unescape(title).startswith(f"<b>the loss of “{TEXT[10]}”</b>, step 9;")
+    assert html.unescape(title).startswith(f"<b>the loss of “{TEXT[10]}”</b>, step 9:")
 
 
 def test_what_carries_the_gradient_is_drawn_by_path():
@@ -108,17 +167,18 @@ def test_what_carries_the_gradient_is_drawn_by_path():
         drawn = {
             t.hovertemplate.split(": ")[1].split()[0]: t
             for t in figure.data
-            if t.hovertemplate and "%{y:.3f}" in t.hovertemplate
+            if t.hovertemplate and t.customdata is not None
         }
         assert list(drawn) == ["together", *words]
         for path in words:
             np.testing.assert_allclose(drawn[path].y[:-1], paths.carried[path][:-1], rtol=1e-6)
+            np.testing.assert_array_equal(drawn[path].customdata, paths.carried[path])
 
 
 def test_one_time_axis_runs_through_all_rows():
     figure = drawing.flow(*facts_of("lstm"), row=3)
     assert {trace.xaxis for trace in figure.data} == {"x"}
-    domains = sorted(tuple(figure.layout[f"yaxis{i or ''}"].domain) for i in (0, 2, 3, 4, 5))
+    domains = sorted(tuple(figure.layout[f"yaxis{i or ''}"].domain) for i in (0, 2, 3, 4, 5, 6))
     assert all(low[1] < high[0] for low, high in pairwise(domains))
     letters = "".join(figure.layout.xaxis.ticktext)
     assert html.unescape(letters) == TEXT.replace(" ", "␣").replace("\n", "↵")
@@ -146,8 +206,8 @@ def test_a_gradient_of_zero_is_drawn_at_the_floor_and_not_left_out():
     with torch.no_grad():
         model.rnn.weight_hh_l0.zero_()
     z = np.asarray(heatmaps(drawing.flow(gradient_flow(model, TEXT)))[0].z)
-    assert z[5, 3] == -300
-    assert z[5, 5] > -10
+    assert z[5, 3] == 0
+    assert z[5, 5] > 1e-10
 
 
 def test_the_median_by_lag_with_its_slope_beside_lambda():
@@ -157,7 +217,7 @@ def test_the_median_by_lag_with_its_slope_beside_lambda():
     slope, intercept = flow.fit
     np.testing.assert_allclose(np.log(figure.data[1].y), intercept + slope * np.asarray(figure.data[1].x), rtol=1e-6)
     assert f"{slope:+.3f}, λ₁ {flow.lambda_1:+.3f}" in figure.layout.annotations[0].text
-    assert "a &lt;b&gt;" in figure.layout.annotations[0].text
+    assert "a &#60;b&#62;" in figure.layout.annotations[0].text
 
 
 def test_the_singular_values():
@@ -219,6 +279,7 @@ def test_characters_stand_under_a_figure_where_they_fit(length, columns, lettere
     flow = gradient_flow(model_of("gru"), ("ab " * 40)[:length])
     figure = drawing.flow(flow, columns=columns)
     assert (figure.layout.xaxis.ticktext is not None) == lettered
+    assert any(t.type == "bar" for t in figure.data) == lettered
     assert ("%{x}”" in figure.data[0].hovertemplate) == lettered
 
 
@@ -228,11 +289,11 @@ def test_what_each_step_adds_to_the_weights_and_what_survives_is_that_of_the_pro
     flow, gradients = gradient_flow(model, TEXT), weight_gradient_steps(model, TEXT)
     figure = drawing.weights(gradients, flow)
     matrices = [parameter for parameter in gradients.norms_T if "bias" not in parameter]
-    assert len(figure.data) == len(matrices)
-    for trace, parameter in zip(figure.data, matrices, strict=True):
+    drawn = [t for t in figure.data if t.type == "scatter"]
+    for trace, parameter in zip(drawn, matrices, strict=True):
         np.testing.assert_allclose(np.nan_to_num(np.asarray(trace.y)), gradients.norms_T[parameter])
-        said = f"{gradients.surviving_share[parameter]:.0%}"
-        assert re.search(rf"{parameter.removeprefix('rnn.')}[^<]* {said}<", figure.layout.annotations[0].text)
+        said = f"{parameter.removeprefix('rnn.')} {share(gradients.surviving_share[parameter])}"
+        assert re.search(rf" {said}(,|$)", figure.layout.annotations[0].text)
     frame = drawing.weights_frame(gradients, flow)
     assert len(frame) == len(TEXT)
     assert set(gradients.norms_T) < set(frame.columns)

@@ -15,7 +15,7 @@ TRACE = trace_gates(CharModel(ModelConfig(hidden_size=4), VOCABULARY, seed=0), T
 
 def test_bars_and_running_mean_are_the_score():
     data = gates.tape(TRACE).data
-    (bars,) = [t for t in data if t.type == "bar"]
+    (bars,) = [t for t in data if t.type == "bar" and t.hovertemplate]
     np.testing.assert_allclose(bars.y[1:], TRACE.nll_nats_T[1:] / math.log(2), rtol=1e-6)
     (running,) = [t for t in data if t.hovertemplate and "running" in t.hovertemplate]
     assert running.customdata[-1] == pytest.approx(TRACE.perplexity, rel=1e-6)

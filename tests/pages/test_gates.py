@@ -101,7 +101,7 @@ def test_the_epoch_changes_the_model_and_survives_a_change_of_model():
     early = float(metrics(app)["Perplexity"])
     checkpoint = explorer.load_checkpoint(_models.CHECKPOINTS / "time-machine-gru.safetensors")
     trace = explorer.trace_gates(checkpoint.model_at(16), _inputs.EXAMPLES["time-machine"])
-    assert early == pytest.approx(trace.perplexity, abs=0.006)
+    assert early == pytest.approx(trace.perplexity, abs=0.05)  # a card says three digits: 13.4
     app.selectbox(key="model").set_value("lighthouse-gru").run()
     assert not app.exception
     other = explorer.load_checkpoint(_models.CHECKPOINTS / "lighthouse-gru.safetensors")

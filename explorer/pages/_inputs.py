@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 import streamlit as st
@@ -134,6 +135,17 @@ def uploaded(key: str) -> str:
         )  # fmt: skip
         return ""
     return _read(upload, key)
+
+
+def name_of(key: str) -> str:
+    """The name of a file that the person brought, and how it was read; "own file" where there is none yet."""
+    upload = _link.named(key)
+    if upload is None:
+        return "own file"
+    encoding = _link.named(f"{key}_encoding") or RECOGNISED
+    with contextlib.suppress(TextError):
+        encoding = decoded(upload.data, encoding).encoding
+    return f"{upload.name}, read as {encoding}"
 
 
 def _keep_upload(key: str) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container, Mapping
 from typing import Any, NamedTuple
 
 import streamlit as st
 
 from explorer import ModelConfig, Recipe, TextError, load_corpus, runs
 from explorer.batches import SAMPLINGS
-from explorer.cells import ACTIVATIONS, GATE_ORDER, RESETS
+from explorer.cells import ACTIVATIONS, GATE_ORDER, KEEPS, RESETS
 from explorer.corpora import NAMES
 from explorer.initialisation import INITS
-from explorer.models import DIRECTIONS, OBJECTIVES
-from explorer.pages import _inputs, _link, _session
+from explorer.models import BIASES, DIRECTIONS, OBJECTIVES
+from explorer.pages import _inputs, _link, _notices, _session
+from explorer.text import newlines_to_blanks
 from explorer.training import OPTIMIZERS, RECIPE_MODELS, RECIPES
 
 OWN_TEXT, OWN_FILE = "a text of my own", "a file of my own"
@@ -42,7 +44,20 @@ MODEL = {
     "objective": Control("Objective", OBJECTIVES,
                          "next character; cloze: each character from both sides; leaky: a mistake, kept to be shown."),
     "init": Control("Initial weights", INITS,
-                    "torch's defaults; normal: N(0, 0.01); chrono: memory times spread from the start."),
+                    "torch's defaults; normal: N(0, 0.01); chrono: memory times spread from the start; orthogonal and "
+                    "identity: the recurrent weights."),
+    "seed": Control("Seed", 0, "Of the initial weights and the batches: the same seed gives the same run, to the bit."),
+}  # fmt: skip
+AS_INIT = "as the initial weights have them"
+MORE = {
+    "bias": Control("Biases", (AS_INIT, *BIASES),
+                    "two a gate, as torch has them; one, as the book's cell from scratch has it (normal does); or none."),
+    "keep_bias": Control("Bias of the keeping gate", 0.0,
+                         "Added to the forget gate's (LSTM) or the update gate's (GRU) at the start; 1 is usual."),
+    "chrono_t_max": Control("Longest memory of chrono", 100, "In characters: what the initial weights chrono aim at."),
+    "embedding_size": Control("Embedding", 0, "Width of a learned vector for each symbol; 0 for one-hot."),
+    "hidden_size_backward": Control("Units of the second net", 0, "0 for as many as the first net has."),
+    "hidden_sizes": Control("Units of each layer", "", "Such as 64, 32 for two layers; empty for the same in each."),
 }  # fmt: skip
 RECIPE = {
     "optimizer": Control("Optimizer", OPTIMIZERS,
@@ -59,9 +74,10 @@ RECIPE = {
     "clips": Control("Clip the gradient", True, "Off: its norm is measured and nothing is done."),
     "random_offset": Control("Random offset", True, "Begin every epoch at another character."),
 }  # fmt: skip
-LABELS = {field: control.label for field, control in (MODEL | RECIPE).items()} | {
+LABELS = {field: control.label for field, control in (MODEL | MORE | RECIPE).items()} | {
     "text": "Corpus", "name": "Name of the run", "sentence": "Your sentence",
 }  # fmt: skip
+FIRST = {"cell": "gru", "direction": DIRECTIONS[0], "init": INITS[0]}  # of the choices on which others depend
 LARGEST = 10**15  # whole numbers beyond what a browser can count become 0 there without a word
 Slots = dict[str, Any]
 """Field -> the place under its control for a sentence about it."""
@@ -90,6 +106,8 @@ def offer(place: Any, field: str, control: Control, slots: Slots, *, disabled: b
         _session.fill_once({key: allowed})
         if isinstance(allowed, bool):
             value = place.checkbox(control.label, **keep)
+        elif isinstance(allowed, str):
+            value = place.text_input(control.label, max_chars=80, **keep)
         else:
             value = place.number_input(
                 control.label,
@@ -100,42 +118,92 @@ def offer(place: Any, field: str, control: Control, slots: Slots, *, disabled: b
     return value
 
 
-def choose_corpus(place: Any) -> tuple[str, str]:
-    """Name and text of what is learned; "" where there is none yet."""
-    name = place.selectbox("Corpus", [*NAMES, OWN_TEXT, OWN_FILE], key="new_corpus", persist_state="session")
-    if name == OWN_TEXT:
-        return "own text", place.text_area("Your text", key="new_text", height=160, persist_state="session") or ""
-    if name == OWN_FILE:
+def offer_all(controls: Mapping[str, Control], slots: Slots, idle: Container[str]) -> dict[str, Any]:
+    """The controls two in a row, so that the tab key goes through them as one reads; what they hold, by field."""
+    values: dict[str, Any] = {}
+    for i, (field, control) in enumerate(controls.items()):
+        if i % 2 == 0:
+            row = st.columns(2)
+        values[field] = offer(row[i % 2], field, control, slots, disabled=field in idle)
+    return values
+
+
+class Corpus(NamedTuple):
+    """What is learned: the choice that was made, a name that says more, the text, and whether its lack is explained."""
+
+    choice: str
+    name: str
+    text: str
+    explained: bool
+
+
+def choose_corpus(place: Any) -> Corpus:
+    """The text that is learned; "" where there is none yet."""
+    choice = place.selectbox("Corpus", [*NAMES, OWN_TEXT, OWN_FILE], key="new_corpus", persist_state="session")
+    corpus = _chosen(place, choice)
+    help = "As the book does with lyrics: every line end is read as a blank."
+    if place.checkbox("Newlines become blanks", key="new_newlines_to_blanks", persist_state="session", help=help):
+        return corpus._replace(text=newlines_to_blanks(corpus.text))
+    return corpus
+
+
+def _chosen(place: Any, choice: str) -> Corpus:
+    if choice == OWN_TEXT:
+        text = place.text_area("Your text", key="new_text", height=160, persist_state="session") or ""
+        return Corpus(choice, "own text", text, explained=False)
+    if choice == OWN_FILE:
         with place:
-            return "own file", _inputs.uploaded("new_file")
+            text = _inputs.uploaded("new_file")
+        return Corpus(choice, _inputs.name_of("new_file"), text, explained=not text)
     try:
-        return name, load_corpus(name)
+        return Corpus(choice, choice, load_corpus(choice), explained=False)
     except TextError as fault:
         place.error(str(fault))
-        return name, ""
+        return Corpus(choice, choice, "", explained=True)
 
 
 def choose_model(slots: Slots) -> tuple[dict[str, Any], int]:
     """The fields of ModelConfig as the controls have them, and the seed."""
-    cell = _session.kept("new_cell", "gru")
-    idle = {"reset": cell != "gru", "activation": cell != "rnn"}
-    columns = st.columns(2)
-    config = {
-        field: offer(columns[i % 2], field, control, slots, disabled=idle.get(field, False))
-        for i, (field, control) in enumerate(MODEL.items())
+    layered = bool(_session.kept("new_hidden_sizes", "").strip())
+    cell, direction, init = (_session.kept(f"new_{field}", first) for field, first in FIRST.items())
+    idle = _idle(cell, direction, init, layered=layered)
+    held = offer_all(MODEL, slots, idle)
+    with st.expander("More"):
+        held |= offer_all(MORE, slots, idle)
+    seed = held.pop("seed")
+    for field in idle & MORE.keys():
+        held[field] = MORE[field].allowed
+    for field in ("bias", "embedding_size", "hidden_size_backward", "hidden_sizes"):
+        held[field] = None if held[field] in (AS_INIT, 0, "") else held[field]
+    if layered:
+        held |= {"num_layers": 1, "hidden_sizes": sizes(held["hidden_sizes"])}
+    return held, seed
+
+
+def sizes(written: str) -> tuple[int, ...] | str:
+    """The widths of the layers as they are written: whole numbers between commas or blanks; else what was written."""
+    parts = re.split(r"[,;\s]+", written.strip())
+    return tuple(map(int, parts)) if all(map(str.isdecimal, parts)) else written
+
+
+def _idle(cell: str, direction: str, init: str, *, layered: bool) -> set[str]:
+    """The controls that mean nothing beside what else is chosen."""
+    means = {
+        "reset": cell == "gru",
+        "activation": cell == "rnn",
+        "hidden_size": not layered,
+        "num_layers": not layered,
+        "keep_bias": cell in KEEPS,
+        "chrono_t_max": init == "chrono",
+        "hidden_size_backward": direction != "forward",
     }
-    about = Control("Seed", 0, "Of the initial weights and the batches: the same seed gives the same run, to the bit.")
-    return config, offer(columns[0], "seed", about, slots)
+    return {field for field, something in means.items() if not something}
 
 
 def choose_recipe(slots: Slots) -> dict[str, Any]:
     """The fields of Recipe as the controls have them."""
-    columns = st.columns(2)
     clips = _session.kept("new_clips", True)
-    how = {
-        field: offer(columns[i % 2], field, control, slots, disabled=field == "clip_norm" and not clips)
-        for i, (field, control) in enumerate(RECIPE.items())
-    }
+    how = offer_all(RECIPE, slots, set() if clips else {"clip_norm"})
     clips = how.pop("clips")
     if clips and how["optimizer"] == "sgd":
         longest = how["learning_rate"] * how["clip_norm"]
@@ -170,19 +238,22 @@ def offer_start() -> None:
     """The controls of a new run, what is wrong with them in words, and Start."""
     slots: Slots = {}
     left, right = st.columns(2)
-    corpus, text = choose_corpus(left)
+    corpus = choose_corpus(left)
     name = right.text_input(
-        "Name of the run", key="new_name", placeholder="optional", max_chars=80, persist_state="session"
+        "Name of the run",
+        key=f"new_name_{corpus.choice}",
+        placeholder="optional",
+        max_chars=80,
+        persist_state="session",
     )
     slots |= {"text": left.empty(), "name": right.empty()}
-    sentence = st.text_input(
-        "Your sentence, watched while the model learns",
-        key="new_sentence",
-        max_chars=200,
-        persist_state="session",
-        placeholder=_inputs.EXAMPLES.get(corpus, "any words of the corpus's alphabet"),
-    )
-    sentence = sentence or _inputs.EXAMPLES.get(corpus, "")
+    sentence = right.text_input(  # its own for each corpus, which another one may not be able to read
+        "Your sentence, watched while the model learns", key=f"new_sentence_{corpus.choice}", max_chars=200,
+        persist_state="session", placeholder=_inputs.EXAMPLES.get(corpus.choice, "any words of the corpus's alphabet"),
+    )  # fmt: skip
+    sentence = sentence or _inputs.EXAMPLES.get(corpus.choice, "")
+    slots["sentence"] = right.empty()
+    start = st.container()  # above the settings, where one can press it as they stand
     model, recipe = st.columns(2, border=True)
     with model:
         st.markdown("**Model**")
@@ -191,14 +262,18 @@ def offer_start() -> None:
         st.markdown("**Recipe**")
         offer_recipes()
         how = choose_recipe(slots)
-    problems = runs.validate(config, how, text, name=name or "", sentence=sentence)
+    problems = runs.validate(config, how, corpus.text, name=name or "", sentence=sentence)
     for field, problem in problems.items():
-        if (field, corpus, text) != ("text", "own file", ""):  # it says itself what is wrong with a file
+        if (field, corpus.explained) != ("text", True):
             slots.get(field, st).caption(f":red[{in_words(problem)}]")
-    if st.button("Start", type="primary", disabled=bool(problems), icon=":material/play_arrow:"):
-        _start(ModelConfig(**config), Recipe(**how), text, corpus=corpus, name=name or "", seed=seed, sentence=sentence)
-    if problems:
-        st.caption(f"Before it can start, see {', '.join(LABELS.get(field, field) for field in problems)}.")
+    if not problems:
+        _notices.show_unread(sentence, Recipe(**how).learned(corpus.text), slots["sentence"])
+    with start:
+        if st.button("Start", type="primary", disabled=bool(problems), icon=":material/play_arrow:"):
+            made, about = ModelConfig(**config), {"corpus": corpus.name, "name": name or "", "seed": seed}
+            _start(made, Recipe(**how), corpus.text, sentence=sentence, **about)
+        if problems:
+            st.caption(f"Before it can start, see {', '.join(LABELS.get(field, field) for field in problems)}.")
 
 
 def _start(config: ModelConfig, recipe: Recipe, text: str, **about: Any) -> None:

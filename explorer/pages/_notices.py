@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import streamlit as st
 
@@ -67,17 +70,35 @@ def show_warnings(trace: explorer.GateTrace) -> None:
     show_unknown(trace)
 
 
+def show_unread(sentence: str, learned: str, place: Any) -> None:
+    """Which characters of a sentence do not occur in the text that a model is going to learn."""
+    if all(c in learned for c in sentence):
+        return
+    vocabulary = explorer.Vocabulary.from_text(learned)
+    read = vocabulary.as_read(sentence)
+    missing = [c for c in dict.fromkeys(read) if c not in vocabulary.symbols]
+    if missing:
+        share = vocabulary.unknown_share(sentence)
+        said = f"{share:.0%} of its characters are not in the corpus and will all be read as the same symbol: {_named(missing)}."
+        (place.warning if share > MANY_UNKNOWN else place.caption)(said)
+
+
+def _named(characters: Sequence[str]) -> str:
+    """The first of some characters, to the letter, and how many more there are."""
+    more = len(characters) - NAMED_CHARACTERS
+    named = ", ".join(f"“{plain(visible(c))}”" for c in characters[:NAMED_CHARACTERS])
+    return named + f" and {more:,} others" * (more > 0)
+
+
 def show_unknown(trace: explorer.GateTrace) -> None:
     """Which characters the model does not know, and what they do to its score."""
     if not trace.unknown_T.any():
         return
     count, total = int(trace.unknown_T.sum()), len(trace)
     which = list(dict.fromkeys(c for c, unknown in zip(trace.text, trace.unknown_T, strict=True) if unknown))
-    named = ", ".join(f"“{plain(visible(c))}”" for c in which[:NAMED_CHARACTERS])
-    more = f" and {len(which) - NAMED_CHARACTERS:,} others" if len(which) > NAMED_CHARACTERS else ""
     said = (
         f"{count:,} of {total:,} characters {'is' if count == 1 else 'are'} unknown to the model, which reads each as the "
-        f"same symbol: {named}{more}."
+        f"same symbol: {_named(which)}."
     )
     score, without = trace.perplexity, trace.perplexity_without_unknown
     if score is not None:

@@ -57,6 +57,7 @@ def test_a_run_is_watched_live_found_after_a_reload_and_stopped(page, server):
     page.get_by_role("button", name="Resume").click()
     wait_for_step_after(page, stopped_at)
     page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Resume").wait_for()  # the next test's run needs the worker
     page.get_by_text("Your sentence over training").wait_for()
 
 

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 import explorer
 from explorer import RECIPES, ModelConfig, runs
+from explorer.pages import _new_run
 
 APP = Path(explorer.__file__).parent / "pages" / "_frame.py"
 
@@ -118,7 +119,7 @@ def test_a_run_is_started_found_again_and_becomes_a_model_of_every_page():
     app = open_page()
     for key, value in (("new_hidden_size", 8), ("new_epochs", 2)):
         app.number_input(key=key).set_value(value)
-    app.text_input(key="new_name").set_value("my *first* run").run()
+    app.text_input(key="new_name_lighthouse").set_value("my *first* run").run()
     run_id = start(app)
     assert wait_until_over(run_id).status == "finished"
 
@@ -173,11 +174,88 @@ def test_a_run_is_what_the_form_says():
     for key, value in (("new_hidden_size", 8), ("new_epochs", 1), ("new_seed", 7), ("new_max_tokens", 3000)):
         app.number_input(key=key).set_value(value)
     app.checkbox(key="new_clips").set_value(False)
-    app.text_input(key="new_sentence").set_value("Turn, light").run()
+    app.text_input(key="new_sentence_lighthouse").set_value("Turn, light").run()
     run = runs.run(start(app))
     assert (run.config.hidden_size, run.seed, run.sentence) == (8, 7, "Turn, light")
     assert (run.recipe.clip_norm, run.recipe.max_tokens, run.recipe.epochs) == (None, 3000, 1)
     wait_until_over(run.id)
+
+
+def test_the_rest_of_a_model_is_under_more():
+    app = open_page()
+    app.selectbox(key="new_init").set_value("chrono").run()
+    app.selectbox(key="new_bias").set_value("one")
+    app.checkbox(key="new_newlines_to_blanks").set_value(True)
+    app.text_input(key="new_hidden_sizes").set_value("12, 8")
+    for key, value in (("new_chrono_t_max", 40), ("new_embedding_size", 5), ("new_keep_bias", 0.5), ("new_epochs", 1)):
+        app.number_input(key=key).set_value(value)
+    app.run()
+    assert app.number_input(key="new_hidden_size").disabled
+    run = runs.run(start(app))
+    assert run.config == ModelConfig(
+        "gru", hidden_sizes=(12, 8), init="chrono", chrono_t_max=40, embedding_size=5, keep_bias=0.5, bias="one"
+    )
+    wait_until_over(run.id)
+    learned = explorer.load_checkpoint(runs.checkpoint_path(run.id)).model.vocabulary
+    assert "\n" not in learned.symbols
+    assert "\n" in explorer.load_corpus("lighthouse")
+
+
+def test_what_means_nothing_beside_the_rest_is_left_out():
+    app = open_page()
+    app.number_input(key="new_keep_bias").set_value(1.0).run()
+    app.selectbox(key="new_direction").set_value("parallel").run()
+    app.number_input(key="new_hidden_size_backward").set_value(7).run()
+    app.selectbox(key="new_direction").set_value("forward")
+    app.selectbox(key="new_cell").set_value("rnn").run()
+    assert app.number_input(key="new_keep_bias").disabled
+    assert complaints(app) == []
+    app.number_input(key="new_epochs").set_value(1).run()
+    run = runs.run(start(app))
+    assert (run.config.keep_bias, run.config.hidden_size_backward) == (0, None)
+    wait_until_over(run.id)
+
+
+@pytest.mark.parametrize("written", ["12; 8", "12 8", " 12,8 "])
+def test_widths_are_read_as_people_write_them(written):
+    assert _new_run.sizes(written) == (12, 8)
+
+
+@pytest.mark.parametrize("written", ["twelve", "12, -8", "0", "12.5"])
+def test_widths_that_are_none_are_refused_by_the_control(written):
+    app = open_page()
+    app.text_input(key="new_hidden_sizes").set_value(written).run()
+    assert not app.exception
+    assert any("xpected" in complaint for complaint in complaints(app))
+    assert any("see Units of each layer" in caption.value for caption in app.caption)
+
+
+def warned(app):
+    return [line.value for line in (*app.warning, *app.caption) if "not in the corpus" in line.value]
+
+
+def test_a_sentence_that_the_corpus_cannot_read_is_warned_of_and_stays_with_its_corpus():
+    app = open_page()
+    assert warned(app) == []
+    app.text_input(key="new_sentence_lighthouse").set_value("小满 turns*").run()
+    assert len(warned(app)) == 1
+    assert "“小”, “满”, “\\*”" in warned(app)[0]
+    app.selectbox(key="new_corpus").set_value("river-town").run()
+    assert app.text_input(key="new_sentence_river-town").value == ""
+    assert warned(app) == []
+    app.selectbox(key="new_corpus").set_value("lighthouse").run()
+    assert app.text_input(key="new_sentence_lighthouse").value == "小满 turns*"
+
+
+def test_a_corpus_that_cannot_be_fetched_is_explained_once(monkeypatch):
+    def refuse(*_):
+        raise explorer.TextError("The book could not be fetched.")
+
+    monkeypatch.setattr("explorer.pages._new_run.load_corpus", refuse)
+    app = open_page()
+    assert [error.value for error in app.error] == ["The book could not be fetched."]
+    assert complaints(app) == []
+    assert next(button for button in app.button if button.label == "Start").disabled
 
 
 def test_a_refused_deletion_is_not_called_one(monkeypatch):

@@ -306,3 +306,11 @@ def settings_frame(runs: Sequence[Run]) -> tuple[pd.DataFrame, list[str]]:
         ]
     )
     return frame, [column for column in frame.columns[3:] if frame[column].astype(str).nunique(dropna=False) > 1]
+
+
+def settings_of(run: Run) -> pd.DataFrame:
+    """Each setting of a run by name, and what it is, in words."""
+    row = settings_frame([run])[0].iloc[0, 3:].drop("text")
+    row["held out"] = f"{run.held_out_share:.0%}"
+    said = {name: "–" if value is None else str(value) for name, value in row.items()}
+    return pd.DataFrame({"setting": said.keys(), "value": said.values()})

@@ -53,6 +53,8 @@ def state(watched: Sequence[Run]) -> str:
 def said(run: Run) -> str:
     """How far a run is, in a line."""
     words = [f"step {run.step:,} of about {run.steps_total:,}", f"epoch {run.epoch} of {run.recipe.epochs}"]
+    if run.fault_step is not None:
+        words = [f"not finite at step {run.fault_step:,} of about {run.steps_total:,}", f"in {words[1]}"]
     if run.place:
         words.append(f"place {run.place} in line, about {run.wait_s or 0:.0f} s to wait")
     if run.active and run.tokens_per_s:

@@ -42,9 +42,7 @@ def watch(run_id: str) -> None:
         if run.resumable and st.button("Resume", icon=":material/resume:"):
             _do(runs.resume, run_id)
         if run.has_checkpoint and not run.active:
-            st.download_button(
-                "Download", runs.checkpoint_path(run_id).read_bytes, f"{run_id}.safetensors", on_click="ignore"
-            )
+            st.download_button("Download", runs.checkpoint_path(run_id).read_bytes, run.file_name, on_click="ignore")
         if st.button("New run", icon=":material/add:"):
             _link.open_run(None)
     if run.deleted is not None:
@@ -61,9 +59,17 @@ def watch(run_id: str) -> None:
     _live.show_curves([run], key="live")
     if run.has_checkpoint:
         show_sentence(run)
+    with st.expander("Settings of this run"):
+        st.dataframe(drawing.settings_of(run), hide_index=True)
     with st.container(horizontal=True):
         _session.offer_csv("Steps of the run", lambda: drawing.step_frame(whole(run_id)))
         _session.offer_csv("Epochs of the run", lambda: drawing.epoch_frame(whole(run_id)))
+
+
+def how_far(run: runs.Run) -> str:
+    """Where a run ended, or stands."""
+    epoch = f"epoch {run.epoch} of {run.recipe.epochs}"
+    return epoch if run.fault_step is None else f"at step {run.fault_step:,}, in {epoch}"
 
 
 def verdict(run: runs.Run) -> list[explorer.Finding]:
@@ -117,7 +123,7 @@ def show_list() -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
                 f"{STATUS[run.status]} **{plain(run.name)}**"
-                + f", epoch {run.epoch} of {run.recipe.epochs}" * (not run.active),  # the list does not tick
+                + f", {how_far(run)}" * (not run.active),  # the list does not tick
                 width="stretch",
             )
             if st.button("Open", key=f"open_{run.id}"):

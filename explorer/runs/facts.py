@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -115,6 +116,11 @@ class Run:
     has_checkpoint: bool = False
     place: int | None = None
     wait_s: float | None = None
+
+    @property
+    def file_name(self) -> str:
+        """What its checkpoint is called: as the run is, and a little of its id, since two may have one name."""
+        return "-".join(filter(None, (re.sub(r"[^\w.]+", "-", self.name).strip("-."), self.id[:4]))) + ".safetensors"
 
     @property
     def active(self) -> bool:

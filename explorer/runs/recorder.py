@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from explorer.checkpoints import Checkpoint, save_checkpoint
-from explorer.models import CharModel
+from explorer.models import CharModel, ModelDivergedError
 from explorer.probes.gates import gate_statistics, trace_gates
 from explorer.probes.perplexity import score_text
 from explorer.recording import Recording
@@ -196,4 +196,7 @@ class Recorder:
     def _samples(self) -> tuple[str, ...] | None:
         if self._run.config.objective != "next":
             return None  # a model that needs the text after the character cannot write one
-        return tuple(self._model.generate(p, SAMPLE_CHARACTERS, temperature=0) for p in self._run.prefixes)
+        try:
+            return tuple(self._model.generate(p, SAMPLE_CHARACTERS, temperature=0) for p in self._run.prefixes)
+        except ModelDivergedError:
+            return None  # its weights are finite and what it computes is not: it has nothing to write

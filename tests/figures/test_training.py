@@ -170,6 +170,15 @@ def test_settings_that_differ_are_named():
     assert table["clip_norm"].isna().tolist() == [False, True]
 
 
+def test_every_setting_of_one_run_is_in_words():
+    run = replace(RUN, sentence="$x$ <b>", recipe=Recipe(clip_norm=None, epochs=9), held_out_share=0.25)
+    table = drawing.settings_of(run).set_index("setting")["value"]
+    expected = {"sentence": "$x$ <b>", "clip_norm": "–", "epochs": "9", "held out": "25%", "cell": run.config.cell}
+    assert table[list(expected)].to_dict() == expected
+    assert {*ModelConfig.__dataclass_fields__, *Recipe.__dataclass_fields__} <= set(table.index)
+    assert all(isinstance(value, str) for value in table)
+
+
 def test_the_sentence_over_training_has_a_frame_an_epoch():
     vocabulary = Vocabulary.from_text("abc")
     traces = {e: trace_gates(CharModel(ModelConfig(hidden_size=4), vocabulary, seed=e), "abcab") for e in (4, 0, 1)}

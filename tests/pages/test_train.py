@@ -1,6 +1,7 @@
 """The page Train, run without a browser; the runs themselves are tests/runs'."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 import explorer
 from explorer import RECIPES, ModelConfig, runs
-from explorer.pages import _new_run
+from explorer.pages import _live, _new_run
 
 APP = Path(explorer.__file__).parent / "pages" / "_frame.py"
 
@@ -146,6 +147,20 @@ def test_a_diverged_run_says_where():
     assert over.status == "diverged"
     app = open_page(run=run.id)
     assert any(f"step {over.fault_step}" in error.value for error in app.error)
+    said = _live.said(over)
+    assert said.startswith(f"not finite at step {over.fault_step:,} of about")
+    assert f"in epoch {over.epoch} of 5" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [("my *first* run", "my-first-run-"), ("小满 2", "小满-2-"), ("../../etc", "etc-"), ("***", ""), ("a.b", "a.b-")],
+)
+def test_a_download_is_called_as_the_run_is(name, file):
+    run = runs.new_run(
+        ModelConfig(hidden_size=4), explorer.Recipe(), explorer.load_corpus("lighthouse"), corpus="x", session="me"
+    )
+    assert replace(run, name=name).file_name == f"{file}{run.id[:4]}.safetensors"
 
 
 @pytest.mark.parametrize("run_id", ["nonsense", "../../etc/passwd", "<b>", "a" * 500])

@@ -14,7 +14,7 @@ import torch
 
 from explorer import runs
 from explorer.checkpoints import load_checkpoint
-from explorer.models import CharModel, ModelConfig
+from explorer.models import CharModel, ModelConfig, ModelDivergedError
 from explorer.probes.gates import gate_statistics, trace_gates
 from explorer.probes.perplexity import score_text
 from explorer.recording import Recording, snapshot_epochs
@@ -147,6 +147,19 @@ def test_with_time_for_it_every_epoch_is_measured(store, monkeypatch):
     run = added(store, recipe=replace(RECIPE, epochs=30))
     trained(store, run)
     assert all(None not in (e.held_out_nll_nats, e.sentence_nll_nats, e.gates) for e in store.epochs(run.id))
+
+
+def test_a_model_whose_last_step_ruined_it_is_kept_and_measured_as_far_as_it_can_be(store):
+    ruin = Recipe(learning_rate=1e18, clip_norm=1, batch_size=4, num_steps=10, epochs=1, max_tokens=60)
+    run = added(store, ModelConfig("rnn", activation="linear", hidden_size=4), ruin)
+    after = trained(store, run)
+    assert (after.status, after.step) == ("finished", 1)
+    before, last = store.epochs(run.id)
+    assert None not in (before.samples, before.sentence_nll_nats)
+    assert before.gates == ()
+    assert (last.samples, last.sentence_nll_nats, last.held_out_nll_nats) == (None, None, None)
+    with pytest.raises(ModelDivergedError):
+        load_checkpoint(store.checkpoint_path(run.id)).model.generate("ab", 5)
 
 
 def test_a_text_of_which_nothing_is_left_over_and_no_sentence(store):

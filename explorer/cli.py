@@ -127,9 +127,9 @@ def _options(command: Any) -> Any:
         for field in reversed([f for f in fields(kind) if f.name in names]):
             option = kinds[str(field.type).split(" |")[0]]
             flag = f"--{field.name.replace('_', '-')}"
-            command = click.option(f"{flag}/--no-{flag[2:]}" if option is bool else flag, type=option, default=None)(
-                command
-            )
+            name = f"{flag}/--no-{flag[2:]}" if option is bool else flag
+            shown = "64,32,..." if option is _sizes else None
+            command = click.option(name, type=option, default=None, metavar=shown)(command)
     return command
 
 

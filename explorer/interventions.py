@@ -27,11 +27,11 @@ class Intervention:
     """What is changed in every net of a model. Checked when made; false where it changes nothing.
 
     Attributes:
-        z: value at which a GRU's update gate is held, in [0, 1]; None leaves it free. So it is with
-        r: its reset gate, and with
-        f: an LSTM's forget gate,
-        i: its input gate,
-        o: its output gate.
+        z: value at which a GRU's update gate is held, in [0, 1]; None leaves it free.
+        r: the same for its reset gate.
+        f: the same for an LSTM's forget gate.
+        i: the same for its input gate.
+        o: the same for its output gate.
         keep_bias: added to the bias of the gate that keeps (z of a GRU, f of an LSTM): above 0 it keeps more.
         recurrent: all recurrent weights U are multiplied with it, their biases are not.
         reset: where a GRU's reset gate acts, "before" or "after": the same weights read in the other convention, as

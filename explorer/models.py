@@ -201,6 +201,12 @@ class ModelConfig:
         return self.hidden_sizes[net.layer] if self.hidden_sizes else self.hidden_size
 
     @property
+    def units(self) -> str:
+        """The units as one writes them: "64"; "64, 32" where the layers differ; "64 + 16" where the two nets do."""
+        sizes = ", ".join(map(str, self.hidden_sizes or (self.hidden_size,)))
+        return f"{sizes} + {self.hidden_size_backward}" if self.hidden_size_backward else sizes
+
+    @property
     def parts(self) -> int:
         """How many vectors of H the state of a net has: h, and for an LSTM (h, c)."""
         return 2 if self.cell == "lstm" else 1

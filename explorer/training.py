@@ -39,7 +39,7 @@ class TrainingDivergedError(ArithmeticError):
         self.step, self.parameter = step, parameter
         super().__init__(
             f"Diverged at step {step}: the {what} of {parameter} is not a finite number. The weights of the step before "
-            f"are kept. Lower the learning rate or the clip threshold."
+            f"are kept. Lower the learning rate, or clip the gradient's norm (at a lower threshold, if it is clipped already)."
         )
 
 

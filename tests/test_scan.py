@@ -17,7 +17,8 @@ TORCH_CELLS = [
     (dict(cell="lstm"), nn.LSTM),
 ]
 EVERY_CELL = [
-    ("rnn", "tanh", 1), ("rnn", "relu", 1), ("rnn", "sigmoid", 1), ("gru", "before", 3), ("gru", "after", 3), ("lstm", "", 4),
+    ("rnn", "tanh", 1), ("rnn", "relu", 1), ("rnn", "sigmoid", 1), ("rnn", "linear", 1),
+    ("gru", "before", 3), ("gru", "after", 3), ("lstm", "", 4),
 ]  # fmt: skip
 
 

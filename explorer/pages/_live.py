@@ -14,11 +14,13 @@ from functools import lru_cache
 
 import streamlit as st
 
+import explorer
 from explorer import runs
 from explorer.figures import training as drawing
 from explorer.figures.curves import SCRIPT
 from explorer.figures.figure import Figure
 from explorer.pages import _models
+from explorer.probes.progress import TrainingRecord, judge
 from explorer.runs import Run
 
 DRAWN_STEPS, DRAWN_EPOCHS = 600, 150
@@ -112,6 +114,20 @@ def show_curves(watched: Sequence[Run], key: str) -> None:
         "height": drawing.live_height_px(watched),
     }
     component(key=key, data=asked, on_changed_change=lambda: None)
+
+
+@st.cache_resource(show_spinner=False, max_entries=200)
+def verdict(run_id: str, version: int, status: str) -> tuple[explorer.Finding, ...]:
+    """What a run's own record says of it so far, for all who look; empty where nothing stands out."""
+    del version, status  # it is judged anew when they change
+    name = _models.RUN + run_id
+    try:
+        checkpoint = _models.load(name)
+        beyond = _models.beyond_the_file(_models.Which.of(name, checkpoint.last_epoch))
+        begun = checkpoint.history or runs.run(run_id).fault_step is not None
+        return tuple(judge(TrainingRecord.of(checkpoint, *beyond))) if begun else ()
+    except (explorer.CheckpointError, runs.RunError):
+        return ()
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)

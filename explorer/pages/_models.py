@@ -92,7 +92,9 @@ def model_of(which: Which) -> explorer.CharModel:
     checkpoint = checkpoint_of(which)
     if not which.untrained:
         return explorer.altered(checkpoint.model_at(which.epoch), which.intervention)
-    config = explorer.ModelConfig(**asdict(checkpoint.config) | UNTRAINED[which.untrained] | {"init": "torch"})
+    config = explorer.ModelConfig(
+        **asdict(checkpoint.config) | UNTRAINED[which.untrained] | {"init": "torch", "keep_bias": 0}
+    )
     return explorer.CharModel(config, checkpoint.vocabulary, seed=0)
 
 
@@ -100,7 +102,7 @@ def describe(checkpoint: explorer.Checkpoint) -> str:
     """A model in one line."""
     config = checkpoint.config
     cell = {"rnn": f"RNN ({config.activation})", "gru": f"GRU, reset {config.reset}", "lstm": "LSTM"}[config.cell]
-    shape = f"{config.hidden_size} units" + (f", {config.num_layers} layers" if config.num_layers > 1 else "")
+    shape = f"{config.units} units" + (f", {config.num_layers} layers" if config.num_layers > 1 else "")
     reads = {"forward": "", "bidirectional": ", reads from both ends", "parallel": ", two nets that both read forward"}
     return (
         f"{cell}, {shape}{reads[config.direction]}; learned {checkpoint.corpus}, {len(checkpoint.vocabulary)} symbols"

@@ -36,7 +36,7 @@ MODEL = {
                     "A plain cell, a gated one, or one with a cell state of its own."),
     "reset": Control("Reset gate acts", RESETS[::-1],
                      "On a GRU's state after the matrix product (cuDNN, torch) or before it (Cho, d2l)."),
-    "activation": Control("Activation", tuple(ACTIVATIONS), "The squashing function of a plain RNN."),
+    "activation": Control("Activation", tuple(ACTIVATIONS), "What a plain RNN does with its sum: squash, cut or pass it."),
     "hidden_size": Control("Units", 64, "Width of the state of each net."),
     "num_layers": Control("Layers", 1, "Each reads the states of the one below."),
     "direction": Control("Direction", DIRECTIONS,

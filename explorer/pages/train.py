@@ -12,7 +12,6 @@ from explorer.figures import training as drawing
 from explorer.figures.hundredths import CONFIG
 from explorer.pages import _link, _live, _models, _new_run, _session
 from explorer.pages._plain import plain
-from explorer.probes.progress import TrainingRecord, judge
 from explorer.words import en
 
 NEWEST = 8  # runs that are listed until one asks for all
@@ -72,17 +71,10 @@ def how_far(run: runs.Run) -> str:
     return epoch if run.fault_step is None else f"at step {run.fault_step:,}, in {epoch}"
 
 
-def verdict(run: runs.Run) -> list[explorer.Finding]:
+def verdict(run: runs.Run) -> Sequence[explorer.Finding]:
     """What the run's own record says of it so far; empty where nothing stands out, or where there is no record yet."""
-    if not run.has_checkpoint:
-        return []
-    name = _models.RUN + run.id
-    try:
-        checkpoint = _models.load(name)
-        beyond = _models.beyond_the_file(_models.Which.of(name, checkpoint.last_epoch))
-        return judge(TrainingRecord.of(checkpoint, *beyond)) if checkpoint.history or run.fault_step else []
-    except (explorer.CheckpointError, runs.RunError):
-        return []
+    version = _models.version(_models.RUN + run.id)
+    return _live.verdict(run.id, version, run.status) if run.has_checkpoint else ()
 
 
 def status(run: runs.Run, findings: Sequence[explorer.Finding]) -> str:
@@ -122,7 +114,7 @@ def show_list() -> None:
     for run in shown:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
-                f"{STATUS[run.status]} **{plain(run.name)}**"
+                f"{status(run, verdict(run))} **{plain(run.name)}**"
                 + f", {how_far(run)}" * (not run.active),  # the list does not tick
                 width="stretch",
             )

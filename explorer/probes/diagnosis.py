@@ -6,7 +6,6 @@ text shows is a fault only where the model does not read it well: a model that d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -170,14 +169,12 @@ def _saturated(flow: GradientFlow, trace: GateTrace) -> Finding | None:
         statistics = gate_statistics(gate_TH)
         if statistics is not None and statistics.saturated_share >= SATURATED_SHARE:
             return Finding("saturated", LIKELY, {"gate": name, "share": statistics.saturated_share})
-    stuck: Mapping[str, tuple[str, float]] = {
-        "tanh": ("beyond ±0.8", float((np.abs(tape.h_TH) > TANH_SATURATED).mean())),
-        "sigmoid": ("under 0.1 or over 0.9", float((np.abs(tape.h_TH - 0.5) > 0.4).mean())),
+    stuck = {
+        "tanh": float((np.abs(tape.h_TH) > TANH_SATURATED).mean()),
+        "sigmoid": float((np.abs(tape.h_TH - 0.5) > 0.4).mean()),
     }
-    if config.cell == "rnn" and config.activation in stuck:
-        where, share = stuck[config.activation]
-        if share >= SATURATED_SHARE:
-            return Finding("saturated", LIKELY, {"where": where, "share": share})
+    if config.cell == "rnn" and (share := stuck.get(config.activation, 0.0)) >= SATURATED_SHARE:
+        return Finding("saturated", LIKELY, {"activation": config.activation, "share": share})
     return None
 
 
@@ -191,15 +188,8 @@ def _truncated(flow: GradientFlow, record: TrainingRecord | None) -> Finding | N
     return Finding("truncated", LIKELY, {"num_steps": record.recipe.num_steps, **_reach(flow)})
 
 
-REMEDIES = {
-    "rnn": "Try a gated cell: its copy path multiplies by z, not by U.",
-    "gru": "Try gates that start open: init='chrono'.",
-    "lstm": "Try gates that start open: init='chrono', or keep_bias=1.",
-}
-
-
 def _vanishing(flow: GradientFlow, config: ModelConfig) -> Finding | None:
     horizon = flow.horizon_steps
     if horizon is None or horizon > VANISHING_STEPS or flow.rows_L[horizon] < LEAST_ROWS:
         return None
-    return Finding("vanishing", LIKELY, {"remedy": REMEDIES[config.cell], **_reach(flow)})
+    return Finding("vanishing", LIKELY, {"cell": config.cell, **_reach(flow)})

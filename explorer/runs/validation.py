@@ -194,5 +194,5 @@ def describe(config: ModelConfig, recipe: Recipe, corpus: str) -> str:
     """A name for a run that was given none."""
     variant = {"gru": f" reset {config.reset}", "rnn": f" {config.activation}", "lstm": ""}[config.cell]
     asked = "" if config.objective == "next" else f" {config.objective}"
-    name = f"{config.cell.upper()}{variant}{asked}, {config.hidden_size} units, {recipe.optimizer}, {corpus}"
+    name = f"{config.cell.upper()}{variant}{asked}, {config.units} units, {recipe.optimizer}, {corpus}"
     return "".join(c for c in name if not name_problem(f"a{c}a"))[:MAX_NAME]

@@ -98,10 +98,18 @@ def _unlike(f: Figures) -> str:
     return f"Its perplexity here is {perplexity(f['score_nats'])}; at the end of training it was {perplexity(f['last_nats'])}."
 
 
+REMEDIES = {  # against a vanishing gradient, by cell
+    "rnn": "Try a gated cell: its copy path multiplies by z, not by U.",
+    "gru": "Try gates that start open: init='chrono'.",
+    "lstm": "Try gates that start open: init='chrono', or keep_bias=1.",
+}
+
+
 def _saturated(f: Figures) -> str:
     if "gate" in f:
         return f"{f['share']:.0%} of the values of the {f['gate']} are under 0.1 or over 0.9, where it hardly learns."
-    return f"{f['share']:.0%} of the states are {f['where']}."
+    where = {"tanh": "beyond ±0.8", "sigmoid": "under 0.1 or over 0.9"}[str(f["activation"])]
+    return f"{f['share']:.0%} of the states are {where}."
 
 
 def _exploding(f: Figures) -> str:
@@ -182,6 +190,6 @@ ADVICE: dict[str, Callable[[Figures], str]] = {
     "saturated": lambda f: "Try a lower learning rate or smaller initial weights.",
     "dead-units": lambda f: "Try tanh, or a lower learning rate.",
     "truncated": lambda f: "Raise the number of steps, so that a batch spans what has to be remembered.",
-    "vanishing": lambda f: str(f.get("remedy", "")),
+    "vanishing": lambda f: REMEDIES[str(f["cell"])],
     "still-learning": lambda f: "Train it for more epochs.",
 }

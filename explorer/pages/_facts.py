@@ -155,6 +155,7 @@ class View:
         several: whether its model has other nets.
         side: "first" or "second": two models may have one name.
         suffix: of its name, that tells it from such another.
+        part: of the state whose gradient is drawn, where the state has such a part; else the whole.
 
     """
 
@@ -162,6 +163,13 @@ class View:
     several: bool
     side: str
     suffix: str
+    part: str = ""
+
+    @property
+    def flow(self) -> explorer.GradientFlow:
+        """The gradient that is drawn: at the whole state, or at the part of it that was asked for."""
+        flow = self.of.flow
+        return flow.alone(self.part) if self.part in flow.parts else flow
 
     @property
     def key(self) -> str:

@@ -59,6 +59,7 @@ CHOICES = {
     "second": Choice("second model", (GRADIENTS,)),
     "own_epoch": Choice("epoch of the second model", (GRADIENTS,)),
     "second_epoch": Choice("epoch of the second model", (GRADIENTS,)),
+    "part": Choice("part of the state", (GRADIENTS,)),
     "row": Choice("loss", (GRADIENTS,)),
     "sigma": Choice("choice of singular values", (GRADIENTS,)),
     "weights": Choice("choice of weights", (GRADIENTS,)),

@@ -27,6 +27,11 @@ ICONS = {
     "untrained": ":material/info:", "unlike": ":material/info:", "by-heart": ":material/info:",
     "still-learning": ":material/info:", "exploding": ":material/trending_up:", "vanishing": ":material/trending_down:",
 }  # fmt: skip
+WHOLE = "(h, c)"
+PARTS_DIFFER = (
+    "An LSTM's state is h and c together: what reaches h_k goes on through c_k. The verdict is always of the whole state; at "
+    "h alone, a gradient that travels through c is not seen."
+)
 SIGMA_HELP = (
     "What each path could pass at most: the largest singular value of the path, and the band from σ min to σ max of the whole "
     "step. Three decompositions a step: at 256 units, a few seconds for a sentence."
@@ -38,13 +43,28 @@ WEIGHTS_HELP = (
 )
 
 
-def views_of(known: Facts, layer: int, direction: str | None, side: str, suffix: str) -> list[View]:
+def choose_part(configs: Sequence[explorer.ModelConfig]) -> str:
+    """The part of the state at which the gradient is drawn, where a model's state has parts."""
+    if all(config.parts == 1 for config in configs):
+        return WHOLE
+    return _pickers.choose("Gradient at", (WHOLE, "h", "c"), "part", PARTS_DIFFER)
+
+
+def reach_of(view: View) -> en.Reach:
+    """What one model's reach is compared by."""
+    flow, trace = view.of.flow, view.of.whole.trace
+    comparable = trace.score_name == "perplexity"
+    score = trace.perplexity if comparable else None
+    return en.Reach(view.label, flow.half_life_steps, flow.horizon_steps, len(flow), score)
+
+
+def views_of(known: Facts, layer: int, direction: str | None, *about: str) -> list[View]:
     """The nets of one model that were asked for, as far as it has them."""
     config = known.model.config
     layers = one_way_layers(config)
     layer = min(max(layer, layers[0]), layers[-1])
     wanted = config.directions if direction not in config.directions else (direction,)
-    return [View(known.net(NetKey(layer, d)), len(config.directions) > 1, side, suffix) for d in wanted]
+    return [View(known.net(NetKey(layer, d)), len(config.directions) > 1, *about) for d in wanted]
 
 
 def clipped_in_training(which: Which) -> str:
@@ -87,7 +107,7 @@ HELP = {
 
 def figures_of(view: View) -> dict[str, str]:
     """The numbers of one net, in words; a dash where the text is too short for them to be defined."""
-    flow, trace, ledger = view.of.flow, view.of.whole.trace, view.of.whole.own_ledger
+    flow, trace, ledger = view.flow, view.of.whole.trace, view.of.whole.own_ledger
     if len(flow) < 2 or flow.non_finite is not None:
         return dict.fromkeys(HELP, "–")
     residual = view.of.residual
@@ -132,7 +152,7 @@ def in_columns(views: Sequence[View]) -> Iterator[View]:
 
 def choose_row(views: Sequence[View]) -> int | None:
     """The loss to follow back."""
-    flow = views[0].of.flow
+    flow = views[0].flow
     rows = [int(row) for row in range(len(flow)) if flow.asked_T[row] >= 0]
     if len(rows) < 2:
         return rows[0] if rows else None
@@ -161,7 +181,7 @@ def show_singular_values(view: View, columns: int) -> None:
     """What each path could pass at most, and for a plain cell the bound that goes with it."""
     with st.spinner("Singular values of every step"):
         paths = view.of.singular_values
-    figure = drawing.singular_values(view.of.flow, paths, columns=columns)
+    figure = drawing.singular_values(view.flow, paths, columns=columns)
     alt = "Largest singular value of each path, and the band of singular values of the whole step"
     st.plotly_chart(figure, key=f"sigma-{view.key}", config={"displayModeBar": False}, alt=alt)
     if paths.bound is not None:
@@ -221,6 +241,7 @@ with st.sidebar:
     first, checkpoint = _pickers.choose_model()
     layer, direction = _pickers.choose_net(checkpoint.config, one_way_layers(checkpoint.config))
     second = _pickers.choose_second(first)
+    part = choose_part([checkpoint.config, *([checkpoint_of(second).config] if second else [])])
     _inputs.offer_link()
 
 st.title("Gradients")
@@ -235,17 +256,17 @@ _notices.mark_altered(first, text)
 if len(whole) > len(text):
     st.caption(f"The gradients on this page are those of the first {len(text)} characters; the library takes 4,000.")
 known = [facts(which, text) for which in (first, second) if which is not None]
-views = views_of(known[0], layer, direction, "first", "")
+views = views_of(known[0], layer, direction, "first", "", part)
 if second is not None:
-    views += views_of(known[1], layer, direction, "second", " (beside)" * (second.label == first.label))
-flows = {view.label: view.of.flow for view in views}
+    views += views_of(known[1], layer, direction, "second", " (beside)" * (second.label == first.label), part)
+flows = {view.label: view.flow for view in views}
 for shown in dict.fromkeys(known):
     _notices.show_warnings(shown.trace)
 verdicts = st.container()  # filled when the triangle is on its way: it is what the eye waits for
 if len(text) > 1:
     row = choose_row(views)
     for view in in_columns(views):
-        figure = drawing.flow(view.of.flow, view.of.paths, row, columns=min(len(views), 2))
+        figure = drawing.flow(view.flow, view.of.paths, row, columns=min(len(views), 2))
         st.plotly_chart(
             figure, key=f"flow-{view.key}", config={"displaylogo": False},
             alt="Gradient of every loss at every earlier step, of the whole text, of one loss, and what carries it",
@@ -255,6 +276,10 @@ with verdicts:
     for view in in_columns(views):
         show_verdict(view)
     show_figures(views)
+    if part != WHOLE:
+        st.caption(f"Drawn, and counted in half-life, horizon and slope: the gradient at {part} alone. {PARTS_DIFFER}")
+    if second is not None and len(views) == 2:
+        st.caption(plain(en.reach_compared(*map(reach_of, views))))
 if len(text) > 1:
     st.markdown("**How far it reaches.** The median over all losses, by how many steps back; thin: the fitted slope.")
     st.plotly_chart(
@@ -283,8 +308,8 @@ if checkpoint.history:
         show_training(checkpoint, first)
 with st.container(horizontal=True):
     if len(text) > 1:
-        _session.offer_csv("Gradient flow", partial(drawing.frame, views[0].of.flow))
-        _session.offer_csv("Gradient by step", partial(drawing.step_frame, views[0].of.flow, views[0].of.paths))
+        _session.offer_csv("Gradient flow", partial(drawing.frame, views[0].flow))
+        _session.offer_csv("Gradient by step", partial(drawing.step_frame, views[0].flow, views[0].of.paths))
         _session.offer_csv("Gradient by lag", partial(drawing.lag_frame, flows))
     if (ledger := known[0].ledger(theta)) is not None:
         _session.offer_csv("Clip ledger", partial(drawing.clip_frame, ledger))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 Figures = Mapping[str, float | str]
 
@@ -193,3 +194,57 @@ ADVICE: dict[str, Callable[[Figures], str]] = {
     "vanishing": lambda f: REMEDIES[str(f["cell"])],
     "still-learning": lambda f: "Train it for more epochs.",
 }
+
+
+class Reach(NamedTuple):
+    """How far back the gradient of one model reaches on a text, and how well the model reads the text.
+
+    Attributes:
+        name: of the model.
+        half_life_steps: the first lag at which the median loss has less than half of its local gradient left; None where
+            it has more at every lag of the text.
+        horizon_steps: the same for 1 %.
+        steps: of the text.
+        perplexity: of the text; None where it is not defined, or not to be compared.
+
+    """
+
+    name: str
+    half_life_steps: int | None
+    horizon_steps: int | None
+    steps: int
+    perplexity: float | None
+
+
+def reach_compared(first: Reach, second: Reach) -> str:
+    """What it means that the gradient reaches farther in one of two models, and what it does not; "" if it does not.
+
+    Judged by the horizons, and by the half-lives where the horizons are equal.
+    """
+    for share, key in (("1 %", "horizon_steps"), ("half", "half_life_steps")):
+        far, near = sorted((first, second), key=lambda reach: -_lag(reach, key))
+        if _lag(far, key) != _lag(near, key):
+            return (
+                f"The gradient reaches farther in {far.name} than in {near.name}: it falls under {share} {_after(far, key)}, "
+                f"there {_after(near, key)}. So what {far.name} predicts badly can still correct what it did longer ago. That "
+                f"does not make it the better reader{_read(far, near)}. A gate that lets go of what is of no use ends the reach "
+                "on purpose."
+            )
+    return ""
+
+
+def _lag(reach: Reach, key: str) -> float:
+    lag = getattr(reach, key)
+    return math.inf if lag is None else float(lag)
+
+
+def _after(reach: Reach, key: str) -> str:
+    lag = _lag(reach, key)
+    return f"after {_steps(lag)}" if lag < math.inf else f"not within {reach.steps - 2} steps"
+
+
+def _read(far: Reach, near: Reach) -> str:
+    """The two perplexities, in brackets; "" where one of them says nothing."""
+    if far.perplexity is None or near.perplexity is None or not far.perplexity < math.inf > near.perplexity:
+        return ""
+    return f" (perplexity {perplexity(math.log(far.perplexity))} against {perplexity(math.log(near.perplexity))})"

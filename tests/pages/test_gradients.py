@@ -292,3 +292,41 @@ def test_the_facts_of_a_text_go_on_when_the_cache_of_all_sessions_has_let_go_of_
     _models.model_of.clear()
     assert net.residual < 1e-4
     assert net.paths.gain_T.shape == (len(SENTENCE),)
+
+
+def test_an_lstm_is_drawn_at_its_whole_state_or_at_a_part_and_judged_by_the_whole():
+    app = run(model="time-machine-lstm")
+    flow = explorer.gradient_flow(
+        explorer.load_checkpoint(_models.CHECKPOINTS / "time-machine-lstm.safetensors").model, SENTENCE
+    )
+    verdict = [line.value for line in app.markdown if line.value.startswith(":material")]
+    assert app.selectbox(key="part").value == "(h, c)"
+    for part in ("(h, c)", "h", "c"):
+        app.selectbox(key="part").set_value(part).run()
+        shown = flow if part == "(h, c)" else flow.alone(part)
+        assert metrics(app)["Slope"] == f"{shown.slope_per_step:+.3f}"
+        assert first_title(specs(app)[0]).startswith(f"<b>‖∂L<sub>t</sub>/∂{part}<sub>k</sub>‖</b>")
+        assert [line.value for line in app.markdown if line.value.startswith(":material")] == verdict
+        assert any("alone. An LSTM's state" in line.value for line in app.caption) == (part != "(h, c)")
+    assert len({flow.slope_per_step, flow.alone("h").slope_per_step, flow.alone("c").slope_per_step}) == 3
+
+
+def test_a_model_of_one_part_offers_no_choice_of_it():
+    assert [box for box in run(model="time-machine-gru").selectbox if box.key == "part"] == []
+
+
+def test_where_one_model_reaches_farther_the_page_says_what_that_means():
+    app = run(model="time-machine-gru", beside="another", second="time-machine-rnn")
+    (line,) = [line.value for line in app.caption if line.value.startswith("The gradient reaches farther in")]
+    half_life = {
+        name: explorer.gradient_flow(
+            explorer.load_checkpoint(_models.CHECKPOINTS / f"{name}.safetensors").model, SENTENCE
+        ).half_life_steps
+        for name in ("time-machine-gru", "time-machine-rnn")
+    }
+    assert half_life["time-machine-rnn"] > half_life["time-machine-gru"]
+    rnn, gru = half_life["time-machine-rnn"], half_life["time-machine-gru"]
+    assert plain(f"after {rnn} steps, there after {gru} steps.") in line
+    assert plain("That does not make it the better reader (perplexity") in line
+    same = run(model="time-machine-gru", beside="another", second="time-machine-gru", own_epoch="500")
+    assert not any("reaches farther" in line.value for line in same.caption)

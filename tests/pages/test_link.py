@@ -36,6 +36,7 @@ EXAMPLES = {
     "second": ("time-machine-rnn", "time-machine-rnn", {"beside": "another"}),
     "own_epoch": ("16", 16, {"beside": "another"}),
     "second_epoch": ("16", 16, {"beside": "another", "second": "time-machine-rnn"}),
+    "part": ("c", "c", {"model": "time-machine-lstm"}),
     "row": ("10", 10, {}),
     "sigma": ("true", True, {"model": "river-town-gru"}),
     "weights": ("true", True, {"model": "river-town-gru"}),

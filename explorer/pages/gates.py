@@ -56,7 +56,8 @@ def show_metrics(trace: GateTrace, tape: Tape) -> None:
         "Proof residual": (
             f"{residual:.0e}" if residual is not None and np.isfinite(residual) else "–",
             "The largest difference, over all units and steps, between the state by the equations in float64 and the "
-            f"state by {tape.kernel}, which ran the text and whose gates are drawn. Around 1e-07 is the rounding of float32.",
+            f"state by {tape.kernel}, which ran the text and whose gates are drawn. Up to about 1e-06 it is the rounding of "
+            "float32.",
         ),
     }
     grid = st.grid(3, min_column_width=150)

@@ -99,7 +99,7 @@ HELP = {
     "λ₁": "The largest finite-time Lyapunov exponent, nats a step: of the one direction that lasts longest.",
     "‖g‖": "Norm of the gradient of this text's mean loss over all parameters together, before any clipping.",
     "Proof, gates": "The largest difference between the states by the equations in float64, whose gates carry the gradient here, "
-    "and the states by the kernel that ran the text. Around 1e-07 is the rounding of float32.",
+    "and the states by the kernel that ran the text. Up to about 1e-06 it is the rounding of float32.",
     "Proof, flow": "The largest relative difference between three rows of this flow and torch.autograd.grad in float64 through "
     "a plain loop over the first 32 steps, computed just now. Around 1e-12 is the rounding of float64.",
 }
@@ -133,7 +133,7 @@ def figures_of(view: View) -> dict[str, str]:
 def show_figures(views: Sequence[View]) -> None:
     """The numbers of one net as cards, of several as a table."""
     if len(views) == 1:
-        cards = st.grid(4, min_column_width=200)  # four or two beside each other, never three
+        cards = st.grid(4, min_column_width=160)  # four beside each other at 1280, two on a phone
         for name, value in figures_of(views[0]).items():
             cards.metric(name, value, border=True, help=HELP[name])
         return
@@ -244,13 +244,12 @@ with st.sidebar:
     part = choose_part([checkpoint.config, *([checkpoint_of(second).config] if second else [])])
     _inputs.offer_link()
 
-st.title("Gradients")
-st.markdown(
-    "Each character's loss sends a gradient back through the steps before it. **Read a row of the triangle from its "
-    "diagonal away**: where it turns dark, the loss no longer reaches, and the model cannot learn from there. A row that is "
-    "dark from its diagonal on is of a character that was well predicted: it asks for no change."
-)
 whole = _inputs.choose_text(checkpoint)
+st.caption(
+    "Each character's loss sends a gradient back through the steps before it. **Read a row of the triangle from its "
+    "diagonal away**: where it turns dark, the loss no longer reaches. A row that is dark from its diagonal on belongs to a "
+    "character that was well predicted: it asks for no change."
+)
 text = whole[: drawing.MAX_STEPS]
 _notices.mark_altered(first, text)
 if len(whole) > len(text):
@@ -262,7 +261,7 @@ if second is not None:
 flows = {view.label: view.flow for view in views}
 for shown in dict.fromkeys(known):
     _notices.show_warnings(shown.trace)
-verdicts = st.container()  # filled when the triangle is on its way: it is what the eye waits for
+verdicts = st.container()  # filled when the triangle is on its way
 if len(text) > 1:
     row = choose_row(views)
     for view in in_columns(views):
@@ -275,11 +274,11 @@ if len(text) > 1:
 with verdicts:
     for view in in_columns(views):
         show_verdict(view)
-    show_figures(views)
-    if part != WHOLE:
-        st.caption(f"Drawn, and counted in half-life, horizon and slope: the gradient at {part} alone. {PARTS_DIFFER}")
     if second is not None and len(views) == 2:
         st.caption(plain(en.reach_compared(*map(reach_of, views))))
+show_figures(views)
+if part != WHOLE:
+    st.caption(f"Drawn, and counted in half-life, horizon and slope: the gradient at {part} alone. {PARTS_DIFFER}")
 if len(text) > 1:
     st.markdown("**How far it reaches.** The median over all losses, by how many steps back; thin: the fitted slope.")
     st.plotly_chart(

@@ -162,16 +162,15 @@ def compare(mine: Sequence[runs.Run]) -> None:
     _session.offer_csv("Settings", lambda: table)
 
 
-st.title("Train")
-st.markdown(
-    "Press Start and watch: the perplexity falls, the gradient's norm (grey) is cut to theta (colour), and the gates on "
-    "your own sentence open and close. A run goes on when you close the page; its address finds it again."
-)
 try:
     offer_undo()
     if run_id := _link.opened_run():
         watch(run_id)
     else:
+        st.caption(
+            "Press Start and watch: the perplexity falls, the gradient's norm (grey) is cut to θ (colour), and the gates on "
+            "your own sentence open and close. A run goes on when you close the page; its address finds it again."
+        )
         _new_run.offer_start()
     show_list()
 except runs.RunError as fault:

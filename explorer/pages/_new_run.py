@@ -48,7 +48,7 @@ MODEL = {
                     "identity: the recurrent weights."),
     "seed": Control("Seed", 0, "Of the initial weights and the batches: the same seed gives the same run, to the bit."),
 }  # fmt: skip
-AS_INIT = "as the initial weights have them"
+AS_INIT = "by the initial weights"
 MORE = {
     "bias": Control("Biases", (AS_INIT, *BIASES),
                     "two a gate, as torch has them; one, as the book's cell from scratch has it (normal does); or none."),

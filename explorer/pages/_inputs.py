@@ -19,7 +19,8 @@ MAX_SENTENCE = 2_000
 EXAMPLES = {
     "time-machine": "the time traveller for so it will be convenient to teach a small machine to keep a secret",
     "lighthouse": "Turn, light, turn, on the hill of stone, and bring the little network home.",
-    "river-town": "小满站在渡口，看着河水慢慢地流，心里想着明天的船。",
+    "river-town": "小满站在渡口，看着河水慢慢地流，心里想着明天的船。风从山那边吹来，她数着河上的灯，一盏，两盏，三盏，"
+    "然后慢慢走回家，把今天的事写进信里。",
 }
 SENTENCE, LONGER, FILE = "Sentence", "Longer text", "File"
 SOURCES = (SENTENCE, LONGER, FILE)

@@ -330,3 +330,13 @@ def test_where_one_model_reaches_farther_the_page_says_what_that_means():
     assert plain("That does not make it the better reader (perplexity") in line
     same = run(model="time-machine-gru", beside="another", second="time-machine-gru", own_epoch="500")
     assert not any("reaches farther" in line.value for line in same.caption)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in _models.CHECKPOINTS.glob("*.safetensors")))
+def test_the_example_of_every_shipped_model_is_long_enough_for_a_verdict(name):
+    checkpoint = explorer.load_checkpoint(_models.CHECKPOINTS / f"{name}.safetensors")
+    example = _inputs.EXAMPLES[checkpoint.corpus]
+    assert checkpoint.vocabulary.unknown_share(example) == 0
+    rules = {finding.rule for finding in explorer.diagnose(checkpoint, example).findings}
+    assert rules.isdisjoint({"too-short", "unclear", "clip-bound"})
+    assert "leaky" not in name or rules == {"leaks"}

@@ -133,9 +133,11 @@ def figures_of(view: View) -> dict[str, str]:
 def show_figures(views: Sequence[View]) -> None:
     """The numbers of one net as cards, of several as a table."""
     if len(views) == 1:
-        cards = st.grid(4, min_column_width=160)  # four beside each other at 1280, two on a phone
-        for name, value in figures_of(views[0]).items():
-            cards.metric(name, value, border=True, help=HELP[name])
+        pairs = st.grid(2, min_column_width=340)  # of pairs: four cards or two beside each other, never three
+        for i, (name, value) in enumerate(figures_of(views[0]).items()):
+            if i % 2 == 0:
+                pair = pairs.grid(2, min_column_width=150)
+            pair.metric(name, value, border=True, help=HELP[name])
         return
     table = pd.DataFrame({plain(view.label): figures_of(view) for view in views})
     st.table(table, border="horizontal")

@@ -33,11 +33,43 @@ def test_the_picture_of_a_long_text_is_on_the_first_screen_too(page, server):
     assert edges(page, f"[class*='st-key-tape'] {DRAWN} .heatmaplayer image")[0]["y"] + 26 < 720
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [(1280, 720), (1440, 900)])
+def test_the_verdict_and_the_triangle_are_on_the_first_screen_of_gradients(page, server, size, scheme):
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    opened(page, f"{server}/gradients")
+    assert page.get_by_text("It knows its own text by heart.").bounding_box()["y"] < 400
+    triangle = edges(page, f"[class*='st-key-flow'] {DRAWN} .heatmaplayer image")[0]
+    assert triangle["y"] + 120 < size[1]
+
+
+def test_start_is_a_few_steps_of_the_tab_key_away_and_the_form_goes_row_by_row(page, server):
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto(f"{server}/train")
+    start = page.get_by_role("button", name="Start")
+    start.wait_for()
+    assert start.bounding_box()["y"] < 720
+    seen = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        words = page.evaluate("document.activeElement.ariaLabel || document.activeElement.innerText")
+        seen.append(words.split("\n")[-1].strip())
+    assert seen.index("Start") < 15
+    form = [
+        label
+        for label in seen
+        if label in ("Corpus", "Name of the run", "Start", "Cell", "Reset gate acts", "Units", "Layers")
+    ]
+    assert form == ["Corpus", "Name of the run", "Start", "Cell", "Reset gate acts", "Units", "Layers"]
+
+
+@pytest.mark.parametrize("page_name", ["", "gradients"])
 @pytest.mark.parametrize("width", [1440, 1280, 1024, 800, 390])
-def test_no_card_stands_in_a_row_of_its_own_and_no_number_is_cut(page, server, width):
+def test_no_card_stands_in_a_row_of_its_own_and_no_number_is_cut(page, server, width, page_name):
     page.set_viewport_size({"width": width, "height": 900})
-    page.goto(f"{server}/?model=lighthouse-gru&hold_z=1")
-    page.locator("[data-testid=stMetric]").nth(5).wait_for()
+    page.goto(f"{server}/{page_name}?model=lighthouse-gru&hold_z=1")
+    page.locator("[data-testid=stMetric]").nth(7 if page_name else 5).wait_for()
     rows = [round(box["y"]) for box in edges(page, "[data-testid=stMetric]")]
     assert len({rows.count(y) for y in rows}) == 1, rows
     cut = page.evaluate(

@@ -55,7 +55,7 @@ def reach_of(view: View) -> en.Reach:
     flow, trace = view.of.flow, view.of.whole.trace
     comparable = trace.score_name == "perplexity"
     score = trace.perplexity if comparable else None
-    return en.Reach(view.label, flow.half_life_steps, flow.horizon_steps, len(flow), score)
+    return en.Reach(view.label, flow.half_life_steps, flow.horizon_steps, score)
 
 
 def views_of(known: Facts, layer: int, direction: str | None, *about: str) -> list[View]:

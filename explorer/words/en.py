@@ -204,7 +204,6 @@ class Reach(NamedTuple):
         half_life_steps: the first lag at which the median loss has less than half of its local gradient left; None where
             it has more at every lag of the text.
         horizon_steps: the same for 1 %.
-        steps: of the text.
         perplexity: of the text; None where it is not defined, or not to be compared.
 
     """
@@ -212,7 +211,6 @@ class Reach(NamedTuple):
     name: str
     half_life_steps: int | None
     horizon_steps: int | None
-    steps: int
     perplexity: float | None
 
 
@@ -224,11 +222,12 @@ def reach_compared(first: Reach, second: Reach) -> str:
     for share, key in (("1 %", "horizon_steps"), ("half", "half_life_steps")):
         far, near = sorted((first, second), key=lambda reach: -_lag(reach, key))
         if _lag(far, key) != _lag(near, key):
+            falls = f"falls under {share} after {_steps(_lag(far, key))}"
+            stays = f"stays over {share} at every step of this text"
             return (
-                f"The gradient reaches farther in {far.name} than in {near.name}: it falls under {share} {_after(far, key)}, "
-                f"there {_after(near, key)}. So what {far.name} predicts badly can still correct what it did longer ago. That "
-                f"does not make it the better reader{_read(far, near)}. A gate that lets go of what is of no use ends the reach "
-                "on purpose."
+                f"The gradient reaches farther in {far.name}: it {falls if _lag(far, key) < math.inf else stays}, in {near.name} "
+                f"it falls under {share} after {_steps(_lag(near, key))}. So what {far.name} predicts badly can still correct "
+                f"what it did longer ago. {_read(far, near)}"
             )
     return ""
 
@@ -238,13 +237,13 @@ def _lag(reach: Reach, key: str) -> float:
     return math.inf if lag is None else float(lag)
 
 
-def _after(reach: Reach, key: str) -> str:
-    lag = _lag(reach, key)
-    return f"after {_steps(lag)}" if lag < math.inf else f"not within {reach.steps - 2} steps"
-
-
 def _read(far: Reach, near: Reach) -> str:
-    """The two perplexities, in brackets; "" where one of them says nothing."""
+    """What the farther reach has to do with how well the two models read."""
     if far.perplexity is None or near.perplexity is None or not far.perplexity < math.inf > near.perplexity:
-        return ""
-    return f" (perplexity {perplexity(math.log(far.perplexity))} against {perplexity(math.log(near.perplexity))})"
+        return (
+            "That alone makes it no better reader: a gate that lets go of what is of no use ends the reach on purpose."
+        )
+    figures = f"(perplexity {perplexity(math.log(far.perplexity))} against {perplexity(math.log(near.perplexity))})"
+    if far.perplexity < near.perplexity:
+        return f"It also reads this text better {figures}; a long reach alone does not bring that."
+    return f"It is not the better reader for that {figures}: a gate that lets go of what is of no use ends the reach on purpose."

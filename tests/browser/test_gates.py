@@ -100,4 +100,4 @@ def test_the_downloads_hold_the_numbers(page, server, tmp_path):
     download.value.save_as(tmp_path / "gates.csv")
     lines = (tmp_path / "gates.csv").read_text("utf-8").splitlines()
     assert lines[0] == "direction,step,character,unit,z,r,n,h"
-    assert len(lines) == 1 + 25 * 96
+    assert len(lines) == 1 + 68 * 96

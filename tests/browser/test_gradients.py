@@ -85,7 +85,7 @@ def test_the_downloads_hold_the_numbers(page, server, tmp_path):
     download.value.save_as(tmp_path / "flow.csv")
     lines = (tmp_path / "flow.csv").read_text("utf-8").splitlines()
     assert lines[0] == "read off step,character asked,step,character,gradient,share of local"
-    assert len(lines) == 1 + 25 * 24 // 2
+    assert len(lines) == 1 + 68 * 67 // 2
 
 
 def test_a_click_on_an_epoch_of_the_training_shows_the_model_as_it_was(page, server):

@@ -23,3 +23,8 @@ def plain(text: str) -> str:
     shown = APART.join("".join(ESCAPES.get(c, c) for c in part) for part in JOINTS.split(text))
     # Streamlit strips what it is given; an element at the end is not stripped.
     return shown if text == text.strip() else f"{APART}{shown}{APART}"
+
+
+def badge(word: str) -> str:
+    """A word of our own in a small frame, for the middle of a line; "" for none."""
+    return f":gray-badge[{word}] " if word else ""

@@ -53,7 +53,7 @@ def show_metrics(trace: GateTrace, tape: Tape) -> None:
             "Steps for which the unit that holds longest keeps 1/e of its state by that gate alone (copy path only).",
         ),
         SCORE_LABEL[trace.score_name]: (number(trace.perplexity), SCORE_HELP[trace.score_name]),
-        "Proof residual": (
+        "Proof (float64)": (
             f"{residual:.0e}" if residual is not None and np.isfinite(residual) else "–",
             "The largest difference, over all units and steps, between the state by the equations in float64 and the "
             f"state by {tape.kernel}, which ran the text and whose gates are drawn. Up to about 1e-06 it is the rounding of "

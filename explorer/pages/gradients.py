@@ -16,7 +16,7 @@ from explorer.models import NetKey
 from explorer.pages import _inputs, _notices, _pickers, _session
 from explorer.pages._facts import Facts, View, facts
 from explorer.pages._models import Which, checkpoint_of
-from explorer.pages._plain import plain
+from explorer.pages._plain import badge, plain
 from explorer.probes.reading import one_way_layers
 from explorer.words import en
 
@@ -27,6 +27,10 @@ ICONS = {
     "untrained": ":material/info:", "unlike": ":material/info:", "by-heart": ":material/info:",
     "still-learning": ":material/info:", "exploding": ":material/trending_up:", "vanishing": ":material/trending_down:",
 }  # fmt: skip
+PROVED = (
+    "The two proofs are differences, computed just now: of the states from the same equations in float64, and of three rows of "
+    "the flow from torch.autograd.grad in float64."
+)
 WHOLE = "(h, c)"
 PARTS_DIFFER = (
     "An LSTM's state is h and c together: what reaches h_k goes on through c_k. The verdict is always of the whole state; at "
@@ -86,7 +90,7 @@ def show_verdict(view: View) -> None:
                 advice = f"You hold {' and '.join(held)} by hand."
             icon = ICONS.get(finding.rule, ":material/warning:")
             said = plain(" ".join(filter(None, (finding.evidence, advice))))
-            st.markdown(f"{icon} **{en.title(finding.rule)}.** {said}")
+            st.markdown(f"{icon} **{en.title(finding.rule)}.** {badge(en.sureness(finding.confidence))}{said}")
 
 
 HELP = {
@@ -138,9 +142,9 @@ def show_figures(views: Sequence[View]) -> None:
             if i % 2 == 0:
                 pair = pairs.grid(2, min_column_width=150)
             pair.metric(name, value, border=True, help=HELP[name])
-        return
-    table = pd.DataFrame({plain(view.label): figures_of(view) for view in views})
-    st.table(table, border="horizontal")
+    else:
+        st.table(pd.DataFrame({plain(view.label): figures_of(view) for view in views}), border="horizontal")
+    st.caption(PROVED)
 
 
 def in_columns(views: Sequence[View]) -> Iterator[View]:

@@ -11,7 +11,7 @@ from explorer import runs
 from explorer.figures import training as drawing
 from explorer.figures.hundredths import CONFIG
 from explorer.pages import _link, _live, _models, _new_run, _session
-from explorer.pages._plain import plain
+from explorer.pages._plain import badge, plain
 from explorer.words import en
 
 NEWEST = 8  # runs that are listed until one asks for all
@@ -53,7 +53,8 @@ def watch(run_id: str) -> None:
         (st.error if run.status in ("diverged", "failed") else st.caption)(run.message)
     for finding in findings:
         st.markdown(
-            f":material/stethoscope: **{en.title(finding.rule)}.** {plain(f'{finding.evidence} {finding.advice}')}"
+            f":material/stethoscope: **{en.title(finding.rule)}.** {badge(en.sureness(finding.confidence))}"
+            + plain(f"{finding.evidence} {finding.advice}")
         )
     _live.show_curves([run], key="live")
     if run.has_checkpoint:

@@ -39,6 +39,11 @@ def title(rule: str) -> str:
     return TITLES[rule]
 
 
+def sureness(confidence: str) -> str:
+    """How sure a verdict is, where it is not certain: a word behind its title."""
+    return {"certain": "", "likely": "likely"}[confidence]
+
+
 def evidence(rule: str, figures: Figures) -> str:
     """What was found, as a sentence."""
     return EVIDENCE[rule](figures)

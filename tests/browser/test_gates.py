@@ -26,7 +26,7 @@ def test_the_gates_are_there_with_nothing_clicked_in_both_themes(page, server, t
     page.goto(server)
     page.locator(DRAWN).nth(2).wait_for()  # the strip, the update gate and the reset gate
     body = page.locator("[data-testid=stAppViewContainer]").inner_text()
-    for expected in ("Mean z", "Perplexity", "Proof residual", "How the model learned"):
+    for expected in ("Mean z", "Perplexity", "Proof (float64)", "How the model learned"):
         assert expected in body
     assert page.locator("[data-testid=stException]").count() == 0
     background = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")

@@ -281,7 +281,7 @@ def test_a_diverged_model_is_said_to_be_one_and_its_numbers_not_defined(tmp_path
     assert [shown[name] for name in ("Slope", "λ₁", "‖g‖", "Proof, gates", "Proof, flow")] == ["–"] * 5
     app.switch_page("gates.py").run()
     assert not app.exception
-    assert metrics(app)["Proof residual"] == "–"
+    assert metrics(app)["Proof (float64)"] == "–"
     assert any("are not finite numbers" in warning.value for warning in app.warning)
 
 

@@ -59,11 +59,11 @@ def diagnose(
     """What is wrong with this model on this text, if anything. A Checkpoint brings its training, which says most.
 
     From the training: "untrained"; "rate-too-large" (not finite, worse than guessing, or jumping); "rate-too-small" and
-    "clip-bound" (nothing learned, and steps too short by the rate or by clipping); "overfitting". Then the text:
-    "too-short", "leaks", "unlike", "by-heart". Then the gradient: "exploding" (a value that is not finite, or a median
-    share of ten times the local gradient); and, where the text is not read well, "disconnected", "dead-units", "saturated"
-    (90 % of a gate under 0.1 or over 0.9: Karpathy et al. 2015, arXiv 1506.02078), "truncated", "vanishing" (under 1 %
-    within 20 steps: Bengio, Simard & Frasconi 1994), "still-learning". Else "healthy" or "unclear".
+    "clip-bound" (nothing learned, and steps too short by the rate or by clipping); "overfitting". Then the text: "too-short",
+    "unlike" (other characters than it learned), "exploding" (a value that is not finite, or a median share of ten times the
+    local gradient), "leaks", "by-heart". Then, where the text is not read well, the gradient: "disconnected", "dead-units",
+    "saturated" (90 % of a gate under 0.1 or over 0.9: Karpathy et al. 2015, arXiv 1506.02078), "truncated", "vanishing"
+    (under 1 % within 20 steps: Bengio, Simard & Frasconi 1994), "still-learning". Else "healthy" or "unclear".
 
     benchmarks/verdicts.py holds the rules against models whose condition is known.
 

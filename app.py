@@ -1,15 +1,21 @@
-"""The server of the app: its pages, the address from which live curves are fetched, and what is loaded ahead of them."""
+"""The server of the app: its pages, who asks for them, the address of the live curves, and what is loaded ahead of them."""
 
 import contextlib
 import ctypes
+import hashlib
+import re
+import secrets
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import streamlit as st
-from starlette.requests import Request
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # glibc gives freed memory back to the system only beyond a threshold, which it raises by itself to twice the largest block
 # that was ever freed: 20 MB of a server that has shown each page once. Told its own default, it stays with it.
@@ -40,6 +46,48 @@ def live(request: Request) -> Response:
     return Response(body, status, {"Cache-Control": "no-store"} | packed, "application/octet-stream")
 
 
+class NameBrowsers:
+    """Gives each browser a cookie with the page, and tells the pages in a header which browser it is.
+
+    The cookie is random, no script can read it, and each visit begins its life anew. It has the port in its name: cookies
+    belong to a host, and two servers on one machine shall not take each other's. The header holds its hash, so that what is
+    kept beside a run gives nobody the cookie. (Not in a room of its own: the package loads PyTorch.)
+    """
+
+    LIFE_S = 400 * 24 * 3600  # no browser keeps one longer
+    TOKEN = re.compile(r"[\w-]{32}", re.ASCII)
+    HEADER = b"x-gate-explorer-browser"  # _session.BROWSER_HEADER
+
+    def __init__(self, inner: ASGIApp) -> None:
+        self.inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as the server does, with a cookie in front of every page."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.inner(scope, receive, send)
+            return
+        asked, name = HTTPConnection(scope), f"gate-explorer-{st.get_option('server.port')}"
+        token = asked.cookies.get(name, "")
+        token = token if self.TOKEN.fullmatch(token) else ""
+        said = [pair for pair in scope["headers"] if pair[0].lower() != self.HEADER]  # nobody else says it
+        if token:
+            said.append((self.HEADER, hashlib.sha256(token.encode()).hexdigest()[:16].encode()))
+
+        async def send_named(message: Message) -> None:
+            if message["type"] == "http.response.start" and _is_page(message):
+                encrypted = "https" in (asked.url.scheme, asked.headers.get("X-Forwarded-Proto"))
+                about = f"Path=/{base}; Max-Age={self.LIFE_S}; HttpOnly; SameSite=Lax" + "; Secure" * encrypted
+                kept = token or secrets.token_urlsafe(24)
+                MutableHeaders(raw=message["headers"]).append("Set-Cookie", f"{name}={kept}; {about}")
+            await send(message)
+
+        await self.inner({**scope, "headers": said}, receive, send_named)
+
+
+def _is_page(message: Message) -> bool:
+    return Headers(raw=message["headers"]).get("Content-Type", "").startswith("text/html")
+
+
 base = str(st.get_option("server.baseUrlPath")).strip("/")
 route = Route(f"/{base}/live/{{ids}}" if base else "/live/{ids}", live)
-app = st.App("explorer/pages/_frame.py", lifespan=load_ahead, routes=[route])
+app = st.App("explorer/pages/_frame.py", lifespan=load_ahead, routes=[route], middleware=[Middleware(NameBrowsers)])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import hashlib
 import re
 import secrets
 import sys
@@ -20,6 +19,7 @@ from explorer import runs
 from explorer.pages._plain import plain
 
 TURN_S = 5e-4
+BROWSER_HEADER = "X-Gate-Explorer-Browser"  # set by app.py, which takes out what a client says there
 LOCAL = ("127.0.0.1", "localhost", "::1", "[::1]")
 
 
@@ -40,18 +40,18 @@ def settle() -> None:
 
 
 def browser() -> str:
-    """A name for the person's browser, the same after a reload: whose run it is.
+    """A name for the person's browser, the same after it was closed and opened again: whose run it is.
 
-    Taken from Streamlit's own cookie against forged requests, which masks one and the same token anew at each load
-    (Tornado's version 2 format). Without the cookie, the tab.
+    The server knows it by a cookie and says it in a header of its own (`app.py`). In a browser that takes no cookies, it is
+    the tab.
     """
-    parts = str(st.context.cookies.get("_streamlit_xsrf", "")).split("|")
-    try:
-        mask, masked = bytes.fromhex(parts[1]), bytes.fromhex(parts[2])
-        token = bytes(byte ^ mask[i % len(mask)] for i, byte in enumerate(masked))
-        return hashlib.sha256(token).hexdigest()[:16]
-    except (IndexError, ValueError, ZeroDivisionError):
-        return str(st.session_state.setdefault("tab", secrets.token_hex(8)))
+    named = st.context.headers.get(BROWSER_HEADER)
+    return str(named or st.session_state.setdefault("tab", secrets.token_hex(8)))
+
+
+def owns(run: runs.Run) -> bool:
+    """Whether this person may stop, resume, rename or delete a run; whoever has its address may look."""
+    return run.owner in owners()
 
 
 def owners() -> tuple[str, ...]:

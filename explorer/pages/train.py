@@ -36,9 +36,10 @@ def watch(run_id: str) -> None:
     findings = verdict(run)
     st.markdown(f"{status(run, findings)} **{plain(run.name)}**")
     with st.container(horizontal=True):
-        if run.status in ("running", "waiting") and st.button("Stop", icon=":material/stop:"):
+        mine = _session.owns(run)
+        if mine and run.status in ("running", "waiting") and st.button("Stop", icon=":material/stop:"):
             _do(runs.stop, run_id)
-        if run.resumable and st.button("Resume", icon=":material/resume:"):
+        if mine and run.resumable and st.button("Resume", icon=":material/resume:"):
             _do(runs.resume, run_id)
         if run.has_checkpoint and not run.active:
             st.download_button("Download", runs.checkpoint_path(run_id).read_bytes, run.file_name, on_click="ignore")
@@ -47,8 +48,10 @@ def watch(run_id: str) -> None:
     if run.deleted is not None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.warning("This run was deleted; for a day it can be brought back.", width="stretch")
-            if st.button("Bring it back", icon=":material/undo:"):
+            if mine and st.button("Bring it back", icon=":material/undo:"):
                 _do(runs.restore, run_id)
+    if not mine:
+        st.caption("You see this run by its address. Only the browser that started it can stop, resume or delete it.")
     if run.message:
         (st.error if run.status in ("diverged", "failed") else st.caption)(run.message)
     for finding in findings:

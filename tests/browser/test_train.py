@@ -51,6 +51,7 @@ def test_a_run_is_watched_live_found_after_a_reload_and_stopped(page, server):
     wait_for_step_after(page, first)
     page.get_by_role("button", name="Stop").click()
     page.get_by_text("stopped").first.wait_for()
+    page.wait_for_timeout(1500)  # the curves ask once more for the last steps
     stopped_at = step_shown(page)
     page.wait_for_timeout(1500)
     assert step_shown(page) == stopped_at
@@ -86,3 +87,27 @@ def test_when_the_server_is_killed_the_page_says_so_and_finds_its_run_again(page
         wait_for_step_after(page, shown)
         page.get_by_role("button", name="Stop").click()
         page.get_by_text("stopped").first.wait_for()
+
+
+def test_a_run_belongs_to_the_browser_that_started_it_and_others_may_look(page, server, chromium):
+    start(page, server, epochs=2000)
+    page.get_by_role("button", name="Stop").wait_for()
+    (cookie,) = [c for c in page.context.cookies() if c["name"].startswith("gate-explorer-")]
+    assert cookie["httpOnly"]
+    assert page.evaluate("document.cookie").find("gate-explorer") == -1
+    context = chromium.new_context()
+    other = context.new_page()
+    other.goto(page.url)
+    other.locator(LIVE).first.wait_for()
+    other.get_by_text("Only the browser that started it").wait_for()
+    assert other.get_by_role("button", name="Stop").count() == 0
+    assert other.get_by_text("Your runs").count() == 0
+    context.close()
+    state = page.context.storage_state()  # the browser is closed, and opened again
+    context = chromium.new_context(storage_state=state)
+    again = context.new_page()
+    again.set_default_timeout(60_000)
+    again.goto(page.url)
+    again.get_by_role("button", name="Stop").click()
+    again.get_by_role("button", name="Resume").wait_for()
+    context.close()

@@ -1,0 +1,74 @@
+"""The server in front of the pages: which browser it is, said by the server alone."""
+
+import asyncio
+import re
+
+import pytest
+
+import app as server
+from explorer.pages import _session
+
+NAME = f"gate-explorer-{server.st.get_option('server.port')}"
+TOKEN = "a" * 32
+
+
+def asked(kind="http", cookies=None, says="text/html; charset=utf-8", scheme="http", **headers):
+    """What the server behind was told of the browser, and the cookies that came back."""
+    told, answered = {}, []
+
+    async def inner(scope, receive, send):
+        told.update({name.decode(): value.decode() for name, value in scope.get("headers", [])})
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", says.encode())]})
+
+    async def send(message):
+        answered.extend(value.decode() for name, value in message["headers"] if name == b"set-cookie")
+
+    sent = {"host": "localhost:1"} | ({"cookie": cookies} if cookies else {})
+    sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+    scope = {
+        "type": kind, "scheme": scheme, "path": "/", "query_string": b"", "method": "GET",
+        "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
+    }  # fmt: skip
+    asyncio.run(server.NameBrowsers(inner)(scope, None, send))
+    return told, answered
+
+
+def test_the_server_and_the_pages_mean_the_same_header():
+    assert server.NameBrowsers.HEADER.decode() == _session.BROWSER_HEADER.lower()
+
+
+def test_a_browser_gets_a_cookie_that_no_script_can_read_and_that_lasts():
+    told, (cookie,) = asked()
+    assert _session.BROWSER_HEADER.lower() not in told
+    found = re.fullmatch(rf"{NAME}=([\w-]{{32}}); Path=/; Max-Age=(\d+); HttpOnly; SameSite=Lax", cookie)
+    assert int(found[2]) > 365 * 24 * 3600
+    assert asked()[1][0] != cookie  # another for the next
+
+
+def test_it_keeps_its_cookie_and_its_name_which_does_not_give_the_cookie_away():
+    told, (cookie,) = asked(cookies=f"{NAME}={TOKEN}")
+    assert cookie.startswith(f"{NAME}={TOKEN};")
+    name = told[_session.BROWSER_HEADER.lower()]
+    assert re.fullmatch("[0-9a-f]{16}", name)
+    assert asked("websocket", cookies=f"x=1; {NAME}={TOKEN}")[0][_session.BROWSER_HEADER.lower()] == name
+    assert asked(cookies=f"{NAME}={'b' * 32}")[0][_session.BROWSER_HEADER.lower()] != name
+
+
+@pytest.mark.parametrize("value", ["", "short", "a" * 33, "a" * 31 + "é", "a" * 31 + ";", "../../etc/passwd" * 2])
+def test_what_is_no_cookie_of_ours_is_replaced(value):
+    told, (cookie,) = asked(cookies=f"{NAME}={value}".encode().decode("latin-1"))
+    assert _session.BROWSER_HEADER.lower() not in told
+    assert value not in cookie or not value
+
+
+def test_nobody_else_can_say_who_they_are():
+    header = _session.BROWSER_HEADER.lower()
+    assert header not in asked("websocket", **{header: "0123456789abcdef"})[0]
+    mine = asked("websocket", cookies=f"{NAME}={TOKEN}")[0][header]
+    assert asked("websocket", cookies=f"{NAME}={TOKEN}", **{header: "0123456789abcdef"})[0][header] == mine
+
+
+def test_a_cookie_comes_with_pages_only_and_is_kept_secret_where_the_line_is():
+    assert asked(says="application/json")[1] == []
+    assert asked(scheme="https")[1][0].endswith("; Secure")
+    assert asked(x_forwarded_proto="https")[1][0].endswith("; Secure")

@@ -110,10 +110,15 @@ def show_sentence(run: runs.Run) -> None:
 
 def show_list() -> None:
     """The runs of this browser, and several of them on the same axes."""
-    mine = runs.runs(*_session.owners())
-    if not mine:
+    mine, damaged = runs.runs(*_session.owners()), runs.unreadable(*_session.owners())
+    if not mine and not damaged:
         return
     st.subheader("Your runs")
+    for run_id, sentence in damaged.items():
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f":material/broken_image: {plain(sentence)}", width="stretch")
+            if st.button("Delete", key=f"delete_{run_id}", icon=":material/delete:"):
+                _do(delete, run_id)
     shown = mine if len(mine) <= NEWEST or st.toggle(f"All {len(mine)} runs", key="all_runs") else mine[:NEWEST]
     for run in shown:
         with st.container(horizontal=True, vertical_alignment="center"):

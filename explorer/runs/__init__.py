@@ -230,6 +230,11 @@ def runs(*sessions: str) -> list[Run]:
     return registry.with_places([registry.told(r) for r in registry.store.runs(sessions)])
 
 
+def unreadable(*sessions: str) -> dict[str, str]:
+    """The runs of these sessions, or of everybody, that cannot be read: id -> a sentence. `delete` takes them away."""
+    return _registry().store.unreadable(sessions)
+
+
 def models(*sessions: str) -> list[Run]:
     """The runs that have a checkpoint, newest first, also those that still go: for the model picker."""
     return [r for r in _registry().store.runs(sessions) if r.has_checkpoint]
@@ -284,12 +289,11 @@ def rename(run_id: str, name: str) -> Run:
     return run(run_id)
 
 
-def delete(run_id: str) -> Run:
+def delete(run_id: str) -> None:
     """Take a run out of every list, stopping it first; `restore` is the undo, for a day."""
     store = _registry().store
     store.stop(run_id)
     store.set_deleted(run_id, True)
-    return run(run_id)
 
 
 def restore(run_id: str) -> Run:

@@ -20,6 +20,7 @@ WAITING, RUNNING, STOPPING = "waiting", "running", "stopping"
 FINISHED, STOPPED, INTERRUPTED, DIVERGED, FAILED = "finished", "stopped", "interrupted", "diverged", "failed"
 ACTIVE = (WAITING, RUNNING, STOPPING)
 RESUMABLE = (STOPPED, INTERRUPTED, FAILED)
+STATUSES = (*ACTIVE, FINISHED, STOPPED, INTERRUPTED, DIVERGED, FAILED)
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

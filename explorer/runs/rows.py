@@ -7,9 +7,10 @@ thinned without reading all of it.
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, astuple, fields
 from functools import lru_cache
 from typing import Any
@@ -18,7 +19,7 @@ import numpy as np
 
 from explorer.models import ModelConfig
 from explorer.recording import EpochRecord
-from explorer.runs.facts import EpochEvent, GateSummary, Metrics, Run
+from explorer.runs.facts import STATUSES, EpochEvent, GateSummary, Metrics, Run
 from explorer.training import Recipe, StepRecord
 
 VERSION = 1
@@ -60,13 +61,90 @@ def from_run(run: Run) -> dict[str, Any]:
     return values | {"prefixes": json.dumps(run.prefixes), "parameters": json.dumps(run.parameters)}
 
 
+class Unreadable(ValueError):
+    """A row that is not what it was when it was written: a damaged disk, or another program's hand."""
+
+
 def to_run(row: sqlite3.Row) -> Run:
-    """A run as the store has it; its place in line is the registry's business."""
-    values = dict(row)
-    values |= {"config": ModelConfig(**json.loads(row["config"])), "recipe": Recipe(**json.loads(row["recipe"]))}
-    values |= {name: tuple(json.loads(row[name])) for name in ("prefixes", "parameters")}
-    values["has_checkpoint"] = bool(row["has_checkpoint"])
+    """A run as the store has it; its place in line is the registry's business.
+
+    Raises:
+        Unreadable: a column holds what no run has there; the message names it.
+
+    """
+    values = {}
+    for name in STORED:
+        try:
+            values[name] = (_READ.get(name) or _READ_KIND[Run.__annotations__[name]])(row[name])
+        except (TypeError, ValueError, RecursionError) as fault:
+            raise Unreadable(name) from fault
     return Run(**values)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _count(value: Any) -> int:
+    if not isinstance(value, int) or abs(value) > LARGEST:
+        raise ValueError
+    return value
+
+
+def _number(value: Any) -> float:
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError
+    return value
+
+
+def _real(value: Any) -> Any:
+    """A number, also one that is not finite: of an epoch that went wrong."""
+    if not isinstance(value, int | float):
+        raise TypeError
+    return value
+
+
+def _measured(value: Any) -> Any:
+    return None if value is None else _real(value)
+
+
+def _or_none(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else read(value)
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    words = json.loads(value)
+    if not isinstance(words, list):
+        raise TypeError
+    return tuple(map(_text, words))
+
+
+def _amount(value: Any) -> int:
+    if _count(value) < 0:
+        raise ValueError
+    return int(value)
+
+
+def _status(value: Any) -> str:
+    return STATUSES[STATUSES.index(value)]
+
+
+def _flag(value: Any) -> bool:
+    return bool((0, 1).index(value))
+
+
+LARGEST = 10**18  # what a seed may be
+_READ_KIND: dict[str, Callable[[Any], Any]] = {
+    "str": _text, "int": _amount, "float": _number, "float | None": _or_none(_number), "int | None": _or_none(_amount),
+    "str | None": _or_none(_text),
+}  # fmt: skip
+_READ: dict[str, Callable[[Any], Any]] = {
+    "config": lambda value: ModelConfig(**json.loads(value)),
+    "recipe": lambda value: Recipe(**json.loads(value)),
+    "prefixes": _words, "parameters": _words, "status": _status, "seed": _count, "has_checkpoint": _flag,
+}  # fmt: skip
 
 
 def step_row(record: StepRecord) -> tuple[Any, ...]:
@@ -98,20 +176,23 @@ def to_event(row: sqlite3.Row) -> EpochEvent:
     """An epoch as it was written."""
     epoch, step, summary, held_out, sentence, gates, samples, snapshot = row
     return EpochEvent(
-        epoch, step, summary and _summary(summary), held_out, sentence, gates and _gates(gates),
-        samples and tuple(json.loads(samples)), bool(snapshot),
+        _amount(epoch), _amount(step), summary and _summary(summary), _measured(held_out), _measured(sentence),
+        gates and _gates(gates), samples and _words(samples), _flag(snapshot),
     )  # fmt: skip
 
 
 # A page asks for all epochs of a run every second, and they do not change.
 @lru_cache(maxsize=8_192)
 def _summary(written: str) -> EpochRecord:
-    return EpochRecord(*json.loads(written))
+    return EpochRecord(*map(_real, json.loads(written)))
 
 
 @lru_cache(maxsize=8_192)
 def _gates(written: str) -> tuple[GateSummary, ...]:
-    return tuple(GateSummary(*gate) for gate in json.loads(written))
+    return tuple(
+        GateSummary(_amount(layer), _text(direction), _text(gate), *map(_measured, shares))
+        for layer, direction, gate, *shares in json.loads(written)
+    )
 
 
 def peaks(steps: Sequence[StepRecord]) -> list[tuple[int, int, int, float]]:

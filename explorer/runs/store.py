@@ -54,6 +54,19 @@ class Superseded(Exception):
     """The run belongs to another worker, or was deleted for good."""
 
 
+def _unreadable(fault: rows.Unreadable) -> str:
+    return f"This run cannot be read: its {fault} is damaged in the store. The other runs are not touched by it; delete this one."
+
+
+@contextmanager
+def _readable(what: str) -> Iterator[None]:
+    """What a damaged row holds, as a sentence."""
+    try:
+        yield
+    except (TypeError, ValueError, KeyError, RecursionError) as fault:
+        raise RunError(f"The {what} of this run cannot be read: they are damaged in the store.") from fault
+
+
 class Store:
     """The runs in a data folder. One object may be used from many threads; each process opens its own.
 
@@ -137,32 +150,48 @@ class Store:
         found = self._rows(f"SELECT {', '.join(STORED)} FROM runs WHERE id = ?", run_id)
         if not found:
             raise RunError("There is no run with this id; it may have been deleted.")
-        return rows.to_run(found[0])
+        try:
+            return rows.to_run(found[0])
+        except rows.Unreadable as fault:
+            raise RunError(_unreadable(fault)) from fault
 
     def runs(self, owners: Sequence[str] = (), statuses: Sequence[str] = (), at_most: int = 1_000) -> list[Run]:
-        """The runs that are not deleted, newest first; no owners or statuses named means all."""
+        """The runs that are not deleted and can be read, newest first; no owners or statuses named means all."""
+        return [row for row in self._listed(owners, statuses, at_most) if isinstance(row, Run)]
+
+    def unreadable(self, owners: Sequence[str] = ()) -> dict[str, str]:
+        """The runs that cannot be read: their ids, and a sentence about each. They can be deleted."""
+        listed = self._listed(owners, (), 1_000)
+        return dict(row for row in listed if not isinstance(row, Run))
+
+    def _listed(self, owners: Sequence[str], statuses: Sequence[str], at_most: int) -> Iterator[Run | tuple[str, str]]:
         wanted, values = ["deleted IS NULL"], [*owners, *statuses]
         for column, allowed in (("owner", owners), ("status", statuses)):
             if allowed:
                 wanted.append(f"{column} IN ({', '.join('?' * len(allowed))})")
         columns, where = ", ".join(STORED), " AND ".join(wanted)
         query = f"SELECT {columns} FROM runs WHERE {where} ORDER BY number DESC LIMIT {at_most:d}"
-        return [rows.to_run(row) for row in self._rows(query, *values)]
+        for row in self._rows(query, *values):
+            try:
+                yield rows.to_run(row)
+            except rows.Unreadable as fault:
+                yield str(row["id"]), _unreadable(fault)
 
     def metrics(self, run_id: str, after: int = 0, at_most: int = 1000) -> Metrics:
         """The steps after one, at most so many: evenly spaced ones and, of each stretch, the one with the largest gradient."""
         known = self._rows("SELECT number, step, parameters FROM runs WHERE id = ?", run_id)
         if not known:
             raise RunError("There is no run with this id; it may have been deleted.")
-        number, last, parameters = known[0]
-        wanted, values = "step > ?", [number, after]
-        if last - after > at_most:
-            wanted, values = (
-                "step IN (SELECT value FROM json_each(?))",
-                [number, self._thinned(number, after, last, at_most)],
-            )
-        columns = f"SELECT {', '.join(STEP_COLUMNS)} FROM steps WHERE run = ? AND {wanted} ORDER BY step"
-        return rows.to_metrics(self._rows(columns, *values), json.loads(parameters))
+        with _readable("steps"):
+            number, last, parameters = known[0]
+            wanted, values = "step > ?", [number, after]
+            if last - after > at_most:
+                wanted, values = (
+                    "step IN (SELECT value FROM json_each(?))",
+                    [number, self._thinned(number, after, last, at_most)],
+                )
+            columns = f"SELECT {', '.join(STEP_COLUMNS)} FROM steps WHERE run = ? AND {wanted} ORDER BY step"
+            return rows.to_metrics(self._rows(columns, *values), json.loads(parameters))
 
     def _thinned(self, number: int, after: int, last: int, at_most: int) -> str:
         """The steps to show, as a JSON list."""
@@ -182,11 +211,12 @@ class Store:
 
     def epochs(self, run_id: str, after: int = -1, at_most: int | None = None) -> list[EpochEvent]:
         """The epochs after one (-1 includes epoch 0): all, or about so many evenly spaced ones, the snapshots and the last."""
-        last = self._rows(f"SELECT max(epoch) FROM epochs WHERE run = {NUMBER}", run_id)[0][0] or 0
-        every = 1 if at_most is None else max(1, math.ceil((last - after) / at_most))
-        wanted = f"run = {NUMBER} AND epoch > ? AND (epoch % ? = 0 OR snapshot OR epoch = ?)"
-        query = f"SELECT {', '.join(EVENT_COLUMNS)} FROM epochs WHERE {wanted} ORDER BY epoch"
-        return [rows.to_event(row) for row in self._rows(query, run_id, after, every, last)]
+        with _readable("epochs"):
+            last = self._rows(f"SELECT max(epoch) FROM epochs WHERE run = {NUMBER}", run_id)[0][0] or 0
+            every = 1 if at_most is None else max(1, math.ceil((last - after) / at_most))
+            wanted = f"run = {NUMBER} AND epoch > ? AND (epoch % ? = 0 OR snapshot OR epoch = ?)"
+            query = f"SELECT {', '.join(EVENT_COLUMNS)} FROM epochs WHERE {wanted} ORDER BY epoch"
+            return [rows.to_event(row) for row in self._rows(query, run_id, after, every, last)]
 
     # ---- from the first wish to the last word ---------------------------------------------------------------
 
@@ -288,8 +318,9 @@ class Store:
         """
         going = "SELECT id, worker, host, pid, heartbeat FROM runs WHERE status IN (?, ?)"
         for run_id, token, host, pid, heartbeat in self._rows(going, RUNNING, STOPPING):
+            heartbeat = heartbeat if isinstance(heartbeat, int | float) else 0.0  # damaged: nothing was heard
             silent = time.time() - heartbeat > DEAD_AFTER_S
-            alive = process.alive(pid) if pid is not None and host == platform.node() else None
+            alive = process.alive(pid) if isinstance(pid, int) and host == platform.node() else None
             if alive and silent and process.started_after(pid, heartbeat):
                 alive = False  # another process has the number by now
             if alive is False:
@@ -298,7 +329,9 @@ class Store:
                 self.end_dead(run_id, token, UNHEARD)
             elif silent:
                 self._say_not_answering(run_id, pid, heartbeat)
-        for row in self._rows("SELECT id FROM runs WHERE deleted < ?", time.time() - KEPT_DELETED_S):
+        # What was deleted before it was made was never deleted: a damaged row costs nobody their run.
+        gone = "SELECT id FROM runs WHERE deleted < ? AND deleted >= created"
+        for row in self._rows(gone, time.time() - KEPT_DELETED_S):
             self._purge(row[0])
 
     def _say_not_answering(self, run_id: str, pid: int, heartbeat: float) -> None:

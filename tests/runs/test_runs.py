@@ -184,7 +184,8 @@ def test_rename_delete_and_undo(line):
         with pytest.raises(RunError, match=r"^name: "):
             runs.rename(run.id, bad)
     assert runs.run(run.id).name == "my GRU"
-    assert runs.delete(run.id).status == "stopped"
+    runs.delete(run.id)
+    assert runs.run(run.id).status == "stopped"
     assert runs.runs() == []
     assert runs.restore(run.id).deleted is None
     assert [r.name for r in runs.runs()] == ["my GRU"]

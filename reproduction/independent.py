@@ -16,7 +16,7 @@ from torch import Tensor
 
 Weights = dict[str, Tensor]
 """W_x<gate> (V, H), W_h<gate> (H, H), b_<gate> (H) of every gate; each name ends in the number of its net, 0 or 1."""
-GATES = {"tanh": ("h",), "sigmoid": ("h",), "gru": ("z", "r", "n")}
+GATES = {"tanh": ("h",), "sigmoid": ("h",), "gru before": ("z", "r", "n"), "gru after": ("z", "r", "n")}
 
 
 def ids_of(text: str) -> tuple[Tensor, int]:
@@ -48,15 +48,28 @@ def plain_step(squash: Callable[[Tensor], Tensor]) -> Callable[[dict[str, Tensor
     return step
 
 
-def gru_step(x: dict[str, Tensor], state: Tensor, w: Weights, net: int) -> Tensor:
-    """A step of the GRU whose reset gate acts on the state before the matrix product."""
+def gru_before(x: dict[str, Tensor], state: Tensor, w: Weights, net: int) -> Tensor:
+    """A step of the GRU as the book's text has it: the reset gate acts on the state before the matrix product."""
     z = torch.sigmoid(x["z"] + state @ w[f"W_hz{net}"] + w[f"b_z{net}"])
     r = torch.sigmoid(x["r"] + state @ w[f"W_hr{net}"] + w[f"b_r{net}"])
     candidate = torch.tanh(x["n"] + (r * state) @ w[f"W_hn{net}"] + w[f"b_n{net}"])
     return z * state + (1 - z) * candidate
 
 
-STEPS = {"tanh": plain_step(torch.tanh), "sigmoid": plain_step(torch.sigmoid), "gru": gru_step}
+def gru_after(x: dict[str, Tensor], state: Tensor, w: Weights, net: int) -> Tensor:
+    """A step of the GRU as the PyTorch port's code has it: the reset gate acts on the product, the bias stands outside."""
+    z = torch.sigmoid(x["z"] + state @ w[f"W_hz{net}"] + w[f"b_z{net}"])
+    r = torch.sigmoid(x["r"] + state @ w[f"W_hr{net}"] + w[f"b_r{net}"])
+    candidate = torch.tanh(x["n"] + r * (state @ w[f"W_hn{net}"]) + w[f"b_n{net}"])
+    return z * state + (1 - z) * candidate
+
+
+STEPS = {
+    "tanh": plain_step(torch.tanh),
+    "sigmoid": plain_step(torch.sigmoid),
+    "gru before": gru_before,
+    "gru after": gru_after,
+}
 
 
 def consecutive_batches(ids: Tensor, batch_size: int, num_steps: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -96,7 +109,7 @@ def train(
     """Train for ever, the weights as they are given; after each epoch comes its perplexity, measured during the epoch.
 
     Args:
-        kind: "tanh", "sigmoid" (plain cells) or "gru".
+        kind: "tanh", "sigmoid" (plain cells), "gru before" or "gru after".
         ids: the whole text as numbers.
         weights: copied, then trained; how many nets there are follows from them. Their precision is that of the training.
         learning_rate: of SGD.

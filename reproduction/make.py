@@ -118,7 +118,8 @@ class Same:
 
 Row = Shipped | Trained | Seeds | Same
 RNN = Chinese("RNN, tanh", ModelConfig("rnn", init="normal"), ZH, "tanh")
-GRU = Chinese("GRU, reset before", ModelConfig("gru", "before", init="normal"), ZH, "gru")
+GRU = Chinese("GRU, reset before", ModelConfig("gru", "before", init="normal"), ZH, "gru before")
+GRU_AFTER = Chinese("GRU, reset after", ModelConfig("gru", "after", init="normal"), ZH, "gru after")
 BIRNN = Chinese(
     "two sigmoid RNNs, both forward, clip 0.1",
     ModelConfig("rnn", activation="sigmoid", direction="parallel", init="normal"), replace(ZH, clip_norm=0.1), "sigmoid", 2,
@@ -144,7 +145,12 @@ LOOPS: dict[str, Row] = {
     for name, chinese in (("rnn", RNN), ("gru", GRU), ("birnn", BIRNN))
     for loop in ("explorer", "independent")
 }
-SAME: dict[str, Row] = {"zh-rnn-same": Same(RNN), "zh-gru-same": Same(GRU), "zh-birnn-same": Same(BIRNN)}
+SAME: dict[str, Row] = {
+    "zh-rnn-same": Same(RNN),
+    "zh-gru-same": Same(GRU),
+    "zh-gru-after-same": Same(GRU_AFTER),
+    "zh-birnn-same": Same(BIRNN),
+}
 ROWS = TIME_MACHINE | LOOPS | SAME
 
 

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 import explorer.cli
 from explorer.checkpoints import load_checkpoint
 from explorer.models import ModelConfig
+from explorer.pages import _new_run
 from explorer.training import RECIPES
 
 ROOT = Path(__file__).parents[1]
@@ -36,7 +37,7 @@ def small(chinese, **recipe):
     return replace(chinese, config=replace(chinese.config, hidden_size=12), recipe=replace(SMALL, **recipe))
 
 
-@pytest.mark.parametrize("name", ["RNN", "GRU", "BIRNN"])
+@pytest.mark.parametrize("name", ["RNN", "GRU", "GRU_AFTER", "BIRNN"])
 def test_both_loops_give_the_same_perplexities_from_the_same_weights(make, name):
     ours, theirs = make.same_weights(small(getattr(make, name)), TEXT, seed=5)
     assert len(ours) == len(theirs) == 6
@@ -70,7 +71,7 @@ def test_the_independent_loop_is_independent():
 
 
 def test_the_independent_loop_draws_what_the_book_draws(make):
-    weights = make.independent.normal_weights("gru", 2, 40, 30, seed=1)
+    weights = make.independent.normal_weights("gru before", 2, 40, 30, seed=1)
     assert {name for name in weights if name.startswith("b_")} == {
         "b_z0",
         "b_r0",
@@ -141,6 +142,35 @@ def test_the_python_in_the_document_prints_the_epochs(make, tmp_path, monkeypatc
     assert [int(epoch) for epoch, _ in printed] == [40, 80, 120, 160]
     ends = {e.epoch: make.perplexity(e.nll_nats) for e in checkpoint.history}
     assert [float(value) for _, value in printed] == pytest.approx([ends[e] for e in (40, 80, 120, 160)], rel=1e-9)
+
+
+def test_the_steps_on_the_page_speak_of_its_controls():
+    steps = document().partition("In the web page")[2].partition("We do not have the lyrics")[0]
+    named = set(re.findall(r"\*\*(.*?)\*\*", steps)) - {
+        "Train",
+        "Recipe",
+        "Start",
+        "Newlines become blanks",
+        "d2l-zh-v1",
+    }
+    assert len(named) == 7
+    assert named <= set(_new_run.LABELS.values())
+    assert set(re.findall('"(.*?)"', steps)) == {
+        _new_run.OWN_FILE,
+        "gru",
+        "after",
+        "lstm",
+        "rnn",
+        "sigmoid",
+        "parallel",
+    }
+
+
+def test_the_document_counts_the_characters_of_river_town(make):
+    text = make.river_town()
+    assert len(text) == 10_000
+    assert "\n" not in text
+    assert f"cut to 10,000 characters: {len(set(text))} different characters" in document()
 
 
 def test_the_document_is_the_template_with_every_row_made(make):

@@ -28,6 +28,7 @@ HERE = Path(__file__).parent
 TEMPLATE, DOCUMENT = HERE / "template.md", HERE.parent / "docs" / "reproduction.md"
 D2L, ZH = RECIPES["d2l-v2"], RECIPES["d2l-zh-v1"]
 EPOCHS, SEEDS = (40, 80, 120, 160), (0, 1, 2)
+EARLY, NUDGE = (1, 5, 10, 20, 40), 1e-15
 
 
 @dataclass(frozen=True)
@@ -101,16 +102,20 @@ class Seeds:
 
 @dataclass(frozen=True)
 class Same:
-    """A row of river-town: both loops from the same weights, in float64."""
+    """A row of river-town: how far two trainings from the same weights, in float64, have come apart so far.
+
+    The control is explorer against itself with its weights a few roundings away: what it shows is the training's own doing.
+    """
 
     chinese: Chinese
 
     def line(self) -> str:
         """The cells of the row after its name."""
-        first, second = same_weights(self.chinese, river_town(), seed=0)
-        apart = [abs(a - b) / b for a, b in zip(first, second, strict=True)]
-        cells = [f"{first[epoch - 1]:.9g}, {second[epoch - 1]:.9g}" for epoch in EPOCHS]
-        return f"{self.chinese.title} | " + " | ".join(cells) + f" | {max(apart):.1e}"
+        chinese = replace(self.chinese, recipe=replace(self.chinese.recipe, epochs=EARLY[-1]))
+        ours, theirs = same_weights(chinese, river_town(), seed=0)
+        control = nudged(chinese, river_town(), seed=0)
+        cells = [f"{apart(ours[:epoch], theirs):.0e}, {apart(ours[:epoch], control):.0e}" for epoch in EARLY]
+        return f"{chinese.title} | {ours[-1]:.6g}, {theirs[-1]:.6g} | " + " | ".join(cells)
 
 
 Row = Shipped | Trained | Seeds | Same
@@ -181,11 +186,30 @@ def theirs_on_river_town(chinese: Chinese, seed: int) -> list[float]:
 
 def same_weights(chinese: Chinese, text: str, seed: int) -> tuple[list[float], list[float]]:
     """The perplexities of both loops in float64, each from the initial weights that explorer draws."""
-    model = CharModel(chinese.config, Vocabulary.from_text(text), seed=seed).double()
+    model = in_float64(chinese, text, seed)
     ids, _ = independent.ids_of(text)
     loop = independent.train(chinese.kind, ids, weights_of(model), **chinese.loop)
     theirs = first(chinese.recipe.epochs, loop)  # copies the weights before ours are trained
     return epochs_of(model, text, chinese.recipe, seed), theirs
+
+
+def nudged(chinese: Chinese, text: str, seed: int) -> list[float]:
+    """The perplexities of explorer.train in float64 from the same initial weights, each times 1 + NUDGE."""
+    model = in_float64(chinese, text, seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(1 + NUDGE)
+    return epochs_of(model, text, chinese.recipe, seed)
+
+
+def in_float64(chinese: Chinese, text: str, seed: int) -> CharModel:
+    """A fresh model of the recipe for this text."""
+    return CharModel(chinese.config, Vocabulary.from_text(text), seed=seed).double()
+
+
+def apart(values: Sequence[float], others: Sequence[float]) -> float:
+    """The largest relative difference, as far as the first goes."""
+    return max(abs(a - b) / b for a, b in zip(values, others, strict=False))
 
 
 def weights_of(model: CharModel) -> independent.Weights:

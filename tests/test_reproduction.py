@@ -63,6 +63,14 @@ def test_the_comparison_sees_the_other_reset_and_a_second_bias(make):
         assert altered != pytest.approx(theirs, rel=100 * SAME)
 
 
+def test_the_control_starts_from_the_nudged_weights_and_comes_apart_no_further(make):
+    chinese = small(make.RNN)
+    ours, _ = make.same_weights(chinese, TEXT, seed=5)
+    control = make.nudged(chinese, TEXT, seed=5)
+    assert control != ours
+    assert 0 < make.apart(ours, control) < SAME
+
+
 def test_the_independent_loop_is_independent():
     tree = ast.parse((ROOT / "reproduction" / "independent.py").read_text("utf-8"))
     named = {a.name for node in ast.walk(tree) if isinstance(node, ast.Import) for a in node.names}

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := run
-.PHONY: run test checkpoints benchmarks
+.PHONY: run test checkpoints benchmarks reproduction
 
 $(VENV)/run.done: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v >= (3, 11) else "Expected Python 3.11 or newer; this is %d.%d. Try: make PYTHON=python3.12" % v)'
@@ -29,3 +29,6 @@ checkpoints: $(VENV)/run.done
 
 benchmarks: $(VENV)/test.done
 	for script in benchmarks/*.py; do PYTHONPATH=. $(BIN)/python $$script || exit 1; done
+
+reproduction: $(VENV)/run.done
+	OMP_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python reproduction/make.py

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -29,7 +30,8 @@ def asked(kind="http", cookies=None, says="text/html; charset=utf-8", scheme="ht
         "type": kind, "scheme": scheme, "path": "/", "query_string": b"", "method": "GET",
         "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
     }  # fmt: skip
-    asyncio.run(server.NameBrowsers(inner)(scope, None, send))
+    with ThreadPoolExecutor(1) as thread:  # this one may have an event loop already, the browser tests'
+        thread.submit(lambda: asyncio.run(server.NameBrowsers(inner)(scope, None, send))).result()
     return told, answered
 
 

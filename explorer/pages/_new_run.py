@@ -20,6 +20,7 @@ from explorer.training import OPTIMIZERS, RECIPE_MODELS, RECIPES
 
 OWN_TEXT, OWN_FILE = "a text of my own", "a file of my own"
 FIRST_RECIPE = "quick"
+NEWLINES = "Newlines become blanks"
 RECIPES_HELP = "d2l-v2, d2l-zh-v1: the recipes of the book; quick: a good model in a few seconds."
 
 
@@ -142,7 +143,7 @@ def choose_corpus(place: Any) -> Corpus:
     choice = place.selectbox("Corpus", [*NAMES, OWN_TEXT, OWN_FILE], key="new_corpus", persist_state="session")
     corpus = _chosen(place, choice)
     help = "As the book does with lyrics: every line end is read as a blank."
-    if place.checkbox("Newlines become blanks", key="new_newlines_to_blanks", persist_state="session", help=help):
+    if place.checkbox(NEWLINES, key="new_newlines_to_blanks", persist_state="session", help=help):
         return corpus._replace(text=newlines_to_blanks(corpus.text))
     return corpus
 

@@ -448,7 +448,8 @@ def test_a_deleted_run_can_be_restored_for_a_day_and_then_is_gone_with_its_files
     store.set_deleted(run.id, False)
     assert len(store.runs()) == 2
     store.set_deleted(run.id, True)
-    store._db.execute("UPDATE runs SET deleted = deleted - ? WHERE id = ?", (KEPT_DELETED_S + 1, run.id))
+    earlier = "UPDATE runs SET deleted = deleted - :s, created = created - :s WHERE id = :id"
+    store._db.execute(earlier, {"s": KEPT_DELETED_S + 1, "id": run.id})
     store.sweep()
     with pytest.raises(RunError):
         store.run(run.id)

@@ -4,6 +4,7 @@ import re
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
+from playwright.sync_api import expect
 
 DRAWN = "[class*='st-key-tape'] .js-plotly-plot .heatmaplayer image"
 
@@ -67,7 +68,7 @@ def test_the_words_are_in_the_link_only_when_asked(page, server):
     page.reload()
     page.locator(DRAWN).first.wait_for()
     wait_for_characters(page, "15")
-    assert page.get_by_placeholder("Type a sentence").input_value() == "the lamp is lit"
+    expect(page.get_by_placeholder("Type a sentence")).to_have_value("the lamp is lit")
 
 
 @pytest.mark.parametrize("text", ["<b>bold</b> $x$ <img src=x onerror=alert(1)>", "小满的船 😀 سلام", "​"])

@@ -2,6 +2,8 @@
 
 import re
 
+from playwright.sync_api import expect
+
 DRAWN = "[class*='st-key-flow'] .js-plotly-plot .heatmaplayer image"
 
 
@@ -44,7 +46,7 @@ def test_an_untrained_model_is_one_click_away(page, server):
 def test_model_epoch_and_sentence_come_along_from_the_page_gates(page, server):
     opened(page, server, "?model=lighthouse-gru&epoch=0&sentence=the%20lamp%20is%20lit%20and%20the%20sea%20is%20dark")
     page.get_by_text("lighthouse-gru, epoch 0").first.wait_for()
-    assert page.get_by_placeholder("Type a sentence").input_value() == "the lamp is lit and the sea is dark"
+    expect(page.get_by_placeholder("Type a sentence")).to_have_value("the lamp is lit and the sea is dark")
 
 
 def test_everything_follows_while_one_types(page, server):

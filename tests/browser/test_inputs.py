@@ -1,5 +1,7 @@
 """Pastes and files as a person brings them."""
 
+from playwright.sync_api import expect
+
 DRAWN = ".js-plotly-plot"
 
 
@@ -13,7 +15,7 @@ def test_a_paste_of_twenty_thousand_characters_goes_where_long_texts_go(page, se
     page.evaluate("navigator.clipboard.writeText('The light turned, and the sea was dark. '.repeat(500))")
     field.press("Control+v")
     page.get_by_text("This is here because a sentence has at most 2,000 characters, and this has 20,000.").wait_for()
-    assert page.get_by_placeholder("Paste a text").input_value() == "The light turned, and the sea was dark. " * 500
+    expect(page.get_by_placeholder("Paste a text")).to_have_value("The light turned, and the sea was dark. " * 500)
     page.locator("[data-testid=stMetric]", has_text="20,000").wait_for()
     field.wait_for(state="detached")
 

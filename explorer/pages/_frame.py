@@ -28,7 +28,7 @@ with st.container(horizontal=True, key="navigation"):
     for name, page in PAGES.items():
         st.page_link(page, help=HELP[name], query_params=_link.address(name))
 problems = st.container()
-shown.run()
-_link.write(complete=True)
+if _notices.runs_whole(shown):
+    _link.write(complete=True)
 with problems:
     _notices.show_problems()

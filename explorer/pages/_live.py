@@ -97,8 +97,10 @@ def answer(ids: tuple[str, ...], shown: str) -> tuple[int, bytes]:
     try:
         with _packing:  # who comes while it is made waits for it
             return 200, _packed(ids[:MOST_RUNS], shown[:MOST_SHOWN], int(time.monotonic() / SHARED_S))
-    except runs.RunError as fault:
+    except runs.UnknownRunError as fault:
         return 404, str(fault).encode()
+    except runs.RunError as fault:
+        return 503, str(fault).encode()
 
 
 def show_curves(watched: Sequence[Run], key: str) -> None:

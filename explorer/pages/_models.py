@@ -67,7 +67,11 @@ def model_label(name: str) -> str:
     """
     if not name.startswith(RUN):
         return name
-    run = runs.run(name.removeprefix(RUN))
+    run_id = name.removeprefix(RUN)
+    try:
+        run = runs.run(run_id)
+    except runs.RunError:  # whoever opens it reads why
+        return f"run · {run_id[:4]}"
     return f"{run.name} · {run.id[:4]}" + f" ({run.status})" * run.active
 
 

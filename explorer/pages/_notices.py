@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
+from streamlit.navigation.page import Page
 
 import explorer
+from explorer import runs
 from explorer.figures.style import number, visible
 from explorer.pages import _facts, _link, _pickers
 from explorer.pages._models import Which, checkpoint_of, model_of
@@ -18,6 +20,16 @@ from explorer.training import perplexity
 
 MANY_UNKNOWN = 0.05  # from this share on it is a warning
 NAMED_CHARACTERS, KNOWN_CHARACTERS = 8, 60
+
+
+def runs_whole(page: Page) -> bool:
+    """Show a page; where a file of a run or model fails it on the way, what is wrong stands in the place of the rest."""
+    try:
+        page.run()
+    except (runs.RunError, explorer.CheckpointError) as fault:
+        st.error(plain(str(fault)))
+        return False
+    return True
 
 
 def show_problems() -> None:

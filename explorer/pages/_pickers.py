@@ -64,8 +64,10 @@ def _models_of(sessions: Sequence[str]) -> list[runs.Run]:
 def _is_readable_run(name: str) -> bool:
     try:
         return name.startswith(RUN) and file_of(name).is_file()
-    except runs.RunError:
+    except runs.UnknownRunError:
         return False
+    except runs.RunError:
+        return True  # nobody can look; it stays chosen until one can
 
 
 def choose_model() -> tuple[Which, explorer.Checkpoint]:

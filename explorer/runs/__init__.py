@@ -16,7 +16,7 @@ from typing import Any
 from explorer.checkpoints import Checkpoint, load_checkpoint
 from explorer.models import ConfigError, ModelConfig
 from explorer.runs import validation
-from explorer.runs.facts import WAITING, EpochEvent, GateSummary, Metrics, Run, RunError
+from explorer.runs.facts import WAITING, EpochEvent, GateSummary, Metrics, Run, RunError, UnknownRunError
 from explorer.runs.recorder import held_out_characters, split_text
 from explorer.runs.registry import Registry
 from explorer.runs.settings import Settings, data_folder, settings
@@ -31,6 +31,7 @@ __all__ = [
     "Run",
     "RunError",
     "Settings",
+    "UnknownRunError",
     "checkpoint",
     "checkpoint_path",
     "data_folder",
@@ -215,12 +216,13 @@ def run(run_id: str) -> Run:
     """A run as it is now.
 
     Raises:
-        RunError: there is none with this id.
+        UnknownRunError: there is none with this id.
+        RunError: it cannot be read.
 
     """
     registry = _registry()
     registry.look()
-    return registry.with_places([registry.told(registry.store.run(run_id))])[0]
+    return registry.with_places([registry.run(run_id)])[0]
 
 
 def runs(*sessions: str) -> list[Run]:

@@ -7,7 +7,6 @@ import re
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,19 +29,26 @@ class RunError(RuntimeError):
     """Something asked of a run cannot be done; the message is one plain sentence to show."""
 
 
-def disk_sentence(folder: Path, fault: Exception) -> str:
-    """What went wrong with the data folder and what to do about it, in a sentence."""
+class UnknownRunError(RunError):
+    """There is no such run."""
+
+    def __init__(self, message: str = "There is no run with this id; it may have been deleted.") -> None:
+        super().__init__(message)
+
+
+def disk_sentence(fault: Exception) -> str:
+    """What went wrong with the data folder and what to do about it, in a sentence; without its path: strangers read it."""
     code = getattr(fault, "sqlite_errorcode", 0) & 0xFF
     reason = getattr(fault, "strerror", None) or str(fault)
     if code == sqlite3.SQLITE_FULL or getattr(fault, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-        return f"The disk with the runs in {folder} is full; nothing was half written. Make room and try again."
+        return "The disk with the data folder is full; nothing was half written. Make room and try again."
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return f"The file runs.sqlite in {folder} is damaged ({reason}). Move it away, or set GATE_EXPLORER_DATA."
+        return (
+            f"The file runs.sqlite in the data folder is damaged ({reason}). Move it away, or set GATE_EXPLORER_DATA."
+        )
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return f"The runs in {folder} are in use by another process that does not let go. Try again."
-    return (
-        f"The runs in {folder} could not be read or written ({reason}). Set GATE_EXPLORER_DATA to a folder that can be."
-    )
+        return "The runs are in use by another process that does not let go. Try again."
+    return f"The data folder could not be read or written ({reason}). Set GATE_EXPLORER_DATA to a folder that can be."
 
 
 @dataclass(frozen=True)

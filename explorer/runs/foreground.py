@@ -35,7 +35,7 @@ def recorded(
     """
     with contextlib.ExitStack() as stack:
         try:
-            store = stack.enter_context(contextlib.closing(Store(settings().data)))
+            store = stack.enter_context(contextlib.closing(Store(settings().data, follows=False)))
             run = replace(run, text=store.keep_text(text))
             store.add(run)
             token = store.begin(run.id)

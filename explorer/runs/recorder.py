@@ -8,12 +8,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-from explorer.checkpoints import Checkpoint, save_checkpoint
+from explorer.checkpoints import Checkpoint, CheckpointError, save_checkpoint
 from explorer.models import CharModel, ModelDivergedError
 from explorer.probes.gates import gate_statistics, trace_gates
 from explorer.probes.perplexity import score_text
 from explorer.recording import Recording
-from explorer.runs.facts import EpochEvent, GateSummary, Run
+from explorer.runs.facts import EpochEvent, GateSummary, Run, RunError
 from explorer.runs.state import restore_state, save_state
 from explorer.runs.store import Store
 from explorer.training import Recipe, StepRecord, Training
@@ -142,6 +142,16 @@ class Recorder:
         """Only the checkpoint."""
         save_checkpoint(self._store.checkpoint_path(self._run.id), self.checkpoint())
         self._store.note_checkpoint(self._run.id, self._token)
+
+    def keep_files(self) -> str:
+        """Only the files of the run, where its store is gone; says in a sentence what became of them."""
+        try:
+            if self._training is not None:
+                save_state(self._store.state_path(self._run.id), self._training.state(), self.recording)
+            save_checkpoint(self._store.checkpoint_path(self._run.id), self.checkpoint())
+        except (RunError, CheckpointError):
+            return "This run ended, and its files could not be kept."
+        return f"This run ended in epoch {len(self.recording.history)}; its weights are kept in its folder."
 
     def rewind(self) -> None:
         """Back to the state that was kept last, after a step was interrupted in its midst."""

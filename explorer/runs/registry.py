@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import explorer
-from explorer.runs.facts import ACTIVE, RUNNING, STOPPING, WAITING, Run, RunError
+from explorer.runs.facts import ACTIVE, RUNNING, STOPPING, WAITING, Run, RunError, UnknownRunError
 from explorer.runs.settings import Settings
 from explorer.runs.store import WITHOUT_A_WORD, Store, Superseded
 
@@ -29,7 +29,7 @@ class Registry:
     def __init__(self, chosen: Settings) -> None:
         self.settings = chosen
         self.store = Store(chosen.data)
-        self._lock = threading.Lock()
+        self._lock, self._looking = threading.Lock(), threading.Lock()
         self._spare: subprocess.Popen[str] | None = None
         self._looked_at = -LOOK_EVERY_S
         self._closed = False
@@ -43,16 +43,37 @@ class Registry:
                 self._spare = self._new_worker()
 
     def look(self) -> None:
-        """Notice dead runs and start waiting ones, at most once a second."""
+        """Have dead runs noticed and waiting ones started, at most once a second.
+
+        In a thread of its own: who asks only reads, and does not wait for anyone who writes.
+        """
         if time.monotonic() - self._looked_at >= LOOK_EVERY_S:
             self._looked_at = time.monotonic()
-            self.store.sweep()
-            self.admit()
+            threading.Thread(target=self.look_now, daemon=True).start()
+
+    def look_now(self) -> None:
+        """Notice dead runs and start waiting ones; not where another thread is about it."""
+        if self._looking.acquire(blocking=False):
+            try:
+                with contextlib.suppress(RunError):  # told to who starts a run, or stops one
+                    self.store.sweep()
+                    self.admit()
+            finally:
+                self._looking.release()
 
     def admit(self) -> None:
         """Start as many waiting runs as there are free places."""
         while claim := self.store.claim(self.settings.workers, self.settings.running_per_session):
             self._launch(*claim)
+
+    def run(self, run_id: str) -> Run:
+        """A run, with what its worker said last; of one that is not in the store any more, that is all there is."""
+        try:
+            return self.told(self.store.run(run_id))
+        except UnknownRunError:
+            if run_id in self._told:
+                raise UnknownRunError(self._told[run_id]) from None
+            raise
 
     def told(self, run: Run) -> Run:
         """The run with what its worker could not say in the store, because the disk refused."""

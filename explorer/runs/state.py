@@ -34,7 +34,7 @@ def save_state(path: Path, state: TrainingState, recording: Recording) -> None:
     try:
         write_atomically(path, data)
     except OSError as fault:
-        raise RunError(disk_sentence(path.parent, fault)) from fault
+        raise RunError(disk_sentence(fault)) from fault
 
 
 def restore_state(path: Path, training: Training, recording: Recording) -> None:

@@ -1,6 +1,6 @@
 """The runs on disk: one SQLite file for settings, metrics and epochs, and beside it the texts and the weights.
 
-What is committed is on the disk (WAL, synchronous=FULL): a process may be killed at any moment. Each run that is being
+Each run that is being
 trained belongs to one worker, named by a token; a worker that was taken for dead and was not finds another token there,
 and nothing it writes is taken.
 """
@@ -14,7 +14,6 @@ import platform
 import secrets
 import shutil
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from typing import Any
 
 from explorer.files import write_atomically
 from explorer.runs import process, rows
+from explorer.runs.database import Database, disk_told
 from explorer.runs.facts import (
     ACTIVE,
     INTERRUPTED,
@@ -35,7 +35,7 @@ from explorer.runs.facts import (
     Metrics,
     Run,
     RunError,
-    disk_sentence,
+    UnknownRunError,
 )
 from explorer.runs.rows import EVENT_COLUMNS, PEAK_WIDTHS, SCHEMA, STEP_COLUMNS, STORED, VERSION
 from explorer.training import StepRecord
@@ -70,44 +70,27 @@ def _readable(what: str) -> Iterator[None]:
 class Store:
     """The runs in a data folder. One object may be used from many threads; each process opens its own.
 
+    Args:
+        folder: where the runs are; made where there is none.
+        follows: whether to go on with a store that is put in the place of this one: a server does, and a worker, whose run
+            is in the old one, does not.
+
     Raises:
         RunError: (from every method) the disk refused; nothing is half written.
 
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, follows: bool = True) -> None:
         self.folder = folder
-        self._lock = threading.RLock()
-        with self._told():
+        with disk_told():
             for made in (folder, folder / "texts", folder / "runs"):
                 made.mkdir(mode=0o700, parents=True, exist_ok=True)  # people's own texts
-            # Made for its owner's eyes before SQLite opens it: the files beside it are given the same rights.
-            (folder / "runs.sqlite").touch(mode=0o600)
-            self._db = sqlite3.connect(
-                folder / "runs.sqlite", timeout=10, isolation_level=None, check_same_thread=False
-            )
-            self._db.row_factory = sqlite3.Row
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._prepare()
-            (folder / "runs.sqlite").chmod(0o600)
-
-    def _prepare(self) -> None:
-        with self._transaction():
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version not in (0, VERSION):
-                raise RunError(
-                    f"Expected runs of format {VERSION} in {self.folder}; these have format {version}. Choose another "
-                    f"folder with GATE_EXPLORER_DATA."
-                )
-            for statement in filter(str.strip, SCHEMA.split(";")):
-                self._db.execute(statement)
-            self._db.execute(f"PRAGMA user_version = {VERSION}")
+        self.database = Database(folder / "runs.sqlite", SCHEMA, VERSION, follows=follows)
+        self._rows, self._transaction = self.database.rows, self.database.transaction
 
     def close(self) -> None:
         """Let go of the file."""
-        with self._lock:
-            self._db.close()
+        self.database.close()
 
     # ---- files ----------------------------------------------------------------------------------------------
 
@@ -128,14 +111,14 @@ class Store:
         data = text.encode("utf-8")
         digest = hashlib.sha256(data).hexdigest()
         path = self.folder / "texts" / f"{digest}.txt"
-        with self._told():
+        with disk_told():
             if not path.is_file():
                 write_atomically(path, data)
         return digest
 
     def text(self, digest: str) -> str:
         """A text that was kept."""
-        with self._told():
+        with disk_told():
             return (self.folder / "texts" / f"{digest}.txt").read_bytes().decode("utf-8")
 
     # ---- what a page reads ----------------------------------------------------------------------------------
@@ -144,12 +127,13 @@ class Store:
         """One run.
 
         Raises:
-            RunError: there is none with this id.
+            UnknownRunError: there is none with this id.
+            RunError: it cannot be read.
 
         """
         found = self._rows(f"SELECT {', '.join(STORED)} FROM runs WHERE id = ?", run_id)
         if not found:
-            raise RunError("There is no run with this id; it may have been deleted.")
+            raise UnknownRunError
         try:
             return rows.to_run(found[0])
         except rows.Unreadable as fault:
@@ -181,7 +165,7 @@ class Store:
         """The steps after one, at most so many: evenly spaced ones and, of each stretch, the one with the largest gradient."""
         known = self._rows("SELECT number, step, parameters FROM runs WHERE id = ?", run_id)
         if not known:
-            raise RunError("There is no run with this id; it may have been deleted.")
+            raise UnknownRunError
         with _readable("steps"):
             number, last, parameters = known[0]
             wanted, values = "step > ?", [number, after]
@@ -228,15 +212,15 @@ class Store:
 
         """
         marks = ", ".join(f":{name}" for name in STORED)
-        with self._transaction():
+        with self._transaction() as db:
             if waiting_per_session is not None:
-                self._check_session(run.owner, waiting_per_session + running_per_session)
-            self._db.execute(f"INSERT INTO runs ({', '.join(STORED)}) VALUES ({marks})", rows.from_run(run))
+                self._check_session(db, run.owner, waiting_per_session + running_per_session)
+            db.execute(f"INSERT INTO runs ({', '.join(STORED)}) VALUES ({marks})", rows.from_run(run))
         return run
 
-    def _check_session(self, owner: str, most: int) -> None:
+    def _check_session(self, db: sqlite3.Connection, owner: str, most: int) -> None:
         active = "SELECT count(*) FROM runs WHERE owner = ? AND status IN (?, ?, ?)"
-        if self._db.execute(active, (owner, *ACTIVE)).fetchone()[0] >= most:
+        if db.execute(active, (owner, *ACTIVE)).fetchone()[0] >= most:
             raise RunError(f"Expected at most {most} runs that run or wait in one session; stop one of them first.")
 
     def claim(self, workers: int, running_per_session: int) -> tuple[str, str] | None:
@@ -246,20 +230,22 @@ class Store:
                 (SELECT count(*) FROM runs AS r WHERE r.owner = w.owner AND r.status IN (?, ?)) < ?
             ORDER BY queued LIMIT 1"""
         busy = "SELECT count(*) FROM runs WHERE status IN (?, ?)"
-        with self._transaction():
-            if self._db.execute(busy, (RUNNING, STOPPING)).fetchone()[0] >= workers:
+        if not self._rows("SELECT 1 FROM runs WHERE status = ? AND deleted IS NULL LIMIT 1", WAITING):
+            return None  # nothing is written, and nobody who writes is waited for
+        with self._transaction() as db:
+            if db.execute(busy, (RUNNING, STOPPING)).fetchone()[0] >= workers:
                 return None
-            row = self._db.execute(first, (WAITING, RUNNING, STOPPING, running_per_session)).fetchone()
-            return None if row is None else (row[0], self._begin(row[0]))
+            row = db.execute(first, (WAITING, RUNNING, STOPPING, running_per_session)).fetchone()
+            return None if row is None else (row[0], self._begin(db, row[0]))
 
     def begin(self, run_id: str) -> str:
         """Take a run at once, without waiting in line; returns the worker's token."""
-        with self._transaction():
-            return self._begin(run_id)
+        with self._transaction() as db:
+            return self._begin(db, run_id)
 
-    def _begin(self, run_id: str) -> str:
+    def _begin(self, db: sqlite3.Connection, run_id: str) -> str:
         token, now = secrets.token_urlsafe(8), time.time()
-        self._db.execute(
+        db.execute(
             "UPDATE runs SET status = ?, worker = ?, host = ?, pid = NULL, heartbeat = ?, started = coalesce(started, ?), "
             "queued = NULL, ended = NULL, message = '' WHERE id = ?",
             (RUNNING, token, platform.node(), now, now, run_id),
@@ -268,8 +254,8 @@ class Store:
 
     def stop(self, run_id: str) -> None:
         """A waiting run is stopped, a running one is stopping from now on; others stay as they are."""
-        with self._transaction():
-            self._db.execute(
+        with self._transaction() as db:
+            db.execute(
                 "UPDATE runs SET status = CASE status WHEN ? THEN ? ELSE ? END, queued = NULL, "
                 "ended = CASE status WHEN ? THEN ? END WHERE id = ? AND status IN (?, ?)",
                 (WAITING, STOPPED, STOPPING, WAITING, time.time(), run_id, WAITING, RUNNING),
@@ -286,9 +272,9 @@ class Store:
         if not run.resumable or run.deleted:
             state = "deleted" if run.deleted else run.status
             raise RunError(f"Expected a run that was {', '.join(RESUMABLE)}; this one is {state}.")
-        with self._transaction():
-            self._check_session(run.owner, waiting_per_session + running_per_session)
-            self._db.execute(
+        with self._transaction() as db:
+            self._check_session(db, run.owner, waiting_per_session + running_per_session)
+            db.execute(
                 "UPDATE runs SET status = ?, queued = ?, ended = NULL, message = '' WHERE id = ? AND status = ?",
                 (WAITING, time.time(), run_id, run.status),
             )
@@ -304,8 +290,8 @@ class Store:
 
     def end_dead(self, run_id: str, token: str, message: str) -> None:
         """The last word on a run whose worker is gone without one."""
-        with self._transaction():
-            self._db.execute(
+        with self._transaction() as db:
+            db.execute(
                 "UPDATE runs SET status = ?, message = ?, ended = ? WHERE id = ? AND worker = ? AND status IN (?, ?)",
                 (INTERRUPTED, message, time.time(), run_id, token, RUNNING, STOPPING),
             )
@@ -343,32 +329,30 @@ class Store:
         about = "id = ? AND heartbeat = ? AND status IN (?, ?) AND message != ?"
         values = run_id, heartbeat, RUNNING, STOPPING, message
         if self._rows(f"SELECT 1 FROM runs WHERE {about}", *values):
-            with self._transaction():
-                self._db.execute(f"UPDATE runs SET message = ? WHERE {about}", (message, *values))
+            with self._transaction() as db:
+                db.execute(f"UPDATE runs SET message = ? WHERE {about}", (message, *values))
 
     # ---- names and deletion ---------------------------------------------------------------------------------
 
     def rename(self, run_id: str, name: str) -> None:
         """Give a run another name."""
-        with self._transaction():
-            self._db.execute("UPDATE runs SET name = ? WHERE id = ?", (name, run_id))
+        with self._transaction() as db:
+            db.execute("UPDATE runs SET name = ? WHERE id = ?", (name, run_id))
 
     def set_deleted(self, run_id: str, deleted: bool) -> None:
         """Take a run out of every list, or put it back."""
-        with self._transaction():
-            self._db.execute("UPDATE runs SET deleted = ? WHERE id = ?", (time.time() if deleted else None, run_id))
+        with self._transaction() as db:
+            db.execute("UPDATE runs SET deleted = ? WHERE id = ?", (time.time() if deleted else None, run_id))
 
     def _purge(self, run_id: str) -> None:
-        with self._transaction():
-            row = self._db.execute(
-                "SELECT number, text FROM runs WHERE id = ? AND deleted NOT NULL", (run_id,)
-            ).fetchone()
+        with self._transaction() as db:
+            row = db.execute("SELECT number, text FROM runs WHERE id = ? AND deleted NOT NULL", (run_id,)).fetchone()
             if row is None:
                 return
             for table in ("steps", "peaks", "epochs"):
-                self._db.execute(f"DELETE FROM {table} WHERE run = ?", (row["number"],))
-            self._db.execute("DELETE FROM runs WHERE id = ?", (run_id,))
-            needed = self._db.execute("SELECT count(*) FROM runs WHERE text = ?", (row["text"],)).fetchone()[0]
+                db.execute(f"DELETE FROM {table} WHERE run = ?", (row["number"],))
+            db.execute("DELETE FROM runs WHERE id = ?", (run_id,))
+            needed = db.execute("SELECT count(*) FROM runs WHERE text = ?", (row["text"],)).fetchone()[0]
         shutil.rmtree(self.run_folder(run_id), ignore_errors=True)
         if not needed:
             (self.folder / "texts" / f"{row['text']}.txt").unlink(missing_ok=True)
@@ -384,36 +368,36 @@ class Store:
             Superseded: the run belongs to another worker.
 
         """
-        with self._transaction():
-            self._claim_or_leave(run_id, token)
-            number = self._db.execute("SELECT number FROM runs WHERE id = ?", (run_id,)).fetchone()[0]
+        with self._transaction() as db:
+            self._claim_or_leave(db, run_id, token)
+            number = db.execute("SELECT number FROM runs WHERE id = ?", (run_id,)).fetchone()[0]
             marks = ", ".join("?" * (len(STEP_COLUMNS) + 1))
-            self._db.executemany(
+            db.executemany(
                 f"INSERT OR REPLACE INTO steps (run, {', '.join(STEP_COLUMNS)}) VALUES ({marks})",
                 [(number, *rows.step_row(record)) for record in steps],
             )
-            self._db.executemany(
+            db.executemany(
                 "INSERT INTO peaks (run, width, stretch, step, norm) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE "
                 "SET step = excluded.step, norm = excluded.norm WHERE excluded.norm > norm",
                 [(number, *peak) for peak in rows.peaks(steps)],
             )
             for event in events:
-                self._write_event(number, event)
+                self._write_event(db, number, event)
             if steps:
                 last, speeds = steps[-1], sorted(s.tokens_per_s for s in steps)
-                self._db.execute(
+                db.execute(
                     "UPDATE runs SET epoch = CASE WHEN ? >= step THEN ? ELSE epoch END, step = max(step, ?), "
                     "trained_s = trained_s + ?, tokens_per_s = ? WHERE number = ?",
                     (last.step, last.epoch, last.step, trained_s, speeds[len(speeds) // 2], number),
                 )  # fmt: skip
 
-    def _write_event(self, number: int, event: EpochEvent) -> None:
+    def _write_event(self, db: sqlite3.Connection, number: int, event: EpochEvent) -> None:
         # After a resumption an epoch may come a second time, measured less: what is there stays.
         kept = ", ".join(
             f"{name} = coalesce(excluded.{name}, {name})" for name in EVENT_COLUMNS if name not in ("epoch", "step")
         )
         marks = ", ".join("?" * (len(EVENT_COLUMNS) + 1))
-        self._db.execute(
+        db.execute(
             f"INSERT INTO epochs (run, {', '.join(EVENT_COLUMNS)}) VALUES ({marks}) ON CONFLICT DO UPDATE SET {kept}",
             (number, *rows.event_row(event)),
         )
@@ -425,14 +409,14 @@ class Store:
             Superseded: the run belongs to another worker.
 
         """
-        with self._transaction():
-            self._claim_or_leave(run_id, token)
-            self._db.execute(
+        with self._transaction() as db:
+            self._claim_or_leave(db, run_id, token)
+            db.execute(
                 "UPDATE runs SET heartbeat = ?, pid = ?, host = ?, status = CASE status WHEN ? THEN ? ELSE status END, "
                 "message = CASE WHEN status IN (?, ?, ?) THEN '' ELSE message END WHERE id = ?",
                 (time.time(), pid, platform.node(), INTERRUPTED, RUNNING, INTERRUPTED, RUNNING, STOPPING, run_id),
             )  # fmt: skip
-            return str(self._db.execute("SELECT status FROM runs WHERE id = ?", (run_id,)).fetchone()[0])
+            return str(db.execute("SELECT status FROM runs WHERE id = ?", (run_id,)).fetchone()[0])
 
     def status(self, run_id: str) -> str:
         """A run's status; "" if it is gone."""
@@ -448,39 +432,12 @@ class Store:
         self._update(run_id, token, has_checkpoint=1)
 
     def _update(self, run_id: str, token: str, **columns: Any) -> None:
-        with self._transaction():
-            self._claim_or_leave(run_id, token)
+        with self._transaction() as db:
+            self._claim_or_leave(db, run_id, token)
             assignments = ", ".join(f"{name} = ?" for name in columns)
-            self._db.execute(f"UPDATE runs SET {assignments} WHERE id = ?", (*columns.values(), run_id))
+            db.execute(f"UPDATE runs SET {assignments} WHERE id = ?", (*columns.values(), run_id))
 
-    def _claim_or_leave(self, run_id: str, token: str) -> None:
-        row = self._db.execute("SELECT worker FROM runs WHERE id = ?", (run_id,)).fetchone()
+    def _claim_or_leave(self, db: sqlite3.Connection, run_id: str, token: str) -> None:
+        row = db.execute("SELECT worker FROM runs WHERE id = ?", (run_id,)).fetchone()
         if row is None or row[0] != token:
             raise Superseded
-
-    # ---- SQLite ---------------------------------------------------------------------------------------------
-
-    def _rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
-        with self._lock, self._told():
-            return self._db.execute(query, values).fetchall()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """All of it on the disk, or none."""
-        with self._lock, self._told():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """What the disk says, as a sentence."""
-        try:
-            yield
-        except (OSError, sqlite3.Error) as fault:
-            raise RunError(disk_sentence(self.folder, fault)) from fault

@@ -22,6 +22,7 @@ import torch
 from explorer.checkpoints import CheckpointError
 from explorer.models import CharModel, ModelConfig
 from explorer.probes.gates import trace_gates
+from explorer.runs.database import StoreGoneError
 from explorer.runs.facts import DIVERGED, FAILED, FINISHED, INTERRUPTED, STOPPED, STOPPING, Run, RunError
 from explorer.runs.recorder import Recorder, split_text
 from explorer.runs.settings import settings
@@ -168,6 +169,8 @@ def _train(store: Store, run: Run, token: str, pulse: Pulse) -> tuple[str, str, 
         diverged = fault
     except Interrupted:
         recorder.rewind()
+    except StoreGoneError as fault:
+        raise RunError(f"{fault} {recorder.keep_files()}") from fault
     recorder.write()
     recorder.keep_checkpoint()
     if diverged is not None:
@@ -210,7 +213,7 @@ def main() -> int:
     if len(request) != 2:
         return 0
     try:
-        work(Store(settings().data), *request, until_closed=sys.stdin.fileno())
+        work(Store(settings().data, follows=False), *request, until_closed=sys.stdin.fileno())
     except (RunError, CheckpointError) as fault:
         print(fault, flush=True)
         return 1

@@ -88,7 +88,7 @@ def test_a_damaged_column_of_a_run_is_told_and_the_others_are_there(two, folder,
                 db.execute(f"UPDATE runs SET {column} = ? WHERE name = 'first'", (value,))
             except (sqlite3.IntegrityError, OverflowError):
                 continue
-        runs._registry()._looked_at = float("-inf")  # it looks after dead runs, too
+        runs._registry().look_now()
         listed = {run.id for run in runs.runs(runs.COMMAND_LINE)}
         assert second.id in listed
         assert {run.id for run in runs.models(runs.COMMAND_LINE)} <= listed

@@ -332,7 +332,7 @@ def silent(store, run, pid, host=None, seconds=DEAD_AFTER_S + 1):
     """A run whose process was heard of last so many seconds ago."""
     token = store.begin(run.id)
     store.pulse(run.id, token, pid)
-    store._db.execute(
+    store.database._writer.connection.execute(
         "UPDATE runs SET heartbeat = ?, host = coalesce(?, host) WHERE id = ?", (time.time() - seconds, host, run.id)
     )
     return run.id, token
@@ -373,7 +373,7 @@ def test_a_stopped_process_is_not_ended_but_does_not_answer_until_it_does(store,
     _, token = silent(store, run, sleeper.pid, seconds=0)
     store.sweep()
     assert (store.run(run.id).status, store.run(run.id).message) == ("running", "")
-    store._db.execute("UPDATE runs SET heartbeat = heartbeat - 3")
+    store.database._writer.connection.execute("UPDATE runs SET heartbeat = heartbeat - 3")
     for _ in range(2):
         store.sweep()
         told = store.run(run.id)
@@ -419,7 +419,7 @@ def test_a_run_without_a_process_is_given_its_time_and_then_given_up(store):
     store.begin(run.id)
     store.sweep()
     assert store.run(run.id).status == "running"
-    store._db.execute("UPDATE runs SET heartbeat = heartbeat - ?", (DEAD_AFTER_S + 1,))
+    store.database._writer.connection.execute("UPDATE runs SET heartbeat = heartbeat - ?", (DEAD_AFTER_S + 1,))
     store.sweep()
     assert store.run(run.id).status == "interrupted"
 
@@ -427,7 +427,9 @@ def test_a_run_without_a_process_is_given_its_time_and_then_given_up(store):
 def test_a_process_that_is_started_for_a_run_is_not_older_than_the_run_s_last_word(store, sleeper):
     run = added(store)
     token = store.begin(run.id)
-    store._db.execute("UPDATE runs SET heartbeat = heartbeat - 3600")  # it was claimed an hour before it was started
+    store.database._writer.connection.execute(
+        "UPDATE runs SET heartbeat = heartbeat - 3600"
+    )  # it was claimed an hour before it was started
     store.note_process(run.id, token, sleeper.pid)
     store.sweep()
     assert (store.run(run.id).status, store.run(run.id).message) == ("running", "")
@@ -449,7 +451,7 @@ def test_a_deleted_run_can_be_restored_for_a_day_and_then_is_gone_with_its_files
     assert len(store.runs()) == 2
     store.set_deleted(run.id, True)
     earlier = "UPDATE runs SET deleted = deleted - :s, created = created - :s WHERE id = :id"
-    store._db.execute(earlier, {"s": KEPT_DELETED_S + 1, "id": run.id})
+    store.database._writer.connection.execute(earlier, {"s": KEPT_DELETED_S + 1, "id": run.id})
     store.sweep()
     with pytest.raises(RunError):
         store.run(run.id)
@@ -472,13 +474,15 @@ def test_a_full_disk_is_told_and_nothing_is_half_written(folder, store):
     run = added(store)
     token = store.begin(run.id)
     store.write(run.id, token, [record(s) for s in range(1, 11)], [], 1.0)
-    pages = store._db.execute("PRAGMA page_count").fetchone()[0]
-    store._db.execute(f"PRAGMA max_page_count = {pages + 2}")  # SQLite's own word for a disk of this size
+    pages = store.database._writer.connection.execute("PRAGMA page_count").fetchone()[0]
+    store.database._writer.connection.execute(
+        f"PRAGMA max_page_count = {pages + 2}"
+    )  # SQLite's own word for a disk of this size
     with pytest.raises(RunError, match=r"^The disk .* is full; nothing was half written\. Make room and try again\.$"):
         store.write(run.id, token, [record(s) for s in range(11, 2_000)], [], 1.0)
     assert store.metrics(run.id).step_S.tolist() == list(range(1, 11))
     assert store.run(run.id).step == 10
-    store._db.execute("PRAGMA max_page_count = 1000000")
+    store.database._writer.connection.execute("PRAGMA max_page_count = 1000000")
     store.write(run.id, token, [record(11)], [], 1.0)
     other = Store(folder)
     assert other.run(run.id).step == 11
@@ -494,7 +498,9 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
 
 def test_a_disk_that_is_read_only_is_told(store):
     run = added(store)
-    store._db.execute("PRAGMA query_only = 1")  # what a write on a read-only file system says, SQLITE_READONLY
+    store.database._writer.connection.execute(
+        "PRAGMA query_only = 1"
+    )  # what a write on a read-only file system says, SQLITE_READONLY
     with pytest.raises(RunError, match=r"could not be read or written \(.*readonly"):
         store.stop(run.id)
     assert store.run(run.id).status == "waiting"
@@ -514,7 +520,7 @@ def test_runs_of_another_version_are_left_alone(folder):
     db = sqlite3.connect(folder / "runs.sqlite")
     db.execute("PRAGMA user_version = 7")
     db.close()
-    with pytest.raises(RunError, match=r"format 1 .* have format 7"):
+    with pytest.raises(RunError, match=r"format 1; .* have format 7"):
         Store(folder)
 
 

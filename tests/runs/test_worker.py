@@ -303,15 +303,15 @@ def test_a_disk_that_fills_up_ends_the_run_with_everything_before_it(store, monk
 
         def fill(_):
             if broken == "steps":
-                pages = store._db.execute("PRAGMA page_count").fetchone()[0]
-                store._db.execute(f"PRAGMA max_page_count = {pages}")
+                pages = store.database._writer.connection.execute("PRAGMA page_count").fetchone()[0]
+                store.database._writer.connection.execute(f"PRAGMA max_page_count = {pages}")
             else:
                 patch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
 
         stop_at(patch, store, run, 20, action=fill)
         with pytest.raises(RunError, match=r"is full; nothing was half written"):
             trained(store, run)
-    store._db.execute("PRAGMA max_page_count = 1000000")
+    store.database._writer.connection.execute("PRAGMA max_page_count = 1000000")
     store.end_dead(run.id, store._rows("SELECT worker FROM runs")[0][0], "The disk is full.")
     store.requeue(run.id, 1, 1)
     assert trained(store, run).status == "finished"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
+from typing import Any, TypeVar
 
 import streamlit as st
 
 import explorer
 from explorer.models import NetKey
-from explorer.pages import _session
+from explorer.pages import _patience, _session, _shelf
 from explorer.pages._models import Which, beyond_the_file, checkpoint_of, model_of
 from explorer.probes.diagnosis import diagnosis_of
 from explorer.probes.progress import TrainingRecord
@@ -19,6 +22,7 @@ from explorer.probes.reading import Reading
 from explorer.probes.weights import WeightGradients
 from explorer.training import perplexity
 
+V = TypeVar("V")
 SETTLE_S = 0.2  # about what a browser takes to draw the gates
 
 
@@ -28,7 +32,8 @@ class Facts:
     def __init__(self, which: Which, text: str) -> None:
         self.which, self.text = which, text
         self._ledgers: dict[float | None, explorer.ClipLedger | None] = {}
-        self._nets: dict[NetKey, NetFacts] = {}
+        self.of_nets: dict[tuple[NetKey, str], Any] = {}
+        self.begun: Future[explorer.GateTrace] | None = None  # the reading of a long text
 
     @cached_property
     def model(self) -> explorer.CharModel:
@@ -79,29 +84,32 @@ class Facts:
 
     def net(self, net: NetKey) -> NetFacts:
         """What is known of one of its nets."""
-        return self._nets.setdefault(net, NetFacts(self, net))
+        return NetFacts(self, net)
 
 
 class NetFacts:
-    """What is known of one net of a model on a text."""
+    """What is known of one net of a model on a text. It is the model's facts that keep it: nothing here points in a circle."""
 
     def __init__(self, whole: Facts, net: NetKey) -> None:
         self.whole, self.net = whole, net
 
-    @cached_property
+    @property
     def flow(self) -> explorer.GradientFlow:
         """How much of each loss reaches each step."""
-        return explorer.gradient_flow(self.whole.model, self.whole.text, *self.net, reading=self.whole.reading)
+        whole = self.whole
+        return self._kept(
+            "flow", lambda: explorer.gradient_flow(whole.model, whole.text, *self.net, reading=whole.reading)
+        )
 
-    @cached_property
+    @property
     def paths(self) -> explorer.JacobianPaths:
         """What carries the gradient through each step."""
-        return self._paths(singular_values=False)
+        return self._kept("paths", lambda: self._paths(singular_values=False))
 
-    @cached_property
+    @property
     def singular_values(self) -> explorer.JacobianPaths:
         """The same with what takes decompositions."""
-        return self._paths(singular_values=True)
+        return self._kept("singular values", lambda: self._paths(singular_values=True))
 
     def _paths(self, *, singular_values: bool) -> explorer.JacobianPaths:
         whole = self.whole
@@ -109,22 +117,45 @@ class NetFacts:
             whole.model, whole.text, *self.net, singular_values=singular_values, flow=self.flow, reading=whole.reading
         )
 
-    @cached_property
+    @property
     def residual(self) -> float | None:
         """The flow's difference from autograd."""
-        return flow_residual(self.whole.model, self.flow, self.whole.reading)
+        return self._kept("residual", lambda: flow_residual(self.whole.model, self.flow, self.whole.reading))
 
-    @cached_property
+    @property
     def diagnosis(self) -> explorer.Diagnosis:
         """The verdict."""
         whole = self.whole
-        return diagnosis_of(self.flow, whole.trace, whole.model.vocabulary, whole.record)
+        return self._kept(
+            "diagnosis", lambda: diagnosis_of(self.flow, whole.trace, whole.model.vocabulary, whole.record)
+        )
+
+    def _kept(self, name: str, compute: Callable[[], V]) -> V:
+        kept = self.whole.of_nets
+        if (self.net, name) not in kept:
+            kept[self.net, name] = compute()
+        value: V = kept[self.net, name]
+        return value
 
 
-@st.cache_resource(show_spinner=False, max_entries=6, scope="session")
 def facts(which: Which, text: str) -> Facts:
     """What is known of a model on a text: nothing yet, where it is new."""
-    return Facts(which, text)
+    return _shelf.own().get((which, text), lambda: Facts(which, text))
+
+
+def read(which: Which, text: str) -> explorer.GateTrace:
+    """What a model did with a text. A long one is read in its turn, and whoever comes again waits for the same reading."""
+    known = facts(which, text)
+    if len(text) < _patience.LONG or "trace" in vars(known):
+        return known.trace
+    turns = _patience.turns()
+    ahead = 0 if known.begun else turns.ahead
+    known.begun = known.begun or turns.begin(lambda: known.trace)
+    try:
+        return _patience.wait_for(known.begun, f"The model is reading {len(text):,} characters.", ahead)
+    finally:
+        if known.begun.cancel() or known.begun.done():  # one that waits in vain leaves the line
+            known.begun = None
 
 
 @st.cache_resource(show_spinner=False, max_entries=6, scope="session")
@@ -138,12 +169,23 @@ def by_epoch(which: Which, text: str) -> dict[int, float | None]:
     known, epochs = perplexities(which.name, which.version, text), checkpoint_of(which).epochs
     if not known.keys() >= set(epochs):
         time.sleep(SETTLE_S)  # until what is already drawn is sent, and a person who types on has done so
-    for epoch in epochs:
-        if epoch not in known:
-            _session.give_way()
-            mean = explorer.score_text(model_of(which.as_trained._replace(epoch=epoch)), text).mean_nll_nats
-            known[epoch] = None if mean is None else perplexity(mean)
+    what = "The same text is read by the model at each epoch of its training: {} of {}."
+    for number, epoch in enumerate(epochs, 1):
+        if epoch in known:
+            continue
+        _session.give_way()
+        model = model_of(which.as_trained._replace(epoch=epoch))
+        if len(text) < _patience.LONG:
+            known[epoch] = _perplexity(model, text)
+        else:
+            begun = _patience.turns().begin(partial(_perplexity, model, text))
+            known[epoch] = _patience.wait_for(begun, what.format(number, len(epochs)), 0)
     return {epoch: known[epoch] for epoch in epochs}
+
+
+def _perplexity(model: explorer.CharModel, text: str) -> float | None:
+    mean = explorer.score_text(model, text).mean_nll_nats
+    return None if mean is None else perplexity(mean)
 
 
 @dataclass(frozen=True)

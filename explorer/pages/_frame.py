@@ -7,7 +7,7 @@ import streamlit as st
 st.set_page_config(page_title="Gate explorer", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
 with st.spinner("Loading PyTorch; only the first visit after a start waits for it."):
     # Not before the page is there: the import takes seconds.
-    from explorer.pages import _link, _notices, _session
+    from explorer.pages import _link, _notices, _session, _shelf
 
     _session.settle()
 
@@ -30,5 +30,6 @@ with st.container(horizontal=True, key="navigation"):
 problems = st.container()
 if _notices.runs_whole(shown):
     _link.write(complete=True)
+_shelf.own().settle()  # what the page has computed meanwhile
 with problems:
     _notices.show_problems()

@@ -6,10 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
-import streamlit as st
-
 import explorer
 from explorer import Intervention, runs
+from explorer.pages import _shelf
 
 CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 RUN = "run:"  # begins the name of a model that a run made
@@ -85,14 +84,16 @@ def checkpoint_of(which: Which) -> explorer.Checkpoint:
     return _load(which.name, which.version)
 
 
-@st.cache_resource(show_spinner=False, max_entries=24)
 def _load(name: str, version: int) -> explorer.Checkpoint:
-    return explorer.load_checkpoint(file_of(name))
+    return _shelf.models().get((name, version), lambda: explorer.load_checkpoint(file_of(name)))
 
 
-@st.cache_resource(show_spinner=False, max_entries=40)
 def model_of(which: Which) -> explorer.CharModel:
     """The model itself; an untrained one has torch's default initialisation, seed 0."""
+    return _shelf.models().get(which, lambda: _made(which))
+
+
+def _made(which: Which) -> explorer.CharModel:
     checkpoint = checkpoint_of(which)
     if not which.untrained:
         return explorer.altered(checkpoint.model_at(which.epoch), which.intervention)

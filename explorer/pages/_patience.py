@@ -1,39 +1,57 @@
-"""Computations that take long: they say what they are, and give way to a newer wish."""
+"""Computations that take long: one at a time for all sessions, with a word on the page, and giving way to a newer wish."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any, TypeVar
 
 import streamlit as st
 
-import explorer
 from explorer.pages import _session
-from explorer.pages._facts import Facts, facts
-from explorer.pages._models import Which
 
 LONG = 3_000  # characters; fewer are read within a blink
 LOOK_S = 0.05
+V = TypeVar("V")
 
 
-def read(which: Which, text: str) -> explorer.GateTrace:
-    """What a model did with a text. While a long one is read, the page says so and breaks off for a newer wish."""
-    known = facts(which, text)
-    if len(text) < LONG or "trace" in vars(known):
-        return known.trace
-    reading = _begin(which, text)
-    with st.spinner(f"The model is reading {len(text):,} characters."):
-        while not reading.done():
-            wait([reading], LOOK_S)
+class Turns:
+    """A thread that does one thing after another. Ten long texts at once would take ten times the memory, and no less time."""
+
+    def __init__(self) -> None:
+        self._reader = ThreadPoolExecutor(1)
+        self._lock, self._ahead = threading.Lock(), 0
+
+    @property
+    def ahead(self) -> int:
+        """How many are being done or wait."""
+        return self._ahead
+
+    def begin(self, work: Callable[[], V]) -> Future[V]:
+        """Have something done in its turn."""
+        with self._lock:
+            self._ahead += 1
+        begun = self._reader.submit(work)
+        begun.add_done_callback(self._ended)
+        return begun
+
+    def _ended(self, _: Future[Any]) -> None:
+        with self._lock:
+            self._ahead -= 1
+
+
+@st.cache_resource(show_spinner=False)
+def turns() -> Turns:
+    """The one line in which all sessions wait."""
+    return Turns()
+
+
+def wait_for(begun: Future[V], what: str, ahead: int) -> V:
+    """The result of something that takes long. Meanwhile the page says what it is, and breaks off for a newer wish."""
+    others = f" {ahead} other long text{'s come' if ahead > 1 else ' comes'} first." if ahead else ""
+    with st.spinner(what + others):
+        while not begun.done():
+            wait([begun], LOOK_S)
             _session.give_way()
-    return reading.result()
-
-
-@st.cache_resource(show_spinner=False, max_entries=2, scope="session")
-def _begin(which: Which, text: str) -> Future[explorer.GateTrace]:
-    """The reading, begun in a thread of its own; who comes again after breaking off waits for the same one."""
-    known: Facts = facts(which, text)
-    _ = known.model  # loaded here: a cache of Streamlit's belongs to its own threads
-    reader = ThreadPoolExecutor(1)
-    reading = reader.submit(lambda: known.trace)
-    reader.shutdown(wait=False)
-    return reading
+    return begun.result()

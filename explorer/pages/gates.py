@@ -9,7 +9,7 @@ from explorer.figures import gates as drawing
 from explorer.figures import perplexity as curves
 from explorer.figures.hundredths import CONFIG
 from explorer.figures.style import decimals, number, visible
-from explorer.pages import _facts, _inputs, _notices, _patience, _pickers, _session
+from explorer.pages import _facts, _inputs, _notices, _pickers, _session
 from explorer.pages._plain import plain
 from explorer.probes.gates import GateTrace, Tape, gate_statistics, memory_time
 from explorer.probes.perplexity import NATS_PER_BIT
@@ -109,7 +109,7 @@ with st.sidebar:
 
 text = _inputs.choose_text(checkpoint)
 _notices.mark_altered(which, text)
-trace = _patience.read(which, text)
+trace = _facts.read(which, text)
 tape = trace.tape(layer, direction or "forward")
 
 with below:
@@ -139,8 +139,7 @@ if len(trace) > drawing.MAX_STEPS:
     )
 st.caption(reading(trace, tape))
 show_metrics(trace, tape)
-with st.spinner("The same text is read by the model at each epoch of its training."):
-    by_epoch = _facts.by_epoch(which, text)
+by_epoch = _facts.by_epoch(which, text)
 if trace.perplexity is not None and len(by_epoch) > 1:
     st.markdown(
         "**How the model learned to read this text.** Move the slider *Epochs of training* to see the model as it was."

@@ -250,13 +250,16 @@ def _trace_net(model: CharModel, net: NetKey, x: Tensor) -> tuple[Tensor, Tape]:
     backward = model.config.reads_backward(net)
     read = x.flip(0) if backward else x  # the order in which the net itself reads
     h_TH, kernel = kernel_states(model, net, read)
-    h_prev_TH = torch.cat([torch.zeros_like(h_TH[:1]), h_TH[:-1]])
-    parts = _recover(model, net, read, h_prev_TH)
-    equation_TH = parts.pop("h")
-    residual = float((equation_TH - h_TH.double()).abs().max()) if len(h_TH) else None
+    states_TH = torch.cat(
+        [torch.zeros_like(h_TH[:1]), h_TH]
+    )  # the one before the first too: one block for h and h_prev
+    parts, residual = _recover(model, net, read, states_TH)
     in_text_order = {f"{name}_TH": _array(part.flip(0) if backward else part) for name, part in parts.items()}
     kind = {"rnn": RNNTape, "gru": GRUTape, "lstm": LSTMTape}[model.config.cell]
-    h_TH, h_prev_TH = (h_TH.flip(0), h_prev_TH.flip(0)) if backward else (h_TH, h_prev_TH)
+    if backward:
+        states_TH = states_TH.flip(0)
+    before_TH, after_TH = states_TH[: len(h_TH)], states_TH[-len(h_TH) :] if len(h_TH) else h_TH
+    h_TH, h_prev_TH = (before_TH, after_TH) if backward else (after_TH, before_TH)
     return h_TH, kind(net, _array(h_TH), _array(h_prev_TH), residual, kernel, **in_text_order)
 
 
@@ -266,23 +269,32 @@ def _array(tensor: Tensor) -> Floats:
     return array
 
 
-def _recover(model: CharModel, net: NetKey, x: Tensor, h_prev_TH: Tensor) -> dict[str, Tensor]:
-    """Every part of every step by the displayed equations in float64, with time as the leading axis; name -> part_TH."""
+def _recover(model: CharModel, net: NetKey, x: Tensor, states_TH: Tensor) -> tuple[dict[str, Tensor], float | None]:
+    """Every part of every step by the displayed equations, name -> part_TH, and the residual of the state they give.
+
+    The equations run in float64 with time as the leading axis, a block of steps at once; what is kept is float32.
+    """
     config, weights = model.config, CellWeights(*(weight.double() for weight in model.rnn.weights(net)))
-    blocks: list[RNNStep | GRUStep | LSTMStep] = []
-    c_BH = weights.w_hh_GH.new_zeros(h_prev_TH.shape[1])
+    c_BH = weights.w_hh_GH.new_zeros(states_TH.shape[1])
+    kept: list[dict[str, Tensor]] = []
+    residuals: list[Tensor] = []
     for start in range(0, max(len(x), 1), CHUNK):
-        part, h_prev_CH = x[start : start + CHUNK], h_prev_TH[start : start + CHUNK].double()
+        part = x[start : start + CHUNK]
+        h_prev_CH, h_CH = states_TH[start : start + len(part)].double(), states_TH[start + 1 : start + 1 + len(part)]
         part = part.double() if part.is_floating_point() else part
+        block: RNNStep | GRUStep | LSTMStep
         if config.cell == "gru":
-            blocks.append(gru_step(part, h_prev_CH, weights, config.reset))
+            block = gru_step(part, h_prev_CH, weights, config.reset)
         elif config.cell == "rnn":
-            blocks.append(rnn_step(part, h_prev_CH, weights, config.activation))
+            block = rnn_step(part, h_prev_CH, weights, config.activation)
         else:
             gates = lstm_gates(part, h_prev_CH, weights)
             c_prev_CH, c_BH = _cell_states_before(*gates[:3], c_BH)
-            blocks.append(lstm_update(*gates, c_prev_CH))
-    return {name: torch.cat([getattr(block, name) for block in blocks]) for name in blocks[0]._fields}
+            block = lstm_update(*gates, c_prev_CH)
+        residuals += [(block.h - h_CH.double()).abs().max()] if len(part) else []
+        kept.append({name: getattr(block, name).float() for name in block._fields if name != "h"})
+    parts = {name: torch.cat([block[name] for block in kept]) for name in kept[0]}
+    return parts, float(torch.stack(residuals).max()) if residuals else None
 
 
 def _cell_states_before(i_CH: Tensor, f_CH: Tensor, g_CH: Tensor, c_H: Tensor) -> tuple[Tensor, Tensor]:

@@ -17,6 +17,7 @@ from explorer.models import CharModel, NetKey
 from explorer.scan import State
 
 CHUNK = 2048  # steps in memory at once
+BLOCK_BYTES = 32_000_000  # of logits at once: a vocabulary may have 70,000 symbols
 
 
 @torch.no_grad()

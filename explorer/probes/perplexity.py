@@ -12,7 +12,7 @@ from torch import Tensor
 
 from explorer.checkpoints import Checkpoint
 from explorer.models import CharModel, NetKey
-from explorer.probes.kernel import CHUNK, read_text
+from explorer.probes.kernel import BLOCK_BYTES, CHUNK, read_text
 from explorer.training import perplexity
 
 Floats = NDArray[np.float32]
@@ -84,9 +84,10 @@ def score_states(model: CharModel, h: dict[NetKey, Tensor], ids_T: Tensor) -> Te
     features_TF = model.features(h)[:, 0] if steps else torch.zeros(0, model.config.features)
     nll_T = torch.full((steps + lead,), torch.nan, dtype=torch.float32)
     top_ids, top_p = torch.full((steps + lead, k), -1), torch.full((steps + lead, k), torch.nan)
-    for start in range(0, steps, CHUNK):
-        rows = slice(start + lead, min(start + CHUNK, steps) + lead)
-        logp_CV = model.out(features_TF[start : start + CHUNK]).float().log_softmax(-1)
+    block = max(1, min(CHUNK, BLOCK_BYTES // (4 * len(model.vocabulary))))
+    for start in range(0, steps, block):
+        rows = slice(start + lead, min(start + block, steps) + lead)
+        logp_CV = model.out(features_TF[start : start + block]).float().log_softmax(-1)
         target_C = ids_T[rows]
         nll_T[rows.start : rows.start + len(target_C)] = (
             0 - logp_CV[: len(target_C)].gather(1, target_C.unsqueeze(1))[:, 0]

@@ -14,11 +14,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from explorer.models import CharModel, ConfigError, ModelConfig, NetKey
-from explorer.probes.kernel import read_text
+from explorer.probes.kernel import BLOCK_BYTES, read_text
 from explorer.probes.linear import LinearNet, linearised
 from explorer.text import TextError
-
-BLOCK_BYTES = 32_000_000  # of logits at once: a vocabulary may have 70,000 symbols
 
 
 def in_float64(model: CharModel) -> CharModel:

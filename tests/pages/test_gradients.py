@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 import explorer
 from explorer import runs
 from explorer.models import NetKey
-from explorer.pages import _facts, _inputs, _models, _pickers
+from explorer.pages import _facts, _inputs, _models, _pickers, _shelf
 from explorer.pages._plain import plain
 
 APP = Path(explorer.__file__).parent / "pages" / "_frame.py"
@@ -289,7 +289,7 @@ def test_the_facts_of_a_text_go_on_when_the_cache_of_all_sessions_has_let_go_of_
     known = _facts.Facts(_models.Which.of("time-machine-gru", 500), SENTENCE)
     net = known.net(NetKey(0, "forward"))
     assert len(net.flow) == len(SENTENCE)
-    _models.model_of.clear()
+    _shelf.models.clear()
     assert net.residual < 1e-4
     assert net.paths.gain_T.shape == (len(SENTENCE),)
 

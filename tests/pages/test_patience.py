@@ -64,7 +64,7 @@ def test_a_reading_breaks_off_and_is_waited_for_by_who_comes_again(slow, monkeyp
 def test_a_short_text_needs_no_thread(slow, monkeypatch):
     begun, go = slow
     go.set()
-    monkeypatch.setattr(_patience, "_begin", lambda *_: pytest.fail("a thread for a short text"))
+    monkeypatch.setattr(_patience, "turns", lambda: pytest.fail("a thread for a short text"))
     app = AppTest.from_file(str(APP), default_timeout=60)
     app.run()
     assert not app.exception

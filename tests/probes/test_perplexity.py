@@ -105,3 +105,18 @@ def test_perplexity_by_epoch_is_the_perplexity_of_the_model_as_it_was():
         assert values[epoch] == pytest.approx(math.exp(then[epoch]), rel=5e-3)
     assert values[4] < values[0]
     assert set(perplexity_by_epoch(checkpoint, "t").values()) == {None}
+
+
+def test_a_model_of_seventy_thousand_symbols_scores_in_blocks_of_bounded_size():
+    vocabulary = Vocabulary.from_text("".join(map(chr, range(0x4E00, 0x4E00 + 50))))
+    model = CharModel(ModelConfig(hidden_size=4), vocabulary, seed=0)
+    whole = score_text(model, "".join(vocabulary.symbols[1:]) * 40)
+    blocks, bound = [], 4 * len(vocabulary) * 64
+    model.out.register_forward_hook(lambda _, __, logits: blocks.append(logits.nbytes))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("explorer.probes.perplexity.BLOCK_BYTES", bound)
+        parts = score_text(model, "".join(vocabulary.symbols[1:]) * 40)
+    assert len(blocks) > 20
+    assert max(blocks) <= bound
+    np.testing.assert_array_equal(parts.top_ids_TK, whole.top_ids_TK)
+    np.testing.assert_allclose(parts.nll_nats_T, whole.nll_nats_T, rtol=1e-6)

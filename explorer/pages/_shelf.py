@@ -1,0 +1,179 @@
+"""What is kept of what was computed: counted in bytes, for each session and for all of them, and only for a while.
+
+A trace of 20,000 characters has a hundred megabytes and a sentence's has one, so entries cannot be counted alike. Whatever
+is taken off a shelf is computed again when it is wanted; whoever still holds it goes on with it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+import streamlit as st
+import torch
+
+SESSION_BYTES, SESSIONS_BYTES = 64_000_000, 192_000_000  # of one session, and of all together
+MODELS_BYTES = 128_000_000  # of the models, which all sessions share
+KEPT_S = 90.0  # unused by its session; who comes back waits for it to be computed again
+LOOK_EVERY_S = 15.0
+V = TypeVar("V")
+
+
+class Budget:
+    """The shelves that share a budget in bytes.
+
+    A thread looks after them, since nobody comes by who left: what was not used for a while is let go.
+    """
+
+    def __init__(self, most_bytes: int, kept_s: float) -> None:
+        self.most_bytes, self.kept_s = most_bytes, kept_s
+        self._lock = threading.Lock()
+        self._shelves: weakref.WeakSet[Shelf] = weakref.WeakSet()
+        threading.Thread(target=_look_after, args=(weakref.ref(self),), daemon=True).start()
+
+    def shelf(self, most_bytes: int) -> Shelf:
+        """A new shelf with a share of its own, which ends when nobody holds it any more."""
+        made = Shelf(self, most_bytes)
+        with self._lock:
+            self._shelves.add(made)
+        return made
+
+    @property
+    def bytes(self) -> int:
+        """Held by all shelves, as they were measured last."""
+        return sum(shelf.bytes for shelf in self._all())
+
+    def settle(self, spared: Shelf | None = None) -> None:
+        """Let go of what was not used for a while, and then of what was used least recently until the rest fits.
+
+        Args:
+            spared: keeps what it used last.
+
+        """
+        for shelf in self._all():
+            shelf.let_go(before=time.monotonic() - self.kept_s)
+        while self.bytes > self.most_bytes:
+            oldest = min(
+                (shelf for shelf in self._all() if shelf.can_spare(spared)), key=lambda s: s.oldest, default=None
+            )
+            if oldest is None:
+                return
+            oldest.let_go_of_one()
+
+    def _all(self) -> list[Shelf]:
+        with self._lock:
+            return list(self._shelves)
+
+
+def _look_after(about: weakref.ref[Budget]) -> None:
+    while (budget := about()) is not None:
+        budget.settle()
+        del budget  # ends when nobody else has it
+        time.sleep(LOOK_EVERY_S)
+
+
+class Shelf:
+    """Values by key, each made when it is first asked for."""
+
+    def __init__(self, budget: Budget, most_bytes: int) -> None:
+        self._budget, self._most_bytes = budget, most_bytes
+        self._lock = threading.RLock()
+        self._kept: OrderedDict[Hashable, tuple[float, Any]] = OrderedDict()  # when it was used last, and the value
+        self._measured = 0
+
+    def get(self, key: Hashable, make: Callable[[], V]) -> V:
+        """The value of a key; one is made where there is none."""
+        with self._lock:
+            value: V = self._kept[key][1] if key in self._kept else make()
+            self._kept[key] = time.monotonic(), value
+            self._kept.move_to_end(key)
+        self.settle()
+        return value
+
+    def settle(self) -> None:
+        """Measure what is held, and let go of what is too much for this shelf or for all: not of what was used last here."""
+        with self._lock:
+            while self._measure() > self._most_bytes and len(self._kept) > 1:
+                self._kept.popitem(last=False)
+        self._budget.settle(spared=self)
+
+    @property
+    def bytes(self) -> int:
+        """Held, as it was measured last."""
+        return self._measured
+
+    @property
+    def oldest(self) -> float:
+        """When that was used which was used least recently; later than anything where there is nothing."""
+        with self._lock:
+            return next((used for used, _ in self._kept.values()), float("inf"))
+
+    def can_spare(self, spared: Shelf | None) -> bool:
+        """Whether there is anything to let go of."""
+        return len(self._kept) > (1 if self is spared else 0)
+
+    def _measure(self) -> int:
+        self._measured = bytes_of([value for _, value in self._kept.values()])
+        return self._measured
+
+    def let_go(self, before: float) -> None:
+        """Of what was not used since a moment."""
+        with self._lock:
+            while self._kept and self.oldest < before:
+                self.let_go_of_one()
+
+    def let_go_of_one(self) -> None:
+        """Of what was used least recently."""
+        with self._lock:
+            if self._kept:
+                self._kept.popitem(last=False)
+            self._measure()
+
+
+def bytes_of(value: Any) -> int:
+    """Bytes of the arrays, tensors and texts that can be reached from a value; what is reached twice counts once."""
+    total, seen, ahead = 0, set[int](), [value]
+    while ahead:
+        one = ahead.pop()
+        while isinstance(one, np.ndarray) and one.base is not None:
+            one = one.base  # a view holds the whole of what it looks at
+        if isinstance(one, torch.Tensor):
+            one = one.untyped_storage()
+        name = one.data_ptr() if isinstance(one, torch.UntypedStorage) else id(one)
+        if name in seen:
+            continue
+        seen.add(name)
+        if isinstance(one, np.ndarray | torch.UntypedStorage | memoryview):
+            total += one.nbytes() if isinstance(one, torch.UntypedStorage) else one.nbytes
+        elif isinstance(one, str | bytes | bytearray):
+            total += len(one)
+        elif isinstance(one, Mapping):
+            ahead += one.values()
+        elif isinstance(one, list | tuple | set | frozenset):
+            total += 8 * len(one)
+            ahead += one
+        elif hasattr(one, "__dict__") and not isinstance(one, type):
+            ahead += vars(one).values()
+    return total
+
+
+@st.cache_resource(show_spinner=False)
+def _of_sessions() -> Budget:
+    return Budget(SESSIONS_BYTES, KEPT_S)
+
+
+@st.cache_resource(show_spinner=False, scope="session")
+def own() -> Shelf:
+    """The shelf of the person's session; it goes with the session."""
+    return _of_sessions().shelf(SESSION_BYTES)
+
+
+@st.cache_resource(show_spinner=False)
+def models() -> Shelf:
+    """The shelf of the models, which all sessions share."""
+    return Budget(MODELS_BYTES, float("inf")).shelf(MODELS_BYTES)

@@ -42,6 +42,7 @@ NAMES = {"csv": "CSV", "parquet": "Parquet"}
 # R's readr and Polars skip it. Programs are better off with Parquet anyway.
 BYTE_ORDER_MARK = "\ufeff".encode()
 SHEET_ROWS = 1_048_576  # the lines that Excel and LibreOffice open
+BUTTON_PX, BUTTONS_PX = 140, 296  # two beside each other, also on a telephone
 SAMPLE_ROWS = 2_048  # by which a size is judged
 MOST_OFFERS = 16  # of one session: the tables of two pages
 LIFE_S = 4 * 3600  # of an offer, since its page was last shown
@@ -142,11 +143,12 @@ def offer(tables: Iterable[Table], key: str) -> None:
 
 def _show(table: Table, token: str) -> None:
     rows, sizes = table.measured()
-    too_long = " More than a spreadsheet opens: take Parquet." * (rows > SHEET_ROWS)
+    said = f"{rows:,} row" + "s" * (rows != 1) + ": more than a spreadsheet opens, take Parquet" * (rows > SHEET_ROWS)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"{plain(table.name)}  \n:small[:gray[{rows:,} rows.{too_long}]]", width="stretch")
-        for kind, size in sizes.items():
-            st.link_button(f"{NAMES[kind]}, {in_words(size)}", f"export/{token}/{kind}", width=150)
+        st.markdown(f"{plain(table.name)}  \n:small[:gray[{said}]]", width="stretch")
+        with st.container(horizontal=True, width=BUTTONS_PX):
+            for kind, size in sizes.items():
+                st.link_button(f"{NAMES[kind]}, {in_words(size)}", f"export/{token}/{kind}", width=BUTTON_PX)
 
 
 def in_words(size: float) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import re
 import time
 import urllib.request
@@ -40,9 +41,15 @@ class Reader(Person):
         if message.WhichOneof("type") == "delta":
             block = message.delta.add_block.expandable
             self.place = block.id if block.label == "Download the data" else self.place
-            if address := message.delta.new_element.link_button.url:
-                self.addresses.append(address)
         super().take(message)
+
+    def see(self, message: ForwardMsg, element: object) -> None:
+        """An element of the page; one that lists downloads is looked at for their addresses."""
+        if element.WhichOneof("type") == "bidi_component":
+            tables = json.loads(element.bidi_component.json)["tables"]
+            self.addresses = [file["address"] for table in tables for file in table["files"]]
+        else:
+            super().see(message, element)
 
     async def open_downloads(self) -> None:
         """Open the place, so that its addresses are sent."""

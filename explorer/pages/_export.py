@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
@@ -31,7 +32,7 @@ from starlette.types import Message, Receive, Scope, Send
 from explorer import runs
 from explorer.figures.tables import sliced
 from explorer.pages import _session
-from explorer.pages._plain import plain
+from explorer.pages._plain import cell
 
 T = TypeVar("T")
 Made = pd.DataFrame | Iterator[pd.DataFrame]
@@ -42,7 +43,21 @@ NAMES = {"csv": "CSV", "parquet": "Parquet"}
 # R's readr and Polars skip it. Programs are better off with Parquet anyway.
 BYTE_ORDER_MARK = "\ufeff".encode()
 SHEET_ROWS = 1_048_576  # the lines that Excel and LibreOffice open
-BUTTON_PX, BUTTONS_PX = 140, 296  # two beside each other, also on a telephone
+SCRIPT = Path(__file__).parent / "downloads.js"
+HTML = '<div class="tables"></div>'
+CSS = """
+.tables { font-family: var(--st-font); color: var(--st-text-color); display: flex; flex-direction: column; gap: 0.75rem; }
+.row, .buttons { display: flex; flex-wrap: wrap; align-items: center; gap: 0.5rem 1rem; }
+.what { flex: 1 1 12rem; }
+p { margin: 0; }
+.said { font-size: 0.875rem; opacity: 0.75; font-variant-numeric: tabular-nums; }
+.refusal { font-size: 0.875rem; font-weight: 600; }
+a { min-width: 8.5rem; padding: 0.4rem 0.75rem; box-sizing: border-box; text-align: center; text-decoration: none;
+    font-size: 0.875rem; line-height: 1.6; color: inherit; background: var(--st-background-color);
+    border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius, var(--st-base-radius)); }
+a:hover, a:focus-visible { border-color: var(--st-primary-color); color: var(--st-primary-color); }
+a:focus-visible { outline: 2px solid var(--st-primary-color); }
+"""
 SAMPLE_ROWS = 2_048  # by which a size is judged
 MOST_OFFERS = 16  # of one session: the tables of two pages
 LIFE_S = 4 * 3600  # of an offer, since its page was last shown
@@ -136,19 +151,20 @@ def offer(tables: Iterable[Table], key: str) -> None:
     """
     place = st.expander("Download the data", key=f"export_{key}", icon=":material/download:", on_change="rerun")
     if place.open:
+        component = st.components.v2.component("downloads", html=HTML, css=CSS, js=SCRIPT.read_text("utf-8"))
         with place:
-            for table in tables:
-                _show(table, _offered(table, f"{key} {table.name}"))
+            shown = [_shown(table, _offered(table, f"{key} {table.name}")) for table in tables]
+            component(key=f"downloads_{key}", data={"tables": shown})
 
 
-def _show(table: Table, token: str) -> None:
+def _shown(table: Table, token: str) -> dict[str, Any]:
     rows, sizes = table.measured()
     said = f"{rows:,} row" + "s" * (rows != 1) + ": more than a spreadsheet opens, take Parquet" * (rows > SHEET_ROWS)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"{plain(table.name)}  \n:small[:gray[{said}]]", width="stretch")
-        with st.container(horizontal=True, width=BUTTONS_PX):
-            for kind, size in sizes.items():
-                st.link_button(f"{NAMES[kind]}, {in_words(size)}", f"export/{token}/{kind}", width=BUTTON_PX)
+    files = [
+        {"label": f"{NAMES[kind]}, {in_words(size)}", "address": f"export/{token}/{kind}"}
+        for kind, size in sizes.items()
+    ]
+    return {"name": table.name, "said": said, "files": files}
 
 
 def in_words(size: float) -> str:
@@ -180,7 +196,8 @@ def answer(token: str, kind: str, browser: str) -> Response:
 
 
 def _refusal(status: int, sentence: str) -> Response:
-    return PlainTextResponse(sentence, status, {"Cache-Control": "no-store"})
+    """A sentence, as the answer itself and, for those who only ask, in a header."""
+    return PlainTextResponse(sentence, status, {"Cache-Control": "no-store", "X-Reason": quote(sentence)})
 
 
 class Download(StreamingResponse):
@@ -194,13 +211,14 @@ class Download(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it, if there is a place; however it ends, the place is free again and nothing more is made."""
+        browser = self.offered.browser or self.offered.token
+        if refused := _refused(browser):
+            await _refusal(429, refused)(scope, receive, send)
+            return
         if scope["method"] == "HEAD":
             await Response(headers=dict(self.headers))(scope, receive, send)
             return
-        with _place(self.offered.browser or self.offered.token) as refused:
-            if refused:
-                await _refusal(429, refused)(scope, receive, send)
-                return
+        with _place(browser):
             async with aclosing(_pieces(encoded(self.kind, self.offered.table.blocks()))) as pieces:
                 await self._send(pieces, scope, receive, send)
 
@@ -220,21 +238,23 @@ class Download(StreamingResponse):
             return
 
 
-@contextmanager
-def _place(browser: str) -> Iterator[str]:
-    """Take a place for a download; what is given is why there is none, or ""."""
+def _refused(browser: str) -> str:
+    """Why there is no place for one more download; "" where there is one."""
     if _under_way[browser] >= MOST_OF_BROWSER:
-        yield BUSY.format(MOST_OF_BROWSER)
-    elif _under_way.total() >= MOST:
-        yield FULL
-    else:
-        _under_way[browser] += 1
-        try:
-            yield ""
-        finally:
-            _under_way[browser] -= 1
-            if not _under_way[browser]:
-                del _under_way[browser]
+        return BUSY.format(MOST_OF_BROWSER)
+    return FULL if _under_way.total() >= MOST else ""
+
+
+@contextmanager
+def _place(browser: str) -> Iterator[None]:
+    """A place for a download, which is free again however it ends."""
+    _under_way[browser] += 1
+    try:
+        yield
+    finally:
+        _under_way[browser] -= 1
+        if not _under_way[browser]:
+            del _under_way[browser]
 
 
 async def _pieces(made: Generator[bytes]) -> AsyncGenerator[bytes]:
@@ -284,21 +304,30 @@ def encoded(kind: str, blocks: Iterator[pd.DataFrame]) -> Generator[bytes]:
     """
     import pyarrow as pa
 
-    sink = _Sink()
-    first = next(blocks)
-    schema = pa.Schema.from_pandas(_plain_columns(first), preserve_index=False)
+    sink, prepare = _Sink(), {"csv": _for_spreadsheets, "parquet": _of_one_kind}[kind]
+    first = prepare(next(blocks))
+    schema = pa.Schema.from_pandas(first, preserve_index=False)
     with _writer(kind, sink, schema) as writer:
-        for block in chain([first], blocks):
-            table = pa.Table.from_pandas(_plain_columns(block), schema, preserve_index=False, nthreads=1)
-            writer.write_table(table)
+        for block in chain([first], map(prepare, blocks)):
+            writer.write_table(pa.Table.from_pandas(block, schema, preserve_index=False, nthreads=1))
             yield sink.take()
     yield sink.take()
 
 
-def _plain_columns(block: pd.DataFrame) -> pd.DataFrame:
+def _of_one_kind(block: pd.DataFrame) -> pd.DataFrame:
     """The same with words where a column has things of several kinds, as a table of settings does."""
-    mixed = {name: block[name].map(str).astype("str") for name in block if block[name].dtype == object}
-    return block.assign(**{str(name): column for name, column in mixed.items()})
+    mixed = {str(name): block[name].map(str).astype("str") for name in block if block[name].dtype == object}
+    return block.assign(**mixed)
+
+
+def _for_spreadsheets(block: pd.DataFrame) -> pd.DataFrame:
+    """The same with a person's words as `cell` writes them, which a spreadsheet does not compute."""
+    block = _of_one_kind(block)
+    for name in map(str, block.select_dtypes("str")):
+        guarded = {word: cell(word) for word in block[name].dropna().unique()}
+        if any(word != said for word, said in guarded.items()):
+            block = block.assign(**{name: block[name].map(guarded)})
+    return block.rename(columns=cell)
 
 
 def _writer(kind: str, sink: _Sink, schema: Any) -> Any:

@@ -3,21 +3,28 @@
 import asyncio
 import gc
 import io
+import json
 import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
 import pytest
+import streamlit as st
 from starlette.applications import Starlette
 from starlette.routing import Route
+from streamlit.testing.v1 import AppTest
 
 import app as server
+import explorer
 from explorer import runs
 from explorer.pages import _export
 
+APP = Path(explorer.__file__).parent / "pages" / "_frame.py"
 HEADER = server.NameBrowsers.HEADER
 LONG = 1_000_000
 
@@ -26,7 +33,7 @@ def odd():
     """Every kind of column, and what is easily spoilt on the way."""
     rng = np.random.default_rng(0)
     numbers = np.array([0.1 + 0.2, np.nan, np.inf, -np.inf, 5e-324, 1e300, -0.0, *rng.standard_normal(993)])
-    words = ['a,"b"', "", "\n", " ", "é", "好", "=1+1", "nan", "\ufeff", *map(str, range(991))]
+    words = ['a,"b"', "", "\n", " ", "é", "好", "=", "nan", "\ufeff", *map(str, range(991))]
     with np.errstate(over="ignore", under="ignore"):
         return pd.DataFrame(
             {"step": np.arange(1000), "character": words, "wide": numbers, "narrow": numbers.astype(np.float32)}
@@ -197,6 +204,16 @@ def test_what_is_not_there_any_more_is_said_in_a_sentence():
     assert (refused.status, refused.body) == (404, b"There is no run with this id; it may have been deleted.")
 
 
+def test_a_persons_words_are_no_formulas_in_a_csv_and_untouched_in_a_parquet():
+    words = ["=HYPERLINK(1)", "+1+1", "@x", "a=1", "=", "-1.5", "-", None]
+    table = pd.DataFrame({"run": pd.Series(words, dtype="str"), "=column": range(8)})
+    read = pd.read_csv(io.BytesIO(b"".join(_export.encoded("csv", iter([table])))))
+    assert list(read.columns) == ["run", "'=column"]
+    assert list(read["run"].fillna("")) == ["'=HYPERLINK(1)", "'+1+1", "'@x", "a=1", "=", "-1.5", "-", ""]
+    again = pd.read_parquet(io.BytesIO(b"".join(_export.encoded("parquet", iter([table])))))
+    pd.testing.assert_frame_equal(again, table)
+
+
 class Endless:
     """Blocks without end that are counted, and whether somebody closed them."""
 
@@ -256,6 +273,8 @@ def test_so_many_at_once_for_a_browser_and_for_the_server_and_then_again():
         assert (third.status, third.body) == (429, _export.BUSY.format(2).encode())
         ninth = await Browser(offers["e"], browser="e").ask()
         assert (ninth.status, ninth.body) == (429, _export.FULL.encode())
+        asks = await Browser(offers["e"], browser="e", method="HEAD").ask()
+        assert (asks.status, unquote(asks.headers["x-reason"])) == (429, _export.FULL)
         going[0].gone.set()
         await answering[0]
         again = Browser(offers["e"], browser="e")
@@ -290,3 +309,104 @@ def test_a_large_fact_is_not_kept_for_a_download_and_is_computed_again_where_it_
     assert seen() is None
     assert got(offer).body.endswith(b"false\n")
     assert len(made) == 1
+
+
+def shown(page, **query):
+    """A page with its downloads open."""
+    st.cache_resource.clear()
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    for key, value in query.items():
+        app.query_params[key] = value
+    for key in ("gates", "gradients", "run", "compared"):
+        app.session_state[f"export_{key}"] = True
+    app.run()
+    if page != "gates":
+        app.switch_page(str(APP.parent / f"{page}.py")).run()
+    assert not app.exception
+    return app
+
+
+def addresses(app):
+    tables = [table for one in app.get("bidi_component") for table in json.loads(one.proto.json)["tables"]]
+    return {file["address"]: file["label"] for table in tables for file in table["files"]}
+
+
+@pytest.mark.parametrize(
+    ("page", "query", "names"),
+    [
+        ("gates", {}, ["Gates of every unit", "Steps", "Surprise and perplexity", "Perplexity by epoch"]),
+        (
+            "gradients",
+            {"weights": "true", "beside": "another", "second": "time-machine-lstm"},
+            [
+                "Gradient flow", "Gradient by step", "Gradient by lag", "Weights by step, time-machine-gru, epoch 500",
+                "Weights by step, time-machine-lstm, epoch 500", "Clip ledger", "Training ledger",
+            ],
+        ),
+    ],
+)  # fmt: skip
+def test_a_page_offers_its_tables_and_each_holds_what_was_told(page, query, names):
+    app = shown(page, **query)
+    offers = {key: offer for key, offer in app.session_state["exports"].items() if key.startswith(page)}
+    assert [offer.table.name for offer in offers.values()] == names
+    assert list(addresses(app)) == [f"export/{o.token}/{kind}" for o in offers.values() for kind in ("csv", "parquet")]
+    for offer in offers.values():
+        told, sizes = offer.table.measured()
+        answered = got(offer, browser="")
+        assert len(pd.read_csv(io.BytesIO(answered.body), keep_default_na=False)) == told > 0
+        assert len(answered.body) == pytest.approx(sizes["csv"], rel=0.15)
+
+
+def test_an_address_stays_while_its_session_lasts_and_another_session_has_another():
+    app = shown("gates")
+    before = addresses(app)
+    app.text_input(key="sentence").set_value("another sentence").run()
+    assert list(addresses(app)) == list(before)
+    assert not set(addresses(shown("gates"))) & set(before)
+    token = next(iter(before)).split("/")[1]
+    table = pd.read_csv(io.BytesIO(got(token, browser="").body), keep_default_na=False)
+    assert "".join(table["character"][:: table["unit"].max() + 1]) == "another sentence"
+
+
+def test_nothing_is_offered_before_the_place_is_opened():
+    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    assert not addresses(app)
+    assert "exports" not in app.session_state
+
+
+def functions_in(thing):
+    """Every function that a table can reach."""
+    if isinstance(thing, partial):
+        yield from functions_in(thing.func)
+        for part in (*thing.args, *thing.keywords.values()):
+            yield from functions_in(part)
+    elif isinstance(thing, _export.Fact):
+        yield from functions_in(thing._again)
+    elif callable(thing):
+        yield thing
+
+
+@pytest.mark.parametrize("page", ["gates", "gradients"])
+def test_no_offer_holds_a_function_of_a_page_and_with_it_all_that_the_page_has_shown(page):
+    scripts = {str(path) for path in APP.parent.glob("[!_]*.py")}
+    seen = 0
+    for offer in shown(page, weights="true").session_state["exports"].values():
+        for part in vars(offer.table).values():
+            for function in functions_in(part):
+                code = getattr(function, "__code__", None)
+                assert code is None or code.co_filename not in scripts
+                seen += code is not None
+    assert seen >= 5
+    with pytest.raises(AssertionError):  # a rule that sees nothing would pass
+        assert list(functions_in(partial(partial(functions_in), 1))) == []
+
+
+def test_the_large_facts_of_gates_are_not_kept_by_their_offers():
+    app = shown("gates")
+    facts = [o.table.fact for o in app.session_state["exports"].values() if o.table.fact]
+    assert len(facts) == 3
+    before = facts[0]()
+    assert facts[0]() is before  # it is there, and taken from there
+    again = facts[0]._again()
+    assert again is not before
+    np.testing.assert_array_equal(again.tape().h_TH, before.tape().h_TH)

@@ -3,8 +3,8 @@
 The script starts a server with a data folder of its own. Four people open Gates with a model of 256 units and put 20,000
 characters there. Each opens "Download the data". Then one of them downloads the gates of every unit as CSV, and all four at
 once as CSV and as Parquet, while another visitor asks the server for its health twenty times a second. Memory is the server's
-resident memory before, at its highest meanwhile (VmHWM, set back before), and after. "The measure" is the promise of 150 MB
-for four at once.
+resident memory before, at its highest meanwhile (VmHWM, set back before), and after. The promise is at most 150 MB for four at
+once.
 
 `python benchmarks/exports.py`. Needs Linux: it reads /proc.
 """

@@ -52,7 +52,7 @@ CSS = """
 p { margin: 0; }
 .said { font-size: 0.875rem; opacity: 0.75; font-variant-numeric: tabular-nums; }
 .refusal { font-size: 0.875rem; font-weight: 600; }
-a { min-width: 8.5rem; padding: 0.4rem 0.75rem; box-sizing: border-box; text-align: center; text-decoration: none;
+a { min-width: 9rem; padding: 0.4rem 0.75rem; box-sizing: border-box; text-align: center; text-decoration: none;
     font-size: 0.875rem; line-height: 1.6; color: inherit; background: var(--st-background-color);
     border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius, var(--st-base-radius)); }
 a:hover, a:focus-visible { border-color: var(--st-primary-color); color: var(--st-primary-color); }

@@ -25,6 +25,7 @@ from explorer.probes.progress import TrainingRecord, judge
 from explorer.runs import Run
 
 DRAWN_STEPS, DRAWN_EPOCHS = 600, 150
+SAMPLED = 200  # steps, by which the size of their table is judged
 SHARED_S = 0.5  # all who ask within so long are told the same
 MOST_RUNS, MOST_SHOWN = 4, 200
 ALONE = "Perplexity, gradient norms, clipping, shares and gates over the steps of training"

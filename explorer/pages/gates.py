@@ -137,7 +137,7 @@ if len(trace):
     st.plotly_chart(figure, key="tape", config=CONFIG, alt="Gates of every unit at every step of the text")
 if len(trace) > drawing.MAX_STEPS:
     st.caption(
-        f"All {len(trace):,} characters are analysed; the first {drawing.MAX_STEPS:,} are drawn. The downloads hold all."
+        f"All {len(trace):,} characters are analysed; the first {drawing.MAX_STEPS:,} are drawn. The downloads hold them all."
     )
 st.caption(reading(trace, tape))
 show_metrics(trace, tape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import streamlit as st
@@ -15,7 +15,6 @@ from explorer.pages import _export, _link, _live, _models, _new_run, _session
 from explorer.pages._plain import badge, plain
 from explorer.words import en
 
-SAMPLED = 200  # steps, by which the size of their table is judged
 NEWEST = 8  # runs that are listed until one asks for all
 HIGHLIGHT = "rgba(224, 138, 30, 0.25)"
 STATUS = {
@@ -60,18 +59,14 @@ def watch(run_id: str) -> None:
         show_sentence(run)
     with st.expander("Settings of this run"):
         st.dataframe(drawing.settings_of(run), hide_index=True)
-    steps, epochs = (
-        _export.Table(
-            "Steps of the run",
-            run.name,
-            partial(_live.steps, run_id),
-            None,
-            run.step,
-            partial(_live.steps, run_id, SAMPLED),
-        ),
-        _export.Table("Epochs of the run", run.name, partial(_live.epochs, run_id)),
-    )
-    _export.offer((steps, epochs), key="run")
+    _export.offer(tables(run), key="run")
+
+
+def tables(run: runs.Run) -> Iterator[_export.Table]:
+    """All that was recorded of a run."""
+    every, some = partial(_live.steps, run.id), partial(_live.steps, run.id, _live.SAMPLED)
+    yield _export.Table("Steps of the run", run.name, every, rows=run.step, sample=some)
+    yield _export.Table("Epochs of the run", run.name, partial(_live.epochs, run.id))
 
 
 def how_far(run: runs.Run) -> str:

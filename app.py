@@ -46,6 +46,14 @@ def live(request: Request) -> Response:
     return Response(body, status, {"Cache-Control": "no-store"} | packed, "application/octet-stream")
 
 
+def export(request: Request) -> Response:
+    """A table that a page offers, sent in blocks."""
+    from explorer.pages import _export
+
+    browser = request.headers.get(NameBrowsers.HEADER.decode(), "")
+    return _export.answer(request.path_params["token"], request.path_params["kind"], browser)
+
+
 class NameBrowsers:
     """Gives each browser a cookie with the page, and tells the pages in a header which browser it is.
 
@@ -89,5 +97,8 @@ def _is_page(message: Message) -> bool:
 
 
 base = str(st.get_option("server.baseUrlPath")).strip("/")
-route = Route(f"/{base}/live/{{ids}}" if base else "/live/{ids}", live)
-app = st.App("explorer/pages/_frame.py", lifespan=load_ahead, routes=[route], middleware=[Middleware(NameBrowsers)])
+routes = [
+    Route(f"{'/' * bool(base)}{base}{path}", what)
+    for path, what in (("/live/{ids}", live), ("/export/{token}/{kind}", export))
+]
+app = st.App("explorer/pages/_frame.py", lifespan=load_ahead, routes=routes, middleware=[Middleware(NameBrowsers)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ from explorer.figures.style import (
     translucent,
     visible,
 )
+from explorer.figures.tables import BLOCK_ROWS
 from explorer.probes.gates import GateTrace, GRUTape, LSTMTape, Tape, memory_time
 from explorer.probes.perplexity import NATS_PER_BIT, Floats
 from explorer.text import UNKNOWN
@@ -314,18 +316,32 @@ def _span(step: int, character: str, words: str, known: bool, level: int, more: 
 
 def frame(trace: GateTrace, *, layer: int = 0, direction: str | None = None) -> pd.DataFrame:
     """Every part of every unit at every step of one layer: one line a (direction, step, unit)."""
-    frames = []
+    return pd.concat(blocks(trace, layer=layer, direction=direction), ignore_index=True)
+
+
+def blocks(
+    trace: GateTrace, *, layer: int = 0, direction: str | None = None, rows: int = BLOCK_ROWS
+) -> Iterator[pd.DataFrame]:
+    """The lines of `frame` in their order, about so many at a time; at least one block for each direction."""
     for name in trace.config.directions if direction is None else (direction,):
         one = trace.tape(layer, name)
         steps, hidden = one.h_TH.shape
-        columns: dict[str, Any] = {
-            "direction": name,
-            "step": np.repeat(np.arange(steps), hidden),
-            "character": np.repeat(np.array(list(trace.text), dtype=object), hidden),
-            "unit": np.tile(np.arange(hidden), steps),
-        }
-        frames.append(pd.DataFrame(columns | {letter: part_TH.ravel() for letter, part_TH in _parts(one).items()}))
-    return pd.concat(frames, ignore_index=True)
+        letters, parts, at_once = np.array(list(trace.text), dtype=object), _parts(one), max(1, rows // hidden)
+        for start in range(0, max(steps, 1), at_once):
+            here = np.arange(start, min(start + at_once, steps))
+            columns: dict[str, Any] = {
+                "direction": pd.Series(name, index=range(len(here) * hidden), dtype="str"),
+                "step": np.repeat(here, hidden),
+                "character": pd.Series(np.repeat(letters[here], hidden), dtype="str"),
+                "unit": np.tile(np.arange(hidden), len(here)),
+            }
+            yield pd.DataFrame(columns | {letter: part_TH[here].ravel() for letter, part_TH in parts.items()})
+
+
+def row_count(trace: GateTrace, *, layer: int = 0, direction: str | None = None) -> int:
+    """How many lines `frame` has."""
+    names = trace.config.directions if direction is None else (direction,)
+    return sum(trace.tape(layer, name).h_TH.size for name in names)
 
 
 def step_frame(trace: GateTrace, *, layer: int = 0, direction: str | None = None) -> pd.DataFrame:

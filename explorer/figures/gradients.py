@@ -6,7 +6,7 @@ Everything that may be compared has fixed limits: a colour or a height is the sa
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -38,6 +38,7 @@ from explorer.figures.style import (
     translucent,
     visible,
 )
+from explorer.figures.tables import BLOCK_ROWS
 from explorer.probes.clipping import ClipLedger
 from explorer.probes.gradients import HALF, HORIZON, GradientFlow
 from explorer.probes.jacobians import JacobianPaths
@@ -476,19 +477,33 @@ def clip_history_frame(history: Sequence[EpochRecord]) -> pd.DataFrame:
 
 def frame(flow: GradientFlow) -> pd.DataFrame:
     """Every norm of the triangle: one line a (loss, step)."""
-    losses, steps = np.nonzero(~np.isnan(flow.norms_TT))
-    letters = np.array(list(flow.text), dtype=object)
-    columns: dict[str, Any] = {
-        "read off step": losses,
-        "character asked": letters[flow.asked_T[losses]],
-        "step": steps,
-        "character": letters[steps],
-        "gradient": flow.norms_TT[losses, steps],
-        "share of local": flow.shares_TT[losses, steps],
-    }
-    if len(flow.parts) > 1:
-        columns |= {f"gradient at {part} alone": norms_TT[losses, steps] for part, (norms_TT, _) in flow.parts.items()}
-    return pd.DataFrame(columns)
+    return pd.concat(blocks(flow), ignore_index=True)
+
+
+def blocks(flow: GradientFlow, rows: int = BLOCK_ROWS) -> Iterator[pd.DataFrame]:
+    """The lines of `frame` in their order, at most about so many at a time; at least one block."""
+    letters, at_once = np.array(list(flow.text), dtype=object), max(1, rows // max(len(flow), 1))
+    for start in range(0, max(len(flow), 1), at_once):
+        losses, steps = np.nonzero(~np.isnan(flow.norms_TT[start : start + at_once]))
+        losses += start
+        columns: dict[str, Any] = {
+            "read off step": losses,
+            "character asked": pd.Series(letters[flow.asked_T[losses]], dtype="str"),
+            "step": steps,
+            "character": pd.Series(letters[steps], dtype="str"),
+            "gradient": flow.norms_TT[losses, steps],
+            "share of local": flow.shares_TT[losses, steps],
+        }
+        if len(flow.parts) > 1:
+            columns |= {
+                f"gradient at {part} alone": norms_TT[losses, steps] for part, (norms_TT, _) in flow.parts.items()
+            }
+        yield pd.DataFrame(columns)
+
+
+def row_count(flow: GradientFlow) -> int:
+    """How many lines `frame` has."""
+    return int(np.count_nonzero(~np.isnan(flow.norms_TT)))
 
 
 def step_frame(flow: GradientFlow, paths: JacobianPaths) -> pd.DataFrame:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from functools import lru_cache
 
+import pandas as pd
 import streamlit as st
 
 import explorer
@@ -24,6 +25,7 @@ from explorer.probes.progress import TrainingRecord, judge
 from explorer.runs import Run
 
 DRAWN_STEPS, DRAWN_EPOCHS = 600, 150
+SAMPLED = 200  # steps, by which the size of their table is judged
 SHARED_S = 0.5  # all who ask within so long are told the same
 MOST_RUNS, MOST_SHOWN = 4, 200
 ALONE = "Perplexity, gradient norms, clipping, shares and gates over the steps of training"
@@ -69,6 +71,17 @@ def said(run: Run) -> str:
 def progress(run: Run) -> drawing.Progress:
     """What is drawn of a run."""
     return drawing.Progress(run, runs.metrics(run.id, DRAWN_STEPS), runs.epochs_since(run.id, at_most=DRAWN_EPOCHS))
+
+
+def steps(run_id: str, at_most: int | None = None) -> pd.DataFrame:
+    """The table of all steps of a run, or of so many."""
+    run = runs.run(run_id)
+    return drawing.step_frame(drawing.Progress(run, runs.metrics(run_id, at_most or max(run.step, 1)), []))
+
+
+def epochs(run_id: str) -> pd.DataFrame:
+    """The table of all epochs of a run."""
+    return drawing.epoch_frame(drawing.Progress(runs.run(run_id), runs.metrics(run_id, 1), runs.epochs_since(run_id)))
 
 
 @lru_cache(maxsize=32)

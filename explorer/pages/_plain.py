@@ -1,4 +1,4 @@
-"""A person's words inside Streamlit's markdown."""
+"""A person's words inside Streamlit's markdown and in the cells of a table."""
 
 from __future__ import annotations
 
@@ -23,6 +23,26 @@ def plain(text: str) -> str:
     shown = APART.join("".join(ESCAPES.get(c, c) for c in part) for part in JOINTS.split(text))
     # Streamlit strips what it is given; an element at the end is not stripped.
     return shown if text == text.strip() else f"{APART}{shown}{APART}"
+
+
+# Where a spreadsheet begins a cell, semicolon and tab being the commas of some, and what it then takes for a formula.
+FORMULA = re.compile(r"(^|[;\t\r\n])(?=\s*[=+\-@＝＋－＠])")
+
+
+def cell(words: str) -> str:
+    """Words for a cell of a table that a spreadsheet may open: an apostrophe stands before what it would compute.
+
+    Numbers stay numbers, and a single character, such as a text's own "=", is no formula.
+    """
+    return words if len(words) < 2 or _is_number(words) else FORMULA.sub(r"\1'", words)
+
+
+def _is_number(words: str) -> bool:
+    try:
+        float(words)
+    except ValueError:
+        return False
+    return True
 
 
 def badge(word: str) -> str:

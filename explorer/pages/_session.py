@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import re
 import secrets
 import sys
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 import torch
 
 from explorer import runs
-from explorer.pages._plain import plain
 
 TURN_S = 5e-4
 BROWSER_HEADER = "X-Gate-Explorer-Browser"  # set by app.py, which takes out what a client says there
@@ -64,17 +60,6 @@ def owners() -> tuple[str, ...]:
     asked = host if host.startswith("[") else host.partition(":")[0]
     local = st.get_option("server.address") in LOCAL and asked in LOCAL and not headers.get("X-Forwarded-For")
     return (browser(), runs.COMMAND_LINE) if local else (browser(),)
-
-
-def offer_csv(label: str, make: Callable[[], pd.DataFrame]) -> None:
-    """A button that makes a table and downloads it, when it is pressed."""
-    file_name = re.sub(r"\W+", "-", label.lower()).strip("-") + ".csv"
-    make_csv = partial(_csv, make)
-    st.download_button(f"{plain(label)} (CSV)", make_csv, file_name, "text/csv", on_click="ignore")
-
-
-def _csv(make: Callable[[], pd.DataFrame]) -> str:
-    return make().to_csv(index=False)
 
 
 def give_way() -> None:

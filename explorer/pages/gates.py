@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import streamlit as st
 
@@ -9,9 +11,9 @@ from explorer.figures import gates as drawing
 from explorer.figures import perplexity as curves
 from explorer.figures.hundredths import CONFIG
 from explorer.figures.style import decimals, number, visible
-from explorer.pages import _facts, _inputs, _notices, _pickers, _session
+from explorer.pages import _export, _facts, _inputs, _notices, _pickers
 from explorer.pages._plain import plain
-from explorer.probes.gates import GateTrace, Tape, gate_statistics, memory_time
+from explorer.probes.gates import GateTrace, Tape, gate_statistics, memory_time, trace_gates
 from explorer.probes.perplexity import NATS_PER_BIT
 
 LOOK_FOR = {
@@ -135,7 +137,7 @@ if len(trace):
     st.plotly_chart(figure, key="tape", config=CONFIG, alt="Gates of every unit at every step of the text")
 if len(trace) > drawing.MAX_STEPS:
     st.caption(
-        f"All {len(trace):,} characters are analysed; the first {drawing.MAX_STEPS:,} are drawn. The downloads hold all."
+        f"All {len(trace):,} characters are analysed; the first {drawing.MAX_STEPS:,} are drawn. The downloads hold them all."
     )
 st.caption(reading(trace, tape))
 show_metrics(trace, tape)
@@ -153,8 +155,18 @@ if trace.perplexity is not None and len(by_epoch) > 1:
         alt="Perplexity of this text at each epoch of training",
     )
 if len(trace):
-    with st.container(horizontal=True):
-        _session.offer_csv("Gates of every unit", lambda: drawing.frame(trace, layer=layer, direction=direction))
-        _session.offer_csv("Steps", lambda: drawing.step_frame(trace, layer=layer, direction=direction))
-        _session.offer_csv("Surprise and perplexity", lambda: curves.curve_frame(trace))
-        _session.offer_csv("Perplexity by epoch", lambda: curves.by_epoch_frame(by_epoch, trace.score_name))
+    read = _export.Fact(trace, partial(trace_gates, _facts.facts(which, text).model, text))
+    units_of = partial(drawing.blocks, layer=layer, direction=direction)
+    steps_of = partial(drawing.step_frame, layer=layer, direction=direction)
+    rows = drawing.row_count(trace, layer=layer, direction=direction)
+    _export.offer(
+        (
+            _export.Table("Gates of every unit", which.label, units_of, read, rows),
+            _export.Table("Steps", which.label, steps_of, read, len(trace)),
+            _export.Table("Surprise and perplexity", which.label, curves.curve_frame, read, len(trace)),
+            _export.Table(
+                "Perplexity by epoch", which.name, partial(curves.by_epoch_frame, by_epoch, trace.score_name)
+            ),
+        ),
+        key="gates",
+    )

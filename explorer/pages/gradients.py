@@ -13,7 +13,7 @@ import explorer
 from explorer.figures import gradients as drawing
 from explorer.figures.style import number, visible
 from explorer.models import NetKey
-from explorer.pages import _inputs, _notices, _pickers, _session
+from explorer.pages import _export, _inputs, _notices, _pickers
 from explorer.pages._facts import Facts, View, facts
 from explorer.pages._models import Which, checkpoint_of
 from explorer.pages._plain import badge, plain
@@ -202,8 +202,11 @@ def show_weights(view: View, columns: int) -> None:
         drawing.weights(gradients, view.of.flow, columns=columns), key=f"weights-{view.key}",
         config={"displayModeBar": False}, alt="Norm of what each step adds to the gradient of each weight matrix",
     )  # fmt: skip
-    file = "Weights by step" + f", {view.label}" * (columns > 1)
-    _session.offer_csv(file, partial(drawing.weights_frame, gradients, view.of.flow))
+
+
+def one_of_each_model(views: Sequence[View]) -> list[View]:
+    """The gradient of a weight is the model's: its nets share it."""
+    return list({view.which: view for view in reversed(views)}.values())[::-1]
 
 
 def show_clipping(known: Facts, theta: float, side: str) -> None:
@@ -241,6 +244,24 @@ def show_training(checkpoint: explorer.Checkpoint, which: Which) -> None:
         "Click an epoch: everything on the page is then drawn for the model as it was at the nearest snapshot."
         f"{clipped_in_training(which)}"
     )
+
+
+def tables(views: Sequence[View], theta: float, *, with_weights: bool) -> Iterator[_export.Table]:
+    """What the page shows, as tables."""
+    flow, about, known = views[0].flow, views[0].label, views[0].of.whole
+    if len(flow) > 1:
+        yield _export.Table("Gradient flow", about, partial(drawing.blocks, flow), rows=drawing.row_count(flow))
+        yield _export.Table("Gradient by step", about, partial(drawing.step_frame, flow, views[0].of.paths))
+        flows = {view.label: view.flow for view in views}
+        yield _export.Table("Gradient by lag", " ".join(flows), partial(drawing.lag_frame, flows))
+    for view in one_of_each_model(views) if with_weights else ():
+        if (gradients := view.of.whole.weight_gradients) is not None:
+            make = partial(drawing.weights_frame, gradients, view.of.flow)
+            yield _export.Table("Weights by step" + f", {view.label}" * (len(views) > 1), view.label, make)
+    if (ledger := known.ledger(theta)) is not None:
+        yield _export.Table("Clip ledger", known.which.label, partial(drawing.clip_frame, ledger))
+    if history := checkpoint_of(known.which).history:
+        yield _export.Table("Training ledger", known.which.name, partial(drawing.clip_history_frame, history))
 
 
 with st.sidebar:
@@ -285,6 +306,7 @@ with verdicts:
 show_figures(views)
 if part != WHOLE:
     st.caption(f"Drawn, and counted in half-life, horizon and slope: the gradient at {part} alone. {PARTS_DIFFER}")
+with_weights = False
 if len(text) > 1:
     st.markdown("**How far it reaches.** The median over all losses, by how many steps back; thin: the fitted slope.")
     st.plotly_chart(
@@ -294,9 +316,8 @@ if len(text) > 1:
     if _pickers.switch("Singular values of every step", "sigma", SIGMA_HELP):
         for view in in_columns(views):
             show_singular_values(view, min(len(views), 2))
-    if _pickers.switch("Into which weights, step by step", "weights", WEIGHTS_HELP):
-        # The gradient of a weight is the model's: nets of one model share it.
-        for view in in_columns(list({view.which: view for view in reversed(views)}.values())[::-1]):
+    if with_weights := _pickers.switch("Into which weights, step by step", "weights", WEIGHTS_HELP):
+        for view in in_columns(one_of_each_model(views)):
             show_weights(view, min(len(views), 2))
 
 st.markdown(
@@ -311,12 +332,4 @@ for column, shown, side in zip((left, right), known, ("first", "second"), strict
 if checkpoint.history:
     with right if second is None else st.container():
         show_training(checkpoint, first)
-with st.container(horizontal=True):
-    if len(text) > 1:
-        _session.offer_csv("Gradient flow", partial(drawing.frame, views[0].flow))
-        _session.offer_csv("Gradient by step", partial(drawing.step_frame, views[0].flow, views[0].of.paths))
-        _session.offer_csv("Gradient by lag", partial(drawing.lag_frame, flows))
-    if (ledger := known[0].ledger(theta)) is not None:
-        _session.offer_csv("Clip ledger", partial(drawing.clip_frame, ledger))
-    if checkpoint.history:
-        _session.offer_csv("Training ledger", partial(drawing.clip_history_frame, checkpoint.history))
+_export.offer(tables(views, theta, with_weights=with_weights), key="gradients")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -10,7 +11,7 @@ import explorer
 from explorer import runs
 from explorer.figures import training as drawing
 from explorer.figures.hundredths import CONFIG
-from explorer.pages import _link, _live, _models, _new_run, _session
+from explorer.pages import _export, _link, _live, _models, _new_run, _session
 from explorer.pages._plain import badge, plain
 from explorer.words import en
 
@@ -22,12 +23,6 @@ STATUS = {
     "finished": ":material/check_circle: finished", "interrupted": ":material/power_off: interrupted",
     "diverged": ":material/warning: diverged", "failed": ":material/error: failed",
 }  # fmt: skip
-
-
-def whole(run_id: str) -> drawing.Progress:
-    """Everything there is of a run, for its tables."""
-    run = runs.run(run_id)
-    return drawing.Progress(run, runs.metrics(run_id, max(run.step, 1)), runs.epochs_since(run_id))
 
 
 def watch(run_id: str) -> None:
@@ -64,9 +59,14 @@ def watch(run_id: str) -> None:
         show_sentence(run)
     with st.expander("Settings of this run"):
         st.dataframe(drawing.settings_of(run), hide_index=True)
-    with st.container(horizontal=True):
-        _session.offer_csv("Steps of the run", lambda: drawing.step_frame(whole(run_id)))
-        _session.offer_csv("Epochs of the run", lambda: drawing.epoch_frame(whole(run_id)))
+    _export.offer(tables(run), key="run")
+
+
+def tables(run: runs.Run) -> Iterator[_export.Table]:
+    """All that was recorded of a run."""
+    every, some = partial(_live.steps, run.id), partial(_live.steps, run.id, _live.SAMPLED)
+    yield _export.Table("Steps of the run", run.name, every, rows=run.step, sample=some)
+    yield _export.Table("Epochs of the run", run.name, partial(_live.epochs, run.id))
 
 
 def how_far(run: runs.Run) -> str:
@@ -168,7 +168,7 @@ def compare(mine: Sequence[runs.Run]) -> None:
     st.caption(f"They differ in {', '.join(differs)}." if differs else "Their settings are the same.")
     first = table[["", "run", "status", *differs, *(c for c in table.columns[3:] if c not in differs)]]
     st.dataframe(first.style.set_properties(subset=[*differs], **{"background-color": HIGHLIGHT}), hide_index=True)
-    _session.offer_csv("Settings", lambda: table)
+    _export.offer([_export.Table("Settings", " ".join(run.name for run in picked), table.copy)], key="compared")
 
 
 try:

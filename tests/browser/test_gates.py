@@ -1,8 +1,12 @@
 """The page Gates as a person meets it."""
 
 import re
+import urllib.error
+import urllib.request
 from urllib.parse import parse_qs, quote, urlsplit
 
+import numpy as np
+import pandas as pd
 import pytest
 from playwright.sync_api import expect
 
@@ -96,9 +100,45 @@ def test_twenty_thousand_characters_are_answered(page, server):
 def test_the_downloads_hold_the_numbers(page, server, tmp_path):
     page.goto(f"{server}/?model=river-town-gru")
     page.locator(DRAWN).first.wait_for()
-    with page.expect_download() as download:
-        page.get_by_text("Gates of every unit (CSV)").click()
-    download.value.save_as(tmp_path / "gates.csv")
-    lines = (tmp_path / "gates.csv").read_text("utf-8").splitlines()
-    assert lines[0] == "direction,step,character,unit,z,r,n,h"
+    page.get_by_text("Download the data").click()
+    with page.expect_download() as table:
+        page.get_by_role("link", name=re.compile("^CSV, .* Gates of every unit$")).click()
+    assert table.value.suggested_filename == "gates-of-every-unit-river-town-gru-epoch-60.csv"
+    table.value.save_as(tmp_path / "gates.csv")
+    lines = (tmp_path / "gates.csv").read_text("utf-8-sig").splitlines()
+    assert lines[0] == '"direction","step","character","unit","z","r","n","h"'
     assert len(lines) == 1 + 68 * 96
+    with page.expect_download() as table:
+        page.get_by_role("link", name=re.compile("^Parquet, .* Gates of every unit$")).click()
+    table.value.save_as(tmp_path / "gates.parquet")
+    again, binary = pd.read_csv(tmp_path / "gates.csv"), pd.read_parquet(tmp_path / "gates.parquet")
+    np.testing.assert_array_equal(again["h"].astype(np.float32), binary["h"])
+    address = page.get_by_role("link", name="CSV,").first.evaluate("link => link.href")
+    asked = urllib.request.Request(address)  # without the cookie
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(asked)
+
+
+def test_a_refused_download_is_said_beside_its_button_and_the_page_stays(page, server):
+    page.goto(f"{server}/?model=river-town-gru")
+    page.locator(DRAWN).first.wait_for()
+    page.get_by_text("Download the data").click()
+    link = page.get_by_role("link", name=re.compile("^CSV, .* Steps$"))
+    link.evaluate("link => { link.href = link.href.replace(/export.*/, 'export/gone/csv') }")
+    link.click()
+    page.get_by_role("status").get_by_text("This download is not there any more.").wait_for()
+    page.get_by_text("Download the data").wait_for()
+
+
+def test_the_downloads_fit_a_telephone(page, server, theme):
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.emulate_media(color_scheme=theme)
+    page.goto(f"{server}/?model=river-town-gru")
+    page.locator(DRAWN).first.wait_for()
+    page.get_by_text("Download the data").click()
+    links = page.get_by_role("link", name=re.compile("^(CSV|Parquet), "))
+    links.nth(7).wait_for()
+    boxes = [links.nth(i).bounding_box() for i in range(8)]
+    for csv, parquet in zip(boxes[::2], boxes[1::2], strict=True):
+        assert csv["y"] == parquet["y"]
+        assert parquet["x"] + parquet["width"] <= 390

@@ -82,11 +82,12 @@ def test_the_threshold_follows_the_slider(page, server):
 
 def test_the_downloads_hold_the_numbers(page, server, tmp_path):
     opened(page, server, "?model=river-town-gru")
-    with page.expect_download() as download:
-        page.get_by_text("Gradient flow (CSV)").click()
-    download.value.save_as(tmp_path / "flow.csv")
-    lines = (tmp_path / "flow.csv").read_text("utf-8").splitlines()
-    assert lines[0] == "read off step,character asked,step,character,gradient,share of local"
+    page.get_by_text("Download the data").click()
+    with page.expect_download() as table:
+        page.get_by_role("link", name=re.compile("^CSV, .* Gradient flow$")).click()
+    table.value.save_as(tmp_path / "flow.csv")
+    lines = (tmp_path / "flow.csv").read_text("utf-8-sig").splitlines()
+    assert lines[0] == '"read off step","character asked","step","character","gradient","share of local"'
     assert len(lines) == 1 + 68 * 67 // 2
 
 

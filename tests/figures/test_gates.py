@@ -202,6 +202,26 @@ def test_frames_hold_every_number_and_survive_csv():
     assert "".join(again["character"][::6][: len(TEXT)]) == TEXT
 
 
+@pytest.mark.parametrize("rows", [1, 7, 50, 10**6])
+@pytest.mark.parametrize("name", ["rnn", "gru", "lstm", "bidirectional"])
+def test_blocks_are_the_frame_a_few_lines_at_a_time(name, rows):
+    for text in (TEXT, "a", ""):
+        trace = trace_of(name, text)
+        whole, blocks = drawing.frame(trace), list(drawing.blocks(trace, rows=rows))
+        pd.testing.assert_frame_equal(pd.concat(blocks, ignore_index=True), whole, check_exact=True)
+        assert [*map(str, blocks[0].dtypes)] == [*map(str, whole.dtypes)]
+        assert drawing.row_count(trace) == len(whole) == sum(tape.h_TH.size for tape in trace.tapes.values())
+        assert max(map(len, blocks)) <= max(rows, max(tape.h_TH.shape[1] for tape in trace.tapes.values()))
+        for net, tape in trace.tapes.items():  # against the arrays themselves
+            alone = pd.concat(drawing.blocks(trace, layer=net.layer, direction=net.direction, rows=rows))
+            steps, hidden = tape.h_TH.shape
+            np.testing.assert_array_equal(alone["h"].to_numpy().reshape(steps, hidden), tape.h_TH)
+            assert "".join(alone["character"]) == "".join(c * hidden for c in text)
+            assert alone["unit"].tolist() == [*range(hidden)] * steps
+            assert alone["step"].tolist() == [step for step in range(steps) for _ in range(hidden)]
+            assert set(alone["direction"]) == ({net.direction} if steps else set())
+
+
 def test_the_frame_of_steps():
     trace = trace_of("gru")
     frame = drawing.step_frame(trace)

@@ -272,6 +272,20 @@ def test_frames_hold_every_number_and_survive_csv():
     assert list(clipped["parameter"]) == [p.name for p in ledger.parameters]
 
 
+@pytest.mark.parametrize("rows", [1, 40, 10**6])
+@pytest.mark.parametrize("name", ["gru", "lstm", "bidirectional"])
+def test_blocks_are_the_frame_a_few_lines_at_a_time(name, rows):
+    for text in (TEXT, "ab", "a"):
+        flow = gradient_flow(model_of(name), text)
+        whole, blocks = drawing.frame(flow), list(drawing.blocks(flow, rows))
+        pd.testing.assert_frame_equal(pd.concat(blocks, ignore_index=True), whole, check_exact=True)
+        assert {tuple(map(str, block.dtypes)) for block in blocks} == {tuple(map(str, whole.dtypes))}
+        assert drawing.row_count(flow) == len(whole) == np.isfinite(flow.norms_TT).sum()
+        assert max(map(len, blocks)) <= max(rows, len(text))
+        lines = zip(whole["read off step"], whole["step"], whole["gradient"], strict=True)
+        assert all(flow.norms_TT[t, k] == gradient for t, k, gradient in lines)
+
+
 @pytest.mark.parametrize(
     ("length", "columns", "lettered"), [(110, 1, True), (111, 1, False), (55, 2, True), (56, 2, False)]
 )

@@ -1,9 +1,11 @@
 """The page Train, run without a browser; the runs themselves are tests/runs'."""
 
+import json
 import time
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -287,3 +289,24 @@ def test_a_refused_deletion_is_not_called_one(monkeypatch):
     assert any("The disk is full." in error.value for error in app.error)
     app.run()
     assert not any("The run was deleted" in caption.value for caption in app.caption)
+
+
+def test_a_run_offers_its_steps_and_epochs_in_full_and_judges_their_size_by_a_few():
+    recipe = explorer.Recipe(epochs=3, batch_size=2, num_steps=5)
+    text = explorer.load_corpus("lighthouse")
+    run = runs.start(ModelConfig(hidden_size=4), recipe, text, corpus="lighthouse", session="me")
+    run = wait_until_over(run.id)
+    assert run.step > 2 * _live.SAMPLED
+    page = AppTest.from_file(str(APP), default_timeout=60)
+    page.session_state["export_run"] = True
+    page.query_params["run"] = run.id
+    page.switch_page("train.py").run()
+    (tables,) = [
+        json.loads(one.proto.json)["tables"] for one in page.get("bidi_component") if "tables" in one.proto.json
+    ]
+    steps, epochs = (offer.table for offer in page.session_state["exports"].values())
+    assert [table["name"] for table in tables] == ["Steps of the run", "Epochs of the run"]
+    assert [table["said"] for table in tables] == [f"{run.step:,} rows", f"{run.epoch + 1} rows"]
+    whole = pd.concat(steps.blocks(), ignore_index=True)
+    assert whole["step"].tolist() == [*range(1, run.step + 1)]
+    assert pd.concat(epochs.blocks())["epoch"].tolist() == [*range(run.epoch + 1)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
@@ -12,6 +13,7 @@ from explorer.figures import perplexity as curves
 from explorer.figures.hundredths import CONFIG
 from explorer.figures.style import decimals, number, visible
 from explorer.pages import _export, _facts, _inputs, _notices, _pickers
+from explorer.pages._models import Which
 from explorer.pages._plain import plain
 from explorer.probes.gates import GateTrace, Tape, gate_statistics, memory_time, trace_gates
 from explorer.probes.perplexity import NATS_PER_BIT
@@ -101,72 +103,80 @@ def short_steps(tau: float) -> str:
     return f"{tau:,.1f}" if tau < 1e3 else f"{tau:,.0f}" if tau < 1e4 else ">10k"
 
 
-with st.sidebar:
-    which, checkpoint = _pickers.choose_model()
-    layer, direction = _pickers.choose_net(checkpoint.config, range(checkpoint.config.num_layers))
-    order = _pickers.choose(
-        "Order units by", drawing.ORDERS, "order", "By the gate that keeps the old state; longest memory at the top."
-    )
-    below = st.container()
-
-text = _inputs.choose_text(checkpoint)
-_notices.mark_altered(which, text)
-trace = _facts.read(which, text)
-tape = trace.tape(layer, direction or "forward")
-
-with below:
-    quantity = _pickers.choose("Colour characters by", list(drawing.quantities(trace, tape)), "colour")
-    units = ["none", *map(str, drawing.unit_order(tape, order))]
-    unit = _pickers.choose("Follow one unit", units, "unit", "Its own gates and states, under the heatmaps.")
-    _inputs.offer_link()
-
-_notices.show_warnings(trace)
-st.caption(LOOK_FOR[checkpoint.config.cell])
-if len(trace):
+def show_gates(
+    trace: GateTrace, quantity: str, order: str, unit: int | None, layer: int, direction: str | None
+) -> None:
+    """The characters, and under them what every gate does at each."""
     # A long text scrolls inside its frame, so that the gates stay in sight.
     with st.container(border=True, height=FRAME_PX if len(trace) > FRAMED else "content"):
         st.html(drawing.strip_html(trace, quantity, layer=layer, direction=direction or "forward"))
-    figure = drawing.tape(
-        trace,
-        layer=layer,
-        direction=direction,
-        order=order,
-        quantity=quantity,
-        unit=None if unit == "none" else int(unit),
-    )
+    figure = drawing.tape(trace, layer=layer, direction=direction, order=order, quantity=quantity, unit=unit)
     st.plotly_chart(figure, key="tape", config=CONFIG, alt="Gates of every unit at every step of the text")
-if len(trace) > drawing.MAX_STEPS:
-    st.caption(
-        f"All {len(trace):,} characters are analysed; the first {drawing.MAX_STEPS:,} are drawn. The downloads hold them all."
-    )
-st.caption(reading(trace, tape))
-show_metrics(trace, tape)
-by_epoch = _facts.by_epoch(which, text)
-if trace.perplexity is not None and len(by_epoch) > 1:
+    if len(trace) > drawing.MAX_STEPS:
+        st.caption(
+            f"All {len(trace):,} characters are analysed; the first {drawing.MAX_STEPS:,} are drawn. The downloads hold them "
+            "all."
+        )
+
+
+def show_learning(by_epoch: dict[int, float | None], which: Which, score_name: str) -> None:
+    """How the model came to read the text as it does."""
     st.markdown(
         "**How the model learned to read this text.** Move the slider *Epochs of training* to see the model as it was."
         + " This curve shows the model as trained, without your changes." * bool(which.intervention)
     )
-    figure = curves.by_epoch(by_epoch, which.epoch, trace.score_name)
     st.plotly_chart(
-        figure,
-        key="by_epoch",
-        config={"displayModeBar": False},
+        curves.by_epoch(by_epoch, which.epoch, score_name), key="by_epoch", config={"displayModeBar": False},
         alt="Perplexity of this text at each epoch of training",
-    )
-if len(trace):
-    read = _export.Fact(trace, partial(trace_gates, _facts.facts(which, text).model, text))
+    )  # fmt: skip
+
+
+def tables(
+    trace: GateTrace, which: Which, by_epoch: dict[int, float | None], layer: int, direction: str | None
+) -> Iterator[_export.Table]:
+    """What the page shows, as tables."""
+    read = _export.Fact(trace, partial(trace_gates, _facts.facts(which, trace.text).model, trace.text))
     units_of = partial(drawing.blocks, layer=layer, direction=direction)
     steps_of = partial(drawing.step_frame, layer=layer, direction=direction)
     rows = drawing.row_count(trace, layer=layer, direction=direction)
-    _export.offer(
-        (
-            _export.Table("Gates of every unit", which.label, units_of, read, rows),
-            _export.Table("Steps", which.label, steps_of, read, len(trace)),
-            _export.Table("Surprise and perplexity", which.label, curves.curve_frame, read, len(trace)),
-            _export.Table(
-                "Perplexity by epoch", which.name, partial(curves.by_epoch_frame, by_epoch, trace.score_name)
-            ),
-        ),
-        key="gates",
-    )
+    yield _export.Table("Gates of every unit", which.label, units_of, read, rows)
+    yield _export.Table("Steps", which.label, steps_of, read, len(trace))
+    yield _export.Table("Surprise and perplexity", which.label, curves.curve_frame, read, len(trace))
+    yield _export.Table("Perplexity by epoch", which.name, partial(curves.by_epoch_frame, by_epoch, trace.score_name))
+
+
+def page() -> None:
+    """The page. In a function: what a script keeps in its globals outlives it, and a trace may have a hundred megabytes."""
+    with st.sidebar:
+        which, checkpoint = _pickers.choose_model()
+        layer, direction = _pickers.choose_net(checkpoint.config, range(checkpoint.config.num_layers))
+        order = _pickers.choose(
+            "Order units by",
+            drawing.ORDERS,
+            "order",
+            "By the gate that keeps the old state; longest memory at the top.",
+        )
+        below = st.container()
+    text = _inputs.choose_text(checkpoint)
+    _notices.mark_altered(which, text)
+    trace = _facts.read(which, text)
+    tape = trace.tape(layer, direction or "forward")
+    with below:
+        quantity = _pickers.choose("Colour characters by", list(drawing.quantities(trace, tape)), "colour")
+        units = ["none", *map(str, drawing.unit_order(tape, order))]
+        unit = _pickers.choose("Follow one unit", units, "unit", "Its own gates and states, under the heatmaps.")
+        _inputs.offer_link()
+    _notices.show_warnings(trace)
+    st.caption(LOOK_FOR[checkpoint.config.cell])
+    if len(trace):
+        show_gates(trace, quantity, order, None if unit == "none" else int(unit), layer, direction)
+    st.caption(reading(trace, tape))
+    show_metrics(trace, tape)
+    by_epoch = _facts.by_epoch(which, text)
+    if trace.perplexity is not None and len(by_epoch) > 1:
+        show_learning(by_epoch, which, trace.score_name)
+    if len(trace):
+        _export.offer(tables(trace, which, by_epoch, layer, direction), key="gates")
+
+
+page()

@@ -27,6 +27,11 @@ ICONS = {
     "untrained": ":material/info:", "unlike": ":material/info:", "by-heart": ":material/info:",
     "still-learning": ":material/info:", "exploding": ":material/trending_up:", "vanishing": ":material/trending_down:",
 }  # fmt: skip
+LOOK_FOR = (
+    "Each character's loss sends a gradient back through the steps before it. **Read a row of the triangle from its "
+    "diagonal away**: where it turns dark, the loss no longer reaches. A row that is dark from its diagonal on belongs to a "
+    "character that was well predicted: it asks for no change."
+)
 PROVED = (
     "The two proofs are differences, computed just now: of the states from the same equations in float64, and of three rows of "
     "the flow from torch.autograd.grad in float64."
@@ -264,32 +269,31 @@ def tables(views: Sequence[View], theta: float, *, with_weights: bool) -> Iterat
         yield _export.Table("Training ledger", known.which.name, partial(drawing.clip_history_frame, history))
 
 
-with st.sidebar:
-    first, checkpoint = _pickers.choose_model()
-    layer, direction = _pickers.choose_net(checkpoint.config, one_way_layers(checkpoint.config))
-    second = _pickers.choose_second(first)
-    part = choose_part([checkpoint.config, *([checkpoint_of(second).config] if second else [])])
-    _inputs.offer_link()
+def choose_models() -> tuple[Which, Which | None, list[View], str]:
+    """The first model, the one beside it, their nets on the person's text, and the part of the state that is looked at."""
+    with st.sidebar:
+        first, checkpoint = _pickers.choose_model()
+        layer, direction = _pickers.choose_net(checkpoint.config, one_way_layers(checkpoint.config))
+        second = _pickers.choose_second(first)
+        part = choose_part([checkpoint.config, *([checkpoint_of(second).config] if second else [])])
+        _inputs.offer_link()
+    whole = _inputs.choose_text(checkpoint)
+    st.caption(LOOK_FOR)
+    text = whole[: drawing.MAX_STEPS]
+    _notices.mark_altered(first, text)
+    if len(whole) > len(text):
+        st.caption(
+            f"The gradients on this page are those of the first {len(text)} characters; the library takes 4,000."
+        )
+    views = views_of(facts(first, text), layer, direction, "first", "", part)
+    if second is not None:
+        beside = " (beside)" * (second.label == first.label)
+        views += views_of(facts(second, text), layer, direction, "second", beside, part)
+    return first, second, views, part
 
-whole = _inputs.choose_text(checkpoint)
-st.caption(
-    "Each character's loss sends a gradient back through the steps before it. **Read a row of the triangle from its "
-    "diagonal away**: where it turns dark, the loss no longer reaches. A row that is dark from its diagonal on belongs to a "
-    "character that was well predicted: it asks for no change."
-)
-text = whole[: drawing.MAX_STEPS]
-_notices.mark_altered(first, text)
-if len(whole) > len(text):
-    st.caption(f"The gradients on this page are those of the first {len(text)} characters; the library takes 4,000.")
-known = [facts(which, text) for which in (first, second) if which is not None]
-views = views_of(known[0], layer, direction, "first", "", part)
-if second is not None:
-    views += views_of(known[1], layer, direction, "second", " (beside)" * (second.label == first.label), part)
-flows = {view.label: view.flow for view in views}
-for shown in dict.fromkeys(known):
-    _notices.show_warnings(shown.trace)
-verdicts = st.container()  # filled when the triangle is on its way
-if len(text) > 1:
+
+def show_flows(views: Sequence[View]) -> None:
+    """The triangles, with a reading of each under it."""
     row = choose_row(views)
     for view in in_columns(views):
         figure = drawing.flow(view.flow, view.of.paths, row, columns=min(len(views), 2))
@@ -298,38 +302,64 @@ if len(text) > 1:
             alt="Gradient of every loss at every earlier step, of the whole text, of one loss, and what carries it",
         )  # fmt: skip
         st.caption(reading(view))
-with verdicts:
-    for view in in_columns(views):
-        show_verdict(view)
-    if second is not None and len(views) == 2:
-        st.caption(plain(en.reach_compared(*map(reach_of, views))))
-show_figures(views)
-if part != WHOLE:
-    st.caption(f"Drawn, and counted in half-life, horizon and slope: the gradient at {part} alone. {PARTS_DIFFER}")
-with_weights = False
-if len(text) > 1:
+
+
+def show_reach(views: Sequence[View]) -> bool:
+    """How far the gradient reaches, and what takes longer and is asked for; whether the weights are shown."""
     st.markdown("**How far it reaches.** The median over all losses, by how many steps back; thin: the fitted slope.")
     st.plotly_chart(
-        drawing.by_lag(flows), key="by_lag",
+        drawing.by_lag({view.label: view.flow for view in views}), key="by_lag",
         config={"displayModeBar": False}, alt="Median share of the local gradient by lag",
     )  # fmt: skip
     if _pickers.switch("Singular values of every step", "sigma", SIGMA_HELP):
         for view in in_columns(views):
             show_singular_values(view, min(len(views), 2))
-    if with_weights := _pickers.switch("Into which weights, step by step", "weights", WEIGHTS_HELP):
+    with_weights = _pickers.switch("Into which weights, step by step", "weights", WEIGHTS_HELP)
+    if with_weights:
         for view in in_columns(one_of_each_model(views)):
             show_weights(view, min(len(views), 2))
+    return with_weights
 
-st.markdown(
-    "**What clipping leaves.** The gradient of this text's mean loss, parameter by parameter, and what θ makes of it."
-)
-default = min(THETAS, key=lambda theta: abs(theta - (checkpoint.recipe.clip_norm or 1.0)))
-theta = _pickers.slide("θ", THETAS, default, "theta", format_func=lambda theta: f"{theta:g}")
-left, right = st.columns(2)
-for column, shown, side in zip((left, right), known, ("first", "second"), strict=False):
-    with column:
-        show_clipping(shown, theta, side)
-if checkpoint.history:
-    with right if second is None else st.container():
-        show_training(checkpoint, first)
-_export.offer(tables(views, theta, with_weights=with_weights), key="gradients")
+
+def show_ledgers(first: Which, second: Which | None, known: Sequence[Facts]) -> float:
+    """What clipping leaves of the text's gradient, and left in training; the threshold that is chosen."""
+    st.markdown(
+        "**What clipping leaves.** The gradient of this text's mean loss, parameter by parameter, and what θ makes of it."
+    )
+    checkpoint = checkpoint_of(first)
+    default = min(THETAS, key=lambda theta: abs(theta - (checkpoint.recipe.clip_norm or 1.0)))
+    theta = _pickers.slide("θ", THETAS, default, "theta", format_func=lambda theta: f"{theta:g}")
+    left, right = st.columns(2)
+    for column, shown, side in zip((left, right), known, ("first", "second"), strict=False):
+        with column:
+            show_clipping(shown, theta, side)
+    if checkpoint.history:
+        with right if second is None else st.container():
+            show_training(checkpoint, first)
+    return float(theta)
+
+
+def page() -> None:
+    """The page. In a function: what a script keeps in its globals outlives it."""
+    first, second, views, part = choose_models()
+    known = list(dict.fromkeys(view.of.whole for view in views))
+    for shown in known:
+        _notices.show_warnings(shown.trace)
+    verdicts = st.container()  # filled when the triangle is on its way
+    several_steps = len(known[0].text) > 1
+    if several_steps:
+        show_flows(views)
+    with verdicts:
+        for view in in_columns(views):
+            show_verdict(view)
+        if second is not None and len(views) == 2:
+            st.caption(plain(en.reach_compared(*map(reach_of, views))))
+    show_figures(views)
+    if part != WHOLE:
+        st.caption(f"Drawn, and counted in half-life, horizon and slope: the gradient at {part} alone. {PARTS_DIFFER}")
+    with_weights = show_reach(views) if several_steps else False
+    theta = show_ledgers(first, second, known)
+    _export.offer(tables(views, theta, with_weights=with_weights), key="gradients")
+
+
+page()

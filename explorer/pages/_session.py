@@ -20,7 +20,7 @@ from explorer.pages._plain import plain
 
 TURN_S = 5e-4
 BROWSER_HEADER = "X-Gate-Explorer-Browser"  # set by app.py, which takes out what a client says there
-LOCAL = ("127.0.0.1", "localhost", "::1", "[::1]")
+LOCAL_HEADER = "X-Gate-Explorer-Local"  # set by door.py, likewise
 
 
 @st.cache_resource(show_spinner=False)
@@ -55,15 +55,11 @@ def owns(run: runs.Run) -> bool:
 
 
 def owners() -> tuple[str, ...]:
-    """Whose runs this person sees: the browser's own and, on a server that serves this machine only, the command line's.
+    """Whose runs this person sees: the browser's own and, where they sit at this machine, the command line's.
 
-    A proxy on the same machine may bring strangers to a local address: it names their host, or says that it forwards.
+    Who does is decided by their connection (`door.is_local`).
     """
-    headers = st.context.headers
-    host = str(headers.get("Host") or "localhost")
-    asked = host if host.startswith("[") else host.partition(":")[0]
-    local = st.get_option("server.address") in LOCAL and asked in LOCAL and not headers.get("X-Forwarded-For")
-    return (browser(), runs.COMMAND_LINE) if local else (browser(),)
+    return (browser(), runs.COMMAND_LINE) if st.context.headers.get(LOCAL_HEADER) else (browser(),)
 
 
 def offer_csv(label: str, make: Callable[[], pd.DataFrame]) -> None:

@@ -9,6 +9,7 @@ import secrets
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -16,11 +17,16 @@ import streamlit as st
 import torch
 
 from explorer import runs
-from explorer.pages._plain import plain
+from explorer.pages._plain import cells, plain
 
 TURN_S = 5e-4
 BROWSER_HEADER = "X-Gate-Explorer-Browser"  # set by app.py, which takes out what a client says there
 LOCAL_HEADER = "X-Gate-Explorer-Local"  # set by door.py, likewise
+ROOT = str(Path(__file__).parents[2])
+# A path from the root of a disk down to its last part: between quotes, or up to a blank where no address of the web is meant.
+ABSOLUTE = re.compile(
+    r"(?<=')(?:[A-Za-z]:)?[/\\][^']*[/\\](?=[^'/\\]*')|(?<![\w/.\\…])(?:[A-Za-z]:)?[/\\](?:[^/\\\s'\",;()]+[/\\])+"
+)
 
 
 @st.cache_resource(show_spinner=False)
@@ -55,11 +61,25 @@ def owns(run: runs.Run) -> bool:
 
 
 def owners() -> tuple[str, ...]:
-    """Whose runs this person sees: the browser's own and, where they sit at this machine, the command line's.
+    """Whose runs this person sees: the browser's own and, where they sit at this machine, the command line's."""
+    return (browser(), runs.COMMAND_LINE) if at_this_machine() else (browser(),)
 
-    Who does is decided by their connection (`door.is_local`).
-    """
-    return (browser(), runs.COMMAND_LINE) if st.context.headers.get(LOCAL_HEADER) else (browser(),)
+
+def at_this_machine() -> bool:
+    """Whether the person sits at the server's own machine, which their connection decides (`door.is_local`)."""
+    return bool(st.context.headers.get(LOCAL_HEADER))
+
+
+def told(sentence: object) -> str:
+    """A sentence of the library as markdown, to the letter; where files lie is told at this machine only."""
+    return plain(str(sentence) if at_this_machine() else without_folders(str(sentence)))
+
+
+def without_folders(sentence: str) -> str:
+    """A sentence in which no folder of the server is named."""
+    with contextlib.suppress(runs.RunError):
+        sentence = sentence.replace(str(runs.data_folder()), "the data folder")
+    return ABSOLUTE.sub("…/", sentence.replace(ROOT, "…"))
 
 
 def offer_csv(label: str, make: Callable[[], pd.DataFrame]) -> None:
@@ -70,7 +90,7 @@ def offer_csv(label: str, make: Callable[[], pd.DataFrame]) -> None:
 
 
 def _csv(make: Callable[[], pd.DataFrame]) -> str:
-    return make().to_csv(index=False)
+    return cells(make()).to_csv(index=False)
 
 
 def give_way() -> None:

@@ -11,7 +11,7 @@ from explorer import runs
 from explorer.figures import training as drawing
 from explorer.figures.hundredths import CONFIG
 from explorer.pages import _link, _live, _models, _new_run, _session
-from explorer.pages._plain import badge, plain
+from explorer.pages._plain import badge, cells, plain
 from explorer.words import en
 
 NEWEST = 8  # runs that are listed until one asks for all
@@ -53,7 +53,7 @@ def watch(run_id: str) -> None:
     if not mine:
         st.caption("You see this run by its address. Only the browser that started it can stop, resume or delete it.")
     if run.message:
-        (st.error if run.status in ("diverged", "failed") else st.caption)(run.message)
+        (st.error if run.status in ("diverged", "failed") else st.caption)(_session.told(run.message))
     for finding in findings:
         st.markdown(
             f":material/stethoscope: **{en.title(finding.rule)}.** {badge(en.sureness(finding.confidence))}"
@@ -63,7 +63,7 @@ def watch(run_id: str) -> None:
     if run.has_checkpoint:
         show_sentence(run)
     with st.expander("Settings of this run"):
-        st.dataframe(drawing.settings_of(run), hide_index=True)
+        st.dataframe(cells(drawing.settings_of(run)), hide_index=True)
     with st.container(horizontal=True):
         _session.offer_csv("Steps of the run", lambda: drawing.step_frame(whole(run_id)))
         _session.offer_csv("Epochs of the run", lambda: drawing.epoch_frame(whole(run_id)))
@@ -92,7 +92,7 @@ def _do(action: Callable[..., object], *about: str) -> None:
     try:
         action(*about)
     except runs.RunError as fault:
-        st.error(str(fault))
+        st.error(_session.told(fault))
     else:
         st.rerun()
 
@@ -164,6 +164,7 @@ def compare(mine: Sequence[runs.Run]) -> None:
     if len(picked) < 2:
         return
     table, differs = drawing.settings_frame(picked)
+    table = cells(table)  # Streamlit offers it as a CSV, too
     _live.show_curves(picked, key="compared")
     st.caption(f"They differ in {', '.join(differs)}." if differs else "Their settings are the same.")
     first = table[["", "run", "status", *differs, *(c for c in table.columns[3:] if c not in differs)]]
@@ -183,6 +184,6 @@ try:
         _new_run.offer_start()
     show_list()
 except runs.RunError as fault:
-    st.error(str(fault))
+    st.error(_session.told(fault))
     if _link.opened_run() and st.button("New run"):
         _link.open_run(None)

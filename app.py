@@ -17,6 +17,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+import door
+
 # glibc gives freed memory back to the system only beyond a threshold, which it raises by itself to twice the largest block
 # that was ever freed: 20 MB of a server that has shown each page once. Told its own default, it stays with it.
 M_TRIM_THRESHOLD, TRIM_BYTES = -1, 128 * 1024  # mallopt(3)
@@ -101,4 +103,5 @@ routes = [
     Route(f"{'/' * bool(base)}{base}{path}", what)
     for path, what in (("/live/{ids}", live), ("/export/{token}/{kind}", export))
 ]
-app = st.App("explorer/pages/_frame.py", lifespan=load_ahead, routes=routes, middleware=[Middleware(NameBrowsers)])
+inwards = [Middleware(layer) for layer in (door.KnownHosts, door.BoundedUploads, NameBrowsers)]
+app = st.App("explorer/pages/_frame.py", lifespan=load_ahead, routes=routes, middleware=inwards)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
+import runpy
 import sys
 from collections.abc import Iterator
 from dataclasses import fields, replace
@@ -148,8 +148,10 @@ def cli(data: Path | None) -> None:
 def app_command(options: tuple[str, ...]) -> None:
     """Serve the app. What follows goes to Streamlit: `--server.port 8600`, `--server.address 0.0.0.0`."""
     root = Path(__file__).parents[1]
-    with contextlib.suppress(KeyboardInterrupt):
-        sys.exit(subprocess.call([sys.executable, "-m", "streamlit", "run", str(root / "app.py"), *options], cwd=root))
+    os.chdir(root)  # where .streamlit/ is
+    # In this process: whatever ends it ends the server.
+    sys.argv = ["streamlit", "run", str(root / "app.py"), *options]
+    runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
 
 
 @cli.command("train")

@@ -3,8 +3,12 @@
 import math
 import os
 import random
+import signal
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -421,11 +425,87 @@ def test_the_data_folder_is_an_option(corpus, output, tmp_path, monkeypatch):
 def test_the_app_is_served_with_streamlit_and_what_follows_goes_to_it(monkeypatch, tmp_path):
     called = []
     monkeypatch.setenv("GATE_EXPLORER_DATA", str(tmp_path))
-    monkeypatch.setattr(explorer.cli.subprocess, "call", lambda command, cwd: called.append((command, cwd)) or 3)
+    monkeypatch.setattr(explorer.cli.sys, "argv", [])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        explorer.cli.runpy,
+        "run_module",
+        lambda name, **how: called.append((name, how, sys.argv, Path.cwd())) or sys.exit(3),
+    )
     result = CliRunner().invoke(explorer.cli.cli, ["--data", "mine", "app", "--server.port", "8600", "--global.x=1"])
     assert result.exit_code == 3
-    ((command, cwd),) = called
+    ((module, how, arguments, folder),) = called
+    assert (module, how) == ("streamlit", {"run_name": "__main__", "alter_sys": True})
     root = Path(__file__).parents[1]
-    assert command[1:] == ["-m", "streamlit", "run", str(root / "app.py"), "--server.port", "8600", "--global.x=1"]
-    assert cwd == root
-    assert os.environ["GATE_EXPLORER_DATA"] == str(Path("mine").absolute())
+    assert arguments == ["streamlit", "run", str(root / "app.py"), "--server.port", "8600", "--global.x=1"]
+    assert folder == root
+    assert os.environ["GATE_EXPLORER_DATA"] == str(tmp_path / "mine")
+
+
+def descendants(pid):
+    """The processes that a process started, and those they started."""
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout.split()
+    parents = dict(zip(map(int, listed[::2]), map(int, listed[1::2]), strict=True))
+    found = {pid}
+    while new := {child for child, parent in parents.items() if parent in found} - found:
+        found |= new
+    return found - {pid}
+
+
+def is_alive(pid):
+    stat = Path(f"/proc/{pid}/stat")
+    with suppress(OSError):
+        return stat.read_text("utf-8").rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_the_server_ends_with_the_command_and_frees_its_port(tmp_path, end):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        sys.executable,
+        "-m",
+        "explorer",
+        "--data",
+        str(tmp_path),
+        "app",
+        "--server.headless=true",
+        "--server.port",
+    ]
+    with subprocess.Popen(
+        [*command, str(port)],
+        cwd=Path(__file__).parents[1],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"GATE_EXPLORER_SPARE": "1"},
+    ) as process:
+        started = set()
+        try:
+            wait_for(lambda: answers(port) and descendants(process.pid))  # the server, and its spare worker
+            started = descendants(process.pid)
+            process.send_signal(end)
+            process.wait(30)
+            wait_for(lambda: not any(map(is_alive, started)))
+        finally:
+            process.kill()
+            for pid in filter(is_alive, started):
+                os.kill(pid, signal.SIGKILL)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))  # nobody listens there any more
+
+
+def wait_for(happens, within_s=60):
+    deadline = time.monotonic() + within_s
+    while not happens():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.1)
+
+
+def answers(port):
+    with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1) as answer:
+        return answer.status == 200
+    return False

@@ -1,11 +1,14 @@
 """The house rules a linter cannot see: imports run one way, and the public names are there."""
 
 import ast
+import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 import explorer
 
@@ -73,3 +76,41 @@ def test_what_comes_of_a_text_is_kept_for_its_session_only():
                         cached.append((node.name, scopes))
     assert len(cached) >= 2  # the rule sees them
     assert [name for name, scopes in cached if scopes != ["session"]] == []
+
+
+def required():
+    """Each distribution that requirements.txt names, with its bounds."""
+    lines = (ROOT.parent / "requirements.txt").read_text("utf-8").splitlines()
+    return dict(re.fullmatch(r"([a-z-]+)([=<>].+)", line).groups() for line in lines if line and line[0] != "#")
+
+
+def imported(path):
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield node.module.split(".")[0]
+        elif isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+
+
+def test_what_is_imported_is_required_and_nothing_else():
+    ours = {path.stem for path in ROOT.parent.glob("*.py")} | {"explorer"}
+    files = [*ROOT.rglob("*.py"), *ROOT.parent.glob("*.py")]
+    others = {name for path in files for name in imported(path)} - set(sys.stdlib_module_names) - ours
+    assert {"torch", "streamlit", "click", "starlette"} <= others  # the rule sees them
+    # plotly and Streamlit import these two, and what is older has known faults
+    assert others | {"orjson", "python-multipart"} == set(required())
+
+
+def test_every_requirement_has_a_lower_and_an_upper_bound():
+    assert [name for name, bounds in required().items() if not re.fullmatch("==.+|>=.+,<.+", bounds)] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "faulty", "mended"),
+    [("starlette", "1.3.0", "1.3.1"), ("orjson", "3.11.5", "3.11.6"), ("python-multipart", "0.0.26", "0.0.27")],
+)
+def test_versions_with_known_faults_are_excluded(name, faulty, mended):
+    allowed = SpecifierSet(required()[name])
+    assert faulty not in allowed
+    assert mended in allowed
+    assert version(name) in allowed

@@ -20,7 +20,7 @@ from explorer import runs
 from explorer.figures import training as drawing
 from explorer.figures.curves import SCRIPT
 from explorer.figures.figure import Figure
-from explorer.pages import _models
+from explorer.pages import _models, _session
 from explorer.probes.progress import TrainingRecord, judge
 from explorer.runs import Run
 
@@ -111,9 +111,9 @@ def answer(ids: tuple[str, ...], shown: str) -> tuple[int, bytes]:
         with _packing:  # who comes while it is made waits for it
             return 200, _packed(ids[:MOST_RUNS], shown[:MOST_SHOWN], int(time.monotonic() / SHARED_S))
     except runs.UnknownRunError as fault:
-        return 404, str(fault).encode()
+        return 404, _session.without_folders(str(fault)).encode()
     except runs.RunError as fault:
-        return 503, str(fault).encode()
+        return 503, _session.without_folders(str(fault)).encode()
 
 
 def show_curves(watched: Sequence[Run], key: str) -> None:

@@ -15,6 +15,7 @@ from explorer.corpora import NAMES
 from explorer.initialisation import INITS
 from explorer.models import BIASES, DIRECTIONS, OBJECTIVES
 from explorer.pages import _inputs, _link, _notices, _session
+from explorer.pages._plain import plain
 from explorer.text import newlines_to_blanks
 from explorer.training import OPTIMIZERS, RECIPE_MODELS, RECIPES
 
@@ -159,7 +160,7 @@ def _chosen(place: Any, choice: str) -> Corpus:
     try:
         return Corpus(choice, choice, load_corpus(choice), explained=False)
     except TextError as fault:
-        place.error(str(fault))
+        place.error(_session.told(fault))
         return Corpus(choice, choice, "", explained=True)
 
 
@@ -266,7 +267,7 @@ def offer_start() -> None:
     problems = runs.validate(config, how, corpus.text, name=name or "", sentence=sentence)
     for field, problem in problems.items():
         if (field, corpus.explained) != ("text", True):
-            slots.get(field, st).caption(f":red[{in_words(problem)}]")
+            slots.get(field, st).caption(f":red[{plain(in_words(problem))}]")
     if not problems:
         _notices.show_unread(sentence, Recipe(**how).learned(corpus.text), slots["sentence"])
     with start:
@@ -281,6 +282,6 @@ def _start(config: ModelConfig, recipe: Recipe, text: str, **about: Any) -> None
     try:
         started = runs.start(config, recipe, text, session=_session.browser(), **about)
     except runs.RunError as fault:
-        st.error(str(fault))
+        st.error(_session.told(fault))
         return
     _link.open_run(started.id)

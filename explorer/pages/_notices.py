@@ -12,7 +12,7 @@ from streamlit.navigation.page import Page
 import explorer
 from explorer import runs
 from explorer.figures.style import number, visible
-from explorer.pages import _facts, _link, _pickers
+from explorer.pages import _facts, _link, _pickers, _session
 from explorer.pages._models import Which, checkpoint_of, model_of
 from explorer.pages._plain import plain
 from explorer.probes.perplexity import SCORE_NAMES
@@ -27,7 +27,7 @@ def runs_whole(page: Page) -> bool:
     try:
         page.run()
     except (runs.RunError, explorer.CheckpointError) as fault:
-        st.error(plain(str(fault)))
+        st.error(_session.told(fault))
         return False
     return True
 

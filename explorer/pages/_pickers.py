@@ -90,7 +90,7 @@ def _loaded(name: str) -> explorer.Checkpoint:
     try:
         return load(name)
     except (explorer.CheckpointError, runs.RunError) as fault:
-        st.error(plain(str(fault)))
+        st.error(_session.told(fault))
         st.stop()
 
 

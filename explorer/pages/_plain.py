@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import string
 
+import pandas as pd
+
 # An empty span. Streamlit looks for addresses, mail, arrows, :emoji: and :icons: after it has resolved backslashes, so
 # only an element in between keeps their characters apart.
 APART = ":small[]"
@@ -43,6 +45,19 @@ def _is_number(words: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def cells(table: pd.DataFrame) -> pd.DataFrame:
+    """A table with all of its words, names of columns included, as `cell` writes them."""
+    guarded = table.rename(columns=cell)
+    for place, kind in enumerate(table.dtypes):
+        if not pd.api.types.is_numeric_dtype(kind):
+            guarded.isetitem(place, table.iloc[:, place].map(_of_any).array)
+    return guarded
+
+
+def _of_any(value: object) -> object:
+    return cell(value) if isinstance(value, str) else value
 
 
 def badge(word: str) -> str:

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import re
 import secrets
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 import torch
 
 from explorer import runs
+from explorer.pages._plain import plain
 
 TURN_S = 5e-4
 BROWSER_HEADER = "X-Gate-Explorer-Browser"  # set by app.py, which takes out what a client says there
-LOCAL = ("127.0.0.1", "localhost", "::1", "[::1]")
+LOCAL_HEADER = "X-Gate-Explorer-Local"  # set by door.py, likewise
+ROOT = str(Path(__file__).parents[2])
+# A path from the root of a disk down to its last part: between quotes, or up to a blank where no address of the web is meant.
+ABSOLUTE = re.compile(
+    r"(?<=')(?:[A-Za-z]:)?[/\\][^']*[/\\](?=[^'/\\]*')|(?<![\w/.\\…])(?:[A-Za-z]:)?[/\\](?:[^/\\\s'\",;()]+[/\\])+"
+)
 
 
 @st.cache_resource(show_spinner=False)
@@ -51,15 +59,25 @@ def owns(run: runs.Run) -> bool:
 
 
 def owners() -> tuple[str, ...]:
-    """Whose runs this person sees: the browser's own and, on a server that serves this machine only, the command line's.
+    """Whose runs this person sees: the browser's own and, where they sit at this machine, the command line's."""
+    return (browser(), runs.COMMAND_LINE) if at_this_machine() else (browser(),)
 
-    A proxy on the same machine may bring strangers to a local address: it names their host, or says that it forwards.
-    """
-    headers = st.context.headers
-    host = str(headers.get("Host") or "localhost")
-    asked = host if host.startswith("[") else host.partition(":")[0]
-    local = st.get_option("server.address") in LOCAL and asked in LOCAL and not headers.get("X-Forwarded-For")
-    return (browser(), runs.COMMAND_LINE) if local else (browser(),)
+
+def at_this_machine() -> bool:
+    """Whether the person sits at the server's own machine, which their connection decides (`door.is_local`)."""
+    return bool(st.context.headers.get(LOCAL_HEADER))
+
+
+def told(sentence: object) -> str:
+    """A sentence of the library as markdown, to the letter; where files lie is told at this machine only."""
+    return plain(str(sentence) if at_this_machine() else without_folders(str(sentence)))
+
+
+def without_folders(sentence: str) -> str:
+    """A sentence in which no folder of the server is named."""
+    with contextlib.suppress(runs.RunError):
+        sentence = sentence.replace(str(runs.data_folder()), "the data folder")
+    return ABSOLUTE.sub("…/", sentence.replace(ROOT, "…"))
 
 
 def give_way() -> None:

@@ -12,7 +12,7 @@ from explorer import runs
 from explorer.figures import training as drawing
 from explorer.figures.hundredths import CONFIG
 from explorer.pages import _export, _link, _live, _models, _new_run, _session
-from explorer.pages._plain import badge, plain
+from explorer.pages._plain import badge, cells, plain
 from explorer.words import en
 
 NEWEST = 8  # runs that are listed until one asks for all
@@ -48,7 +48,7 @@ def watch(run_id: str) -> None:
     if not mine:
         st.caption("You see this run by its address. Only the browser that started it can stop, resume or delete it.")
     if run.message:
-        (st.error if run.status in ("diverged", "failed") else st.caption)(run.message)
+        (st.error if run.status in ("diverged", "failed") else st.caption)(_session.told(run.message))
     for finding in findings:
         st.markdown(
             f":material/stethoscope: **{en.title(finding.rule)}.** {badge(en.sureness(finding.confidence))}"
@@ -58,7 +58,7 @@ def watch(run_id: str) -> None:
     if run.has_checkpoint:
         show_sentence(run)
     with st.expander("Settings of this run"):
-        st.dataframe(drawing.settings_of(run), hide_index=True)
+        st.dataframe(cells(drawing.settings_of(run)), hide_index=True)  # Streamlit offers it as a CSV, too
     _export.offer(tables(run), key="run")
 
 
@@ -92,7 +92,7 @@ def _do(action: Callable[..., object], *about: str) -> None:
     try:
         action(*about)
     except runs.RunError as fault:
-        st.error(str(fault))
+        st.error(_session.told(fault))
     else:
         st.rerun()
 
@@ -166,7 +166,7 @@ def compare(mine: Sequence[runs.Run]) -> None:
     table, differs = drawing.settings_frame(picked)
     _live.show_curves(picked, key="compared")
     st.caption(f"They differ in {', '.join(differs)}." if differs else "Their settings are the same.")
-    first = table[["", "run", "status", *differs, *(c for c in table.columns[3:] if c not in differs)]]
+    first = cells(table[["", "run", "status", *differs, *(c for c in table.columns[3:] if c not in differs)]])
     st.dataframe(first.style.set_properties(subset=[*differs], **{"background-color": HIGHLIGHT}), hide_index=True)
     _export.offer([_export.Table("Settings", " ".join(run.name for run in picked), table.copy)], key="compared")
 
@@ -183,6 +183,6 @@ try:
         _new_run.offer_start()
     show_list()
 except runs.RunError as fault:
-    st.error(str(fault))
+    st.error(_session.told(fault))
     if _link.opened_run() and st.button("New run"):
         _link.open_run(None)

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 import explorer
 from explorer import runs
-from explorer.pages import _inputs, _link
+from explorer.pages import _inputs, _link, _session
 from explorer.pages._plain import plain
 
 APP = Path(explorer.__file__).parent / "pages" / "_frame.py"
@@ -237,6 +237,7 @@ def test_the_layer_of_a_deep_model_is_in_the_address(tmp_path, monkeypatch):
 
 def test_a_model_that_still_learns_is_in_the_picker_with_its_status(tmp_path, monkeypatch):
     monkeypatch.setenv("GATE_EXPLORER_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(type(st.context), "headers", {_session.LOCAL_HEADER: "1"})  # the command line's run is listed
     going = a_run(explorer.ModelConfig(hidden_size=4), epochs=5000)
     while not runs.run(going.id).has_checkpoint:
         time.sleep(0.1)

@@ -1,0 +1,212 @@
+"""What stands before the server: under which names it answers, who is on its own machine, how much one may bring.
+
+Not in the package `explorer`, which loads PyTorch when it is imported: the server shall answer at once.
+"""
+
+import asyncio
+import ipaddress
+import re
+import socket
+from collections import Counter
+
+import streamlit as st
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit import runtime
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+
+HOST = re.compile(r"(\[[0-9a-f:.]+\]|[\w.-]+)(?::\d{0,5})?", re.ASCII | re.IGNORECASE)
+UPLOAD = re.compile(r"/_stcore/upload_file/([^/]+)/")
+SHOWN_CHARACTERS = 60
+
+
+class KnownHosts:
+    """Answers under names of this server only, and tells the pages in a header who sits at this machine.
+
+    A page elsewhere can let its own name lead to this machine (DNS rebinding). Its requests then come from the person's
+    browser and look like our own page's, but they name its host.
+    """
+
+    HEADER = b"x-gate-explorer-local"  # _session.LOCAL_HEADER
+
+    def __init__(self, inner: ASGIApp) -> None:
+        self.inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse what is meant for another host, and mark what comes from here."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.inner(scope, receive, send)
+            return
+        asked = HTTPConnection(scope)
+        hosts = asked.headers.getlist("Host")
+        if len(hosts) != 1 or not is_known(host_name(hosts[0])):
+            await _refuse_host(", ".join(hosts), scope, receive, send)
+            return
+        said = [pair for pair in scope["headers"] if pair[0].lower() != self.HEADER]  # nobody else says it
+        if is_local(asked):
+            said.append((self.HEADER, b"1"))
+        await self.inner({**scope, "headers": said}, receive, send)
+
+
+async def _refuse_host(host: str, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    sentence = (
+        f"Expected a host name of this server; got {host[:SHOWN_CHARACTERS]!r}. Whoever runs it can add a name with "
+        "--server.allowedHosts (docs/serving.md)."
+    )
+    await PlainTextResponse(sentence, 421)(scope, receive, send)
+
+
+def host_name(header: str) -> str:
+    """The name in a Host header, in lower case and without its port; "" where there is none."""
+    found = HOST.fullmatch(header)
+    return found[1].lower().rstrip(".").strip("[]") if found else ""
+
+
+def is_known(name: str) -> bool:
+    """Whether the server answers under a name.
+
+    Under `server.allowedHosts`, where it is set. Else under this machine's loopback names and, where other machines reach the
+    server, under its addresses and its own name: nobody can make a bare address lead to another machine.
+    """
+    if given := _given_names():
+        return bool(name) and any(_fits(name, one) for one in given)
+    if _is_loopback(name):
+        return True
+    bound = str(st.get_option("server.address") or "")
+    if not name or _is_loopback(bound):
+        return False
+    own = {bound, str(st.get_option("browser.serverAddress")), socket.gethostname(), f"{socket.gethostname()}.local"}
+    return _address(name) is not None or name in {one.lower() for one in own}
+
+
+def is_local(asked: HTTPConnection) -> bool:
+    """Whether a person sits at this machine: their connection comes from it, they name it so, and nobody forwards it.
+
+    A proxy on the same machine connects from it too. It brings people under another name: a server that was given other names
+    than its loopback ones (`server.allowedHosts`) takes nobody for local.
+    """
+    named = [host_name(asked.headers.get("Host", "")), *_given_names()]
+    if "Origin" in asked.headers:
+        named.append(host_name(asked.headers["Origin"].partition("://")[2]))
+    forwarded = any(
+        name in ("forwarded", "via", "x-real-ip") or name.startswith("x-forwarded") for name in asked.headers
+    )
+    return not forwarded and asked.client is not None and all(map(_is_loopback, [asked.client.host, *named]))
+
+
+def _given_names() -> list[str]:
+    return [str(name).strip().lower().rstrip(".").strip("[]") for name in st.get_option("server.allowedHosts") or ()]
+
+
+def _fits(name: str, given: str) -> bool:
+    """As Streamlit compares them: `*` is any name, `*.example.org` any below it."""
+    return given in ("*", name) or (given.startswith("*.") and name.endswith(given[1:]))
+
+
+def _is_loopback(name: str) -> bool:
+    address = _address(name)
+    return name == "localhost" if address is None else address.is_loopback
+
+
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address  # ::ffff:127.0.0.1, on a socket for both
+
+
+class _TooLargeError(Exception):
+    """A file is larger than a file may be."""
+
+
+class BoundedUploads:
+    """Holds the limits of the page's uploads for whoever asks without the page.
+
+    A session keeps its newest files; the page has taken what it needs of an older one.
+    """
+
+    FILE_BYTES = 5_000_000  # explorer.text.MAX_FILE_BYTES
+    FRAME_BYTES = 16 * 1024  # what a browser puts around a file
+    KEPT_FILES = 4  # of a session
+    COMING_FILES = 2  # at once, of a session
+    ALL_BYTES = 256_000_000  # of all sessions, kept or coming
+    ARRIVAL_S = 120.0
+
+    def __init__(self, inner: ASGIApp) -> None:
+        self.inner, self.coming = inner, Counter[str]()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take an upload within the limits; refuse another with a sentence."""
+        found = UPLOAD.search(scope["path"]) if scope["type"] == "http" and scope["method"] == "PUT" else None
+        if found is None:
+            await self.inner(scope, receive, send)
+        elif refusal := self._refusal(found[1], HTTPConnection(scope).headers.get("Content-Length", "0")):
+            await PlainTextResponse(*refusal)(scope, receive, send)
+        else:
+            await self._take(found[1], scope, receive, send)
+
+    def _refusal(self, session: str, length: str) -> tuple[str, int] | None:
+        if not (length.isdecimal() and int(length) <= self.FILE_BYTES + self.FRAME_BYTES):
+            return self._too_large()
+        if self.coming[session] >= self.COMING_FILES:
+            return f"Expected at most {self.COMING_FILES} files at once; wait until they have arrived.", 429
+        if _held_bytes() + (self.coming.total() + 1) * self.FILE_BYTES > self.ALL_BYTES:
+            return "The server holds as many files as it can. Try again in a few minutes.", 503
+        return None
+
+    def _too_large(self) -> tuple[str, int]:
+        return f"Expected a file of at most {self.FILE_BYTES // 10**6} MB; this one is larger.", 413
+
+    async def _take(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
+        arrived, answered = 0, False
+
+        async def receive_counted() -> Message:
+            nonlocal arrived
+            message = await receive()
+            arrived += len(message.get("body", b""))
+            if arrived > self.FILE_BYTES + self.FRAME_BYTES:
+                raise _TooLargeError
+            return message
+
+        async def send_noted(message: Message) -> None:
+            nonlocal answered
+            answered = True
+            await send(message)
+
+        refusal = None
+        self.coming[session] += 1
+        try:
+            async with asyncio.timeout(self.ARRIVAL_S):
+                await self.inner(scope, receive_counted, send_noted)
+        except _TooLargeError:
+            refusal = self._too_large()
+        except TimeoutError:
+            refusal = f"Expected the file within {self.ARRIVAL_S:.0f} seconds.", 408
+        finally:
+            self.coming[session] -= 1
+            self.coming += Counter()  # forgets those at 0
+            self._let_go(session)
+        if refusal is not None and not answered:
+            await PlainTextResponse(*refusal)(scope, receive, send)
+
+    def _let_go(self, session: str) -> None:
+        """Drop the oldest files of a session, as far as it has too many."""
+        if held := _uploads():
+            for file_id in list(held.file_storage.get(session, ()))[: -self.KEPT_FILES]:
+                held.remove_file(session, file_id)
+
+
+def _uploads() -> MemoryUploadedFileManager | None:
+    """Where Streamlit keeps files: `file_storage` is session -> file id -> file, oldest first."""
+    manager = runtime.get_instance().uploaded_file_mgr if runtime.exists() else None
+    return manager if isinstance(manager, MemoryUploadedFileManager) else None
+
+
+def _held_bytes() -> int:
+    sessions = list(held.file_storage.values()) if (held := _uploads()) else []
+    return sum(len(file.data) for files in sessions for file in list(files.values()))

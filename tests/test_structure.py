@@ -69,7 +69,8 @@ def test_what_comes_of_a_text_is_kept_for_its_session_only():
     cached = []
     for path in (ROOT / "pages").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.FunctionDef) and "text" in [a.arg for a in node.args.args]:
+            # What takes a text, and the shelf of what else is known of it.
+            if isinstance(node, ast.FunctionDef) and (node.name == "own" or "text" in [a.arg for a in node.args.args]):
                 for call in node.decorator_list:
                     if isinstance(call, ast.Call) and "cache" in ast.unparse(call.func):
                         scopes = [ast.literal_eval(k.value) for k in call.keywords if k.arg == "scope"]

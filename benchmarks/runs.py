@@ -135,7 +135,7 @@ def kills(times: int) -> None:
         store = Store(folder)
         if store.state_path(run.id).is_file():
             training = Training(CharModel(config, VOCABULARY), split_text(TEXT, recipe, 0.1)[0], recipe)
-            restore_state(store.state_path(run.id), training, Recording(training.model, recipe))
+            restore_state(store.state_path(run.id), run.id, training, Recording(training.model, recipe))
             lost.append(store.run(run.id).step - training.state().step)
     reached = store.metrics(run.id, at_most=10**7)
     undisturbed = CharModel(config, VOCABULARY, seed=0)

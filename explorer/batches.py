@@ -45,13 +45,36 @@ def batches(
             f"Expected at least {needed:,} characters for batches of {batch_size} x {num_steps}; got {len(ids_N):,}. "
             f"Take a longer text, a smaller batch or fewer steps."
         )
+    offset = _offset(num_steps, sampling, random_offset, generator)
     if sampling == "sequential":
-        offset = int(torch.randint(0, num_steps + 1, (), generator=generator)) if random_offset else 0
         return _sequential(ids_N[offset:], batch_size, num_steps)
-    if sampling == "random":
-        offset = int(torch.randint(0, num_steps, (), generator=generator)) if random_offset else 0
-        return _random(ids_N[offset:], batch_size, num_steps, generator)
-    raise TextError(f"Expected sampling {' or '.join(SAMPLINGS)}; got {sampling!r}.")
+    return _random(ids_N[offset:], batch_size, num_steps, generator)
+
+
+def batch_count(
+    characters: int,
+    batch_size: int,
+    num_steps: int,
+    sampling: str,
+    *,
+    random_offset: bool,
+    generator: torch.Generator,
+) -> int:
+    """How many batches `batches` makes of a text of so many characters, given a generator in the same state."""
+    left = characters - 1 - _offset(num_steps, sampling, random_offset, generator)
+    if sampling == "sequential":
+        return left // batch_size // num_steps
+    return left // num_steps // batch_size
+
+
+def _offset(num_steps: int, sampling: str, random_offset: bool, generator: torch.Generator) -> int:
+    """Characters this epoch skips."""
+    if sampling not in SAMPLINGS:
+        raise TextError(f"Expected sampling {' or '.join(SAMPLINGS)}; got {sampling!r}.")
+    if not random_offset:
+        return 0
+    end = num_steps + 1 if sampling == "sequential" else num_steps
+    return int(torch.randint(0, end, (), generator=generator))
 
 
 def _sequential(ids_N: Tensor, batch_size: int, num_steps: int) -> Iterator[tuple[Tensor, Tensor]]:

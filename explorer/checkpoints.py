@@ -23,7 +23,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as dump_tensors
 from torch import Tensor
 
-from explorer import foreign
+from explorer import foreign, strict
 from explorer.files import write_atomically
 from explorer.models import MAX_PARAMETERS, CharModel, ConfigError, ModelConfig
 from explorer.recording import EpochRecord
@@ -31,8 +31,8 @@ from explorer.text import UNKNOWN, TextError, Vocabulary
 from explorer.training import Recipe
 
 FORMAT = "gate-explorer/2"
-MAX_FILE_BYTES, MAX_HEADER_BYTES, MAX_TENSORS, MAX_DIMENSIONS = 20_000_000, 1_000_000, 256, 4
-ITEM_TYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
+MAX_FILE_BYTES, MAX_HEADER_BYTES, MAX_TENSORS = 20_000_000, 1_000_000, 256
+ITEM_TYPES = ("F32", "F16")
 METADATA_KEYS = ("format", "config", "vocabulary", "corpus", "recipe", "seed", "history")
 
 ONLY_OWN = (
@@ -154,9 +154,11 @@ def load_checkpoint(source: str | Path | bytes) -> Checkpoint:
     data = source if isinstance(source, bytes) else _read_file(Path(source))
     if len(data) > MAX_FILE_BYTES:
         raise CheckpointError(_too_large(len(data), data[:4096]))
-    metadata, entries = _parse_header(data)
     try:
+        metadata, entries = _parse_header(data)
         return _build(metadata, entries, data)
+    except strict.StrictError as fault:
+        raise CheckpointError(str(fault)) from fault
     except (ConfigError, TextError) as fault:
         raise CheckpointError(f"The file's own description makes no sense: {str(fault)[:300]}") from fault
 
@@ -190,35 +192,12 @@ def _foreign(data: bytes) -> str:
     return f"Expected a checkpoint of this program; this is {what}. {ONLY_OWN}" if what else ""
 
 
-@dataclass(frozen=True)
-class _Entry:
-    """What the header says of one tensor."""
-
-    dtype: str
-    shape: tuple[int, ...]
-    begin: int
-    end: int
-
-
-def _parse_header(data: bytes) -> tuple[dict[str, str], dict[str, _Entry]]:
-    """The metadata and entries of a safetensors file, refused where anything in it is odd.
-
-    The library itself accepts NaN, repeated names, names with slashes, and shapes like [0, 2^40].
-    """
+def _parse_header(data: bytes) -> tuple[dict[str, str], dict[str, strict.Entry]]:
+    """The metadata and entries of a checkpoint, refused where anything in them is odd."""
     if what := _foreign(data):
         raise CheckpointError(what)
-    length = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or length > len(data) - 8:
-        raise CheckpointError(
-            f"Expected a .safetensors file; got {len(data):,} bytes that are too short to be one or cut off."
-        )
-    if length > MAX_HEADER_BYTES:
-        raise CheckpointError(f"Expected a header of at most {MAX_HEADER_BYTES:,} bytes; this one states {length:,}.")
-    try:
-        header = _strict_json(data[8 : 8 + length].decode("utf-8"), "header")
-    except UnicodeDecodeError as fault:
-        raise CheckpointError("Expected a header in UTF-8; these bytes are not.") from fault
-    metadata = header.pop("__metadata__", None) if isinstance(header, dict) else None
+    header = strict.read_header(data, MAX_HEADER_BYTES)
+    metadata = header.pop("__metadata__", None)
     if (
         not isinstance(metadata, dict)
         or not all(isinstance(v, str) for v in metadata.values())
@@ -235,71 +214,14 @@ def _parse_header(data: bytes) -> tuple[dict[str, str], dict[str, _Entry]]:
     if set(metadata) != set(METADATA_KEYS):
         odd = sorted(set(metadata) ^ set(METADATA_KEYS))
         raise CheckpointError(f"Expected the metadata {', '.join(METADATA_KEYS)}; differs in {', '.join(odd)[:80]!r}.")
-    if len(header) > MAX_TENSORS:
-        raise CheckpointError(f"Expected at most {MAX_TENSORS} tensors; got {len(header):,}.")
-    entries = {name: _parse_entry(name, entry) for name, entry in header.items()}
-    reached = 0
-    for name, entry in sorted(entries.items(), key=lambda item: item[1].begin):
-        if entry.begin != reached:
-            raise CheckpointError(
-                f"Expected tensor {name!r} to begin at byte {reached:,}; it begins at {entry.begin:,}."
-            )
-        reached = entry.end
-    if reached != len(data) - 8 - length:
-        raise CheckpointError(f"Expected {reached:,} bytes of weights; got {len(data) - 8 - length:,}.")
-    return metadata, entries
+    return metadata, strict.read_entries(header, data, MAX_TENSORS, ITEM_TYPES)
 
 
-def _parse_entry(name: str, entry: Any) -> _Entry:
-    if not re.fullmatch(r"[A-Za-z0-9_.]{1,128}", name):
-        raise CheckpointError(f"Expected tensor names of letters, digits, '_' and '.'; got {name[:60]!r}.")
-    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-        raise CheckpointError(f"Expected dtype, shape and data_offsets for tensor {name!r}; got something else.")
-    dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if not isinstance(dtype, str) or dtype not in ITEM_TYPES:
-        raise CheckpointError(f"Expected tensor {name!r} as {' or '.join(ITEM_TYPES)}; got {str(dtype)[:20]!r}.")
-    for what, values, most in (("shape", shape, MAX_DIMENSIONS), ("data_offsets", offsets, 2)):
-        if (
-            not isinstance(values, list)
-            or len(values) > most
-            or not all(type(v) is int and 0 <= v <= MAX_FILE_BYTES for v in values)
-        ):
-            raise CheckpointError(
-                f"Expected for {what} of tensor {name!r} at most {most} whole numbers within the file; got {ascii(values)[:60]}."
-            )
-    if len(offsets) != 2 or offsets[1] - offsets[0] != math.prod(shape) * ITEM_TYPES[dtype].itemsize:
-        raise CheckpointError(
-            f"Expected tensor {name!r} of shape {shape} to take as many bytes as its shape says; got {offsets}."
-        )
-    return _Entry(dtype, tuple(shape), offsets[0], offsets[1])
-
-
-def _strict_json(text: str, what: str) -> Any:
-    """JSON without repeated keys, NaN, Infinity or lone surrogates."""
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        result = dict(pairs)
-        if len(result) != len(pairs):
-            raise ValueError("a key stands twice")
-        for text in (text for pair in pairs for text in pair if isinstance(text, str)):
-            text.encode("utf-8")  # a lone surrogate is a UnicodeEncodeError, which is a ValueError
-        return result
-
-    def refuse(constant: str) -> None:
-        raise ValueError(f"{constant} is not JSON")
-
-    try:
-        return json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
-    except (ValueError, RecursionError) as fault:
-        reason = "nested too deeply" if isinstance(fault, RecursionError) else str(fault)[:100]
-        raise CheckpointError(f"Expected JSON in the {what}; {reason}.") from fault
-
-
-def _build(metadata: dict[str, str], entries: dict[str, _Entry], data: bytes) -> Checkpoint:
-    config = ModelConfig(**_fields(metadata, "config", ModelConfig))
-    recipe = Recipe(**_fields(metadata, "recipe", Recipe))
-    vocabulary = _parse_vocabulary(_strict_json(metadata["vocabulary"], "vocabulary"))
-    history = _parse_history(_strict_json(metadata["history"], "history"))
+def _build(metadata: dict[str, str], entries: dict[str, strict.Entry], data: bytes) -> Checkpoint:
+    config = ModelConfig(**strict.read_fields(metadata["config"], "config", ModelConfig.__dataclass_fields__))
+    recipe = Recipe(**strict.read_fields(metadata["recipe"], "recipe", Recipe.__dataclass_fields__))
+    vocabulary = _parse_vocabulary(strict.read_json(metadata["vocabulary"], "vocabulary"))
+    history = _parse_history(strict.read_json(metadata["history"], "history"))
     if not re.fullmatch(r"-?[0-9]{1,18}", metadata["seed"]):
         raise CheckpointError(f"Expected a whole number as seed; got {metadata['seed'][:40]!r}.")
     shapes = config.parameter_shapes(len(vocabulary))
@@ -318,17 +240,6 @@ def _build(metadata: dict[str, str], entries: dict[str, _Entry], data: bytes) ->
     model.load_state_dict({name: tensors[name] for name in shapes})
     snapshots = {epoch: tensors[f"snapshot.{epoch}"] for epoch in epochs}
     return Checkpoint(model.eval(), recipe, int(metadata["seed"]), metadata["corpus"][:200], history, snapshots)
-
-
-def _fields(metadata: dict[str, str], key: str, kind: type) -> dict[str, Any]:
-    expected = set(kind.__dataclass_fields__)  # type: ignore[attr-defined]
-    values = _strict_json(metadata[key], key)
-    if not isinstance(values, dict) or set(values) != expected:
-        odd = sorted(set(values) ^ expected) if isinstance(values, dict) else [type(values).__name__]
-        raise CheckpointError(
-            f"Expected the {key} fields {', '.join(sorted(expected))}; differs in {', '.join(odd)[:80]!r}."
-        )
-    return values
 
 
 def _parse_vocabulary(values: Any) -> Vocabulary:
@@ -364,7 +275,7 @@ def _parse_history(columns: Any) -> tuple[EpochRecord, ...]:
 
 
 def _check_entries(
-    entries: dict[str, _Entry], shapes: dict[str, tuple[int, ...]], size: int, last_epoch: int
+    entries: dict[str, strict.Entry], shapes: dict[str, tuple[int, ...]], size: int, last_epoch: int
 ) -> list[int]:
     """Check that the tensors are exactly the parameters and snapshots; returns the snapshots' epochs."""
     epochs = []
@@ -387,12 +298,10 @@ def _check_entries(
     return epochs
 
 
-def _check_finite(entries: dict[str, _Entry], data: bytes) -> None:
-    start = 8 + int.from_bytes(data[:8], "little")
+def _check_finite(entries: dict[str, strict.Entry], data: bytes) -> None:
     for name, entry in entries.items():
-        # A view of the bytes: nothing is copied before everything is known to be finite.
-        values = np.frombuffer(data, ITEM_TYPES[entry.dtype], math.prod(entry.shape), start + entry.begin)
-        if not np.isfinite(values).all():
+        # Before anything is copied.
+        if not np.isfinite(strict.read_values(data, entry)).all():
             raise CheckpointError(f"Expected finite weights; tensor {name!r} holds NaN or infinity.")
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, fields, replace
 
 import torch
 from torch import Tensor, nn
 
+from explorer.models import ConfigError
 from explorer.training import Recipe, StepRecord
 
 SNAPSHOTS = 10
@@ -53,6 +55,13 @@ class EpochRecord:
         )  # fmt: skip
 
 
+HISTORY_COLUMNS = tuple(f.name for f in fields(EpochRecord))
+STEP_COLUMNS = (
+    "epoch", "step", "nll_nats", "epoch_nll_nats", "grad_norm_before", "grad_norm_after", "clip_coefficient", "tokens_per_s",
+)  # fmt: skip
+SHARES = ("clipped_share", "clip_coefficient")
+
+
 def snapshot_epochs(epochs: int, count: int = SNAPSHOTS) -> tuple[int, ...]:
     """Epoch 0, about `count` epochs spaced evenly in the logarithm, and the last one."""
     spaced = {round(epochs ** (i / (count - 1))) for i in range(count)} if epochs else set()
@@ -83,8 +92,8 @@ class Recording:
 
     def __init__(self, model: nn.Module, recipe: Recipe) -> None:
         self._model = model
-        size = sum(p.numel() for p in model.parameters())
-        self._left = MAX_BYTES - 4 * size
+        self._size = size = sum(p.numel() for p in model.parameters())
+        self._budget = self._left = MAX_BYTES - 4 * size
         self._wanted = snapshot_epochs(recipe.epochs, max(2, min(SNAPSHOTS, self._left // (2 * size))))
         self._steps: list[StepRecord] = []
         self.history: list[EpochRecord] = []
@@ -109,13 +118,107 @@ class Recording:
         self.snapshots[epoch] = flat
         return True
 
-    def state(self) -> dict[str, Any]:
-        """History, and the steps of the epoch that is not finished, as JSON has them; the snapshots are apart."""
-        return {"history": [asdict(e) for e in self.history], "steps": [asdict(s) for s in self._steps]}
+    def state(self) -> dict[str, Tensor]:
+        """Everything recorded so far, as tensors.
 
-    def restore(self, state: dict[str, Any], snapshots: dict[int, Tensor]) -> None:
-        """Go on from a state; the model must be as it was then."""
-        self.history = [EpochRecord(**e) for e in state["history"]]
-        self._steps = [StepRecord(**s) for s in state["steps"]]
-        self._left += sum(flat.nbytes for flat in self.snapshots.values()) - sum(f.nbytes for f in snapshots.values())
-        self.snapshots = dict(snapshots)
+        `history` is float64, an epoch a row, in the columns of EpochRecord. `steps` is the same for the steps of the epoch
+        that is not finished, in the columns STEP_COLUMNS. `snapshot.<epoch>` are the flat weights, not copied.
+        """
+        history = [astuple(epoch) for epoch in self.history]
+        steps = [tuple(getattr(step, name) for name in STEP_COLUMNS) for step in self._steps]
+        tables = {"history": _table(history, HISTORY_COLUMNS), "steps": _table(steps, STEP_COLUMNS)}
+        return tables | {f"snapshot.{epoch}": flat for epoch, flat in self.snapshots.items()}
+
+    def restore(self, tensors: Mapping[str, Tensor], ends: Sequence[int], step: int) -> None:
+        """Go on from a state.
+
+        Args:
+            tensors: what `state` gave.
+            ends: the last step of each epoch that was finished then.
+            step: the last step done then.
+
+        Raises:
+            ConfigError: these are not the tables and snapshots of such a training; nothing is changed.
+
+        """
+        rest = dict(tensors)
+        history = _rows(rest, "history", HISTORY_COLUMNS, len(ends))
+        _check_counted("history", history, [(epoch, end) for epoch, end in enumerate(ends, 1)])
+        begun = range(ends[-1] + 1 if ends else 1, step + 1)
+        steps = _rows(rest, "steps", STEP_COLUMNS, len(begun))
+        _check_counted("steps", steps, [(len(ends) + 1, number) for number in begun])
+        snapshots = self._checked_snapshots(rest, len(ends))
+        self.history = [EpochRecord(int(epoch), int(end), *row) for epoch, end, *row in history]
+        self._steps = [_step(*row) for row in steps]
+        self.snapshots, self._left = snapshots, self._budget - sum(flat.nbytes for flat in snapshots.values())
+
+    def _checked_snapshots(self, tensors: Mapping[str, Tensor], finished: int) -> dict[int, Tensor]:
+        """The snapshots that such a recording keeps of so many epochs: every one it wants, as long as there is room."""
+        left, size, rest, snapshots = self._budget, self._size, dict(tensors), {}
+        for epoch in (epoch for epoch in self._wanted if epoch <= finished):
+            flat = rest.pop(f"snapshot.{epoch}", None)
+            if flat is None and left >= 4 * size:
+                raise ConfigError(f"recording: expected snapshot.{epoch}, for which there was room; it is missing.")
+            if flat is not None:
+                snapshots[epoch] = _checked_snapshot(epoch, flat, size, left)
+                left -= flat.nbytes
+        if rest:
+            odd = ", ".join(sorted(rest))[:80]
+            raise ConfigError(f"recording: expected what is kept of {finished:,} epochs; got {odd} too.")
+        return snapshots
+
+
+def _step(
+    epoch: float,
+    step: float,
+    nll: float,
+    epoch_nll: float,
+    before: float,
+    after: float,
+    coefficient: float,
+    speed: float,
+) -> StepRecord:
+    """A step of an epoch that is not finished, from its row of STEP_COLUMNS."""
+    return StepRecord(
+        step=int(step), epoch=int(epoch), nll_nats=nll, epoch_nll_nats=epoch_nll, epoch_ends=False, grad_norm_before=before,
+        grad_norm_after=after, clip_coefficient=coefficient, grad_norms={}, tokens_per_s=speed,
+    )  # fmt: skip
+
+
+def _checked_snapshot(epoch: int, flat: Tensor, size: int, left: int) -> Tensor:
+    if flat.dtype not in (torch.float16, torch.float32) or flat.shape != (size,) or flat.nbytes > left:
+        raise ConfigError(
+            f"recording: expected snapshot.{epoch} as half or single precision of {size:,} weights, in {left:,} bytes; got "
+            f"{flat.dtype} {tuple(flat.shape)}."
+        )
+    if not bool(flat.isfinite().all()):
+        raise ConfigError(f"recording: expected a finite snapshot.{epoch}; it holds NaN or infinity.")
+    return flat
+
+
+def _table(rows: Sequence[tuple[float, ...]], columns: Sequence[str]) -> Tensor:
+    return torch.tensor(rows, dtype=torch.float64).reshape(len(rows), len(columns))
+
+
+def _rows(tensors: dict[str, Tensor], name: str, columns: Sequence[str], length: int) -> list[list[float]]:
+    """The rows of a table, taken out of the tensors; every number finite, at least 0, and shares at most 1."""
+    table = tensors.pop(name, None)
+    shape = length, len(columns)
+    if table is None or table.dtype != torch.float64 or tuple(table.shape) != shape:
+        got = "none" if table is None else f"{table.dtype} {tuple(table.shape)}"
+        raise ConfigError(f"recording: expected {name} as torch.float64 of shape {shape}; got {got}.")
+    most = torch.tensor([1.0 if column in SHARES else sys.float_info.max for column in columns], dtype=torch.float64)
+    if not bool(((table >= 0) & (table <= most)).all()):  # also where it holds NaN
+        raise ConfigError(
+            f"recording: expected in {name} finite numbers of at least 0, and shares up to 1; got others."
+        )
+    return table.tolist()
+
+
+def _check_counted(name: str, rows: list[list[float]], counted: list[tuple[int, int]]) -> None:
+    """The first two columns, which the training settles."""
+    for row, (epoch, step) in zip(rows, counted, strict=True):
+        if row[:2] != [epoch, step]:
+            raise ConfigError(
+                f"recording: expected in {name} step {step:,} of epoch {epoch:,}; got step {row[1]:g} of epoch {row[0]:g}."
+            )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -13,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from explorer.batches import SAMPLINGS, batches, min_tokens
+from explorer.batches import SAMPLINGS, batch_count, batches, min_tokens
 from explorer.fields import finite, flag, shown, whole
 from explorer.models import CharModel, ConfigError, NetKey
 from explorer.scan import State
@@ -324,9 +327,39 @@ class Training(Iterator[StepRecord]):
             self.recipe.num_steps,
             self.recipe.sampling,
             random_offset=self.recipe.random_offset,
-            generator=torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**64),
+            generator=self._chance(epoch),
         )
         self._ahead = next(self._batches, None)
+
+    def _chance(self, epoch: int) -> torch.Generator:
+        """What an epoch draws its batches from."""
+        return torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**64)
+
+    def last_steps(self, epochs: int) -> list[int]:
+        """The last step of each of the first so many epochs, as the seed has them; no batch is made for it."""
+        recipe, characters = self.recipe, len(self._ids_N)
+        counts = (
+            batch_count(
+                characters,
+                recipe.batch_size,
+                recipe.num_steps,
+                recipe.sampling,
+                random_offset=recipe.random_offset,
+                generator=self._chance(epoch),
+            )
+            for epoch in range(1, epochs + 1)
+        )
+        return list(accumulate(counts))
+
+    @property
+    def characters(self) -> int:
+        """How many characters are trained on."""
+        return len(self._ids_N)
+
+    @cached_property
+    def text_sha256(self) -> str:
+        """SHA-256 of the ids that are trained on, as int64: two texts that train alike have one."""
+        return hashlib.sha256(self._ids_N.contiguous().numpy().data).hexdigest()
 
     def _learn(self, x_TB: Tensor, y_TB: Tensor) -> tuple[float, Clipping]:
         """One step on one batch: its loss before the update, and what clipping measured."""
@@ -369,18 +402,16 @@ class Training(Iterator[StepRecord]):
         """Go on from a state: the model, the optimizer, the place in the text and the carried state are as they were.
 
         Raises:
-            ConfigError: the state belongs to another model or recipe.
+            ConfigError: the state belongs to another model, recipe or text, or to none; nothing is changed.
 
         """
+        self.check(state)
         groups: dict[str, dict[str, Tensor]] = {"weights": {}, "optimizer": {}, "carried": {}}
         for name, tensor in state.tensors.items():
             kind, _, rest = name.partition(".")
-            groups.setdefault(kind, {})[rest] = tensor.clone()
-        try:
-            self.model.load_state_dict(groups["weights"])
-            self._restore_optimizer(groups["optimizer"])
-        except (RuntimeError, ValueError, IndexError) as fault:
-            raise ConfigError(f"state: expected one of this model and recipe; {str(fault).splitlines()[0]}.") from fault
+            groups[kind][rest] = tensor.clone()
+        self.model.load_state_dict(groups["weights"])
+        self._restore_optimizer(groups["optimizer"])
         self._batches, self._ahead = iter(()), None
         if state.epoch:
             self._begin_epoch(state.epoch)
@@ -391,6 +422,81 @@ class Training(Iterator[StepRecord]):
         self._carried = _carried_state(groups["carried"])
         self._closed = False
 
+    def check(self, state: TrainingState) -> None:
+        """Refuse a state that this training cannot have been in.
+
+        Raises:
+            ConfigError: a counter is not one of this recipe, text and seed, a tensor is of another model or optimizer, or a
+                number is not finite where every step makes it so.
+
+        """
+        self._check_counters(state)
+        expected = self._layout(state.step)
+        if odd := sorted(expected.keys() ^ state.tensors.keys()):
+            raise ConfigError(
+                f"state: expected one of this model and recipe, with {len(expected)} tensors; differs in {', '.join(odd)[:80]}."
+            )
+        for name, (dtype, shape) in expected.items():
+            tensor = state.tensors[name]
+            if tensor.dtype != dtype or tuple(tensor.shape) != shape:
+                raise ConfigError(
+                    f"state: expected one of this model and recipe, with {name} as {dtype} of shape {shape}; got "
+                    f"{tensor.dtype} {tuple(tensor.shape)}."
+                )
+            if problem := self._value_problem(name, tensor, state.step):
+                raise ConfigError(f"state: expected {problem}.")
+
+    def _check_counters(self, state: TrainingState) -> None:
+        """The seed, the recipe and the text settle every counter but the place, and how far that can be."""
+        epochs, recipe = self.recipe.epochs, self.recipe
+        _check_count("epoch", state.epoch, 0, epochs)
+        ends = [0, *self.last_steps(state.epoch)]
+        # A state lies between two steps, so that an epoch that was begun has a batch done.
+        _check_count("batch", state.batch, min(state.epoch, 1), ends[-1] - ends[max(0, state.epoch - 1)])
+        done = ends[max(0, state.epoch - 1)] + state.batch
+        _check_count("step", state.step, done, done)
+        tokens = state.batch * recipe.batch_size * recipe.num_steps
+        _check_count("tokens", state.tokens, tokens, tokens)
+        nll = state.nll_sum_nats
+        if type(nll) is not float or not 0 <= nll < math.inf or (nll > 0 and not tokens):
+            raise ConfigError(
+                f"state: expected as nll_sum_nats a finite number of at least 0, and 0 before the first step; got {shown(nll)}."
+            )
+
+    def _layout(self, step: int) -> dict[str, tuple[torch.dtype, tuple[int, ...]]]:
+        """The tensors of a state after so many steps: name -> number format and shape."""
+        weights = {name: (p.dtype, tuple(p.shape)) for name, p in self.model.named_parameters()}
+        layout = {f"weights.{name}": what for name, what in weights.items()}
+        if step and self.recipe.optimizer == "adam":
+            for index, what in enumerate(weights.values()):
+                layout[f"optimizer.{index}.step"] = torch.float32, ()
+                layout |= {f"optimizer.{index}.{moment}": what for moment in ("exp_avg", "exp_avg_sq")}
+        if step and self.recipe.sampling == "sequential":
+            config, dtype = self.model.config, next(self.model.parameters()).dtype
+            for net in config.nets:
+                shape = self.recipe.batch_size, config.width(net)
+                layout |= {f"carried.{net.layer}.{net.direction}.{i}": (dtype, shape) for i in range(config.parts)}
+        return layout
+
+    def _value_problem(self, name: str, tensor: Tensor, step: int) -> str:
+        """What was expected of a tensor's values and is not so; "" where they can be."""
+        kind, _, rest = name.partition(".")
+        what = rest.rpartition(".")[2] if kind == "optimizer" else ""
+        if what == "step":
+            # Adam counts in float32, which stands still at 2^24.
+            return "" if float(tensor) == min(step, 2**24) else f"{name} to be {step:,}; got {float(tensor):g}"
+        if what == "exp_avg_sq":
+            # The square of a large gradient overflows to infinity, with which Adam trains on: that weight stands still.
+            return "" if bool((tensor >= 0).all()) else f"{name} to be at least 0; it holds less, or NaN"
+        if kind == "carried" and self._unbounded:
+            return ""
+        return "" if bool(tensor.isfinite().all()) else f"{name} to be finite; it holds NaN or infinity"
+
+    @property
+    def _unbounded(self) -> bool:
+        """Whether a net's state can outgrow its precision while loss and weights are finite: the next step then says so."""
+        return self.model.config.cell == "rnn" and self.model.config.activation == "relu"
+
     def _restore_optimizer(self, tensors: dict[str, Tensor]) -> None:
         self._optimizer = self.recipe.optimizer_for(self.model)
         whole = self._optimizer.state_dict()
@@ -398,6 +504,12 @@ class Training(Iterator[StepRecord]):
             index, _, key = name.partition(".")
             whole["state"].setdefault(int(index), {})[key] = tensor
         self._optimizer.load_state_dict(whole)
+
+
+def _check_count(name: str, value: object, least: int, most: int) -> None:
+    if type(value) is not int or not least <= value <= most:
+        span = f"from {least:,} to {most:,}" if least < most else f"{least:,}"
+        raise ConfigError(f"state: expected as {name} the whole number {span}; got {shown(value)}.")
 
 
 def _carried_state(tensors: dict[str, Tensor]) -> dict[NetKey, State] | None:

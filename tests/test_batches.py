@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from explorer.batches import SAMPLINGS, batches, min_tokens
+from explorer.batches import SAMPLINGS, batch_count, batches, min_tokens
 from explorer.text import TextError
 
 PROPERTY = settings(deadline=None, max_examples=60)
@@ -251,3 +251,12 @@ def test_nothing_can_be_cut_from_nothing(sampling, length):
 def test_an_unknown_sampling_is_refused(sampling):
     with pytest.raises(TextError, match="sequential or random"):
         batches(torch.arange(100), 2, 5, sampling, random_offset=True, generator=seeded(0))
+
+
+@given(sampling=st.sampled_from(SAMPLINGS), **SIZES)
+@PROPERTY
+def test_the_count_of_batches_is_the_number_that_is_made(sampling, rows, steps, spare, seed, random_offset):
+    characters = min_tokens(rows, steps, random_offset=random_offset) + spare
+    made = one_epoch(range(characters), rows, steps, sampling, random_offset=random_offset, seed=seed)
+    counted = batch_count(characters, rows, steps, sampling, random_offset=random_offset, generator=seeded(seed))
+    assert counted == len(made)

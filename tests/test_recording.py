@@ -1,6 +1,7 @@
 """History and snapshots of a run: against hand-worked epochs, numpy's half precision and a second run that is only watched."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -10,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from explorer.models import CharModel, ModelConfig
+from explorer import recording as recording_module
+from explorer.models import CharModel, ConfigError, ModelConfig
 from explorer.recording import EpochRecord, Recording, flat_weights, snapshot_epochs
 from explorer.text import Vocabulary
 from explorer.training import Recipe, StepRecord, train
@@ -207,3 +209,94 @@ def test_recording_of_a_training_equals_a_second_run_that_is_only_watched():
     # Every batch has as many characters, so the mean over characters is the mean over steps.
     assert [e.nll_nats for e in recording.history] == pytest.approx(means, rel=1e-12)
     assert all(math.isfinite(e.tokens_per_s) and e.tokens_per_s > 0 for e in recording.history)
+
+
+# ---- put aside and taken up again ---------------------------------------------------------------------------
+
+
+def recorded(epochs, steps_more=0, value=0.5):
+    """A recording of three steps an epoch, and of some steps of the next epoch."""
+    recording = Recording(numbered_model(value), Recipe(epochs=6))
+    for number in range(1, 3 * epochs + steps_more + 1):
+        recording.add(step(number, -(-number // 3), ends=number % 3 == 0, nll=1 / number, before=math.pi * number))
+    return recording
+
+
+def restored(tensors, ends, last, value=0.5):
+    recording = Recording(numbered_model(value), Recipe(epochs=6))
+    recording.restore(tensors, ends, last)
+    return recording
+
+
+@pytest.mark.parametrize(("epochs", "more"), [(0, 0), (0, 2), (1, 0), (2, 1), (6, 0)])
+def test_a_recording_restored_goes_on_as_the_one_it_was_put_aside_from(epochs, more):
+    kept = recorded(epochs, more)
+    last = 3 * epochs + more
+    other = restored(kept.state(), range(3, 3 * epochs + 1, 3), last)
+    if epochs < 6:
+        for number in range(last + 1, 3 * (epochs + 1) + 1):
+            record = step(number, epochs + 1, ends=number % 3 == 0, before=2.0)
+            assert other.add(record) == kept.add(record)
+    assert other.history == kept.history
+    assert all(type(e.epoch) is int and type(e.step) is int for e in other.history)
+    assert other.snapshots.keys() == kept.snapshots.keys()
+    assert all(other.snapshots[e].equal(kept.snapshots[e]) for e in kept.snapshots)
+
+
+def changed(name, at, value):
+    def change(tensors):
+        tensors[name] = tensors[name].clone()
+        tensors[name][at] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda t: t.pop("history"), "history"),
+        (lambda t: t.pop("steps"), "steps"),
+        (lambda t: t.pop("snapshot.0"), "snapshot.0"),
+        (lambda t: t.update({"snapshot.3": t["snapshot.0"]}), "snapshot.3"),
+        (lambda t: t.update(x=t["history"]), "got x too"),
+        (lambda t: t.update(history=t["history"].float()), "history"),
+        (lambda t: t.update(history=t["history"][:1]), "history"),
+        (lambda t: t.update(steps=t["steps"].T), "steps"),
+        (changed("history", (1, 0), 3.0), "epoch 3"),
+        (changed("history", (1, 1), 5.0), "step 5"),
+        (changed("history", (1, 2), math.nan), "finite"),
+        (changed("history", (0, 3), math.inf), "finite"),
+        (changed("history", (0, 6), 1.01), "finite"),
+        (changed("steps", (0, 1), 8.0), "step 8"),
+        (changed("steps", (0, 2), -1.0), "finite"),
+        (changed("snapshot.1", 2, math.nan), "finite snapshot.1"),
+        (lambda t: t.update({"snapshot.1": t["snapshot.1"].double()}), "snapshot.1"),
+        (lambda t: t.update({"snapshot.1": t["snapshot.1"][:3]}), "snapshot.1"),
+    ],
+)
+def test_what_no_such_recording_holds_is_refused_and_changes_nothing(change, words):
+    tensors = recorded(2, 1).state()
+    restored(dict(tensors), [3, 6], 7)  # the control
+    change(tensors)
+    recording = Recording(numbered_model(0.5), Recipe(epochs=6))
+    before = replace(step(1), nll_nats=1.0)
+    recording.add(before)
+    with pytest.raises(ConfigError, match=words) as caught:
+        recording.restore(tensors, [3, 6], 7)
+    assert str(caught.value).startswith("recording: expected")
+    assert recording._steps == [before]
+    assert (recording.history, list(recording.snapshots)) == ([], [0])
+
+
+def test_a_snapshot_for_which_there_was_no_room_is_not_missed(monkeypatch):
+    # Four weights beside 20 bytes of snapshots: 8 bytes each in half precision, 16 where a weight is too large for it.
+    monkeypatch.setattr(recording_module, "MAX_BYTES", 4 * 4 + 20)
+    kept = recorded(6, value=70_000.0)
+    assert list(kept.snapshots) == [0]
+    assert list(restored(kept.state(), range(3, 19, 3), 18, 70_000.0).snapshots) == [0]
+    small = recorded(6)
+    assert list(small.snapshots) == [0, 1]  # of 0, 1 and 6
+    restored(small.state(), range(3, 19, 3), 18)
+    without = {name: t for name, t in small.state().items() if name != "snapshot.0"}
+    with pytest.raises(ConfigError, match=r"expected snapshot\.0, for which there was room"):
+        restored(without, range(3, 19, 3), 18)

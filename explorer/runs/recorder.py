@@ -14,7 +14,7 @@ from explorer.probes.gates import gate_statistics, trace_gates
 from explorer.probes.perplexity import score_text
 from explorer.recording import Recording
 from explorer.runs.facts import EpochEvent, GateSummary, Run, RunError
-from explorer.runs.state import restore_state, save_state
+from explorer.runs.state import refused_path, restore_state, save_state
 from explorer.runs.store import Store
 from explorer.training import Recipe, StepRecord, Training
 
@@ -74,6 +74,7 @@ class Recorder:
     ) -> None:
         self._store, self._run, self._token, self._model = store, run, token, model
         self._training = steps if isinstance(steps, Training) else None
+        self._state = store.state_path(run.id)
         self._held_out = held_out[: held_out_characters(held_out, run.weights)]
         self._state_seconds = state_seconds
         self._steps: list[StepRecord] = []
@@ -87,13 +88,24 @@ class Recorder:
     # ---- from the beginning to the end ----------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Go on from the run's state if there is one; else measure and keep the model as it is before training."""
-        if self._training is not None and self._store.state_path(self._run.id).is_file():
+        """Go on from the run's state if there is one; else measure and keep the model as it is before training.
+
+        Raises:
+            StateError: a run that was trained before has no state that can be used, and none was set aside.
+
+        """
+        if self._goes_on():
             self.rewind()
         else:
             self._events.append(self._measured(EpochEvent(0, 0, snapshot=True)))
             self.keep()
+            refused_path(self._state).unlink(missing_ok=True)
         self._began_at = self._written_at = self._kept_at = self._step_at = time.monotonic()
+
+    def _goes_on(self) -> bool:
+        """Whether this run was trained before; not where its state was refused then and the person resumed it all the same."""
+        missed = self._run.step > 0 and not refused_path(self._state).exists()
+        return self._training is not None and (self._state.is_file() or missed)
 
     def add(self, record: StepRecord) -> None:
         """Take the record of the step just made, with the model as it is after that step."""
@@ -125,7 +137,7 @@ class Recorder:
         started = time.monotonic()
         self.write()
         if self._training is not None:
-            save_state(self._store.state_path(self._run.id), self._training.state(), self.recording)
+            save_state(self._state, self._run.id, self._training, self.recording)
         self._kept_at = time.monotonic()
         self._keeping_s = self._kept_at - started
 
@@ -147,16 +159,21 @@ class Recorder:
         """Only the files of the run, where its store is gone; says in a sentence what became of them."""
         try:
             if self._training is not None:
-                save_state(self._store.state_path(self._run.id), self._training.state(), self.recording)
+                save_state(self._state, self._run.id, self._training, self.recording)
             save_checkpoint(self._store.checkpoint_path(self._run.id), self.checkpoint())
         except (RunError, CheckpointError):
             return "This run ended, and its files could not be kept."
         return f"This run ended in epoch {len(self.recording.history)}; its weights are kept in its folder."
 
     def rewind(self) -> None:
-        """Back to the state that was kept last, after a step was interrupted in its midst."""
+        """Back to the state that was kept last.
+
+        Raises:
+            StateError: it cannot be used.
+
+        """
         if self._training is not None:
-            restore_state(self._store.state_path(self._run.id), self._training, self.recording)
+            restore_state(self._state, self._run.id, self._training, self.recording)
 
     def checkpoint(self) -> Checkpoint:
         """The run as it is now."""

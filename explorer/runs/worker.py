@@ -26,6 +26,7 @@ from explorer.runs.database import StoreGoneError
 from explorer.runs.facts import DIVERGED, FAILED, FINISHED, INTERRUPTED, STOPPED, STOPPING, Run, RunError
 from explorer.runs.recorder import Recorder, split_text
 from explorer.runs.settings import settings
+from explorer.runs.state import StateError, set_aside
 from explorer.runs.store import Store, Superseded
 from explorer.text import Vocabulary
 from explorer.training import OPTIMIZERS, Recipe, StepRecord, TrainingDivergedError, train
@@ -33,6 +34,10 @@ from explorer.training import OPTIMIZERS, Recipe, StepRecord, TrainingDivergedEr
 LOOK_EVERY_S, PULSE_EVERY_S = 0.1, 1.0
 PATIENCE_S = 0.3  # so long a step may go on after Stop before it is broken off
 TERMINATED = "Its process was asked to end. Resume continues exactly where it was."
+ANEW = (
+    "Resume trains the run again from its first step, which gives the same curves, and replaces its model: download the model "
+    "first if you want to keep it as it is."
+)
 SERVER_CLOSED = "The server was closed. Resume continues exactly where it was."
 
 
@@ -144,6 +149,9 @@ def work(store: Store, run_id: str, token: str, *, until_closed: int | None = No
             threading.Thread(target=_await_close, args=(until_closed, pulse), daemon=True).start()
         try:
             status, message, fault = _train(store, run, token, pulse)
+        except StateError as refusal:
+            set_aside(store.state_path(run_id))
+            status, message, fault = FAILED, f"{refusal} {ANEW}", None
         except (RunError, CheckpointError, Superseded):
             raise
         except Exception as error:

@@ -53,11 +53,11 @@ def train_through(model, recipe, path, stop_after, seed=8):
     for record in itertools.islice(training, stop_after):
         recording.add(record)
         records.append(record)
-    save_state(path, training.state(), recording)
+    save_state(path, "a-run", training, recording)
 
     other = CharModel(model.config, VOCABULARY, seed=99).to(next(model.parameters()).dtype)
     resumed, kept = Training(other, TEXT, recipe, seed), Recording(other, recipe)
-    restore_state(path, resumed, kept)
+    restore_state(path, "a-run", resumed, kept)
     for record in resumed:
         kept.add(record)
         records.append(record)
@@ -130,40 +130,132 @@ def test_the_model_at_the_stop_is_as_it_was_then(tmp_path):
 # ---- the controls: what a state leaves out is missed ----------------------------------------------------------
 
 
-def spoiled(state, what):
-    tensors = dict(state.tensors)
-    if what == "epoch":
-        return replace(state, epoch=state.epoch + 1)
-    if what == "batch":
-        return replace(state, batch=state.batch - 1)
-    if what == "carried":
-        return replace(state, tensors={n: t for n, t in tensors.items() if not n.startswith("carried.")})
-    if what == "optimizer":
-        return replace(state, tensors={n: t for n, t in tensors.items() if not n.startswith("optimizer.")})
-    if what == "optimizer's step":
-        return replace(state, tensors={n: t + 1 if n.endswith(".step") else t for n, t in tensors.items()})
-    if what == "epoch's sum":
-        return replace(state, nll_sum_nats=state.nll_sum_nats + 1e-3)
-    if what == "one bit of a weight":
-        name = "weights.out.bias"
-        return replace(state, tensors=tensors | {name: torch.nextafter(tensors[name], torch.tensor(1.0))})
-    return state
+def changed(state, name, change=lambda t: torch.nextafter(t, torch.tensor(1.0))):
+    return replace(state, tensors=state.tensors | {name: change(state.tensors[name])})
 
 
-@pytest.mark.parametrize(
-    "what",
-    ["nothing", "epoch", "batch", "carried", "optimizer", "optimizer's step", "epoch's sum", "one bit of a weight"],
-)
-def test_the_comparison_fails_when_a_part_of_the_state_is_wrong(what):
-    whole = make_model()
-    expected = list(map(facts, train(whole, TEXT, RECIPE, 8)))
+def without(state, kind):
+    return replace(state, tensors={n: t for n, t in state.tensors.items() if not n.startswith(kind)})
+
+
+SPOILED = {
+    "nothing": lambda state: state,
+    "one bit of the carried state": lambda state: changed(state, "carried.0.forward.0"),
+    "one bit of a moment": lambda state: changed(state, "optimizer.1.exp_avg"),
+    "one bit of the other moment": lambda state: changed(state, "optimizer.1.exp_avg_sq"),
+    "one bit of a weight": lambda state: changed(state, "weights.out.bias"),
+    "the epoch's sum": lambda state: replace(state, nll_sum_nats=state.nll_sum_nats + 1e-3),
+}
+
+
+def put_aside():
+    """A state in the midst of the second epoch."""
     training = Training(make_model(), TEXT, RECIPE, 8)
     for _ in range(steps_of_epoch(RECIPE.sampling)[0] + 2):
         next(training)
+    return training.state()
+
+
+@pytest.mark.parametrize("what", SPOILED)
+def test_the_comparison_fails_when_a_part_of_the_state_is_wrong(what):
+    whole = make_model()
+    expected = list(map(facts, train(whole, TEXT, RECIPE, 8)))
     resumed = Training(make_model(), TEXT, RECIPE, 8)
-    resumed.restore(spoiled(training.state(), what))
+    resumed.restore(SPOILED[what](put_aside()))
     rest = list(map(facts, resumed))
     assert (rest == expected[-len(rest) :]) == (what == "nothing")
+
+
+IMPOSSIBLE = {
+    "a later epoch": lambda state: replace(state, epoch=state.epoch + 1),
+    "an earlier epoch": lambda state: replace(state, epoch=state.epoch - 1),
+    "an epoch beyond the recipe": lambda state: replace(state, epoch=4),
+    "an epoch below zero": lambda state: replace(state, epoch=-1),
+    "a batch less": lambda state: replace(state, batch=state.batch - 1),
+    "no batch": lambda state: replace(state, batch=0, step=state.step - state.batch, tokens=0, nll_sum_nats=0.0),
+    "a batch beyond the epoch": lambda state: replace(state, batch=10**18),
+    "another step": lambda state: replace(state, step=state.step + 1),
+    "a step as a float": lambda state: replace(state, step=float(state.step)),
+    "a batch as a bool": lambda state: replace(state, batch=True),
+    "an epoch as text": lambda state: replace(state, epoch="2"),
+    "other tokens": lambda state: replace(state, tokens=state.tokens - 1),
+    "a sum that is NaN": lambda state: replace(state, nll_sum_nats=float("nan")),
+    "a sum that is infinite": lambda state: replace(state, nll_sum_nats=float("inf")),
+    "a sum below zero": lambda state: replace(state, nll_sum_nats=-1e-9),
+    "a sum as an int": lambda state: replace(state, nll_sum_nats=2),
+    "no carried state": lambda state: without(state, "carried."),
+    "no moments": lambda state: without(state, "optimizer."),
+    "no weights": lambda state: without(state, "weights."),
+    "no place at all": lambda state: replace(state, epoch=0, batch=0, step=0, tokens=0, nll_sum_nats=0.0),
+    "a tensor of another name": lambda state: replace(state, tensors=state.tensors | {"x": torch.zeros(1)}),
+    "another count of Adam's": lambda state: changed(state, "optimizer.0.step", lambda t: t + 1),
+    "a second moment below zero": lambda state: changed(state, "optimizer.0.exp_avg_sq", lambda t: t - 1),
+    "a second moment of NaN": lambda state: changed(state, "optimizer.0.exp_avg_sq", lambda t: t * torch.nan),
+    "a first moment of infinity": lambda state: changed(state, "optimizer.0.exp_avg", lambda t: t + torch.inf),
+    "a weight of NaN": lambda state: changed(state, "weights.out.bias", lambda t: t * torch.nan),
+    "a carried state of infinity": lambda state: changed(state, "carried.0.forward.0", lambda t: t + torch.inf),
+    "a weight transposed": lambda state: changed(state, "weights.out.weight", lambda t: t.T),
+    "a weight in half precision": lambda state: changed(state, "weights.out.weight", lambda t: t.half()),
+    "a carried state of other rows": lambda state: changed(state, "carried.0.forward.0", lambda t: t[:-1]),
+}
+
+
+@pytest.mark.parametrize("what", IMPOSSIBLE)
+def test_a_state_no_such_training_was_in_is_refused_and_nothing_is_changed(what):
+    model = make_model()
+    training = Training(model, TEXT, RECIPE, 8)
+    next(training)
+    before = training.state()
+    with pytest.raises(ConfigError, match=r"^state: expected .*\.$") as caught:
+        training.restore(IMPOSSIBLE[what](put_aside()))
+    assert len(str(caught.value)) < 250
+    after = training.state()
+    assert replace(after, tensors={}) == replace(before, tensors={})
+    assert all(torch.equal(after.tensors[name], tensor) for name, tensor in before.tensors.items())
+    training.restore(put_aside())  # the control
+
+
+def test_a_squared_gradient_beyond_float32_is_a_state_like_any_other():
+    # 1e20 squared is no float32: the second moment is infinite and Adam's step 0, which is a finite training.
+    infinite = changed(put_aside(), "optimizer.0.exp_avg_sq", lambda t: t + torch.inf)
+    training = Training(make_model(), TEXT, RECIPE, 8)
+    training.restore(infinite)
+    kept = training.model.rnn.weight_ih_l0.detach().clone()
+    next(training)
+    assert torch.equal(training.model.rnn.weight_ih_l0, kept)
+    Training(make_model(), TEXT, RECIPE, 8).restore(training.state())
+
+
+def test_the_unbounded_state_of_a_relu_net_is_restored_and_told_by_the_next_step():
+    model = make_model(cell="rnn", activation="relu")
+    training = Training(model, TEXT, RECIPE, 8)
+    next(training)
+    training.restore(changed(training.state(), "carried.0.forward.0", lambda t: t + torch.inf))
+    with pytest.raises(TrainingDivergedError):
+        next(training)
+
+
+@pytest.mark.parametrize("sampling", ["sequential", "random"])
+@pytest.mark.parametrize("random_offset", [True, False])
+@pytest.mark.parametrize(("batch_size", "num_steps"), [(1, 1), (3, 7), (5, 11), (2, 40)])
+def test_the_last_step_of_each_epoch_is_known_before_it_is_made(sampling, random_offset, batch_size, num_steps):
+    shape = {"batch_size": batch_size, "num_steps": num_steps}
+    recipe = Recipe("sgd", 0.1, epochs=6, sampling=sampling, random_offset=random_offset, **shape)
+    training = Training(make_model(hidden_size=1), TEXT, recipe, 8)
+    foretold = training.last_steps(6)
+    assert foretold == [record.step for record in training if record.epoch_ends]
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("fields", [{}, {"num_steps": 1}, {"optimizer": "sgd", "learning_rate": 0.1}])
+def test_every_state_a_training_is_in_is_accepted(network, fields):
+    recipe = replace(RECIPE, epochs=2, **{"batch_size": 4, "num_steps": 12} | fields)
+    text = TEXT[:80]
+    training = Training(make_model(**NETWORKS[network]), text, recipe, 8)
+    other = Training(make_model(**NETWORKS[network]), text, recipe, 8)
+    other.restore(training.state())
+    for _ in training:
+        other.restore(training.state())
 
 
 def test_the_comparison_fails_with_another_seed_of_the_batches():
@@ -234,7 +326,7 @@ def test_a_damaged_state_file_is_refused_in_a_sentence(tmp_path, damage):
     path, model = tmp_path / "state.safetensors", make_model()
     training, recording = Training(model, TEXT, RECIPE), Recording(model, RECIPE)
     next(training)
-    save_state(path, training.state(), recording)
+    save_state(path, "a-run", training, recording)
     data = path.read_bytes()
     if damage == "missing":
         path.unlink()
@@ -245,14 +337,14 @@ def test_a_damaged_state_file_is_refused_in_a_sentence(tmp_path, damage):
     else:
         path.write_bytes({"empty": b"", "cut": data[: len(data) // 2], "garbage": bytes(range(256)) * 20}[damage])
     with pytest.raises(RunError, match=r"state\.safetensors of this run cannot be used"):
-        restore_state(path, training, recording)
+        restore_state(path, "a-run", training, recording)
 
 
 def test_a_state_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
     path, model = tmp_path / "state.safetensors", make_model()
     training, recording = Training(model, TEXT, RECIPE), Recording(model, RECIPE)
     next(training)
-    save_state(path, training.state(), recording)
+    save_state(path, "a-run", training, recording)
     before = path.read_bytes()
     next(training)
 
@@ -261,6 +353,6 @@ def test_a_state_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(RunError, match=r"disk .* is full; nothing was half written"):
-        save_state(path, training.state(), recording)
+        save_state(path, "a-run", training, recording)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == [path.name]

@@ -409,7 +409,7 @@ def assert_at_most_one_step_is_lost(store, run):
         return
     model = CharModel(CONFIG, Vocabulary.from_text(TEXT))
     training = Training(model, split_text(TEXT, run.recipe, 0.1)[0], run.recipe, run.seed)
-    restore_state(path, training, Recording(model, run.recipe))
+    restore_state(path, run.id, training, Recording(model, run.recipe))
     assert len(steps) - training.state().step <= 1
 
 

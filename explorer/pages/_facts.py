@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -169,23 +169,12 @@ def by_epoch(which: Which, text: str) -> dict[int, float | None]:
     known, epochs = perplexities(which.name, which.version, text), checkpoint_of(which).epochs
     if not known.keys() >= set(epochs):
         time.sleep(SETTLE_S)  # until what is already drawn is sent, and a person who types on has done so
-    what = "The same text is read by the model at each epoch of its training: {} of {}."
-    for number, epoch in enumerate(epochs, 1):
-        if epoch in known:
-            continue
-        _session.give_way()
-        model = model_of(which.as_trained._replace(epoch=epoch))
-        if len(text) < _patience.LONG:
-            known[epoch] = _perplexity(model, text)
-        else:
-            begun = _patience.turns().begin(partial(_perplexity, model, text))
-            known[epoch] = _patience.wait_for(begun, what.format(number, len(epochs)), 0)
+    for epoch in epochs:
+        if epoch not in known:
+            _session.give_way()
+            mean = explorer.score_text(model_of(which.as_trained._replace(epoch=epoch)), text).mean_nll_nats
+            known[epoch] = None if mean is None else perplexity(mean)
     return {epoch: known[epoch] for epoch in epochs}
-
-
-def _perplexity(model: explorer.CharModel, text: str) -> float | None:
-    mean = explorer.score_text(model, text).mean_nll_nats
-    return None if mean is None else perplexity(mean)
 
 
 @dataclass(frozen=True)

@@ -119,10 +119,11 @@ def show_gates(
         )
 
 
-def show_learning(by_epoch: dict[int, float | None], which: Which, score_name: str) -> None:
-    """How the model came to read the text as it does."""
+def show_learning(by_epoch: dict[int, float | None], which: Which, score_name: str, read: int | None) -> None:
+    """How the model came to read the text as it does, or the first characters of it."""
+    part = f"the first {read:,} characters of " if read else ""
     st.markdown(
-        "**How the model learned to read this text.** Move the slider *Epochs of training* to see the model as it was."
+        f"**How the model learned to read {part}this text.** Move the slider *Epochs of training* to see the model as it was."
         + " This curve shows the model as trained, without your changes." * bool(which.intervention)
     )
     st.plotly_chart(
@@ -172,9 +173,10 @@ def page() -> None:
         show_gates(trace, quantity, order, None if unit == "none" else int(unit), layer, direction)
     st.caption(reading(trace, tape))
     show_metrics(trace, tape)
-    by_epoch = _facts.by_epoch(which, text)
+    with st.spinner("The same text is read by the model at each epoch of its training."):
+        by_epoch = _facts.by_epoch(which, text[: drawing.MAX_STEPS])
     if trace.perplexity is not None and len(by_epoch) > 1:
-        show_learning(by_epoch, which, trace.score_name)
+        show_learning(by_epoch, which, trace.score_name, drawing.MAX_STEPS if len(text) > drawing.MAX_STEPS else None)
     if len(trace):
         _export.offer(tables(trace, which, by_epoch, layer, direction), key="gates")
 

@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import re
 import socket
 import time
 from contextlib import closing
@@ -25,6 +26,8 @@ MADE = (
     "[href*=evil]:not([data-testid=stPageLink-NavLink]), [src*=evil], .katex, main img, main code, main del, main em em, "
     "[data-testid=stSidebar] img"
 )
+
+DOWNLOADS = "Download the data"  # what a page shows last
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +72,7 @@ def see(page, words):
 
 
 def test_the_gates_of_a_hostile_model_on_a_hostile_sentence(watched, server, hostile):
-    show(watched, server, "", "Perplexity by epoch (CSV)", model=f"run:{hostile[0]}", sentence=SENTENCE)
+    show(watched, server, "", DOWNLOADS, model=f"run:{hostile[0]}", sentence=SENTENCE)
     see(watched, f"learned {CORPUS}, ")
     assert NAMES[0] in watched.get_by_role("combobox", name="Model").evaluate(
         "e => e.value || e.parentElement.innerText"
@@ -78,7 +81,7 @@ def test_the_gates_of_a_hostile_model_on_a_hostile_sentence(watched, server, hos
 
 def test_the_gradients_of_two(watched, server, hostile):
     first, second = (f"run:{run_id}" for run_id in hostile)
-    show(watched, server, "gradients", "Clip ledger (CSV)", model=first, beside="another", second=second, sentence=SENTENCE,
+    show(watched, server, "gradients", DOWNLOADS, model=first, beside="another", second=second, sentence=SENTENCE,
          weights="true")  # fmt: skip
     for name, run_id in zip(NAMES, hostile, strict=True):
         see(watched, f"{name} · {run_id[:4]}, epoch 1")
@@ -93,10 +96,11 @@ def test_the_list_and_the_tables_of_runs(watched, server, hostile, tmp_path):
         watched.get_by_role("combobox", name="Compare on the same axes").press_sequentially(name[:4])
         watched.get_by_role("option").filter(has_text=name).click()
     watched.keyboard.press("Escape")
+    watched.get_by_text(DOWNLOADS).click()
     with watched.expect_download() as download:
-        watched.get_by_text("Settings (CSV)").click()
+        watched.get_by_role("link", name=re.compile("^CSV, .* Settings$")).click()
     download.value.save_as(tmp_path / "settings.csv")
-    with (tmp_path / "settings.csv").open(encoding="utf-8", newline="") as file:
+    with (tmp_path / "settings.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["run"] for row in rows} == {f"'{name}" for name in NAMES}
 
@@ -114,12 +118,12 @@ def test_a_run_by_its_link_and_what_the_form_refuses(watched, server, hostile):
 
 def test_what_a_link_names_in_vain(watched, server):
     odd = "![i](http://evil.invalid/y.png) :material_home: <b>"
-    show(watched, server, "", "Perplexity by epoch (CSV)", model=odd, order=odd)
+    show(watched, server, "", DOWNLOADS, model=odd, order=odd)
     see(watched, f"The link names the model “{odd}”")
 
 
 def test_a_file_with_a_hostile_name(watched, server):
-    show(watched, server, "", "Perplexity by epoch (CSV)", source="File")
+    show(watched, server, "", DOWNLOADS, source="File")
     watched.get_by_text("File", exact=True).click()
     name = "![x](http:evil.invalid) :material_home: $x$ &lt;.txt"
     watched.locator("input[type=file]").set_input_files(

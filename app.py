@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import hashlib
+import os
 import re
 import secrets
 import threading
@@ -98,6 +99,8 @@ def _is_page(message: Message) -> bool:
     return Headers(raw=message["headers"]).get("Content-Type", "").startswith("text/html")
 
 
+if door.serves_others():
+    os.environ.setdefault("GATE_EXPLORER_PUBLIC", "1")  # runs.settings: what strangers may take
 base = str(st.get_option("server.baseUrlPath")).strip("/")
 routes = [
     Route(f"{'/' * bool(base)}{base}{path}", what)

@@ -83,6 +83,11 @@ def is_known(name: str) -> bool:
     return _address(name) is not None or name in {one.lower() for one in own}
 
 
+def serves_others() -> bool:
+    """Whether people at other machines may come: the server is bound more widely than to this one, or a proxy is declared."""
+    return not _is_loopback(str(st.get_option("server.address") or "")) or not all(map(_is_loopback, _given_names()))
+
+
 def is_local(asked: HTTPConnection) -> bool:
     """Whether a person sits at this machine: their connection comes from it, they name it so, and nobody forwards it.
 

@@ -234,3 +234,21 @@ def test_a_file_that_never_arrives_is_given_up(held, monkeypatch):
     layer = door.BoundedUploads(None)
     assert bring(held, [1_000_000], layer=layer, chunk=1, pause=0.02)[0][0] == 408
     assert layer.coming == {}
+
+
+@pytest.mark.parametrize(
+    ("address", "names", "others"),
+    [
+        ("127.0.0.1", (), False),
+        ("localhost", (), False),
+        ("::1", ("localhost",), False),
+        ("0.0.0.0", (), True),
+        ("", (), True),  # Streamlit then listens everywhere
+        ("gates.lan", (), True),
+        ("127.0.0.1", ("gates.example.org",), True),  # a proxy
+        ("127.0.0.1", ("localhost", "*"), True),
+    ],
+)
+def test_a_server_serves_others_where_other_machines_can_reach_it(set_options, address, names, others):
+    set_options(address, names)
+    assert door.serves_others() is others

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -150,9 +150,11 @@ def read(which: Which, text: str) -> explorer.GateTrace:
         return known.trace
     turns = _patience.turns()
     ahead = 0 if known.begun else turns.ahead
+    others = f" {ahead} other long text{'s come' if ahead > 1 else ' comes'} first." if ahead else ""
     known.begun = known.begun or turns.begin(lambda: known.trace)
     try:
-        return _patience.wait_for(known.begun, f"The model is reading {len(text):,} characters.", ahead)
+        with st.spinner(f"The model is reading {len(text):,} characters.{others}"):
+            return _patience.wait_for(known.begun)
     finally:
         if known.begun.cancel() or known.begun.done():  # one that waits in vain leaves the line
             known.begun = None
@@ -172,9 +174,17 @@ def by_epoch(which: Which, text: str) -> dict[int, float | None]:
     for epoch in epochs:
         if epoch not in known:
             _session.give_way()
-            mean = explorer.score_text(model_of(which.as_trained._replace(epoch=epoch)), text).mean_nll_nats
-            known[epoch] = None if mean is None else perplexity(mean)
+            score = partial(_perplexity, model_of(which.as_trained._replace(epoch=epoch)), text)
+            # Ten who paste a chapter at once would leave an eleventh a tenth of the processor.
+            known[epoch] = (
+                score() if len(text) < _patience.OFTEN else _patience.wait_for(_patience.turns().begin(score))
+            )
     return {epoch: known[epoch] for epoch in epochs}
+
+
+def _perplexity(model: explorer.CharModel, text: str) -> float | None:
+    mean = explorer.score_text(model, text).mean_nll_nats
+    return None if mean is None else perplexity(mean)
 
 
 @dataclass(frozen=True)

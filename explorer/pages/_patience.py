@@ -1,4 +1,4 @@
-"""Computations that take long: one at a time for all sessions, with a word on the page, and giving way to a newer wish."""
+"""Computations that take long: one at a time for all sessions, and giving way to a newer wish."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import streamlit as st
 from explorer.pages import _session
 
 LONG = 3_000  # characters; fewer are read within a blink
+OFTEN = 500  # the same of a text that is read at each epoch of a training
 LOOK_S = 0.05
 V = TypeVar("V")
 
@@ -47,11 +48,9 @@ def turns() -> Turns:
     return Turns()
 
 
-def wait_for(begun: Future[V], what: str, ahead: int) -> V:
-    """The result of something that takes long. Meanwhile the page says what it is, and breaks off for a newer wish."""
-    others = f" {ahead} other long text{'s come' if ahead > 1 else ' comes'} first." if ahead else ""
-    with st.spinner(what + others):
-        while not begun.done():
-            wait([begun], LOOK_S)
-            _session.give_way()
+def wait_for(begun: Future[V]) -> V:
+    """The result of something that takes long; breaks off for a newer wish."""
+    while not begun.done():
+        wait([begun], LOOK_S)
+        _session.give_way()
     return begun.result()

@@ -175,7 +175,7 @@ def start(
         held_out_share: share of the text that is not trained on, in [0, 0.5].
 
     Raises:
-        RunError: it makes no sense, the session has its share of runs, or the disk refused.
+        RunError: it makes no sense, the session has its share of runs or of the disk, or the disk refused.
 
     """
     made = new_run(
@@ -183,6 +183,7 @@ def start(
         prefixes=prefixes, held_out_share=held_out_share,
     )  # fmt: skip
     registry = _registry()
+    registry.check_quota(session)
     made = replace(made, text=registry.store.keep_text(clean_text(text)))
     chosen = registry.settings
     registry.store.add(

@@ -20,6 +20,7 @@ from explorer.runs.store import WITHOUT_A_WORD, Store, Superseded
 
 LOOK_EVERY_S = 1.0
 SPARE_AFTER_S = 2.0  # a new spare is made once the run that took the last one is under way
+MB = 10**6
 TYPICAL_SPEED = 5e9  # characters * weights a second, until a run here has shown its own
 
 
@@ -65,6 +66,27 @@ class Registry:
         """Start as many waiting runs as there are free places."""
         while claim := self.store.claim(self.settings.workers, self.settings.running_per_session):
             self._launch(*claim)
+
+    def check_quota(self, owner: str) -> None:
+        """Whether a session may have one more run, by number and by what is on the disk.
+
+        Raises:
+            RunError: it may not; the sentence says what to delete.
+
+        """
+        chosen, mine = self.settings, self.store.runs([owner])
+        if chosen.runs_per_session is not None and len(mine) >= chosen.runs_per_session:
+            raise RunError(f"Expected at most {chosen.runs_per_session} runs of one browser; delete one first.")
+        held = sum(self.store.run_bytes(run.id) for run in mine) if chosen.session_mb is not None else 0
+        if chosen.session_mb is not None and held > chosen.session_mb * MB:
+            raise RunError(
+                f"Your runs take {held / MB:,.0f} MB on this server, and one browser may take {chosen.session_mb:,}. Delete "
+                "one first."
+            )
+        if chosen.disk_mb is not None and self.store.bytes() > chosen.disk_mb * MB:
+            self.store.purge(0)  # whoever deleted a run can do without its undo sooner than others without a run
+            if self.store.bytes() > chosen.disk_mb * MB:
+                raise RunError("The runs of this server take all the room they may. Try again when some were deleted.")
 
     def run(self, run_id: str) -> Run:
         """A run, with what its worker said last; of one that is not in the store any more, that is all there is."""

@@ -24,6 +24,10 @@ class Settings:
         max_seconds: a run that trained so long is stopped; None has no limit.
         state_seconds: between two resumable states.
         spare: 1 keeps a worker waiting with everything imported, 0 does not.
+        runs_per_session: runs that one session keeps; None has no limit, here and below.
+        session_mb: what the runs of one session may take of the disk.
+        disk_mb: what all runs together may take of it.
+        public: 1 for a server that strangers use: the limits of OF_STRANGERS hold where no other is given.
 
     """
 
@@ -35,6 +39,14 @@ class Settings:
     max_seconds: int | None = None
     state_seconds: int = 10
     spare: int = 1
+    runs_per_session: int | None = None
+    session_mb: int | None = None
+    disk_mb: int | None = None
+    public: int = 0
+
+
+# A recipe of the book takes 4,500 steps and some minutes; a run keeps a checkpoint and a state of a few MB.
+OF_STRANGERS = {"max_steps": 50_000, "max_seconds": 1_800, "runs_per_session": 20, "session_mb": 300, "disk_mb": 10_000}
 
 
 def settings() -> Settings:
@@ -45,7 +57,8 @@ def settings() -> Settings:
 
     """
     given = {f.name: os.environ.get(PREFIX + f.name.upper(), "") for f in fields(Settings) if f.name != "data"}
-    return Settings(data_folder(), **{name: _number(name, value) for name, value in given.items() if value})
+    chosen = {name: _number(name, value) for name, value in given.items() if value}
+    return Settings(data_folder(), **((OF_STRANGERS if chosen.get("public") else {}) | chosen))
 
 
 def data_folder() -> Path:
@@ -57,7 +70,7 @@ def data_folder() -> Path:
 
 
 def _number(name: str, value: str) -> int:
-    least = 0 if name in ("spare", "waiting_per_session", "state_seconds") else 1
+    least = 0 if name in ("spare", "waiting_per_session", "state_seconds", "public") else 1
     if not value.isascii() or not value.isdigit() or len(value) > 15 or int(value) < least:
         raise RunError(f"{PREFIX}{name.upper()}: expected a whole number of at least {least}; got {value[:40]!r}.")
     return int(value)

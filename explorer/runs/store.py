@@ -7,6 +7,7 @@ and nothing it writes is taken.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -52,6 +53,14 @@ NUMBER = "(SELECT number FROM runs WHERE id = ?)"
 
 class Superseded(Exception):
     """The run belongs to another worker, or was deleted for good."""
+
+
+def _bytes_in(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):  # written, renamed or gone meanwhile
+            total += path.stat().st_size if path.is_file() else 0
+    return total
 
 
 def _unreadable(fault: rows.Unreadable) -> str:
@@ -120,6 +129,14 @@ class Store:
         """A text that was kept."""
         with disk_told():
             return (self.folder / "texts" / f"{digest}.txt").read_bytes().decode("utf-8")
+
+    def run_bytes(self, run_id: str) -> int:
+        """What the files of a run take of the disk."""
+        return _bytes_in(self.run_folder(run_id))
+
+    def bytes(self) -> int:
+        """What everything takes of it."""
+        return _bytes_in(self.folder)
 
     # ---- what a page reads ----------------------------------------------------------------------------------
 
@@ -315,9 +332,13 @@ class Store:
                 self.end_dead(run_id, token, UNHEARD)
             elif silent:
                 self._say_not_answering(run_id, pid, heartbeat)
+        self.purge(KEPT_DELETED_S)
+
+    def purge(self, deleted_for_s: float) -> None:
+        """Runs that were deleted so long ago go for good."""
         # What was deleted before it was made was never deleted: a damaged row costs nobody their run.
-        gone = "SELECT id FROM runs WHERE deleted < ? AND deleted >= created"
-        for row in self._rows(gone, time.time() - KEPT_DELETED_S):
+        gone = "SELECT id FROM runs WHERE deleted <= ? AND deleted >= created"
+        for row in self._rows(gone, time.time() - deleted_for_s):
             self._purge(row[0])
 
     def _say_not_answering(self, run_id: str, pid: int, heartbeat: float) -> None:

@@ -1,0 +1,88 @@
+"""What strangers may take of a server: runs, seconds and disk, for a browser and for all."""
+
+import time
+
+import pytest
+
+from explorer import ModelConfig, Recipe, runs
+from explorer.runs.facts import RunError
+from explorer.runs.settings import OF_STRANGERS, settings
+
+CONFIG, RECIPE = ModelConfig(cell="rnn", hidden_size=4), Recipe("adam", batch_size=2, num_steps=8, epochs=2)
+TEXT = "the lamp is lit and the sea is dark. " * 8
+
+
+@pytest.fixture
+def line(folder, monkeypatch):
+    """A server that trains nothing, where each session may wait with many runs."""
+    monkeypatch.setattr("explorer.runs.registry.Registry.admit", lambda self: None)
+    monkeypatch.setenv("GATE_EXPLORER_WAITING_PER_SESSION", "100")
+    yield folder
+    runs._registry().close()
+    runs._registries.clear()
+
+
+def start(session="ann"):
+    return runs.start(CONFIG, RECIPE, TEXT, corpus="lamp", session=session)
+
+
+def weigh(run, size):
+    """Let the files of a run have so many bytes."""
+    path = runs._registry().store.run_folder(run.id)
+    path.mkdir(parents=True, exist_ok=True)
+    (path / "state.safetensors").write_bytes(bytes(size))
+
+
+def test_a_server_for_strangers_has_limits_and_ones_own_has_none(folder, monkeypatch):
+    own = settings()
+    assert {name: getattr(own, name) for name in OF_STRANGERS} == dict.fromkeys(OF_STRANGERS)
+    monkeypatch.setenv("GATE_EXPLORER_PUBLIC", "0")
+    assert settings() == own
+    monkeypatch.setenv("GATE_EXPLORER_PUBLIC", "1")
+    assert {name: getattr(settings(), name) for name in OF_STRANGERS} == OF_STRANGERS
+    monkeypatch.setenv("GATE_EXPLORER_DISK_MB", "7")
+    assert settings().disk_mb == 7
+
+
+def test_a_browser_keeps_so_many_runs_and_another_is_not_touched_by_it(line, monkeypatch):
+    monkeypatch.setenv("GATE_EXPLORER_RUNS_PER_SESSION", "2")
+    first, _ = start(), start()
+    with pytest.raises(RunError, match=r"at most 2 runs of one browser; delete one first"):
+        start()
+    assert start("bob").owner == "bob"
+    runs.delete(first.id)
+    start()
+
+
+def test_the_runs_of_a_browser_take_so_much_of_the_disk(line, monkeypatch):
+    monkeypatch.setenv("GATE_EXPLORER_SESSION_MB", "3")
+    first, second = start(), start()
+    weigh(first, 2_000_000)
+    third = start()
+    weigh(second, 2_000_000)
+    with pytest.raises(RunError, match=r"Your runs take 4 MB on this server, and one browser may take 3\. Delete one"):
+        start()
+    start("bob")
+    runs.delete(second.id)
+    start()
+    assert third.id in {run.id for run in runs.runs("ann")}
+
+
+def test_all_runs_take_so_much_of_it_and_what_was_deleted_makes_room_first(line, monkeypatch):
+    monkeypatch.setenv("GATE_EXPLORER_DISK_MB", "5")
+    first, second = start(), start("bob")
+    weigh(first, 4_000_000)
+    weigh(second, 2_000_000)
+    with pytest.raises(RunError, match=r"take all the room they may\. Try again when some were deleted"):
+        start("eve")
+    runs.delete(first.id)
+    time.sleep(0.01)
+    start("eve")
+    with pytest.raises(RunError):
+        runs.restore(first.id)
+    assert runs.run(second.id).owner == "bob"
+
+
+def test_without_limits_nothing_is_measured(line, monkeypatch):
+    monkeypatch.setattr("explorer.runs.store._bytes_in", lambda folder: pytest.fail("measured"))
+    start()

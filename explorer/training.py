@@ -538,7 +538,7 @@ def train(model: CharModel, text_or_ids: str | Tensor, recipe: Recipe, seed: int
         an iterator of StepRecord, whose `state()` is enough to go on another day.
 
     Raises:
-        TextError: the text is shorter than one batch (at once, before the first step).
+        TextError: the text is shorter than one batch, or ids are not the vocabulary's (at once, before the first step).
         ConfigError: a seed or a learning rate too large to be used (at once).
         TrainingDivergedError: a loss, gradient or weight is not finite (while iterating).
 
@@ -561,7 +561,10 @@ def check_seed(seed: int) -> int:
 
 def _encode_enough(model: CharModel, text_or_ids: str | Tensor, recipe: Recipe) -> Tensor:
     """The ids_N that are trained on, if they fill a batch."""
-    ids_N = (model.vocabulary.encode(text_or_ids) if isinstance(text_or_ids, str) else text_or_ids)[: recipe.max_tokens]
+    if isinstance(text_or_ids, str):
+        ids_N = model.vocabulary.encode(text_or_ids)[: recipe.max_tokens]
+    else:
+        ids_N = _check_ids(text_or_ids[: recipe.max_tokens], len(model.vocabulary))
     if len(ids_N) < recipe.shortest_text:
         raise TextError(
             f"Expected a text of at least {recipe.shortest_text:,} characters for this recipe (batch_size "
@@ -589,3 +592,15 @@ def _update(step: int, model: CharModel, optimizer: torch.optim.Optimizer) -> No
                 for p, kept in zip(model.parameters(), before, strict=True):
                     p.copy_(kept)
             raise TrainingDivergedError(step, name, "new weight")
+
+
+def _check_ids(ids_N: Tensor, symbols: int) -> Tensor:
+    """Ids that a model can read: torch's own word on others names neither."""
+    if ids_N.dim() != 1 or ids_N.is_floating_point() or ids_N.is_complex():
+        raise TextError(f"ids: expected whole numbers in one row; got {ids_N.dtype} of shape {tuple(ids_N.shape)}.")
+    if len(ids_N) and not 0 <= int(ids_N.min()) <= int(ids_N.max()) < symbols:
+        raise TextError(
+            f"ids: expected numbers from 0 to {symbols - 1}, one for each symbol of the vocabulary; got "
+            f"{int(ids_N.min())} to {int(ids_N.max())}. Encode the text with this model's own vocabulary."
+        )
+    return ids_N.long()

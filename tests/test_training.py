@@ -626,3 +626,25 @@ def test_a_step_record_is_a_fact_and_cannot_be_changed():
     assert isinstance(record, StepRecord)
     with pytest.raises(AttributeError):
         record.nll_nats = 0.0
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        (torch.arange(200) % 9, r"expected numbers from 0 to 3, .* got 0 to 8\. Encode the text"),
+        (torch.full((200,), -1), r"got -1 to -1"),
+        (torch.zeros(200), r"expected whole numbers in one row; got torch\.float32 of shape \(200,\)"),
+        (torch.zeros(20, 10, dtype=torch.int64), r"of shape \(20, 10\)"),
+    ],
+)
+def test_ids_that_the_vocabulary_does_not_have_are_told(ids, said):
+    recipe = Recipe("adam", batch_size=2, num_steps=3, epochs=1)
+    with pytest.raises(TextError, match=said):
+        train(model_of_three(), ids, recipe)
+    within = (torch.arange(200) % 4).to(torch.int32)
+    records = [list(train(model_of_three(), given, recipe))[-1] for given in (within, within.long())]
+    assert records[0].nll_nats == records[1].nll_nats
+
+
+def model_of_three():
+    return CharModel(ModelConfig(hidden_size=3), Vocabulary.from_text("abc"), seed=0)

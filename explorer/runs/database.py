@@ -34,6 +34,8 @@ def disk_told() -> Iterator[None]:
         yield
     except (OSError, sqlite3.Error) as fault:
         raise RunError(disk_sentence(fault)) from fault
+    except UnicodeEncodeError as fault:
+        raise RunError("Expected whole characters; got one half of a pair (a lone surrogate).") from fault
 
 
 class Database:
@@ -59,8 +61,10 @@ class Database:
 
     def rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
         """The answer to a query, of what is committed."""
+        # A link can hold half of a character, which no text in the file has.
+        asked = [value.encode("utf-8", "replace").decode() if isinstance(value, str) else value for value in values]
         with self._reader.use() as reader:
-            return reader.execute(query, values).fetchall()
+            return reader.execute(query, asked).fetchall()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -214,7 +214,7 @@ class Store:
         """The epochs after one (-1 includes epoch 0): all, or about so many evenly spaced ones, the snapshots and the last."""
         with _readable("epochs"):
             last = self._rows(f"SELECT max(epoch) FROM epochs WHERE run = {NUMBER}", run_id)[0][0] or 0
-            every = 1 if at_most is None else max(1, math.ceil((last - after) / at_most))
+            every = 1 if at_most is None else max(1, math.ceil((last - after) / max(1, at_most)))
             wanted = f"run = {NUMBER} AND epoch > ? AND (epoch % ? = 0 OR snapshot OR epoch = ?)"
             query = f"SELECT {', '.join(EVENT_COLUMNS)} FROM epochs WHERE {wanted} ORDER BY epoch"
             return [rows.to_event(row) for row in self._rows(query, run_id, after, every, last)]

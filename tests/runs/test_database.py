@@ -206,3 +206,14 @@ def test_who_looks_at_a_run_whose_store_was_replaced_reads_what_became_of_it(fol
         runs.run(run.id)
     assert runs.runs() == []
     assert load_checkpoint(folder / "runs" / run.id / "model.safetensors").last_epoch > 0
+
+
+@pytest.mark.parametrize("run_id", ["\ud800", "a\0b", "x" * 100_000, "", "../.."])
+def test_an_id_that_no_run_has_is_told_whatever_it_is(folder, run_id):
+    for ask in (runs.run, runs.metrics, runs.text, runs.checkpoint_path, runs.resume):
+        with pytest.raises(UnknownRunError):
+            ask(run_id)
+    assert runs.runs(run_id) == runs.epochs_since(run_id) == runs.epochs_since(run_id, 0, 0) == []
+    for act in (runs.stop, runs.restore, lambda run_id: runs.rename(run_id, "name")):
+        with pytest.raises(RunError):
+            act(run_id)

@@ -1,5 +1,6 @@
 """The worker's loop in this process: what it trains, how it ends, and that kill -9 costs at most one state."""
 
+import contextlib
 import os
 import random
 import signal
@@ -321,6 +322,22 @@ def test_a_disk_that_fills_up_ends_the_run_with_everything_before_it(store, monk
 # ---- paused ---------------------------------------------------------------------------------------------------
 
 
+def pause(pid, folder):
+    """Stop a worker at a moment when it does not keep others from writing to the store."""
+    for _ in range(100):
+        os.kill(pid, signal.SIGSTOP)
+        with contextlib.closing(sqlite3.connect(folder / "runs.sqlite", timeout=0.05, isolation_level=None)) as db:
+            try:
+                db.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                os.kill(pid, signal.SIGCONT)
+                time.sleep(0.02)
+            else:
+                db.execute("ROLLBACK")
+                return
+    pytest.fail("the worker is always writing")
+
+
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_a_paused_worker_is_said_not_to_answer_and_goes_on_bit_for_bit(folder, monkeypatch):
     monkeypatch.setattr(store_module, "DEAD_AFTER_S", 2)
@@ -333,7 +350,7 @@ def test_a_paused_worker_is_said_not_to_answer_and_goes_on_bit_for_bit(folder, m
         worker.stdin.write(f"{run.id} {token}\n")
         worker.stdin.flush()
         wait_until(lambda: store.run(run.id).step >= 5)
-        os.kill(worker.pid, signal.SIGSTOP)
+        pause(worker.pid, folder)
         time.sleep(2.5)
         store.sweep()
         paused = store.run(run.id)

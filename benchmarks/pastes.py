@@ -66,7 +66,8 @@ async def a_class(server: int, port: int, record: Record) -> list[str]:
         f"{PEOPLE} sessions x {LENGTH:,} characters: {started:.0f} MB before, {highest:.0f} MB at the highest (promised "
         f"{PROMISED_MB}), {held:.0f} MB when all are shown, {after - started:+.0f} MB {GONE_S} s after they left (promised "
         f"{PROMISED_BACK_MB:+d})\n"
-        f"another visitor: {len(waits)} answers, p95 {p95:.0f} ms (promised {PROMISED_P95_MS}), at most {max(waits):.0f} ms; "
+        f"another visitor: {len(waits)} answers, p50 {percentile(waits, 0.5):.0f} ms, p95 {p95:.0f} ms (promised "
+        f"{PROMISED_P95_MS}), at most {max(waits):.0f} ms; "
         f"the last of the ten waited {max(pasted) / 1e3:.1f} s for the gates"
     )
     kept = {

@@ -158,6 +158,7 @@ def read(which: Which, text: str) -> explorer.GateTrace:
     finally:
         if known.begun.cancel() or known.begun.done():  # one that waits in vain leaves the line
             known.begun = None
+        _shelf.own().settle()
 
 
 @st.cache_resource(show_spinner=False, max_entries=6, scope="session")

@@ -11,6 +11,7 @@ import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,6 +22,7 @@ SESSION_BYTES, SESSIONS_BYTES = 64_000_000, 192_000_000  # of one session, and o
 MODELS_BYTES = 128_000_000  # of the models, which all sessions share
 KEPT_S = 90.0  # unused by its session; who comes back waits for it to be computed again
 LOOK_EVERY_S = 15.0
+SMALL = (int, float, bool, type(None))  # not looked into
 V = TypeVar("V")
 
 
@@ -77,62 +79,76 @@ def _look_after(about: weakref.ref[Budget]) -> None:
         time.sleep(LOOK_EVERY_S)
 
 
+@dataclass
+class _Kept:
+    """A value, when it was used last, and its bytes, as they were measured last; it may have grown since it was used."""
+
+    value: Any
+    used: float
+    bytes: int
+    grown: bool = True
+
+
 class Shelf:
     """Values by key, each made when it is first asked for."""
 
     def __init__(self, budget: Budget, most_bytes: int) -> None:
         self._budget, self._most_bytes = budget, most_bytes
         self._lock = threading.RLock()
-        self._kept: OrderedDict[Hashable, tuple[float, Any]] = OrderedDict()  # when it was used last, and the value
-        self._measured = 0
+        self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()  # what was used last is last
 
     def get(self, key: Hashable, make: Callable[[], V]) -> V:
-        """The value of a key; one is made where there is none."""
+        """The value of a key; one is made where there is none, and then there must be room for it."""
         with self._lock:
-            value: V = self._kept[key][1] if key in self._kept else make()
-            self._kept[key] = time.monotonic(), value
+            new = key not in self._kept
+            if new:
+                self._kept[key] = _Kept(make(), 0, 0)
+            kept = self._kept[key]
+            kept.used, kept.grown = time.monotonic(), True
             self._kept.move_to_end(key)
-        self.settle()
+        if new:
+            self.settle()
+        value: V = kept.value
         return value
 
     def settle(self) -> None:
-        """Measure what is held, and let go of what is too much for this shelf or for all: not of what was used last here."""
+        """Measure what was used, and let go of what is too much for this shelf or for all: not of what was used last here."""
         with self._lock:
-            while self._measure() > self._most_bytes and len(self._kept) > 1:
+            for number, kept in enumerate(self._kept.values(), 1):
+                if kept.grown:
+                    # What was used last is still in use, and grows.
+                    kept.bytes, kept.grown = bytes_of(kept.value), number == len(self._kept)
+            while self.bytes > self._most_bytes and len(self._kept) > 1:
                 self._kept.popitem(last=False)
         self._budget.settle(spared=self)
 
     @property
     def bytes(self) -> int:
         """Held, as it was measured last."""
-        return self._measured
+        with self._lock:
+            return sum(kept.bytes for kept in self._kept.values())
 
     @property
     def oldest(self) -> float:
         """When that was used which was used least recently; later than anything where there is nothing."""
         with self._lock:
-            return next((used for used, _ in self._kept.values()), float("inf"))
+            return next((kept.used for kept in self._kept.values()), float("inf"))
 
     def can_spare(self, spared: Shelf | None) -> bool:
         """Whether there is anything to let go of."""
         return len(self._kept) > (1 if self is spared else 0)
 
-    def _measure(self) -> int:
-        self._measured = bytes_of([value for _, value in self._kept.values()])
-        return self._measured
-
     def let_go(self, before: float) -> None:
         """Of what was not used since a moment."""
         with self._lock:
             while self._kept and self.oldest < before:
-                self.let_go_of_one()
+                self._kept.popitem(last=False)
 
     def let_go_of_one(self) -> None:
         """Of what was used least recently."""
         with self._lock:
             if self._kept:
                 self._kept.popitem(last=False)
-            self._measure()
 
 
 def bytes_of(value: Any) -> int:
@@ -153,12 +169,12 @@ def bytes_of(value: Any) -> int:
         elif isinstance(one, str | bytes | bytearray):
             total += len(one)
         elif isinstance(one, Mapping):
-            ahead += one.values()
+            ahead += [inner for inner in one.values() if type(inner) not in SMALL]
         elif isinstance(one, list | tuple | set | frozenset):
             total += 8 * len(one)
-            ahead += one
+            ahead += [inner for inner in one if type(inner) not in SMALL]
         elif hasattr(one, "__dict__") and not isinstance(one, type):
-            ahead += vars(one).values()
+            ahead += [inner for inner in vars(one).values() if type(inner) not in SMALL]
     return total
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -34,6 +34,14 @@ SCORE_HELP = {
     "leaky score": "Not a perplexity: this model has already read the character it is asked for, through the net that "
     "reads from the end.",
 }
+
+
+class Shown(NamedTuple):
+    """What is left of a reading when it is drawn: its score's name, whether it has one, and its tables."""
+
+    score_name: str
+    scored: bool
+    tables: list[_export.Table]
 
 
 def show_metrics(trace: GateTrace, tape: Tape) -> None:
@@ -132,18 +140,36 @@ def show_learning(by_epoch: dict[int, float | None], which: Which, score_name: s
     )  # fmt: skip
 
 
-def tables(
-    trace: GateTrace, which: Which, by_epoch: dict[int, float | None], layer: int, direction: str | None
-) -> Iterator[_export.Table]:
-    """What the page shows, as tables."""
+def tables(trace: GateTrace, which: Which, layer: int, direction: str | None) -> list[_export.Table]:
+    """What the page shows of a reading, as tables; none of them holds the reading."""
     read = _export.Fact(trace, partial(trace_gates, _facts.facts(which, trace.text).model, trace.text))
     units_of = partial(drawing.blocks, layer=layer, direction=direction)
     steps_of = partial(drawing.step_frame, layer=layer, direction=direction)
     rows = drawing.row_count(trace, layer=layer, direction=direction)
-    yield _export.Table("Gates of every unit", which.label, units_of, read, rows)
-    yield _export.Table("Steps", which.label, steps_of, read, len(trace))
-    yield _export.Table("Surprise and perplexity", which.label, curves.curve_frame, read, len(trace))
-    yield _export.Table("Perplexity by epoch", which.name, partial(curves.by_epoch_frame, by_epoch, trace.score_name))
+    return [
+        _export.Table("Gates of every unit", which.label, units_of, read, rows),
+        _export.Table("Steps", which.label, steps_of, read, len(trace)),
+        _export.Table("Surprise and perplexity", which.label, curves.curve_frame, read, len(trace)),
+    ]
+
+
+def show_reading(which: Which, text: str, layer: int, direction: str | None, order: str, below: Any) -> Shown:
+    """What the model did with the text. What is returned is small: the page waits afterwards, with ten others perhaps."""
+    trace = _facts.read(which, text)
+    tape = trace.tape(layer, direction or "forward")
+    with below:
+        quantity = _pickers.choose("Colour characters by", list(drawing.quantities(trace, tape)), "colour")
+        units = ["none", *map(str, drawing.unit_order(tape, order))]
+        unit = _pickers.choose("Follow one unit", units, "unit", "Its own gates and states, under the heatmaps.")
+        _inputs.offer_link()
+    _notices.show_warnings(trace)
+    st.caption(LOOK_FOR[trace.config.cell])
+    if len(trace):
+        show_gates(trace, quantity, order, None if unit == "none" else int(unit), layer, direction)
+    st.caption(reading(trace, tape))
+    show_metrics(trace, tape)
+    kept = tables(trace, which, layer, direction) if len(trace) else []
+    return Shown(trace.score_name, trace.perplexity is not None, kept)
 
 
 def page() -> None:
@@ -160,25 +186,14 @@ def page() -> None:
         below = st.container()
     text = _inputs.choose_text(checkpoint)
     _notices.mark_altered(which, text)
-    trace = _facts.read(which, text)
-    tape = trace.tape(layer, direction or "forward")
-    with below:
-        quantity = _pickers.choose("Colour characters by", list(drawing.quantities(trace, tape)), "colour")
-        units = ["none", *map(str, drawing.unit_order(tape, order))]
-        unit = _pickers.choose("Follow one unit", units, "unit", "Its own gates and states, under the heatmaps.")
-        _inputs.offer_link()
-    _notices.show_warnings(trace)
-    st.caption(LOOK_FOR[checkpoint.config.cell])
-    if len(trace):
-        show_gates(trace, quantity, order, None if unit == "none" else int(unit), layer, direction)
-    st.caption(reading(trace, tape))
-    show_metrics(trace, tape)
+    shown = show_reading(which, text, layer, direction, order, below)
     with st.spinner("The same text is read by the model at each epoch of its training."):
         by_epoch = _facts.by_epoch(which, text[: drawing.MAX_STEPS])
-    if trace.perplexity is not None and len(by_epoch) > 1:
-        show_learning(by_epoch, which, trace.score_name, drawing.MAX_STEPS if len(text) > drawing.MAX_STEPS else None)
-    if len(trace):
-        _export.offer(tables(trace, which, by_epoch, layer, direction), key="gates")
+    if shown.scored and len(by_epoch) > 1:
+        show_learning(by_epoch, which, shown.score_name, drawing.MAX_STEPS if len(text) > drawing.MAX_STEPS else None)
+    if shown.tables:
+        make = partial(curves.by_epoch_frame, by_epoch, shown.score_name)
+        _export.offer([*shown.tables, _export.Table("Perplexity by epoch", which.name, make)], key="gates")
 
 
 page()

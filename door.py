@@ -1,15 +1,18 @@
-"""What stands before the server: under which names it answers, who is on its own machine, how much one may bring.
+"""What stands before the server: under which names it answers, who asks and from where, how much one may bring.
 
 Not in the package `explorer`, which loads PyTorch when it is imported: the server shall answer at once.
 """
 
 import asyncio
+import hashlib
 import ipaddress
 import re
+import secrets
 import socket
 from collections import Counter
 
 import streamlit as st
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -43,10 +46,13 @@ class KnownHosts:
         if len(hosts) != 1 or not is_known(host_name(hosts[0])):
             await _refuse_host(", ".join(hosts), scope, receive, send)
             return
-        said = [pair for pair in scope["headers"] if pair[0].lower() != self.HEADER]  # nobody else says it
-        if is_local(asked):
-            said.append((self.HEADER, b"1"))
-        await self.inner({**scope, "headers": said}, receive, send)
+        await self.inner(_told(scope, self.HEADER, "1" if is_local(asked) else ""), receive, send)
+
+
+def _told(scope: Scope, header: bytes, value: str) -> Scope:
+    """What was asked, with a header that nobody outside can say; without it where there is nothing to say."""
+    said = [pair for pair in scope["headers"] if pair[0].lower() != header]
+    return {**scope, "headers": [*said, (header, value.encode())] if value else said}
 
 
 async def _refuse_host(host: str, scope: Scope, receive: Receive, send: Send) -> None:
@@ -123,6 +129,47 @@ def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address  # ::ffff:127.0.0.1, on a socket for both
+
+
+class NamedBrowsers:
+    """Gives each browser a cookie with the page, and tells the pages in a header which browser it is.
+
+    The cookie is random, no script can read it, and each visit begins its life anew. It has the port in its name: cookies
+    belong to a host, and two servers on one machine shall not take each other's. The header holds its hash, so that what is
+    kept beside a run gives nobody the cookie.
+    """
+
+    LIFE_S = 400 * 24 * 3600  # no browser keeps one longer
+    TOKEN = re.compile(r"[\w-]{32}", re.ASCII)
+    HEADER = b"x-gate-explorer-browser"  # _session.BROWSER_HEADER
+
+    def __init__(self, inner: ASGIApp) -> None:
+        self.inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as the server does, with a cookie in front of every page."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.inner(scope, receive, send)
+            return
+        asked, name = HTTPConnection(scope), f"gate-explorer-{st.get_option('server.port')}"
+        token = asked.cookies.get(name, "")
+        token = token if self.TOKEN.fullmatch(token) else ""
+        browser = hashlib.sha256(token.encode()).hexdigest()[:16] if token else ""
+
+        async def send_named(message: Message) -> None:
+            if message["type"] == "http.response.start" and _is_page(message):
+                encrypted = "https" in (asked.url.scheme, asked.headers.get("X-Forwarded-Proto"))
+                base = str(st.get_option("server.baseUrlPath")).strip("/")
+                about = f"Path=/{base}; Max-Age={self.LIFE_S}; HttpOnly; SameSite=Lax" + "; Secure" * encrypted
+                kept = token or secrets.token_urlsafe(24)
+                MutableHeaders(raw=message["headers"]).append("Set-Cookie", f"{name}={kept}; {about}")
+            await send(message)
+
+        await self.inner(_told(scope, self.HEADER, browser), receive, send_named)
+
+
+def _is_page(message: Message) -> bool:
+    return Headers(raw=message["headers"]).get("Content-Type", "").startswith("text/html")
 
 
 class _TooLargeError(Exception):

@@ -36,14 +36,14 @@ class Entry:
 
 
 def read_header(data: bytes, most: int) -> dict[str, Any]:
-    """The header of a .safetensors file as JSON has it: a name -> what is said of it.
+    """The header of a .safetensors file as JSON has it: a name -> what is said of it; nothing where it is no object.
 
     Args:
         data: the whole file.
         most: bytes the header may have.
 
     Raises:
-        StrictError: cut off, larger, not UTF-8, not strict JSON, or no object.
+        StrictError: cut off, larger, not UTF-8, or not strict JSON.
 
     """
     length = header_bytes(data)

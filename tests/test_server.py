@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-import app as server
+import door
 from explorer.pages import _session
 
-NAME = f"gate-explorer-{server.st.get_option('server.port')}"
+NAME = f"gate-explorer-{door.st.get_option('server.port')}"
 TOKEN = "a" * 32
 
 
@@ -31,12 +31,12 @@ def asked(kind="http", cookies=None, says="text/html; charset=utf-8", scheme="ht
         "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
     }  # fmt: skip
     with ThreadPoolExecutor(1) as thread:  # this one may have an event loop already, the browser tests'
-        thread.submit(lambda: asyncio.run(server.NameBrowsers(inner)(scope, None, send))).result()
+        thread.submit(lambda: asyncio.run(door.NamedBrowsers(inner)(scope, None, send))).result()
     return told, answered
 
 
 def test_the_server_and_the_pages_mean_the_same_header():
-    assert server.NameBrowsers.HEADER.decode() == _session.BROWSER_HEADER.lower()
+    assert door.NamedBrowsers.HEADER.decode() == _session.BROWSER_HEADER.lower()
 
 
 def test_a_browser_gets_a_cookie_that_no_script_can_read_and_that_lasts():

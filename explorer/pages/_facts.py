@@ -150,7 +150,7 @@ def read(which: Which, text: str) -> explorer.GateTrace:
         return known.trace
     turns = _patience.turns()
     ahead = 0 if known.begun else turns.ahead
-    others = f" {ahead} other long text{'s come' if ahead > 1 else ' comes'} first." if ahead else ""
+    others = f" {ahead} other reading{'s come' if ahead > 1 else ' comes'} first." if ahead else ""
     known.begun = known.begun or turns.begin(lambda: known.trace)
     try:
         with st.spinner(f"The model is reading {len(text):,} characters.{others}"):
@@ -162,30 +162,35 @@ def read(which: Which, text: str) -> explorer.GateTrace:
 
 
 @st.cache_resource(show_spinner=False, max_entries=6, scope="session")
-def perplexities(name: str, version: int, text: str) -> dict[int, float | None]:
-    """The perplexity of a text at those epochs of a model's training where it was asked for."""
+def _perplexities(which: Which, text: str) -> dict[int, float | None]:
+    """The perplexity of a text at those epochs of a model's training where it was asked for; `which` is of epoch 0."""
     return {}
 
 
-def by_epoch(which: Which, text: str) -> dict[int, float | None]:
-    """The perplexity of a text at each epoch of a model's training, as it was trained; None where it is not defined."""
-    known, epochs = perplexities(which.name, which.version, text), checkpoint_of(which).epochs
-    if not known.keys() >= set(epochs):
-        time.sleep(SETTLE_S)  # until what is already drawn is sent, and a person who types on has done so
-    for epoch in epochs:
-        if epoch not in known:
-            _session.give_way()
-            score = partial(_perplexity, model_of(which.as_trained._replace(epoch=epoch)), text)
-            # Ten who paste a chapter at once would leave an eleventh a tenth of the processor.
-            known[epoch] = (
-                score() if len(text) < _patience.OFTEN else _patience.wait_for(_patience.turns().begin(score))
-            )
-    return {epoch: known[epoch] for epoch in epochs}
+def perplexity_of(which: Which, text: str) -> float | None:
+    """The perplexity of a text under a model; None where it is not defined. That of a longer text is computed in its turn."""
+    known = _perplexities(which._replace(epoch=0), text)
+    if which.epoch not in known:
+        _session.give_way()
+        score = partial(_perplexity, model_of(which), text)
+        # Ten who paste a chapter at once would leave an eleventh a tenth of the processor.
+        known[which.epoch] = (
+            score() if len(text) < _patience.OFTEN else _patience.wait_for(_patience.turns().begin(score))
+        )
+    return known[which.epoch]
 
 
 def _perplexity(model: explorer.CharModel, text: str) -> float | None:
     mean = explorer.score_text(model, text).mean_nll_nats
     return None if mean is None else perplexity(mean)
+
+
+def by_epoch(which: Which, text: str) -> dict[int, float | None]:
+    """The perplexity of a text at each epoch of a model's training, as it was trained; None where it is not defined."""
+    epochs = checkpoint_of(which).epochs
+    if not _perplexities(which.as_trained._replace(epoch=0), text).keys() >= set(epochs):
+        time.sleep(SETTLE_S)  # until what is already drawn is sent, and a person who types on has done so
+    return {epoch: perplexity_of(which.as_trained._replace(epoch=epoch), text) for epoch in epochs}
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,9 @@ import explorer
 from explorer import runs
 from explorer.figures.style import number, visible
 from explorer.pages import _facts, _link, _pickers, _session
-from explorer.pages._models import Which, checkpoint_of, model_of
+from explorer.pages._models import Which, checkpoint_of
 from explorer.pages._plain import plain
 from explorer.probes.perplexity import SCORE_NAMES
-from explorer.training import perplexity
 
 MANY_UNKNOWN = 0.05  # from this share on it is a warning
 NAMED_CHARACTERS, KNOWN_CHARACTERS = 8, 60
@@ -53,11 +52,7 @@ def mark_altered(which: Which, text: str) -> None:
 
 def _perplexity(which: Which, text: str) -> str:
     """Of the text; "" where it is not defined."""
-    known = _facts.perplexities(which.name, which.version, text) if not which.intervention else {}
-    if which.epoch not in known:
-        mean = explorer.score_text(model_of(which), text).mean_nll_nats
-        known[which.epoch] = None if mean is None else perplexity(mean)
-    value = known[which.epoch]
+    value = _facts.perplexity_of(which, text)
     return "" if value is None else number(value)
 
 

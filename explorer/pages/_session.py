@@ -18,7 +18,7 @@ from explorer import runs
 from explorer.pages._plain import plain
 
 TURN_S = 5e-4
-BROWSER_HEADER = "X-Gate-Explorer-Browser"  # set by app.py, which takes out what a client says there
+BROWSER_HEADER = "X-Gate-Explorer-Browser"  # set by door.py, which takes out what a client says there
 LOCAL_HEADER = "X-Gate-Explorer-Local"  # set by door.py, likewise
 ROOT = str(Path(__file__).parents[2])
 # A path from the root of a disk down to its last part: between quotes, or up to a blank where no address of the web is meant.
@@ -46,7 +46,7 @@ def settle() -> None:
 def browser() -> str:
     """A name for the person's browser, the same after it was closed and opened again: whose run it is.
 
-    The server knows it by a cookie and says it in a header of its own (`app.py`). In a browser that takes no cookies, it is
+    The server knows it by a cookie and says it in a header of its own (`door.py`). In a browser that takes no cookies, it is
     the tab.
     """
     named = st.context.headers.get(BROWSER_HEADER)

@@ -250,9 +250,8 @@ def _trace_net(model: CharModel, net: NetKey, x: Tensor) -> tuple[Tensor, Tape]:
     backward = model.config.reads_backward(net)
     read = x.flip(0) if backward else x  # the order in which the net itself reads
     h_TH, kernel = kernel_states(model, net, read)
-    states_TH = torch.cat(
-        [torch.zeros_like(h_TH[:1]), h_TH]
-    )  # the one before the first too: one block for h and h_prev
+    # With the state before the first step: one block of memory for h and h_prev.
+    states_TH = torch.cat([torch.zeros_like(h_TH[:1]), h_TH])
     parts, residual = _recover(model, net, read, states_TH)
     in_text_order = {f"{name}_TH": _array(part.flip(0) if backward else part) for name, part in parts.items()}
     kind = {"rnn": RNNTape, "gru": GRUTape, "lstm": LSTMTape}[model.config.cell]

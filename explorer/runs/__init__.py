@@ -51,6 +51,7 @@ __all__ = [
     "start",
     "stop",
     "text",
+    "unreadable",
     "validate",
 ]
 PREFIX_CHARACTERS = 16

@@ -1,8 +1,7 @@
 """The runs on disk: one SQLite file for settings, metrics and epochs, and beside it the texts and the weights.
 
-Each run that is being
-trained belongs to one worker, named by a token; a worker that was taken for dead and was not finds another token there,
-and nothing it writes is taken.
+Each run that is being trained belongs to one worker, named by a token; a worker that was taken for dead and was not
+finds another token there, and nothing it writes is taken.
 """
 
 from __future__ import annotations
@@ -337,8 +336,11 @@ class Store:
     def purge(self, deleted_for_s: float) -> None:
         """Runs that were deleted so long ago go for good."""
         # What was deleted before it was made was never deleted: a damaged row costs nobody their run.
-        gone = "SELECT id FROM runs WHERE deleted <= ? AND deleted >= created"
-        for row in self._rows(gone, time.time() - deleted_for_s):
+        # And within the day, one that is still being stopped has a worker, which would make its folder again.
+        gone = "deleted <= ? AND deleted >= created AND (deleted <= ? OR status NOT IN (?, ?))"
+        now = time.time()
+        about = now - deleted_for_s, now - KEPT_DELETED_S, RUNNING, STOPPING
+        for row in self._rows(f"SELECT id FROM runs WHERE {gone}", *about):
             self._purge(row[0])
 
     def _say_not_answering(self, run_id: str, pid: int, heartbeat: float) -> None:

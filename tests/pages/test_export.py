@@ -20,12 +20,13 @@ from starlette.routing import Route
 from streamlit.testing.v1 import AppTest
 
 import app as server
+import door
 import explorer
 from explorer import runs
 from explorer.pages import _export
 
 APP = Path(explorer.__file__).parent / "pages" / "_frame.py"
-HEADER = server.NameBrowsers.HEADER
+HEADER = door.NamedBrowsers.HEADER
 LONG = 1_000_000
 
 

@@ -86,3 +86,16 @@ def test_all_runs_take_so_much_of_it_and_what_was_deleted_makes_room_first(line,
 def test_without_limits_nothing_is_measured(line, monkeypatch):
     monkeypatch.setattr("explorer.runs.store._bytes_in", lambda folder: pytest.fail("measured"))
     start()
+
+
+def test_a_deleted_run_that_is_still_stopping_is_not_purged_under_its_worker(line):
+    run = start()
+    store = runs._registry().store
+    store.begin(run.id)
+    runs.delete(run.id)
+    store.purge(0)
+    assert store.run(run.id).status == "stopping"
+    store.end_dead(run.id, store._rows("SELECT worker FROM runs")[0][0], "gone")
+    store.purge(0)
+    with pytest.raises(RunError):
+        store.run(run.id)

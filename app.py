@@ -27,9 +27,9 @@ async def load_ahead(_: st.App) -> AsyncIterator[None]:
     """Import PyTorch beside the server, which answers at once: a first visitor waits for what is left of it."""
 
     def load() -> None:
-        from explorer.pages import _session
+        from explorer.pages.shell import process
 
-        _session.settle()
+        process.settle()
 
     threading.Thread(target=load, daemon=True).start()
     yield
@@ -37,19 +37,19 @@ async def load_ahead(_: st.App) -> AsyncIterator[None]:
 
 def live(request: Request) -> Response:
     """The progress of runs, to the curves that follow them; Starlette answers it in a thread."""
-    from explorer.pages import _live
+    from explorer.pages import live
 
-    status, body = _live.answer(tuple(request.path_params["ids"].split(",")), request.query_params.get("state", ""))
+    status, body = live.answer(tuple(request.path_params["ids"].split(",")), request.query_params.get("state", ""))
     packed = {"Content-Encoding": "gzip"} if status == 200 else {}
     return Response(body, status, {"Cache-Control": "no-store"} | packed, "application/octet-stream")
 
 
 def export(request: Request) -> Response:
     """A table that a page offers, sent in blocks."""
-    from explorer.pages import _export
+    from explorer.pages.shell import export
 
     browser = request.headers.get(door.NamedBrowsers.HEADER.decode(), "")
-    return _export.answer(request.path_params["token"], request.path_params["kind"], browser)
+    return export.answer(request.path_params["token"], request.path_params["kind"], browser)
 
 
 if door.serves_others():
@@ -60,4 +60,4 @@ routes = [
     for path, what in (("/live/{ids}", live), ("/export/{token}/{kind}", export))
 ]
 inwards = [Middleware(layer) for layer in (door.KnownHosts, door.BoundedUploads, door.NamedBrowsers)]
-app = st.App("explorer/pages/_frame.py", lifespan=load_ahead, routes=routes, middleware=inwards)
+app = st.App("explorer/pages/frame.py", lifespan=load_ahead, routes=routes, middleware=inwards)

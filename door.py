@@ -31,7 +31,7 @@ class KnownHosts:
     browser and look like our own page's, but they name its host.
     """
 
-    HEADER = b"x-gate-explorer-local"  # _session.LOCAL_HEADER
+    HEADER = b"x-gate-explorer-local"  # people.LOCAL_HEADER
 
     def __init__(self, inner: ASGIApp) -> None:
         self.inner = inner
@@ -141,7 +141,7 @@ class NamedBrowsers:
 
     LIFE_S = 400 * 24 * 3600  # no browser keeps one longer
     TOKEN = re.compile(r"[\w-]{32}", re.ASCII)
-    HEADER = b"x-gate-explorer-browser"  # _session.BROWSER_HEADER
+    HEADER = b"x-gate-explorer-browser"  # people.BROWSER_HEADER
 
     def __init__(self, inner: ASGIApp) -> None:
         self.inner = inner

@@ -10,10 +10,10 @@ from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from streamlit.web.server.starlette import starlette_websocket
 
 import door
-from explorer.pages import _session
+from explorer.pages.shell import people
 from explorer.text import MAX_FILE_BYTES
 
-HEADER = _session.LOCAL_HEADER.lower()
+HEADER = people.LOCAL_HEADER.lower()
 FOREIGN = [
     "evil.example", "evil.example:8501", "EVIL.example", "evil.example.", "127.0.0.1.evil.example", "localhost.evil.example",
     "evil.localhost", "me@localhost", "localhost@evil.example", "localhost/x", "localhost?x", "localhost#x", "localhost:x",

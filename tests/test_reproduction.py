@@ -14,7 +14,7 @@ from click.testing import CliRunner
 import explorer.cli
 from explorer.checkpoints import load_checkpoint
 from explorer.models import ModelConfig
-from explorer.pages import _new_run
+from explorer.pages import new_run
 from explorer.training import RECIPES
 
 ROOT = Path(__file__).parents[1]
@@ -155,12 +155,12 @@ def test_the_python_in_the_document_prints_the_epochs(make, tmp_path, monkeypatc
 def test_the_steps_on_the_page_speak_of_its_controls():
     steps = document().partition("In the web page")[2].partition("We do not have the lyrics")[0]
     named = set(re.findall(r"\*\*(.*?)\*\*", steps)) - {"Train", "Recipe", "Start", "d2l-zh-v1"}
-    assert _new_run.NEWLINES in named
-    named -= {_new_run.NEWLINES}
+    assert new_run.NEWLINES in named
+    named -= {new_run.NEWLINES}
     assert len(named) == 7
-    assert named <= set(_new_run.LABELS.values())
+    assert named <= set(new_run.LABELS.values())
     assert set(re.findall('"(.*?)"', steps)) == {
-        _new_run.OWN_FILE,
+        new_run.OWN_FILE,
         "gru",
         "after",
         "lstm",

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import door
-from explorer.pages import _session
+from explorer.pages.shell import people
 
 NAME = f"gate-explorer-{door.st.get_option('server.port')}"
 TOKEN = "a" * 32
@@ -36,12 +36,12 @@ def asked(kind="http", cookies=None, says="text/html; charset=utf-8", scheme="ht
 
 
 def test_the_server_and_the_pages_mean_the_same_header():
-    assert door.NamedBrowsers.HEADER.decode() == _session.BROWSER_HEADER.lower()
+    assert door.NamedBrowsers.HEADER.decode() == people.BROWSER_HEADER.lower()
 
 
 def test_a_browser_gets_a_cookie_that_no_script_can_read_and_that_lasts():
     told, (cookie,) = asked()
-    assert _session.BROWSER_HEADER.lower() not in told
+    assert people.BROWSER_HEADER.lower() not in told
     found = re.fullmatch(rf"{NAME}=([\w-]{{32}}); Path=/; Max-Age=(\d+); HttpOnly; SameSite=Lax", cookie)
     assert int(found[2]) > 365 * 24 * 3600
     assert asked()[1][0] != cookie  # another for the next
@@ -50,21 +50,21 @@ def test_a_browser_gets_a_cookie_that_no_script_can_read_and_that_lasts():
 def test_it_keeps_its_cookie_and_its_name_which_does_not_give_the_cookie_away():
     told, (cookie,) = asked(cookies=f"{NAME}={TOKEN}")
     assert cookie.startswith(f"{NAME}={TOKEN};")
-    name = told[_session.BROWSER_HEADER.lower()]
+    name = told[people.BROWSER_HEADER.lower()]
     assert re.fullmatch("[0-9a-f]{16}", name)
-    assert asked("websocket", cookies=f"x=1; {NAME}={TOKEN}")[0][_session.BROWSER_HEADER.lower()] == name
-    assert asked(cookies=f"{NAME}={'b' * 32}")[0][_session.BROWSER_HEADER.lower()] != name
+    assert asked("websocket", cookies=f"x=1; {NAME}={TOKEN}")[0][people.BROWSER_HEADER.lower()] == name
+    assert asked(cookies=f"{NAME}={'b' * 32}")[0][people.BROWSER_HEADER.lower()] != name
 
 
 @pytest.mark.parametrize("value", ["", "short", "a" * 33, "a" * 31 + "é", "a" * 31 + ";", "../../etc/passwd" * 2])
 def test_what_is_no_cookie_of_ours_is_replaced(value):
     told, (cookie,) = asked(cookies=f"{NAME}={value}".encode().decode("latin-1"))
-    assert _session.BROWSER_HEADER.lower() not in told
+    assert people.BROWSER_HEADER.lower() not in told
     assert value not in cookie or not value
 
 
 def test_nobody_else_can_say_who_they_are():
-    header = _session.BROWSER_HEADER.lower()
+    header = people.BROWSER_HEADER.lower()
     assert header not in asked("websocket", **{header: "0123456789abcdef"})[0]
     mine = asked("websocket", cookies=f"{NAME}={TOKEN}")[0][header]
     assert asked("websocket", cookies=f"{NAME}={TOKEN}", **{header: "0123456789abcdef"})[0][header] == mine

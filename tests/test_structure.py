@@ -67,7 +67,7 @@ def test_the_library_needs_neither_plotly_nor_streamlit():
 
 def test_what_comes_of_a_text_is_kept_for_its_session_only():
     cached = []
-    for path in (ROOT / "pages").glob("*.py"):
+    for path in (ROOT / "pages").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             # What takes a text, and the shelf of what else is known of it.
             if isinstance(node, ast.FunctionDef) and (node.name == "own" or "text" in [a.arg for a in node.args.args]):

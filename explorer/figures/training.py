@@ -296,21 +296,20 @@ _AT_ONCE = {"frame": {"duration": 0, "redraw": True}, "transition": {"duration":
 
 def settings_frame(runs: Sequence[Run]) -> tuple[pd.DataFrame, list[str]]:
     """One line a run with its settings, and the names of the settings in which the runs differ."""
-    frame = pd.DataFrame(
-        [
-            {"": number, "run": run.name, "status": run.status, "corpus": run.corpus, "text": run.text[:8]}
-            | {"sentence": run.sentence, "held out": run.held_out_share, "seed": run.seed}
-            | asdict(run.config)
-            | asdict(run.recipe)
-            for number, run in enumerate(runs, 1)
-        ]
-    )
-    return frame, [column for column in frame.columns[3:] if frame[column].astype(str).nunique(dropna=False) > 1]
+    rows = [_settings(run) for run in runs]
+    differ = [name for name in rows[0] if len({str(row[name]) for row in rows}) > 1]
+    about = [{"": number, "run": run.name, "status": run.status} for number, run in enumerate(runs, 1)]
+    return pd.DataFrame([one | row for one, row in zip(about, rows, strict=True)]), differ
+
+
+def _settings(run: Run) -> dict[str, Any]:
+    of_run: dict[str, Any] = {"corpus": run.corpus, "text": run.text[:8], "sentence": run.sentence}
+    of_run |= {"held out": run.held_out_share, "seed": run.seed}
+    return of_run | asdict(run.config) | asdict(run.recipe)
 
 
 def settings_of(run: Run) -> pd.DataFrame:
     """Each setting of a run by name, and what it is, in words."""
-    row = settings_frame([run])[0].iloc[0, 3:].drop("text")
-    row["held out"] = f"{run.held_out_share:.0%}"
-    said = {name: "–" if value is None else str(value) for name, value in row.items()}
+    row = _settings(run) | {"held out": f"{run.held_out_share:.0%}"}
+    said = {name: "–" if value is None else str(value) for name, value in row.items() if name != "text"}
     return pd.DataFrame({"setting": said.keys(), "value": said.values()})

@@ -12,9 +12,9 @@ from explorer.figures import gates as drawing
 from explorer.figures import perplexity as curves
 from explorer.figures.hundredths import CONFIG
 from explorer.figures.style import decimals, number, visible
-from explorer.pages import _export, _facts, _inputs, _notices, _pickers
-from explorer.pages._models import Which
-from explorer.pages._plain import plain
+from explorer.pages.shell import export, facts, notices, pickers, texts
+from explorer.pages.shell.models import Which
+from explorer.pages.shell.plain import plain
 from explorer.probes.gates import GateTrace, Tape, gate_statistics, memory_time, trace_gates
 from explorer.probes.perplexity import NATS_PER_BIT
 
@@ -41,7 +41,7 @@ class Shown(NamedTuple):
 
     score_name: str
     scored: bool
-    tables: list[_export.Table]
+    tables: list[export.Table]
 
 
 def show_metrics(trace: GateTrace, tape: Tape) -> None:
@@ -140,29 +140,29 @@ def show_learning(by_epoch: dict[int, float | None], which: Which, score_name: s
     )  # fmt: skip
 
 
-def tables(trace: GateTrace, which: Which, layer: int, direction: str | None) -> list[_export.Table]:
+def tables(trace: GateTrace, which: Which, layer: int, direction: str | None) -> list[export.Table]:
     """What the page shows of a reading, as tables; none of them holds the reading."""
-    read = _export.Fact(trace, partial(trace_gates, _facts.facts(which, trace.text).model, trace.text))
+    read = export.Fact(trace, partial(trace_gates, facts.facts(which, trace.text).model, trace.text))
     units_of = partial(drawing.blocks, layer=layer, direction=direction)
     steps_of = partial(drawing.step_frame, layer=layer, direction=direction)
     rows = drawing.row_count(trace, layer=layer, direction=direction)
     return [
-        _export.Table("Gates of every unit", which.label, units_of, read, rows),
-        _export.Table("Steps", which.label, steps_of, read, len(trace)),
-        _export.Table("Surprise and perplexity", which.label, curves.curve_frame, read, len(trace)),
+        export.Table("Gates of every unit", which.label, units_of, read, rows),
+        export.Table("Steps", which.label, steps_of, read, len(trace)),
+        export.Table("Surprise and perplexity", which.label, curves.curve_frame, read, len(trace)),
     ]
 
 
 def show_reading(which: Which, text: str, layer: int, direction: str | None, order: str, below: Any) -> Shown:
     """What the model did with the text. What is returned is small: the page waits afterwards, with ten others perhaps."""
-    trace = _facts.read(which, text)
+    trace = facts.read(which, text)
     tape = trace.tape(layer, direction or "forward")
     with below:
-        quantity = _pickers.choose("Colour characters by", list(drawing.quantities(trace, tape)), "colour")
+        quantity = pickers.choose("Colour characters by", list(drawing.quantities(trace, tape)), "colour")
         units = ["none", *map(str, drawing.unit_order(tape, order))]
-        unit = _pickers.choose("Follow one unit", units, "unit", "Its own gates and states, under the heatmaps.")
-        _inputs.offer_link()
-    _notices.show_warnings(trace)
+        unit = pickers.choose("Follow one unit", units, "unit", "Its own gates and states, under the heatmaps.")
+        texts.offer_link()
+    notices.show_warnings(trace)
     st.caption(LOOK_FOR[trace.config.cell])
     if len(trace):
         show_gates(trace, quantity, order, None if unit == "none" else int(unit), layer, direction)
@@ -175,25 +175,25 @@ def show_reading(which: Which, text: str, layer: int, direction: str | None, ord
 def page() -> None:
     """The page. In a function: what a script keeps in its globals outlives it, and a trace may have a hundred megabytes."""
     with st.sidebar:
-        which, checkpoint = _pickers.choose_model()
-        layer, direction = _pickers.choose_net(checkpoint.config, range(checkpoint.config.num_layers))
-        order = _pickers.choose(
+        which, checkpoint = pickers.choose_model()
+        layer, direction = pickers.choose_net(checkpoint.config, range(checkpoint.config.num_layers))
+        order = pickers.choose(
             "Order units by",
             drawing.ORDERS,
             "order",
             "By the gate that keeps the old state; longest memory at the top.",
         )
         below = st.container()
-    text = _inputs.choose_text(checkpoint)
-    _notices.mark_altered(which, text)
+    text = texts.choose_text(checkpoint)
+    notices.mark_altered(which, text)
     shown = show_reading(which, text, layer, direction, order, below)
     with st.spinner("The same text is read by the model at each epoch of its training."):
-        by_epoch = _facts.by_epoch(which, text[: drawing.MAX_STEPS])
+        by_epoch = facts.by_epoch(which, text[: drawing.MAX_STEPS])
     if shown.scored and len(by_epoch) > 1:
         show_learning(by_epoch, which, shown.score_name, drawing.MAX_STEPS if len(text) > drawing.MAX_STEPS else None)
     if shown.tables:
         make = partial(curves.by_epoch_frame, by_epoch, shown.score_name)
-        _export.offer([*shown.tables, _export.Table("Perplexity by epoch", which.name, make)], key="gates")
+        export.offer([*shown.tables, export.Table("Perplexity by epoch", which.name, make)], key="gates")
 
 
 page()

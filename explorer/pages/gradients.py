@@ -13,10 +13,10 @@ import explorer
 from explorer.figures import gradients as drawing
 from explorer.figures.style import number, visible
 from explorer.models import NetKey
-from explorer.pages import _export, _inputs, _notices, _pickers
-from explorer.pages._facts import Facts, View, facts
-from explorer.pages._models import Which, checkpoint_of
-from explorer.pages._plain import badge, plain
+from explorer.pages.shell import export, notices, pickers, texts
+from explorer.pages.shell.facts import Facts, View, facts
+from explorer.pages.shell.models import Which, checkpoint_of
+from explorer.pages.shell.plain import badge, plain
 from explorer.probes.reading import one_way_layers
 from explorer.words import en
 
@@ -56,7 +56,7 @@ def choose_part(configs: Sequence[explorer.ModelConfig]) -> str:
     """The part of the state at which the gradient is drawn, where a model's state has parts."""
     if all(config.parts == 1 for config in configs):
         return WHOLE
-    return _pickers.choose("Gradient at", (WHOLE, "h", "c"), "part", PARTS_DIFFER)
+    return pickers.choose("Gradient at", (WHOLE, "h", "c"), "part", PARTS_DIFFER)
 
 
 def reach_of(view: View) -> en.Reach:
@@ -172,7 +172,7 @@ def choose_row(views: Sequence[View]) -> int | None:
         return f"“{visible(flow.text[int(flow.asked_T[row])])}”, read off step {row}"
 
     default = rows[len(rows) // 2] if views[0].several else rows[-1]  # a net that reads from the end goes on from there
-    return int(_pickers.slide("Follow the loss of", rows, default, "row", format_func=words))
+    return int(pickers.slide("Follow the loss of", rows, default, "row", format_func=words))
 
 
 def reading(view: View) -> str:
@@ -243,7 +243,7 @@ def show_training(checkpoint: explorer.Checkpoint, which: Which) -> None:
     st.plotly_chart(
         drawing.clip_history(checkpoint.history, checkpoint.recipe.clip_norm, which.epoch), key="clip_history",
         config={"displayModeBar": False}, alt="Gradient norms before and after clipping, by epoch of training",
-        on_select=partial(_pickers.go_to_clicked_epoch, "clip_history", checkpoint.epochs), selection_mode="points",
+        on_select=partial(pickers.go_to_clicked_epoch, "clip_history", checkpoint.epochs), selection_mode="points",
     )  # fmt: skip
     st.caption(
         "Click an epoch: everything on the page is then drawn for the model as it was at the nearest snapshot."
@@ -251,36 +251,36 @@ def show_training(checkpoint: explorer.Checkpoint, which: Which) -> None:
     )
 
 
-def tables(views: Sequence[View], theta: float, *, with_weights: bool) -> Iterator[_export.Table]:
+def tables(views: Sequence[View], theta: float, *, with_weights: bool) -> Iterator[export.Table]:
     """What the page shows, as tables."""
     flow, about, known = views[0].flow, views[0].label, views[0].of.whole
     if len(flow) > 1:
-        yield _export.Table("Gradient flow", about, partial(drawing.blocks, flow), rows=drawing.row_count(flow))
-        yield _export.Table("Gradient by step", about, partial(drawing.step_frame, flow, views[0].of.paths))
+        yield export.Table("Gradient flow", about, partial(drawing.blocks, flow), rows=drawing.row_count(flow))
+        yield export.Table("Gradient by step", about, partial(drawing.step_frame, flow, views[0].of.paths))
         flows = {view.label: view.flow for view in views}
-        yield _export.Table("Gradient by lag", " ".join(flows), partial(drawing.lag_frame, flows))
+        yield export.Table("Gradient by lag", " ".join(flows), partial(drawing.lag_frame, flows))
     for view in one_of_each_model(views) if with_weights else ():
         if (gradients := view.of.whole.weight_gradients) is not None:
             make = partial(drawing.weights_frame, gradients, view.of.flow)
-            yield _export.Table("Weights by step" + f", {view.label}" * (len(views) > 1), view.label, make)
+            yield export.Table("Weights by step" + f", {view.label}" * (len(views) > 1), view.label, make)
     if (ledger := known.ledger(theta)) is not None:
-        yield _export.Table("Clip ledger", known.which.label, partial(drawing.clip_frame, ledger))
+        yield export.Table("Clip ledger", known.which.label, partial(drawing.clip_frame, ledger))
     if history := checkpoint_of(known.which).history:
-        yield _export.Table("Training ledger", known.which.name, partial(drawing.clip_history_frame, history))
+        yield export.Table("Training ledger", known.which.name, partial(drawing.clip_history_frame, history))
 
 
 def choose_models() -> tuple[Which, Which | None, list[View], str]:
     """The first model, the one beside it, their nets on the person's text, and the part of the state that is looked at."""
     with st.sidebar:
-        first, checkpoint = _pickers.choose_model()
-        layer, direction = _pickers.choose_net(checkpoint.config, one_way_layers(checkpoint.config))
-        second = _pickers.choose_second(first)
+        first, checkpoint = pickers.choose_model()
+        layer, direction = pickers.choose_net(checkpoint.config, one_way_layers(checkpoint.config))
+        second = pickers.choose_second(first)
         part = choose_part([checkpoint.config, *([checkpoint_of(second).config] if second else [])])
-        _inputs.offer_link()
-    whole = _inputs.choose_text(checkpoint)
+        texts.offer_link()
+    whole = texts.choose_text(checkpoint)
     st.caption(LOOK_FOR)
     text = whole[: drawing.MAX_STEPS]
-    _notices.mark_altered(first, text)
+    notices.mark_altered(first, text)
     if len(whole) > len(text):
         st.caption(
             f"The gradients on this page are those of the first {len(text)} characters; the library takes 4,000."
@@ -311,10 +311,10 @@ def show_reach(views: Sequence[View]) -> bool:
         drawing.by_lag({view.label: view.flow for view in views}), key="by_lag",
         config={"displayModeBar": False}, alt="Median share of the local gradient by lag",
     )  # fmt: skip
-    if _pickers.switch("Singular values of every step", "sigma", SIGMA_HELP):
+    if pickers.switch("Singular values of every step", "sigma", SIGMA_HELP):
         for view in in_columns(views):
             show_singular_values(view, min(len(views), 2))
-    with_weights = _pickers.switch("Into which weights, step by step", "weights", WEIGHTS_HELP)
+    with_weights = pickers.switch("Into which weights, step by step", "weights", WEIGHTS_HELP)
     if with_weights:
         for view in in_columns(one_of_each_model(views)):
             show_weights(view, min(len(views), 2))
@@ -328,7 +328,7 @@ def show_ledgers(first: Which, second: Which | None, known: Sequence[Facts]) -> 
     )
     checkpoint = checkpoint_of(first)
     default = min(THETAS, key=lambda theta: abs(theta - (checkpoint.recipe.clip_norm or 1.0)))
-    theta = _pickers.slide("θ", THETAS, default, "theta", format_func=lambda theta: f"{theta:g}")
+    theta = pickers.slide("θ", THETAS, default, "theta", format_func=lambda theta: f"{theta:g}")
     left, right = st.columns(2)
     for column, shown, side in zip((left, right), known, ("first", "second"), strict=False):
         with column:
@@ -344,7 +344,7 @@ def page() -> None:
     first, second, views, part = choose_models()
     known = list(dict.fromkeys(view.of.whole for view in views))
     for shown in known:
-        _notices.show_warnings(shown.trace)
+        notices.show_warnings(shown.trace)
     verdicts = st.container()  # filled when the triangle is on its way
     several_steps = len(known[0].text) > 1
     if several_steps:
@@ -359,7 +359,7 @@ def page() -> None:
         st.caption(f"Drawn, and counted in half-life, horizon and slope: the gradient at {part} alone. {PARTS_DIFFER}")
     with_weights = show_reach(views) if several_steps else False
     theta = show_ledgers(first, second, known)
-    _export.offer(tables(views, theta, with_weights=with_weights), key="gradients")
+    export.offer(tables(views, theta, with_weights=with_weights), key="gradients")
 
 
 page()

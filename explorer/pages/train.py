@@ -11,8 +11,9 @@ import explorer
 from explorer import runs
 from explorer.figures import training as drawing
 from explorer.figures.hundredths import CONFIG
-from explorer.pages import _export, _link, _live, _models, _new_run, _session
-from explorer.pages._plain import badge, cells, plain
+from explorer.pages import live, new_run
+from explorer.pages.shell import export, links, models, people, session
+from explorer.pages.shell.plain import badge, cells, plain
 from explorer.words import en
 
 NEWEST = 8  # runs that are listed until one asks for all
@@ -31,7 +32,7 @@ def watch(run_id: str) -> None:
     findings = verdict(run)
     st.markdown(f"{status(run, findings)} **{plain(run.name)}**")
     with st.container(horizontal=True):
-        mine = _session.owns(run)
+        mine = people.owns(run)
         if mine and run.status in ("running", "waiting") and st.button("Stop", icon=":material/stop:"):
             _do(runs.stop, run_id)
         if mine and run.resumable and st.button("Resume", icon=":material/resume:"):
@@ -39,7 +40,7 @@ def watch(run_id: str) -> None:
         if run.has_checkpoint and not run.active:
             st.download_button("Download", runs.checkpoint_path(run_id).read_bytes, run.file_name, on_click="ignore")
         if st.button("New run", icon=":material/add:"):
-            _link.open_run(None)
+            links.open_run(None)
     if run.deleted is not None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.warning("This run was deleted; for a day it can be brought back.", width="stretch")
@@ -48,25 +49,26 @@ def watch(run_id: str) -> None:
     if not mine:
         st.caption("You see this run by its address. Only the browser that started it can stop, resume or delete it.")
     if run.message:
-        (st.error if run.status in ("diverged", "failed") else st.caption)(_session.told(run.message))
+        (st.error if run.status in ("diverged", "failed") else st.caption)(people.told(run.message))
     for finding in findings:
         st.markdown(
             f":material/stethoscope: **{en.title(finding.rule)}.** {badge(en.sureness(finding.confidence))}"
             + plain(f"{finding.evidence} {finding.advice}")
         )
-    _live.show_curves([run], key="live")
+    live.show_curves([run], key="live")
     if run.has_checkpoint:
         show_sentence(run)
-    with st.expander("Settings of this run"):
-        st.dataframe(cells(drawing.settings_of(run)), hide_index=True)  # Streamlit offers it as a CSV, too
-    _export.offer(tables(run), key="run")
+    settings = st.expander("Settings of this run", key="settings", on_change="rerun")
+    if settings.open:
+        settings.dataframe(cells(drawing.settings_of(run)), hide_index=True)  # Streamlit offers it as a CSV, too
+    export.offer(tables(run), key="run")
 
 
-def tables(run: runs.Run) -> Iterator[_export.Table]:
+def tables(run: runs.Run) -> Iterator[export.Table]:
     """All that was recorded of a run."""
-    every, some = partial(_live.steps, run.id), partial(_live.steps, run.id, _live.SAMPLED)
-    yield _export.Table("Steps of the run", run.name, every, rows=run.step, sample=some)
-    yield _export.Table("Epochs of the run", run.name, partial(_live.epochs, run.id))
+    every, some = partial(live.steps, run.id), partial(live.steps, run.id, live.SAMPLED)
+    yield export.Table("Steps of the run", run.name, every, rows=run.step, sample=some)
+    yield export.Table("Epochs of the run", run.name, partial(live.epochs, run.id))
 
 
 def how_far(run: runs.Run) -> str:
@@ -77,8 +79,8 @@ def how_far(run: runs.Run) -> str:
 
 def verdict(run: runs.Run) -> Sequence[explorer.Finding]:
     """What the run's own record says of it so far; empty where nothing stands out, or where there is no record yet."""
-    version = _models.version(_models.RUN + run.id)
-    return _live.verdict(run.id, version, run.status) if run.has_checkpoint else ()
+    version = models.version(models.RUN + run.id)
+    return live.verdict(run.id, version, run.status) if run.has_checkpoint else ()
 
 
 def status(run: runs.Run, findings: Sequence[explorer.Finding]) -> str:
@@ -92,14 +94,14 @@ def _do(action: Callable[..., object], *about: str) -> None:
     try:
         action(*about)
     except runs.RunError as fault:
-        st.error(_session.told(fault))
+        st.error(people.told(fault))
     else:
         st.rerun()
 
 
 def show_sentence(run: runs.Run) -> None:
     """The gates of the person's sentence at every snapshot there is, to be played."""
-    drawn = _live.over_training(run.id, _models.version(_models.RUN + run.id), run.sentence)
+    drawn = live.over_training(run.id, models.version(models.RUN + run.id), run.sentence)
     if drawn is None:
         return
     figure, snapshots = drawn
@@ -110,7 +112,7 @@ def show_sentence(run: runs.Run) -> None:
 
 def show_list() -> None:
     """The runs of this browser, and several of them on the same axes."""
-    mine, damaged = runs.runs(*_session.owners()), runs.unreadable(*_session.owners())
+    mine, damaged = runs.runs(*people.owners()), runs.unreadable(*people.owners())
     if not mine and not damaged:
         return
     st.subheader("Your runs")
@@ -128,7 +130,7 @@ def show_list() -> None:
                 width="stretch",
             )
             if st.button("Open", key=f"open_{run.id}"):
-                _link.open_run(run.id)
+                links.open_run(run.id)
             with st.popover("More"):
                 name = st.text_input("Name", run.name, key=f"name_{run.id}", max_chars=80)
                 if st.button("Rename", key=f"rename_{run.id}", icon=":material/edit:"):
@@ -141,18 +143,18 @@ def show_list() -> None:
 def delete(run_id: str) -> None:
     """Delete a run, and remember which for the undo."""
     runs.delete(run_id)
-    _session.fill({"deleted": run_id})
-    if _link.opened_run() == run_id:
-        _link.close_run()
+    session.fill({"deleted": run_id})
+    if links.opened_run() == run_id:
+        links.close_run()
 
 
 def offer_undo() -> None:
     """The undo of the last deletion."""
-    if deleted := _session.kept("deleted", ""):
+    if deleted := session.kept("deleted", ""):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption("The run was deleted.", width="content")
             if st.button("Undo", icon=":material/undo:"):
-                _session.forget("deleted")
+                session.forget("deleted")
                 _do(runs.restore, deleted)
 
 
@@ -164,25 +166,30 @@ def compare(mine: Sequence[runs.Run]) -> None:
     if len(picked) < 2:
         return
     table, differs = drawing.settings_frame(picked)
-    _live.show_curves(picked, key="compared")
+    live.show_curves(picked, key="compared")
     st.caption(f"They differ in {', '.join(differs)}." if differs else "Their settings are the same.")
     first = cells(table[["", "run", "status", *differs, *(c for c in table.columns[3:] if c not in differs)]])
     st.dataframe(first.style.set_properties(subset=[*differs], **{"background-color": HIGHLIGHT}), hide_index=True)
-    _export.offer([_export.Table("Settings", " ".join(run.name for run in picked), table.copy)], key="compared")
+    export.offer([export.Table("Settings", " ".join(run.name for run in picked), table.copy)], key="compared")
 
 
-try:
-    offer_undo()
-    if run_id := _link.opened_run():
-        watch(run_id)
-    else:
-        st.caption(
-            "Press Start and watch: the perplexity falls, the gradient's norm (grey) is cut to θ (colour), and the gates on "
-            "your own sentence open and close. A run goes on when you close the page; its address finds it again."
-        )
-        _new_run.offer_start()
-    show_list()
-except runs.RunError as fault:
-    st.error(_session.told(fault))
-    if _link.opened_run() and st.button("New run"):
-        _link.open_run(None)
+def page() -> None:
+    """The page."""
+    try:
+        offer_undo()
+        if run_id := links.opened_run():
+            watch(run_id)
+        else:
+            st.caption(
+                "Press Start and watch: the perplexity falls, the gradient's norm (grey) is cut to θ (colour), and the gates on "
+                "your own sentence open and close. A run goes on when you close the page; its address finds it again."
+            )
+            new_run.offer_start()
+        show_list()
+    except runs.RunError as fault:
+        st.error(people.told(fault))
+        if links.opened_run() and st.button("New run"):
+            links.open_run(None)
+
+
+page()

@@ -4,7 +4,7 @@ import html
 import json
 import re
 
-from explorer.pages._plain import plain
+from explorer.pages.shell.plain import plain
 
 NASTY = [
     "http://x.y", "https://x.y/z?a=b&c=d", "www.x.y", "WWW.x.y see www.example.com", "a@b.c", "mailto:a@b.c", "xmpp:a@b.c",

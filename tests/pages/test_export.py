@@ -23,9 +23,9 @@ import app as server
 import door
 import explorer
 from explorer import runs
-from explorer.pages import _export
+from explorer.pages.shell import export
 
-APP = Path(explorer.__file__).parent / "pages" / "_frame.py"
+APP = Path(explorer.__file__).parent / "pages" / "frame.py"
 HEADER = door.NamedBrowsers.HEADER
 LONG = 1_000_000
 
@@ -49,13 +49,13 @@ def in_blocks(table, rows=300):
 
 def offered(table, browser="me", life_s=60):
     """An offer as a session keeps it, and its token."""
-    made = _export.Offer(f"token-{id(table)}", browser, table, time.monotonic() + life_s)
-    _export._offers[made.token] = made
+    made = export.Offer(f"token-{id(table)}", browser, table, time.monotonic() + life_s)
+    export._offers[made.token] = made
     return made
 
 
 def table_of(make, name="A table", about="a model", **more):
-    return _export.Table(name, about, make, **more)
+    return export.Table(name, about, make, **more)
 
 
 class Browser:
@@ -112,7 +112,7 @@ async def until(holds):
 @pytest.mark.parametrize("rows", [1, 300, 5000])
 def test_a_csv_in_blocks_is_read_back_as_the_very_same_numbers_and_words(rows):
     table = odd()
-    body = b"".join(_export.encoded("csv", in_blocks(table, rows)))
+    body = b"".join(export.encoded("csv", in_blocks(table, rows)))
     again = pd.read_csv(io.BytesIO(body), keep_default_na=False, na_values={c: [""] for c in ("wide", "narrow")})
     again["narrow"] = again["narrow"].astype(np.float32)
     again["character"] = again["character"].astype("str")
@@ -123,7 +123,7 @@ def test_a_csv_in_blocks_is_read_back_as_the_very_same_numbers_and_words(rows):
 @pytest.mark.parametrize("rows", [1, 300, 5000])
 def test_a_parquet_in_blocks_is_the_very_same_table(rows):
     table = odd()
-    body = b"".join(_export.encoded("parquet", in_blocks(table, rows)))
+    body = b"".join(export.encoded("parquet", in_blocks(table, rows)))
     pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(body)), table, check_exact=True)
 
 
@@ -131,15 +131,15 @@ def test_a_parquet_in_blocks_is_the_very_same_table(rows):
 def test_things_of_several_kinds_in_a_column_are_words_and_an_empty_table_has_its_head(kind):
     mixed = pd.DataFrame({"": [1, 2], "setting": pd.Series([(1, 2), None], dtype=object)})
     read = {"csv": pd.read_csv, "parquet": pd.read_parquet}[kind]
-    again = read(io.BytesIO(b"".join(_export.encoded(kind, iter([mixed])))))
+    again = read(io.BytesIO(b"".join(export.encoded(kind, iter([mixed])))))
     assert list(again.iloc[:, 1].fillna("None")) == ["(1, 2)", "None"]
-    empty = read(io.BytesIO(b"".join(_export.encoded(kind, iter([odd().head(0)])))))
+    empty = read(io.BytesIO(b"".join(export.encoded(kind, iter([odd().head(0)])))))
     assert list(empty.columns) == list(odd().columns)
     assert not len(empty)
 
 
 def test_a_spreadsheet_is_told_that_a_csv_is_utf_8():
-    assert b"".join(_export.encoded("csv", iter([odd()]))).startswith(b"\xef\xbb\xbf")
+    assert b"".join(export.encoded("csv", iter([odd()]))).startswith(b"\xef\xbb\xbf")
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
@@ -148,12 +148,12 @@ def test_the_size_that_is_told_is_about_the_size_of_the_file(kind, rows):
     table = pd.DataFrame({"step": np.arange(rows), "h": np.random.default_rng(1).random(rows), "character": "a"})
     told, sizes = table_of(partial(in_blocks, table, 65_536), rows=rows).measured()
     assert told == rows
-    assert sizes[kind] == pytest.approx(len(b"".join(_export.encoded(kind, in_blocks(table, 65_536)))), rel=0.1)
+    assert sizes[kind] == pytest.approx(len(b"".join(export.encoded(kind, in_blocks(table, 65_536)))), rel=0.1)
     assert table_of(table.copy).measured()[0] == rows
 
 
 def test_a_size_in_words():
-    assert [*map(_export.in_words, (0, 999, 12_345, 1.26e6, 321e6, 5e9))] == [
+    assert [*map(export.in_words, (0, 999, 12_345, 1.26e6, 321e6, 5e9))] == [
         "1 kB", "1 kB", "12 kB", "1.3 MB", "320 MB", "5 GB"]  # fmt: skip
 
 
@@ -169,7 +169,7 @@ def test_the_browser_of_the_session_gets_the_table_and_no_other():
     assert len(pd.read_parquet(io.BytesIO(got(offer, "parquet").body))) == 1000
     for browser in ("another", ""):
         refused = got(offer, browser=browser)
-        assert (refused.status, refused.body) == (404, _export.GONE.encode())
+        assert (refused.status, refused.body) == (404, export.GONE.encode())
     assert got(offer, kind="exe").status == got("guessed").status == 404
 
 
@@ -208,10 +208,10 @@ def test_what_is_not_there_any_more_is_said_in_a_sentence():
 def test_a_persons_words_are_no_formulas_in_a_csv_and_untouched_in_a_parquet():
     words = ["=HYPERLINK(1)", "+1+1", "@x", "a=1", "=", "-1.5", "-", None]
     table = pd.DataFrame({"run": pd.Series(words, dtype="str"), "=column": range(8)})
-    read = pd.read_csv(io.BytesIO(b"".join(_export.encoded("csv", iter([table])))))
+    read = pd.read_csv(io.BytesIO(b"".join(export.encoded("csv", iter([table])))))
     assert list(read.columns) == ["run", "'=column"]
     assert list(read["run"].fillna("")) == ["'=HYPERLINK(1)", "'+1+1", "'@x", "a=1", "=", "-1.5", "-", ""]
-    again = pd.read_parquet(io.BytesIO(b"".join(_export.encoded("parquet", iter([table])))))
+    again = pd.read_parquet(io.BytesIO(b"".join(export.encoded("parquet", iter([table])))))
     pd.testing.assert_frame_equal(again, table)
 
 
@@ -240,24 +240,24 @@ def test_a_browser_that_goes_away_ends_it_and_one_that_waits_is_waited_for():
         await until(lambda: asked.taken)
         await asyncio.sleep(0.3)
         assert blocks.made <= 3  # it makes none ahead
-        assert _export._under_way["me"] == 1
+        assert export._under_way["me"] == 1
         asked.gone.set()
         await answering
         await until(lambda: blocks.closed)
-        assert _export._under_way.total() == 0
+        assert export._under_way.total() == 0
 
     running(talk)
 
 
 def test_a_browser_that_takes_nothing_any_more_is_given_up(monkeypatch):
-    monkeypatch.setattr(_export, "STALLED_S", 0.2)
+    monkeypatch.setattr(export, "STALLED_S", 0.2)
     blocks = Endless()
     offer = offered(table_of(blocks, rows=LONG))
 
     async def talk():
         await Browser(offer).ask()
         await until(lambda: blocks.closed)
-        assert _export._under_way.total() == 0
+        assert export._under_way.total() == 0
 
     running(talk)
 
@@ -269,13 +269,13 @@ def test_so_many_at_once_for_a_browser_and_for_the_server_and_then_again():
         going = [Browser(offers[name], browser=name) for name in "aabbccdd"]
         answering = [asyncio.create_task(asked.ask()) for asked in going]
         await until(lambda: all(asked.taken for asked in going))
-        assert _export._under_way.total() == _export.MOST == 8
+        assert export._under_way.total() == export.MOST == 8
         third = await Browser(offers["a"], browser="a").ask()
-        assert (third.status, third.body) == (429, _export.BUSY.format(2).encode())
+        assert (third.status, third.body) == (429, export.BUSY.format(2).encode())
         ninth = await Browser(offers["e"], browser="e").ask()
-        assert (ninth.status, ninth.body) == (429, _export.FULL.encode())
+        assert (ninth.status, ninth.body) == (429, export.FULL.encode())
         asks = await Browser(offers["e"], browser="e", method="HEAD").ask()
-        assert (asks.status, unquote(asks.headers["x-reason"])) == (429, _export.FULL)
+        assert (asks.status, unquote(asks.headers["x-reason"])) == (429, export.FULL)
         going[0].gone.set()
         await answering[0]
         again = Browser(offers["e"], browser="e")
@@ -284,7 +284,7 @@ def test_so_many_at_once_for_a_browser_and_for_the_server_and_then_again():
         for asked in (*going, again):
             asked.gone.set()
         await asyncio.gather(*answering)
-        assert not _export._under_way
+        assert not export._under_way
 
     running(talk)
 
@@ -301,7 +301,7 @@ def test_a_large_fact_is_not_kept_for_a_download_and_is_computed_again_where_it_
         return made[-1]
 
     kept = Large()
-    fact, seen = _export.Fact(kept, again), weakref.ref(kept)
+    fact, seen = export.Fact(kept, again), weakref.ref(kept)
     offer = offered(table_of(lambda large: pd.DataFrame({"is": [large is seen()]}), fact=fact))
     assert got(offer).body.endswith(b"true\n")
     assert not made
@@ -381,7 +381,7 @@ def functions_in(thing):
         yield from functions_in(thing.func)
         for part in (*thing.args, *thing.keywords.values()):
             yield from functions_in(part)
-    elif isinstance(thing, _export.Fact):
+    elif isinstance(thing, export.Fact):
         yield from functions_in(thing._again)
     elif callable(thing):
         yield thing

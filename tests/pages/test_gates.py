@@ -10,9 +10,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import explorer
-from explorer.pages import _inputs, _models, _pickers
+from explorer.pages.shell import models, pickers, texts
 
-APP = Path(explorer.__file__).parent / "pages" / "_frame.py"
+APP = Path(explorer.__file__).parent / "pages" / "frame.py"
 
 
 @pytest.fixture(autouse=True)
@@ -36,8 +36,8 @@ def metrics(app):
 
 def test_it_opens_on_a_trained_gru_and_a_sentence():
     app = run()
-    model = explorer.load_checkpoint(_models.CHECKPOINTS / "time-machine-gru.safetensors").model
-    trace = explorer.trace_gates(model, _inputs.EXAMPLES["time-machine"])
+    model = explorer.load_checkpoint(models.CHECKPOINTS / "time-machine-gru.safetensors").model
+    trace = explorer.trace_gates(model, texts.EXAMPLES["time-machine"])
     shown = metrics(app)
     assert shown["Characters"] == str(len(trace))
     assert float(shown["Perplexity"]) == pytest.approx(trace.perplexity, abs=0.006)
@@ -55,7 +55,7 @@ def test_everything_follows_the_sentence():
     assert metrics(app)["Perplexity"] != before["Perplexity"]
 
 
-@pytest.mark.parametrize("name", _pickers.model_names())
+@pytest.mark.parametrize("name", pickers.model_names())
 def test_every_shipped_model_opens(name):
     app = run(model=name)
     assert app.selectbox(key="model").value == name
@@ -99,12 +99,12 @@ def test_the_epoch_changes_the_model_and_survives_a_change_of_model():
     app = run(epoch="16")
     assert app.select_slider(key="epoch").value == 16
     early = float(metrics(app)["Perplexity"])
-    checkpoint = explorer.load_checkpoint(_models.CHECKPOINTS / "time-machine-gru.safetensors")
-    trace = explorer.trace_gates(checkpoint.model_at(16), _inputs.EXAMPLES["time-machine"])
+    checkpoint = explorer.load_checkpoint(models.CHECKPOINTS / "time-machine-gru.safetensors")
+    trace = explorer.trace_gates(checkpoint.model_at(16), texts.EXAMPLES["time-machine"])
     assert early == pytest.approx(trace.perplexity, abs=0.05)  # a card says three digits: 13.4
     app.selectbox(key="model").set_value("lighthouse-gru").run()
     assert not app.exception
-    other = explorer.load_checkpoint(_models.CHECKPOINTS / "lighthouse-gru.safetensors")
+    other = explorer.load_checkpoint(models.CHECKPOINTS / "lighthouse-gru.safetensors")
     assert app.select_slider(key="epoch").value in other.epochs
 
 
@@ -120,7 +120,7 @@ def test_the_sentence_in_a_link_is_read():
 def test_another_corpus_brings_its_own_example_but_never_replaces_a_sentence_of_ones_own():
     app = run()
     app.selectbox(key="model").set_value("river-town-gru").run()
-    assert app.text_input(key="sentence").value == _inputs.EXAMPLES["river-town"]
+    assert app.text_input(key="sentence").value == texts.EXAMPLES["river-town"]
     app.text_input(key="sentence").set_value("我的船").run()
     app.selectbox(key="model").set_value("lighthouse-gru").run()
     assert app.text_input(key="sentence").value == "我的船"
@@ -138,4 +138,4 @@ def test_the_process_is_set_up_once():
     # A thread that has used torch keeps its own number; those of later sessions are new.
     with ThreadPoolExecutor(1) as later:
         assert later.submit(torch.get_num_threads).result() == 1
-    assert np.isfinite(_inputs.MAX_ANALYSED)
+    assert np.isfinite(texts.MAX_ANALYSED)

@@ -13,11 +13,11 @@ from streamlit.testing.v1 import AppTest
 import explorer
 from explorer import runs
 from explorer.models import NetKey
-from explorer.pages import _facts, _inputs, _models, _pickers, _shelf
-from explorer.pages._plain import plain
+from explorer.pages.shell import facts, models, pickers, shelf, texts
+from explorer.pages.shell.plain import plain
 
-APP = Path(explorer.__file__).parent / "pages" / "_frame.py"
-SENTENCE = _inputs.EXAMPLES["time-machine"]
+APP = Path(explorer.__file__).parent / "pages" / "frame.py"
+SENTENCE = texts.EXAMPLES["time-machine"]
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +50,7 @@ def specs(app):
 
 def test_it_opens_on_the_verdict_and_the_numbers_of_one_library_call():
     app = run()
-    model = explorer.load_checkpoint(_models.CHECKPOINTS / "time-machine-gru.safetensors").model
+    model = explorer.load_checkpoint(models.CHECKPOINTS / "time-machine-gru.safetensors").model
     flow = explorer.gradient_flow(model, SENTENCE)
     shown = metrics(app)
     assert shown["Half-life"] == str(flow.half_life_steps)
@@ -58,7 +58,7 @@ def test_it_opens_on_the_verdict_and_the_numbers_of_one_library_call():
     assert shown["Slope"] == f"{flow.slope_per_step:+.3f}"
     assert float(shown["λ₁"]) == pytest.approx(explorer.lyapunov_exponents(model, SENTENCE, 1).exponents_K[0], abs=6e-4)
     assert 0 < float(shown["Proof, flow"]) < 1e-3
-    checkpoint = explorer.load_checkpoint(_models.CHECKPOINTS / "time-machine-gru.safetensors")
+    checkpoint = explorer.load_checkpoint(models.CHECKPOINTS / "time-machine-gru.safetensors")
     for finding in explorer.diagnose(checkpoint, SENTENCE).findings:
         assert plain(finding.evidence) in said(app)
     assert len(specs(app)) == 4  # flow, by lag, ledger of the text, ledger of the training
@@ -102,7 +102,7 @@ def test_both_nets_of_a_bidirectional_model_have_their_triangle():
     assert "backward" in first_title(specs(app)[0])
 
 
-@pytest.mark.parametrize("name", _pickers.model_names())
+@pytest.mark.parametrize("name", pickers.model_names())
 def test_every_shipped_model_opens_trained_and_untrained(name):
     app = run(model=name, epoch="0")
     assert app.selectbox(key="model").value == name
@@ -166,7 +166,7 @@ def test_a_link_from_a_stranger_opens():
 def test_an_altered_model_is_marked_compared_and_restored_with_one_click():
     app = run(hold_z="0.9", recurrent="1.5")
     assert "This model is altered:** z held at 0.9, recurrent weights × 1.5" in said(app)
-    trained = explorer.load_checkpoint(_models.CHECKPOINTS / "time-machine-gru.safetensors").model
+    trained = explorer.load_checkpoint(models.CHECKPOINTS / "time-machine-gru.safetensors").model
     changed = explorer.altered(trained, explorer.Intervention(z=0.9, recurrent=1.5))
     flow = explorer.gradient_flow(changed, SENTENCE)
     assert metrics(app)["Slope"] == f"{flow.slope_per_step:+.3f}"
@@ -195,7 +195,7 @@ def test_the_alteration_comes_along_from_page_to_page_and_goes_where_the_cell_ha
 def test_the_same_weights_can_be_read_in_the_other_reset_convention():
     app = run(read_reset="before")
     assert "reset gate read as acting before" in said(app)
-    trained = explorer.load_checkpoint(_models.CHECKPOINTS / "time-machine-gru.safetensors").model
+    trained = explorer.load_checkpoint(models.CHECKPOINTS / "time-machine-gru.safetensors").model
     changed = explorer.altered(trained, explorer.Intervention(reset="before"))
     shown = float(metrics(app)["Perplexity"].replace(",", ""))
     assert shown == pytest.approx(math.exp(explorer.score_text(changed, SENTENCE).mean_nll_nats), rel=0.01)
@@ -286,10 +286,10 @@ def test_a_diverged_model_is_said_to_be_one_and_its_numbers_not_defined(tmp_path
 
 
 def test_the_facts_of_a_text_go_on_when_the_cache_of_all_sessions_has_let_go_of_the_model():
-    known = _facts.Facts(_models.Which.of("time-machine-gru", 500), SENTENCE)
+    known = facts.Facts(models.Which.of("time-machine-gru", 500), SENTENCE)
     net = known.net(NetKey(0, "forward"))
     assert len(net.flow) == len(SENTENCE)
-    _shelf.models.clear()
+    shelf.models.clear()
     assert net.residual < 1e-4
     assert net.paths.gain_T.shape == (len(SENTENCE),)
 
@@ -297,7 +297,7 @@ def test_the_facts_of_a_text_go_on_when_the_cache_of_all_sessions_has_let_go_of_
 def test_an_lstm_is_drawn_at_its_whole_state_or_at_a_part_and_judged_by_the_whole():
     app = run(model="time-machine-lstm")
     flow = explorer.gradient_flow(
-        explorer.load_checkpoint(_models.CHECKPOINTS / "time-machine-lstm.safetensors").model, SENTENCE
+        explorer.load_checkpoint(models.CHECKPOINTS / "time-machine-lstm.safetensors").model, SENTENCE
     )
     verdict = [line.value for line in app.markdown if line.value.startswith(":material")]
     assert app.selectbox(key="part").value == "(h, c)"
@@ -320,7 +320,7 @@ def test_where_one_model_reaches_farther_the_page_says_what_that_means():
     (line,) = [line.value for line in app.caption if line.value.startswith("The gradient reaches farther in")]
     half_life = {
         name: explorer.gradient_flow(
-            explorer.load_checkpoint(_models.CHECKPOINTS / f"{name}.safetensors").model, SENTENCE
+            explorer.load_checkpoint(models.CHECKPOINTS / f"{name}.safetensors").model, SENTENCE
         ).half_life_steps
         for name in ("time-machine-gru", "time-machine-rnn")
     }
@@ -335,10 +335,10 @@ def test_where_one_model_reaches_farther_the_page_says_what_that_means():
     assert not any("reaches farther" in line.value for line in same.caption)
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in _models.CHECKPOINTS.glob("*.safetensors")))
+@pytest.mark.parametrize("name", sorted(path.stem for path in models.CHECKPOINTS.glob("*.safetensors")))
 def test_the_example_of_every_shipped_model_is_long_enough_for_a_verdict(name):
-    checkpoint = explorer.load_checkpoint(_models.CHECKPOINTS / f"{name}.safetensors")
-    example = _inputs.EXAMPLES[checkpoint.corpus]
+    checkpoint = explorer.load_checkpoint(models.CHECKPOINTS / f"{name}.safetensors")
+    example = texts.EXAMPLES[checkpoint.corpus]
     assert checkpoint.vocabulary.unknown_share(example) == 0
     rules = {finding.rule for finding in explorer.diagnose(checkpoint, example).findings}
     assert rules.isdisjoint({"too-short", "unclear", "clip-bound"})

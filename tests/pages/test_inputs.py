@@ -7,10 +7,10 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import explorer
-from explorer.pages import _inputs
-from explorer.pages._plain import plain
+from explorer.pages.shell import texts
+from explorer.pages.shell.plain import plain
 
-APP = Path(explorer.__file__).parent / "pages" / "_frame.py"
+APP = Path(explorer.__file__).parent / "pages" / "frame.py"
 STORY = "Turn, light, turn, on the hill of stone. " * 20
 
 
@@ -60,7 +60,7 @@ def test_a_long_paste_goes_where_long_texts_go_and_the_page_says_so(length):
     reason = "because a sentence has at most 2,000 characters" if length <= 20_000 else "the first 20,000 are analysed"
     assert reason in said(app)
     # The sentence is what it was before the paste.
-    assert source(app, "Sentence").text_input(key="sentence").value == _inputs.EXAMPLES["lighthouse"]
+    assert source(app, "Sentence").text_input(key="sentence").value == texts.EXAMPLES["lighthouse"]
 
 
 def test_what_fits_a_sentence_stays_one():
@@ -112,7 +112,7 @@ def test_a_file_is_read_in_the_encoding_that_is_chosen(encoding, codec, text):
     app.selectbox(key="file_encoding").set_value(encoding).run()
     assert not app.error
     assert app.get("html")
-    read = _inputs.decoded(text.encode(codec), encoding)
+    read = texts.decoded(text.encode(codec), encoding)
     assert (read.text, read.encoding) == (text, encoding)
 
 

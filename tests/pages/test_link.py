@@ -9,11 +9,11 @@ from streamlit.testing.v1 import AppTest
 
 import explorer
 from explorer import runs
-from explorer.pages import _inputs, _link, _session
-from explorer.pages._plain import plain
+from explorer.pages.shell import links, people, texts
+from explorer.pages.shell.plain import plain
 
-APP = Path(explorer.__file__).parent / "pages" / "_frame.py"
-FILES = {name: f"{name}.py" for name in (_link.GATES, _link.GRADIENTS, _link.TRAIN)}
+APP = Path(explorer.__file__).parent / "pages" / "frame.py"
+FILES = {name: f"{name}.py" for name in (links.GATES, links.GRADIENTS, links.TRAIN)}
 # key -> what a link says, what the control then shows, and what the link must say besides.
 EXAMPLES = {
     "model": ("time-machine-lstm", "time-machine-lstm", {}),
@@ -51,11 +51,11 @@ def _empty_caches():
     st.cache_resource.clear()
 
 
-def opened(page=_link.GATES, **query):
+def opened(page=links.GATES, **query):
     """A new session, as a reload or a second browser begins one."""
     app = AppTest.from_file(str(APP), default_timeout=120)
     app.query_params.update(query)
-    if page != _link.GATES:
+    if page != links.GATES:
         app.switch_page(FILES[page])
     app.run()
     assert not app.exception
@@ -80,7 +80,7 @@ def said(app):
 
 def test_the_examples_above_name_every_choice_there_is():
     # No shipped model has two layers, and a run needs a training: both have a test of their own.
-    assert EXAMPLES.keys() | {"layer", "run"} == _link.CHOICES.keys()
+    assert EXAMPLES.keys() | {"layer", "run"} == links.CHOICES.keys()
 
 
 @pytest.mark.parametrize("key", EXAMPLES)
@@ -88,17 +88,17 @@ def test_a_choice_in_a_link_is_followed_and_stays_through_every_change_of_page_a
     spelled, shown, besides = EXAMPLES[key]
     query = besides | {key: spelled}
     home, other = (
-        (_link.GATES, _link.GRADIENTS)
-        if _link.GATES in _link.CHOICES[key].pages
-        else (_link.GRADIENTS, _link.GATES)
+        (links.GATES, links.GRADIENTS)
+        if links.GATES in links.CHOICES[key].pages
+        else (links.GRADIENTS, links.GATES)
     )  # fmt: skip
     app = opened(home, **query)
     assert control(app, key).value == shown
     assert app.query_params == query
     assert "The link names" not in said(app)
-    for page in (other, _link.TRAIN):
+    for page in (other, links.TRAIN):
         assert went(app, page).query_params == query
-    app = went(opened(_link.TRAIN, **app.query_params), home)  # reloaded elsewhere, and back
+    app = went(opened(links.TRAIN, **app.query_params), home)  # reloaded elsewhere, and back
     assert control(app, key).value == shown
     assert app.query_params == query
 
@@ -106,7 +106,7 @@ def test_a_choice_in_a_link_is_followed_and_stays_through_every_change_of_page_a
 @pytest.mark.parametrize("key", [key for key in EXAMPLES if key not in ("sentence", "second_epoch", "own_epoch")])
 def test_a_choice_made_on_the_page_is_in_its_address_and_one_taken_back_is_not(key):
     _, value, besides = EXAMPLES[key]
-    app = opened(_link.CHOICES[key].pages[-1], **besides)
+    app = opened(links.CHOICES[key].pages[-1], **besides)
     before = control(app, key).value
     assert before != value
     control(app, key).set_value(value).run()
@@ -121,9 +121,9 @@ def test_a_choice_made_on_the_page_is_in_its_address_and_one_taken_back_is_not(k
     + [("model", odd) for odd in ("no such thing", "", ":red[x] $y$ *z*", "run:nonsense", "../time-machine-gru")],
 )
 def test_what_a_link_names_in_vain_is_told_in_a_sentence_and_taken_out(key, nonsense):
-    page = _link.CHOICES[key].pages[0]
+    page = links.CHOICES[key].pages[0]
     app = opened(page, **EXAMPLES[key][2] | {key: nonsense})
-    problem = f"The link names the {_link.CHOICES[key].noun} “{plain(nonsense)}”, which is not here; "
+    problem = f"The link names the {links.CHOICES[key].noun} “{plain(nonsense)}”, which is not here; "
     assert problem in said(app)
     assert key not in app.query_params
     # It stands until the person chooses something, and is gone then.
@@ -167,11 +167,11 @@ def test_the_words_are_in_the_address_only_on_request_and_the_request_stays():
     assert app.query_params == {}
     app.toggle(key="in_link").set_value(True).run()
     assert app.query_params == {"sentence": "so it goes"}
-    went(app, _link.GRADIENTS)
+    went(app, links.GRADIENTS)
     assert app.toggle(key="in_link").value
     app.text_input(key="sentence").set_value("and on").run()
     assert app.query_params == {"sentence": "and on"}
-    went(app, _link.GATES).toggle(key="in_link").set_value(False).run()
+    went(app, links.GATES).toggle(key="in_link").set_value(False).run()
     assert app.query_params == {}
     assert app.text_input(key="sentence").value == "and on"
 
@@ -179,16 +179,16 @@ def test_the_words_are_in_the_address_only_on_request_and_the_request_stays():
 def test_an_example_that_is_asked_into_the_link_is_the_one_that_is_seen():
     app = opened(model="river-town-gru")
     app.toggle(key="in_link").set_value(True).run()
-    assert app.query_params == {"model": "river-town-gru", "sentence": _inputs.EXAMPLES["river-town"]}
+    assert app.query_params == {"model": "river-town-gru", "sentence": texts.EXAMPLES["river-town"]}
 
 
 def test_an_emptied_sentence_stays_empty():
     app = opened()
     app.text_input(key="sentence").set_value("").run()
-    assert went(app, _link.GRADIENTS).text_input(key="sentence").value == ""
+    assert went(app, links.GRADIENTS).text_input(key="sentence").value == ""
     app.toggle(key="in_link").set_value(True).run()
     assert app.query_params == {"sentence": ""}
-    went(app, _link.GATES).selectbox(key="model").set_value("lighthouse-gru").run()
+    went(app, links.GATES).selectbox(key="model").set_value("lighthouse-gru").run()
     assert app.text_input(key="sentence").value == ""
     again = opened(**app.query_params)
     assert again.text_input(key="sentence").value == ""
@@ -205,10 +205,10 @@ def test_a_longer_text_takes_the_sentence_out_of_the_address_and_brings_it_back(
 
 
 def test_a_link_to_a_run_is_carried_by_the_page_that_shows_it_and_by_no_other():
-    app = opened(_link.TRAIN, run="nonsense")
+    app = opened(links.TRAIN, run="nonsense")
     assert app.query_params == {"run": "nonsense"}
-    assert went(app, _link.GATES).query_params == {}
-    assert went(app, _link.TRAIN).query_params == {"run": "nonsense"}
+    assert went(app, links.GATES).query_params == {}
+    assert went(app, links.TRAIN).query_params == {"run": "nonsense"}
 
 
 def test_a_long_name_in_a_link_is_cut():
@@ -230,14 +230,14 @@ def test_the_layer_of_a_deep_model_is_in_the_address(tmp_path, monkeypatch):
     query = {"model": f"run:{trained.id}", "layer": "1"}
     app = opened(**query)
     assert app.selectbox(key="layer").value == "1"
-    assert went(app, _link.TRAIN).query_params == query
-    assert went(app, _link.GRADIENTS).selectbox(key="layer").value == "1"
+    assert went(app, links.TRAIN).query_params == query
+    assert went(app, links.GRADIENTS).selectbox(key="layer").value == "1"
     assert "which is not here; 0 is shown" in said(opened(**query | {"layer": "2"}))
 
 
 def test_a_model_that_still_learns_is_in_the_picker_with_its_status(tmp_path, monkeypatch):
     monkeypatch.setenv("GATE_EXPLORER_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr(type(st.context), "headers", {_session.LOCAL_HEADER: "1"})  # the command line's run is listed
+    monkeypatch.setattr(type(st.context), "headers", {people.LOCAL_HEADER: "1"})  # the command line's run is listed
     going = a_run(explorer.ModelConfig(hidden_size=4), epochs=5000)
     while not runs.run(going.id).has_checkpoint:
         time.sleep(0.1)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from explorer import ModelConfig, Recipe, load_corpus, runs
-from explorer.pages import _live
+from explorer.pages import live
 from explorer.runs import Run
 
 SMALL = ModelConfig(hidden_size=4), Recipe(epochs=3, batch_size=4, num_steps=10, max_tokens=2000)
@@ -18,7 +18,7 @@ SMALL = ModelConfig(hidden_size=4), Recipe(epochs=3, batch_size=4, num_steps=10,
 @pytest.fixture(autouse=True)
 def _data(tmp_path, monkeypatch):
     monkeypatch.setenv("GATE_EXPLORER_DATA", str(tmp_path / "data"))
-    _live._packed.cache_clear()
+    live._packed.cache_clear()
 
 
 def trained(**about):
@@ -31,7 +31,7 @@ def trained(**about):
 
 
 def told(*ids, shown=""):
-    status, body = _live.answer(ids, shown)
+    status, body = live.answer(ids, shown)
     assert status == 200
     body = gzip.decompress(body)
     return json.loads(body[4 : 4 + int.from_bytes(body[:4], "little")])
@@ -44,20 +44,20 @@ def test_a_run_is_told_with_its_curves_and_what_the_model_writes():
     assert about["said"] == f"step {run.step:,} of about {run.steps_total:,} · epoch 3 of 3"
     assert not about["active"]
     assert about["samples"].startswith("The lamp")
-    assert about["state"] == _live.state([run]) != ""
+    assert about["state"] == live.state([run]) != ""
     assert {"training", "held out", "your sentence", "before", "after", "mean z"} <= {c["name"] for c in head["curves"]}
     assert head["end"] == run.step
 
 
 def test_the_state_changes_with_the_status_and_with_the_snapshots_and_with_nothing_else():
     run = trained(sentence="Turn")
-    before = _live.state([run])
+    before = live.state([run])
     runs.rename(run.id, "another name")
-    assert _live.state([runs.run(run.id)]) == before
+    assert live.state([runs.run(run.id)]) == before
     path = runs.checkpoint_path(run.id)
     path.write_bytes(path.read_bytes())
-    assert _live.state([run]) != before
-    assert _live.state([run]).split("@")[0] == "finished"
+    assert live.state([run]) != before
+    assert live.state([run]).split("@")[0] == "finished"
 
 
 def test_a_run_that_goes_is_told_to_go_and_who_shows_a_newer_state_is_not_told_an_older_one():
@@ -66,7 +66,7 @@ def test_a_run_that_goes_is_told_to_go_and_who_shows_a_newer_state_is_not_told_a
     assert told(run.id)["about"]["active"]
     assert told(run.id)["about"]["state"].split("@")[0] in ("waiting", "running")
     runs.stop(run.id)
-    shown = _live.state([runs.run(run.id)])
+    shown = live.state([runs.run(run.id)])
     assert shown.split("@")[0] in ("stopping", "stopped")
     assert told(run.id, shown=shown)["about"]["state"].split("@")[0] in ("stopping", "stopped")
     while runs.run(run.id).active:
@@ -79,18 +79,18 @@ def test_several_runs_are_told_together_and_all_who_ask_at_once_are_told_the_sam
     assert {"1: training", "2: training", "2: your sentence"} <= {curve["name"] for curve in head["curves"]}
     assert head["about"]["said"] == head["about"]["samples"] == ""
     assert len(head["about"]["state"].split()) == 2
-    _live._packed.cache_clear()
-    progress = _live.progress
-    monkeypatch.setattr(_live, "progress", lambda run: time.sleep(0.05) or progress(run))  # so that they do overlap
+    live._packed.cache_clear()
+    progress = live.progress
+    monkeypatch.setattr(live, "progress", lambda run: time.sleep(0.05) or progress(run))  # so that they do overlap
     with ThreadPoolExecutor(20) as people:
-        answers = list(people.map(lambda _: _live.answer((first.id,), ""), range(40)))
-    assert _live._packed.cache_info().misses <= 2  # one a half second, also of those who ask together
+        answers = list(people.map(lambda _: live.answer((first.id,), ""), range(40)))
+    assert live._packed.cache_info().misses <= 2  # one a half second, also of those who ask together
     assert {status for status, _ in answers} == {200}
 
 
 @pytest.mark.parametrize("run_id", ["nonsense", "", "../../etc/passwd", "<b>"])
 def test_a_run_that_is_not_there_is_answered_in_words(run_id):
-    status, body = _live.answer((run_id,), "")
+    status, body = live.answer((run_id,), "")
     assert status == 404
     assert body.decode().startswith("There is no run with this id")
 
@@ -99,7 +99,7 @@ def test_how_far_a_run_is_in_words():
     run = trained()
 
     def said(**changes):
-        return _live.said(Run(**{**vars(run), **changes}))
+        return live.said(Run(**{**vars(run), **changes}))
 
     assert "place 2 in line, about 7 s to wait" in said(status="waiting", place=2, wait_s=7.4)
     going = said(status="running", tokens_per_s=1234.5, step=10, trained_s=5.0, steps_total=30)

@@ -12,9 +12,9 @@ from streamlit.testing.v1 import AppTest
 
 import explorer
 from explorer.figures.style import number
-from explorer.pages import _models, _notices
+from explorer.pages.shell import models, notices
 
-APP = Path(explorer.__file__).parent / "pages" / "_frame.py"
+APP = Path(explorer.__file__).parent / "pages" / "frame.py"
 KNOWN = "the time traveller for so it will be convenient to speak of him"
 
 
@@ -38,7 +38,7 @@ def said(elements):
 
 def losses(name, text):
     """-ln p of every character but the first, by torch's own loop and softmax."""
-    model = explorer.load_checkpoint(_models.CHECKPOINTS / f"{name}.safetensors").model
+    model = explorer.load_checkpoint(models.CHECKPOINTS / f"{name}.safetensors").model
     ids_T = model.vocabulary.encode(text)
     with torch.no_grad():
         logits_TBV = model(ids_T.unsqueeze(1))
@@ -54,7 +54,7 @@ def test_a_single_unknown_character_is_told_with_both_perplexities(text, count, 
     odd = text.translate({ord(c): None for c in KNOWN})
     line = next(c.value for c in app.caption if "unknown" in c.value)
     assert line.startswith(f"{count} of {len(text)} characters is unknown to the model")
-    assert f"“{_notices.plain(odd)}”" in line
+    assert f"“{notices.plain(odd)}”" in line
     both = math.exp(nll_T.mean()), math.exp(nll_T[~unknown_T].mean())
     assert f"is {both[0]:.2f} with them and {both[1]:.2f} without them" in line
     assert both[0] > 1.1 * both[1]
@@ -75,7 +75,7 @@ def test_many_unknown_characters_are_a_warning_that_names_a_few_and_what_is_know
     assert warning.startswith("11 of 74 characters are unknown to the model")
     assert "“\\$”, “\\*”, “\\_”, “\\~”, “\\`”, “\\:”, “\\[”, “\\]” and 3 others" in warning
     # The eight commonest characters of what it learned, the first 10,000 of the book.
-    vocabulary = explorer.load_checkpoint(_models.CHECKPOINTS / "time-machine-gru.safetensors").vocabulary
+    vocabulary = explorer.load_checkpoint(models.CHECKPOINTS / "time-machine-gru.safetensors").vocabulary
     assert sum(vocabulary.counts) == 10_000
     assert list(vocabulary.counts[1:]) == sorted(vocabulary.counts[1:], reverse=True)
     assert f"It knows {''.join(vocabulary.symbols[1:9]).replace(' ', '␣')}" in warning
@@ -88,7 +88,7 @@ def test_a_text_of_unknown_characters_has_no_perplexity_without_them():
 
 
 def test_the_mean_leaves_out_what_is_unknown_and_what_is_not_predicted():
-    model = explorer.load_checkpoint(_models.CHECKPOINTS / "lighthouse-bigru-cloze.safetensors").model
+    model = explorer.load_checkpoint(models.CHECKPOINTS / "lighthouse-bigru-cloze.safetensors").model
     text = "Turn, light, 灯 turn, é on the hill of stone"
     trace = explorer.trace_gates(model, text)
     predicted = [n for c, n in zip(text, trace.nll_nats_T, strict=True) if c not in "灯é" and not np.isnan(n)]
@@ -97,7 +97,7 @@ def test_the_mean_leaves_out_what_is_unknown_and_what_is_not_predicted():
 
 def test_an_altered_model_says_before_and_after_on_the_same_text():
     app = opened(hold_z="0.9", sentence=KNOWN)
-    trained = explorer.load_checkpoint(_models.CHECKPOINTS / "time-machine-gru.safetensors").model
+    trained = explorer.load_checkpoint(models.CHECKPOINTS / "time-machine-gru.safetensors").model
     changed = explorer.altered(trained, explorer.Intervention(z=0.9))
     before, after = (math.exp(explorer.score_text(m, KNOWN).mean_nll_nats) for m in (trained, changed))
     (mark,) = [m.value for m in app.markdown if "This model is altered" in m.value]
@@ -125,11 +125,11 @@ def test_alter_the_model_stays_open_when_a_slider_returns_to_neutral():
 
 def test_the_name_of_a_corpus_is_shown_to_the_letter(monkeypatch):
     odd = dataclasses.replace(
-        explorer.load_checkpoint(_models.CHECKPOINTS / "time-machine-gru.safetensors"), corpus="*my* $x$ :red[text]"
+        explorer.load_checkpoint(models.CHECKPOINTS / "time-machine-gru.safetensors"), corpus="*my* $x$ :red[text]"
     )
-    monkeypatch.setattr(_models, "_load", lambda name, version: odd)
+    monkeypatch.setattr(models, "_load", lambda name, version: odd)
     line = next(c.value for c in opened().caption if "learned" in c.value)
-    assert _notices.plain("learned *my* $x$ :red[text], 28 symbols") in line
+    assert notices.plain("learned *my* $x$ :red[text], 28 symbols") in line
 
 
 def test_the_surprise_under_the_gates_is_shown_to_the_letter():

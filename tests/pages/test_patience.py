@@ -9,9 +9,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import explorer
-from explorer.pages import _patience, _session
+from explorer.pages.shell import patience, session
 
-APP = Path(explorer.__file__).parent / "pages" / "_frame.py"
+APP = Path(explorer.__file__).parent / "pages" / "frame.py"
 LONG = "Turn, light, turn, on the hill of stone. " * 100
 
 
@@ -48,7 +48,7 @@ def opened():
 def test_a_reading_breaks_off_and_is_waited_for_by_who_comes_again(slow, monkeypatch):
     begun, go = slow
     with monkeypatch.context() as patch:
-        patch.setattr(_session, "give_way", lambda: (_ for _ in ()).throw(NewerWishError))
+        patch.setattr(session, "give_way", lambda: (_ for _ in ()).throw(NewerWishError))
         app = opened()
         started = time.monotonic()
         app.run()
@@ -64,7 +64,7 @@ def test_a_reading_breaks_off_and_is_waited_for_by_who_comes_again(slow, monkeyp
 def test_a_short_text_needs_no_thread(slow, monkeypatch):
     begun, go = slow
     go.set()
-    monkeypatch.setattr(_patience, "turns", lambda: pytest.fail("a thread for a short text"))
+    monkeypatch.setattr(patience, "turns", lambda: pytest.fail("a thread for a short text"))
     app = AppTest.from_file(str(APP), default_timeout=60)
     app.run()
     assert not app.exception

@@ -11,8 +11,8 @@ import streamlit as st
 import explorer
 from explorer import ModelConfig, Recipe, runs
 from explorer.figures import gates, training
-from explorer.pages import _session
-from explorer.pages._plain import cell, cells
+from explorer.pages.shell import people
+from explorer.pages.shell.plain import cell, cells
 
 # Of OWASP's page on CSV injection, and separators of other countries' spreadsheets before them.
 FORMULAS = [
@@ -73,15 +73,15 @@ FOLDERS = {
 
 @pytest.mark.parametrize("sentence", FOLDERS)
 def test_a_sentence_names_no_folder_of_the_server(sentence):
-    assert _session.without_folders(sentence) == FOLDERS[sentence]
+    assert people.without_folders(sentence) == FOLDERS[sentence]
 
 
 def test_the_servers_own_folders_are_named_by_what_they_are(monkeypatch, tmp_path):
     assert (
-        _session.without_folders(f"The runs in {os.environ['GATE_EXPLORER_DATA']} are")
+        people.without_folders(f"The runs in {os.environ['GATE_EXPLORER_DATA']} are")
         == "The runs in the data folder are"
     )
-    fault = explorer.CheckpointError(f"{_session.ROOT}/checkpoints/a.safetensors could not be read")
-    assert _session.ROOT not in _session.told(fault)
-    monkeypatch.setattr(type(st.context), "headers", {_session.LOCAL_HEADER: "1"})
-    assert _session.ROOT.rpartition("/")[2].replace("-", r"\-") in _session.told(fault)  # told at this machine
+    fault = explorer.CheckpointError(f"{people.ROOT}/checkpoints/a.safetensors could not be read")
+    assert people.ROOT not in people.told(fault)
+    monkeypatch.setattr(type(st.context), "headers", {people.LOCAL_HEADER: "1"})
+    assert people.ROOT.rpartition("/")[2].replace("-", r"\-") in people.told(fault)  # told at this machine

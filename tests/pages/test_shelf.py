@@ -11,8 +11,8 @@ import torch
 
 import explorer
 from explorer.models import NetKey
-from explorer.pages import _facts, _models, _shelf
-from explorer.pages._shelf import Budget, bytes_of
+from explorer.pages.shell import facts, models
+from explorer.pages.shell.shelf import Budget, bytes_of
 
 MB = 1_000_000
 FOREVER = float("inf")
@@ -115,7 +115,7 @@ def test_a_shelf_that_nobody_holds_counts_no_more():
 
 
 def test_somebody_looks_after_those_who_left(monkeypatch):
-    monkeypatch.setattr(_shelf, "LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr("explorer.pages.shell.shelf.LOOK_EVERY_S", 0.02)
     budget = Budget(100 * MB, 0.05)
     shelf = budget.shelf(100 * MB)
     shelf.get("a", lambda: Thing(MB))
@@ -127,15 +127,15 @@ def test_somebody_looks_after_those_who_left(monkeypatch):
 
 def test_nothing_that_is_known_of_a_text_points_in_a_circle():
     """Collection is rare on a busy server: what goes must go at once."""
-    facts = _facts.Facts(_models.Which.of("lighthouse-gru", 0), "Turn, light, turn, on the hill of stone.")
-    net = facts.net(NetKey(0, "forward"))
-    parts = facts.trace, net.flow, net.paths, net.singular_values, net.diagnosis, net.residual, facts.own_ledger
+    known = facts.Facts(models.Which.of("lighthouse-gru", 0), "Turn, light, turn, on the hill of stone.")
+    net = known.net(NetKey(0, "forward"))
+    parts = known.trace, net.flow, net.paths, net.singular_values, net.diagnosis, net.residual, known.own_ledger
     arrays = [weakref.ref(array) for part in parts for array in vars_of(part) if isinstance(array, np.ndarray)]
     assert len(arrays) > 10
     gc.collect()
     gc.disable()
     try:
-        del facts, net, parts
+        del known, net, parts
         assert [ref for ref in arrays if ref() is not None] == []
     finally:
         gc.enable()

@@ -10,11 +10,12 @@ from streamlit.testing.v1 import AppTest
 
 import explorer
 from explorer import Recipe, runs
-from explorer.pages import _link, _live, _session
-from explorer.pages._plain import plain
+from explorer.pages import live
+from explorer.pages.shell import links, process
+from explorer.pages.shell.plain import plain
 from explorer.runs.worker import work
 
-APP = Path(explorer.__file__).parent / "pages" / "_frame.py"
+APP = Path(explorer.__file__).parent / "pages" / "frame.py"
 TEXT = "the lamp is lit and the sea is dark. " * 8
 
 
@@ -22,7 +23,7 @@ TEXT = "the lamp is lit and the sea is dark. " * 8
 def run(tmp_path, monkeypatch):
     """A run that has ended, in a data folder of its own."""
     monkeypatch.setenv("GATE_EXPLORER_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr(_session, "settle", lambda: None)
+    monkeypatch.setattr(process, "settle", lambda: None)
     st.cache_data.clear()
     st.cache_resource.clear()
     config, recipe = explorer.ModelConfig(hidden_size=4), Recipe("adam", epochs=2, batch_size=2, num_steps=8)
@@ -35,8 +36,8 @@ def run(tmp_path, monkeypatch):
 
 def opened(page, run):
     app = AppTest.from_file(str(APP), default_timeout=60)
-    app.query_params.update({"run": run.id} if page == _link.TRAIN else {"model": f"run:{run.id}"})
-    if page != _link.GATES:
+    app.query_params.update({"run": run.id} if page == links.TRAIN else {"model": f"run:{run.id}"})
+    if page != links.GATES:
         app.switch_page(f"{page}.py")
     app.run()
     assert not app.exception
@@ -47,7 +48,7 @@ def store_file():
     return runs.data_folder() / "runs.sqlite"
 
 
-@pytest.mark.parametrize("page", [_link.GATES, _link.GRADIENTS, _link.TRAIN])
+@pytest.mark.parametrize("page", [links.GATES, links.GRADIENTS, links.TRAIN])
 def test_a_page_shows_a_run_while_another_process_writes(run, page):
     with contextlib.closing(sqlite3.connect(store_file(), isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -56,10 +57,10 @@ def test_a_page_shows_a_run_while_another_process_writes(run, page):
         words = [element.value for kind in (app.markdown, app.caption, app.subheader) for element in kind]
         words += [option for box in app.selectbox for option in box.options]
         assert any(run.name in word or plain(run.name) in word for word in words)
-        assert _live.answer((run.id,), "")[0] == 200
+        assert live.answer((run.id,), "")[0] == 200
 
 
-@pytest.mark.parametrize("page", [_link.GATES, _link.GRADIENTS, _link.TRAIN])
+@pytest.mark.parametrize("page", [links.GATES, links.GRADIENTS, links.TRAIN])
 def test_a_page_whose_store_was_taken_away_says_so_and_keeps_what_was_chosen(run, page):
     opened(page, run)
     store_file().rename(store_file().with_name("elsewhere"))
@@ -68,7 +69,7 @@ def test_a_page_whose_store_was_taken_away_says_so_and_keeps_what_was_chosen(run
     assert "deleted or moved" in app.error[0].value
     assert str(store_file().parent) not in app.error[0].value
     assert run.id in str(app.query_params)
-    assert _live.answer((run.id,), "")[0] == 503
+    assert live.answer((run.id,), "")[0] == 503
     store_file().with_name("elsewhere").rename(store_file())
     assert not opened(page, run).error
 
@@ -76,6 +77,6 @@ def test_a_page_whose_store_was_taken_away_says_so_and_keeps_what_was_chosen(run
 def test_a_damaged_file_of_a_model_is_a_sentence(run):
     path = runs.checkpoint_path(run.id)
     path.write_bytes(path.read_bytes()[:100])
-    for page in (_link.GATES, _link.GRADIENTS):
+    for page in (links.GATES, links.GRADIENTS):
         app = opened(page, run)
         assert app.error

@@ -12,10 +12,11 @@ from streamlit.testing.v1 import AppTest
 
 import explorer
 from explorer import RECIPES, ModelConfig, runs
-from explorer.pages import _live, _new_run, _session
-from explorer.pages._plain import plain
+from explorer.pages import live, new_run
+from explorer.pages.shell import people
+from explorer.pages.shell.plain import plain
 
-APP = Path(explorer.__file__).parent / "pages" / "_frame.py"
+APP = Path(explorer.__file__).parent / "pages" / "frame.py"
 
 
 @pytest.fixture(autouse=True)
@@ -150,7 +151,7 @@ def test_a_diverged_run_says_where():
     assert over.status == "diverged"
     app = open_page(run=run.id)
     assert any(f"step {over.fault_step}" in error.value for error in app.error)
-    said = _live.said(over)
+    said = live.said(over)
     assert said.startswith(f"not finite at step {over.fault_step:,} of about")
     assert f"in epoch {over.epoch} of 5" in said
 
@@ -179,7 +180,7 @@ def test_what_the_command_line_trains_is_listed_on_ones_own_machine_only(monkeyp
     )
     wait_until_over(run.id)
     for local in (True, False):  # the server says it (tests/test_server.py)
-        monkeypatch.setattr(type(st.context), "headers", {_session.LOCAL_HEADER: "1"} if local else {})
+        monkeypatch.setattr(type(st.context), "headers", {people.LOCAL_HEADER: "1"} if local else {})
         assert any("mine" in line.value for line in open_page().markdown) == local
 
 
@@ -232,7 +233,7 @@ def test_what_means_nothing_beside_the_rest_is_left_out():
 
 @pytest.mark.parametrize("written", ["12; 8", "12 8", " 12,8 "])
 def test_widths_are_read_as_people_write_them(written):
-    assert _new_run.sizes(written) == (12, 8)
+    assert new_run.sizes(written) == (12, 8)
 
 
 @pytest.mark.parametrize("written", ["twelve", "12, -8", "0", "12.5"])
@@ -265,7 +266,7 @@ def test_a_corpus_that_cannot_be_fetched_is_explained_once(monkeypatch):
     def refuse(*_):
         raise explorer.TextError("The book could not be fetched.")
 
-    monkeypatch.setattr("explorer.pages._new_run.load_corpus", refuse)
+    monkeypatch.setattr("explorer.pages.new_run.load_corpus", refuse)
     app = open_page()
     assert [error.value for error in app.error] == [plain("The book could not be fetched.")]
     assert complaints(app) == []
@@ -276,7 +277,7 @@ def test_a_refused_deletion_is_not_called_one(monkeypatch):
     small = (ModelConfig(hidden_size=4), explorer.Recipe(epochs=1, batch_size=4, num_steps=10))
     run = runs.start(*small, explorer.load_corpus("lighthouse"), corpus="lighthouse", session=runs.COMMAND_LINE)
     wait_until_over(run.id)
-    monkeypatch.setattr(type(st.context), "headers", {_session.LOCAL_HEADER: "1"})
+    monkeypatch.setattr(type(st.context), "headers", {people.LOCAL_HEADER: "1"})
     app = open_page()
 
     def refuse(run_id):
@@ -294,7 +295,7 @@ def test_a_run_offers_its_steps_and_epochs_in_full_and_judges_their_size_by_a_fe
     text = explorer.load_corpus("lighthouse")
     run = runs.start(ModelConfig(hidden_size=4), recipe, text, corpus="lighthouse", session="me")
     run = wait_until_over(run.id)
-    assert run.step > 2 * _live.SAMPLED
+    assert run.step > 2 * live.SAMPLED
     page = AppTest.from_file(str(APP), default_timeout=60)
     page.session_state["export_run"] = True
     page.query_params["run"] = run.id

@@ -13,11 +13,11 @@ from streamlit.testing.v1 import AppTest
 
 import explorer
 from explorer import ModelConfig, Recipe, runs
-from explorer.pages import _session
+from explorer.pages.shell import people
 from explorer.runs.facts import Run, RunError
 from explorer.runs.rows import EVENT_COLUMNS, STEP_COLUMNS, STORED
 
-PAGE = Path(explorer.__file__).parent / "pages" / "_frame.py"
+PAGE = Path(explorer.__file__).parent / "pages" / "frame.py"
 NASTY = [
     "",
     "x",
@@ -127,7 +127,7 @@ def test_an_undamaged_store_has_nothing_that_cannot_be_read(two):
 @pytest.mark.parametrize("column", STANDING)
 def test_the_page_lists_it_in_a_line_and_can_delete_it(two, folder, column, monkeypatch):
     st.cache_resource.clear()
-    monkeypatch.setattr(type(st.context), "headers", {_session.LOCAL_HEADER: "1"})  # the command line's are listed
+    monkeypatch.setattr(type(st.context), "headers", {people.LOCAL_HEADER: "1"})  # the command line's are listed
     damage(folder, column)
     app = AppTest.from_file(str(PAGE), default_timeout=60)
     app.switch_page("train.py").run()

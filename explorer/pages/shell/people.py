@@ -1,46 +1,24 @@
-"""The session and the process behind the pages: what is kept, whose browser it is, and what is set up once."""
+"""Who the person is: their browser, whether they sit at this machine, and what they may do and read there."""
 
 from __future__ import annotations
 
 import contextlib
-import gc
 import re
 import secrets
-import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
-import torch
 
 from explorer import runs
-from explorer.pages._plain import plain
+from explorer.pages.shell.plain import plain
 
-TURN_S = 5e-4
 BROWSER_HEADER = "X-Gate-Explorer-Browser"  # set by door.py, which takes out what a client says there
 LOCAL_HEADER = "X-Gate-Explorer-Local"  # set by door.py, likewise
-ROOT = str(Path(__file__).parents[2])
+ROOT = str(Path(__file__).parents[3])
 # A path from the root of a disk down to its last part: between quotes, or up to a blank where no address of the web is meant.
 ABSOLUTE = re.compile(
     r"(?<=')(?:[A-Za-z]:)?[/\\][^']*[/\\](?=[^'/\\]*')|(?<![\w/.\\…])(?:[A-Za-z]:)?[/\\](?:[^/\\\s'\",;()]+[/\\])+"
 )
-
-
-@st.cache_resource(show_spinner=False)
-def settle() -> None:
-    """Once a process: one torch thread (two beside a busy server are slower), a warm worker, imports out of gc's sight.
-
-    With torch imported, a collection of everything takes 98 ms; of what is not frozen, next to none. Every call of torch
-    lets other threads run and then asks for its turn again, which Python grants after 5 ms: beside two busy threads, a
-    loop of 71 steps took 5 s, and takes 0.3 s with turns of half a millisecond.
-    """
-    torch.set_num_threads(1)
-    sys.setswitchinterval(TURN_S)
-    with contextlib.suppress(runs.RunError):  # a data folder that cannot be written: the page Train says so
-        runs.prepare()
-    gc.collect()
-    gc.freeze()
 
 
 def browser() -> str:
@@ -78,30 +56,3 @@ def without_folders(sentence: str) -> str:
     with contextlib.suppress(runs.RunError):
         sentence = sentence.replace(str(runs.data_folder()), "the data folder")
     return ABSOLUTE.sub("…/", sentence.replace(ROOT, "…"))
-
-
-def give_way() -> None:
-    """Let Streamlit break this run off if the person wants something newer by now: it looks where its session is asked."""
-    kept("sentence", "")
-
-
-def kept(key: str, default: Any) -> Any:
-    """What the session keeps under a key."""
-    return st.session_state.get(key, default)
-
-
-def fill(values: Mapping[str, Any]) -> None:
-    """Put values into the session, and so into the controls of these keys."""
-    for key, value in values.items():
-        st.session_state[key] = value
-
-
-def fill_once(values: Mapping[str, Any]) -> None:
-    """The same, where there is no value yet."""
-    for key, value in values.items():
-        st.session_state.setdefault(key, value)
-
-
-def forget(key: str) -> None:
-    """Take a value out of the session."""
-    st.session_state.pop(key, None)

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from explorer.pages import _session
-from explorer.pages._plain import plain
+from explorer.pages.shell import session
+from explorer.pages.shell.plain import plain
 
 GATES, GRADIENTS, TRAIN = "gates", "gradients", "train"
 
@@ -103,14 +103,14 @@ class _State:
 
 
 def _state() -> _State:
-    state: _State = _session.kept("chosen", None) or _State()
-    _session.fill_once({"chosen": state})
+    state: _State = session.kept("chosen", None) or _State()
+    session.fill_once({"chosen": state})
     return state
 
 
 def read(page: str) -> None:
     """Begin a run of a page: take what the address names, if it was typed, opened, or gone back to."""
-    begins = not _session.kept("chosen", None)
+    begins = not session.kept("chosen", None)
     state = _state()
     context = get_script_run_ctx()
     goes_back = context is not None and context.is_history_navigation
@@ -201,8 +201,8 @@ def ready(key: str, default: Any, options: Sequence[Any] | None = None) -> Any:
         state.values[key] = value
     state.seen[key] = value
     # Only a value that is set anew is sent to the browser. One that is not would undo what is typed meanwhile.
-    if key not in state.mounted or _session.kept(key, None) != value:
-        _session.fill({key: value})
+    if key not in state.mounted or session.kept(key, None) != value:
+        session.fill({key: value})
     return value
 
 
@@ -222,7 +222,7 @@ def _refuse(key: str, value: str, what: str) -> None:
 
 def take(key: str) -> None:
     """Keep what the person has just chosen with a widget: its `on_change`."""
-    take_values({key: _session.kept(key, None)})
+    take_values({key: session.kept(key, None)})
 
 
 def take_values(values: Mapping[str, Any]) -> None:

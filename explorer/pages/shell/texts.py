@@ -9,8 +9,8 @@ import streamlit as st
 
 import explorer
 from explorer.encodings import ENCODINGS
-from explorer.pages import _link, _session
-from explorer.pages._plain import plain
+from explorer.pages.shell import links, session
+from explorer.pages.shell.plain import plain
 from explorer.text import MAX_FILE_BYTES, DecodedText, TextError, clean_text, decode_text
 
 MAX_ANALYSED = 20_000
@@ -52,7 +52,7 @@ def choose_text(checkpoint: explorer.Checkpoint) -> str:
         text = _paste_text()
     elif source == FILE:
         text = uploaded("file")
-    _link.write()  # before anything is computed that takes long
+    links.write()  # before anything is computed that takes long
     text = clean_text(text)
     if source != SENTENCE:
         about.caption(_about(text), width="stretch")
@@ -65,23 +65,23 @@ def _about(text: str) -> str:
         return f"A text of any length; its first {MAX_ANALYSED:,} characters are analysed."
     if len(text) > MAX_ANALYSED:
         return f"This text has {len(text):,} characters; the first {MAX_ANALYSED:,} are analysed."
-    if _link.named("moved") == text:
+    if links.named("moved") == text:
         return f"This is here because a sentence has at most {MAX_SENTENCE:,} characters, and this has {len(text):,}."
     return f"This text has {len(text):,} characters."
 
 
 def _choose_source() -> str:
-    source: str = _link.ready("source", SENTENCE, SOURCES)
+    source: str = links.ready("source", SENTENCE, SOURCES)
     st.segmented_control(
         "Text", SOURCES, key="source", required=True, label_visibility="collapsed", width="content",
-        on_change=_link.take, args=("source",),
+        on_change=links.take, args=("source",),
     )  # fmt: skip
     return source
 
 
 def _type_sentence(example: str) -> str:
-    if len(_link.ready("sentence", example)) > MAX_SENTENCE:  # a link that holds more
-        _move(_link.named("sentence"))
+    if len(links.ready("sentence", example)) > MAX_SENTENCE:  # a link that holds more
+        _move(links.named("sentence"))
         st.rerun()
     return st.text_input(
         "Your sentence", key="sentence", live=True, label_visibility="collapsed",
@@ -90,34 +90,34 @@ def _type_sentence(example: str) -> str:
 
 
 def _take_sentence() -> None:
-    typed = _session.kept("sentence", "")
+    typed = session.kept("sentence", "")
     if len(typed) > MAX_SENTENCE:
         _move(typed)
     else:
-        _link.take("sentence")
+        links.take("sentence")
 
 
 def _move(text: str) -> None:
     """Put what is too long for a sentence where long texts go."""
-    _link.drop("sentence")
-    _link.take_values({"source": LONGER, "long_text": text, "moved": clean_text(text)})
+    links.drop("sentence")
+    links.take_values({"source": LONGER, "long_text": text, "moved": clean_text(text)})
 
 
 def _paste_text() -> str:
-    _link.ready("long_text", "")
+    links.ready("long_text", "")
     return st.text_area(
         "Your text", key="long_text", height=100, label_visibility="collapsed",
-        placeholder="Paste a text of any length.", on_change=_link.take, args=("long_text",),
+        placeholder="Paste a text of any length.", on_change=links.take, args=("long_text",),
     )  # fmt: skip
 
 
 def offer_link() -> None:
     """The choice to put the sentence into the link; the model and the settings are always in it."""
-    fits = (_link.named("source") or SENTENCE) == SENTENCE
-    _link.ready(_link.REQUEST, False)
+    fits = (links.named("source") or SENTENCE) == SENTENCE
+    links.ready(links.REQUEST, False)
     st.toggle(
-        "Put the sentence in the link", key=_link.REQUEST, disabled=not fits,
-        on_change=_link.take, args=(_link.REQUEST,),
+        "Put the sentence in the link", key=links.REQUEST, disabled=not fits,
+        on_change=links.take, args=(links.REQUEST,),
         help="The address always holds the model and the settings. It holds your words only when you say so, and only a "
         "sentence: a longer text or a file stays in this session.",
     )  # fmt: skip
@@ -128,7 +128,7 @@ def uploaded(key: str) -> str:
 
     The file stays in the session until it is removed, whatever page is opened meanwhile.
     """
-    upload = _link.named(key)
+    upload = links.named(key)
     if upload is None:
         st.file_uploader(
             f"A .txt file, at most {MAX_FILE_BYTES // 10**6} MB", type=["txt"], key=f"{key}_upload",
@@ -140,18 +140,18 @@ def uploaded(key: str) -> str:
 
 def name_of(key: str) -> str:
     """The name of a file that the person brought, and how it was read; "own file" where there is none yet."""
-    upload = _link.named(key)
+    upload = links.named(key)
     if upload is None:
         return "own file"
-    encoding = _link.named(f"{key}_encoding") or RECOGNISED
+    encoding = links.named(f"{key}_encoding") or RECOGNISED
     with contextlib.suppress(TextError):
         encoding = decoded(upload.data, encoding).encoding
     return f"{upload.name}, read as {encoding}"
 
 
 def _keep_upload(key: str) -> None:
-    if (file := _session.kept(f"{key}_upload", None)) is not None:
-        _link.take_values({key: Upload(file.name, file.getvalue()), f"{key}_encoding": RECOGNISED})
+    if (file := session.kept(f"{key}_upload", None)) is not None:
+        links.take_values({key: Upload(file.name, file.getvalue()), f"{key}_encoding": RECOGNISED})
 
 
 def _read(upload: Upload, key: str) -> str:
@@ -160,9 +160,9 @@ def _read(upload: Upload, key: str) -> str:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         encoding_key = f"{key}_encoding"
         choices = [RECOGNISED, *ENCODINGS]
-        encoding = _link.ready(encoding_key, RECOGNISED, choices)
-        st.selectbox("Encoding", choices, key=encoding_key, width=220, on_change=_link.take, args=(encoding_key,))
-        st.button("Remove the file", icon=":material/close:", key=f"{key}_remove", on_click=_link.drop, args=(key,))
+        encoding = links.ready(encoding_key, RECOGNISED, choices)
+        st.selectbox("Encoding", choices, key=encoding_key, width=220, on_change=links.take, args=(encoding_key,))
+        st.button("Remove the file", icon=":material/close:", key=f"{key}_remove", on_click=links.drop, args=(key,))
     with about:
         try:
             read = decoded(upload.data, encoding)

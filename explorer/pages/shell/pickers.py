@@ -12,9 +12,9 @@ import explorer
 from explorer import Intervention, runs
 from explorer.cells import RESETS
 from explorer.interventions import HOLDABLE
-from explorer.pages import _link, _session
-from explorer.pages._models import CHECKPOINTS, RUN, UNTRAINED, Which, describe, file_of, load, model_label
-from explorer.pages._plain import plain
+from explorer.pages.shell import links, people, session
+from explorer.pages.shell.models import CHECKPOINTS, RUN, UNTRAINED, Which, describe, file_of, load, model_label
+from explorer.pages.shell.plain import plain
 
 FIRST_MODEL = "time-machine-gru"
 
@@ -27,30 +27,30 @@ def choose(
     name_of: Callable[[str], str] = str,
 ) -> str:
     """One of several words; the first is the default."""
-    _link.ready(key, options[0], options)
+    links.ready(key, options[0], options)
     return st.selectbox(
-        label, options, key=key, help=explanation, format_func=name_of, on_change=_link.take, args=(key,)
+        label, options, key=key, help=explanation, format_func=name_of, on_change=links.take, args=(key,)
     )
 
 
 def slide(label: str, steps: Sequence[Any], default: Any, key: str, explanation: str | None = None, **more: Any) -> Any:
     """One of several values in their order."""
-    _link.ready(key, default, steps)
-    return st.select_slider(label, steps, key=key, help=explanation, on_change=_link.take, args=(key,), **more)
+    links.ready(key, default, steps)
+    return st.select_slider(label, steps, key=key, help=explanation, on_change=links.take, args=(key,), **more)
 
 
 def switch(label: str, key: str, explanation: str | None = None) -> bool:
     """Yes or no; no is the default."""
-    _link.ready(key, False, (False, True))
-    return st.toggle(label, key=key, help=explanation, on_change=_link.take, args=(key,))
+    links.ready(key, False, (False, True))
+    return st.toggle(label, key=key, help=explanation, on_change=links.take, args=(key,))
 
 
 def model_names() -> list[str]:
     """The shipped models, the one to open on first; then the runs of this browser, and the ones a link names."""
     names = sorted(path.stem for path in CHECKPOINTS.glob("*.safetensors"))
     names.sort(key=lambda name: name != FIRST_MODEL)
-    mine = [RUN + run.id for run in _models_of(_session.owners())]
-    named = {str(_link.named(key)) for key in ("model", "second")}
+    mine = [RUN + run.id for run in _models_of(people.owners())]
+    named = {str(links.named(key)) for key in ("model", "second")}
     return [*names, *mine, *sorted(name for name in named if _is_readable_run(name) and name not in mine)]
 
 
@@ -90,7 +90,7 @@ def _loaded(name: str) -> explorer.Checkpoint:
     try:
         return load(name)
     except (explorer.CheckpointError, runs.RunError) as fault:
-        st.error(_session.told(fault))
+        st.error(people.told(fault))
         st.stop()
 
 
@@ -118,7 +118,7 @@ ALTERING = ("keep_bias", "recurrent", "read_reset", *(f"hold_{gate}" for gate in
 def _choose_intervention(config: explorer.ModelConfig) -> Intervention:
     """What is altered by hand in the model, without training it again."""
     gates = HOLDABLE[config.cell]
-    with st.expander("Alter the model", expanded=_link.at_arrival(*ALTERING)):
+    with st.expander("Alter the model", expanded=links.at_arrival(*ALTERING)):
         st.caption("The weights change without retraining, and everything on the page follows at once.")
         held = {
             gate: slide(
@@ -143,14 +143,14 @@ def _choose_intervention(config: explorer.ModelConfig) -> Intervention:
 
 def restore() -> None:
     """Take back everything that was altered."""
-    _link.drop(*ALTERING)
+    links.drop(*ALTERING)
 
 
 def go_to_clicked_epoch(chart: str, epochs: Sequence[int]) -> None:
     """Show the model as it was at the snapshot nearest to the epoch that was clicked in a chart."""
-    if points := _session.kept(chart, {}).get("selection", {}).get("points", []):
+    if points := session.kept(chart, {}).get("selection", {}).get("points", []):
         # Snapshots are spaced evenly in the logarithm of the epoch, and so is what is near.
-        _link.put("epoch", min(epochs, key=lambda epoch: abs(math.log1p(epoch) - math.log1p(points[0]["x"]))))
+        links.put("epoch", min(epochs, key=lambda epoch: abs(math.log1p(epoch) - math.log1p(points[0]["x"]))))
 
 
 def choose_net(config: explorer.ModelConfig, layers: range) -> tuple[int, str | None]:
@@ -167,9 +167,9 @@ BESIDE = ("nothing", AS_TRAINED, "untrained", "another")
 def choose_second(first: Which) -> Which | None:
     """The pickers of a second model to look at beside the first; None for none."""
     offered = [beside for beside in BESIDE if first.intervention or beside != AS_TRAINED]
-    _link.ready("beside", offered[0], offered)
+    links.ready("beside", offered[0], offered)
     beside = st.segmented_control(
-        "Beside it", offered, key="beside", required=True, on_change=_link.take, args=("beside",),
+        "Beside it", offered, key="beside", required=True, on_change=links.take, args=("beside",),
         help="A second model on the same text, with the same axes and colours. Untrained: torch's default initialisation.",
     )  # fmt: skip
     if beside == AS_TRAINED:

@@ -13,8 +13,8 @@ import streamlit as st
 
 import explorer
 from explorer.models import NetKey
-from explorer.pages import _patience, _session, _shelf
-from explorer.pages._models import Which, beyond_the_file, checkpoint_of, model_of
+from explorer.pages.shell import patience, session, shelf
+from explorer.pages.shell.models import Which, beyond_the_file, checkpoint_of, model_of
 from explorer.probes.diagnosis import diagnosis_of
 from explorer.probes.progress import TrainingRecord
 from explorer.probes.proof import flow_residual
@@ -140,25 +140,25 @@ class NetFacts:
 
 def facts(which: Which, text: str) -> Facts:
     """What is known of a model on a text: nothing yet, where it is new."""
-    return _shelf.own().get((which, text), lambda: Facts(which, text))
+    return shelf.own().get((which, text), lambda: Facts(which, text))
 
 
 def read(which: Which, text: str) -> explorer.GateTrace:
     """What a model did with a text. A long one is read in its turn, and whoever comes again waits for the same reading."""
     known = facts(which, text)
-    if len(text) < _patience.LONG or "trace" in vars(known):
+    if len(text) < patience.LONG or "trace" in vars(known):
         return known.trace
-    turns = _patience.turns()
+    turns = patience.turns()
     ahead = 0 if known.begun else turns.ahead
     others = f" {ahead} other reading{'s come' if ahead > 1 else ' comes'} first." if ahead else ""
     known.begun = known.begun or turns.begin(lambda: known.trace)
     try:
         with st.spinner(f"The model is reading {len(text):,} characters.{others}"):
-            return _patience.wait_for(known.begun)
+            return patience.wait_for(known.begun)
     finally:
         if known.begun.cancel() or known.begun.done():  # one that waits in vain leaves the line
             known.begun = None
-        _shelf.own().settle()
+        shelf.own().settle()
 
 
 @st.cache_resource(show_spinner=False, max_entries=6, scope="session")
@@ -171,12 +171,10 @@ def perplexity_of(which: Which, text: str) -> float | None:
     """The perplexity of a text under a model; None where it is not defined. That of a longer text is computed in its turn."""
     known = _perplexities(which._replace(epoch=0), text)
     if which.epoch not in known:
-        _session.give_way()
+        session.give_way()
         score = partial(_perplexity, model_of(which), text)
         # Ten who paste a chapter at once would leave an eleventh a tenth of the processor.
-        known[which.epoch] = (
-            score() if len(text) < _patience.OFTEN else _patience.wait_for(_patience.turns().begin(score))
-        )
+        known[which.epoch] = score() if len(text) < patience.OFTEN else patience.wait_for(patience.turns().begin(score))
     return known[which.epoch]
 
 

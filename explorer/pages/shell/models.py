@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import explorer
 from explorer import Intervention, runs
-from explorer.pages import _shelf
+from explorer.pages.shell import shelf
 
-CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
+CHECKPOINTS = Path(__file__).parents[3] / "checkpoints"
 RUN = "run:"  # begins the name of a model that a run made
 UNTRAINED: dict[str, dict[str, str]] = {
     "model of its kind": {},
@@ -85,12 +85,12 @@ def checkpoint_of(which: Which) -> explorer.Checkpoint:
 
 
 def _load(name: str, version: int) -> explorer.Checkpoint:
-    return _shelf.models().get((name, version), lambda: explorer.load_checkpoint(file_of(name)))
+    return shelf.models().get((name, version), lambda: explorer.load_checkpoint(file_of(name)))
 
 
 def model_of(which: Which) -> explorer.CharModel:
     """The model itself; an untrained one has torch's default initialisation, seed 0."""
-    return _shelf.models().get(which, lambda: _made(which))
+    return shelf.models().get(which, lambda: _made(which))
 
 
 def _made(which: Which) -> explorer.CharModel:

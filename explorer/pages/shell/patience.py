@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from explorer.pages import _session
+from explorer.pages.shell import session
 
 LONG = 3_000  # characters; fewer are read within a blink
 OFTEN = 500  # the same of a text that is read at each epoch of a training
@@ -52,5 +52,5 @@ def wait_for(begun: Future[V]) -> V:
     """The result of something that takes long; breaks off for a newer wish."""
     while not begun.done():
         wait([begun], LOOK_S)
-        _session.give_way()
+        session.give_way()
     return begun.result()

@@ -12,9 +12,9 @@ from streamlit.navigation.page import Page
 import explorer
 from explorer import runs
 from explorer.figures.style import number, visible
-from explorer.pages import _facts, _link, _pickers, _session
-from explorer.pages._models import Which, checkpoint_of
-from explorer.pages._plain import plain
+from explorer.pages.shell import facts, links, people, pickers
+from explorer.pages.shell.models import Which, checkpoint_of
+from explorer.pages.shell.plain import plain
 from explorer.probes.perplexity import SCORE_NAMES
 
 MANY_UNKNOWN = 0.05  # from this share on it is a warning
@@ -26,14 +26,14 @@ def runs_whole(page: Page) -> bool:
     try:
         page.run()
     except (runs.RunError, explorer.CheckpointError) as fault:
-        st.error(_session.told(fault))
+        st.error(people.told(fault))
         return False
     return True
 
 
 def show_problems() -> None:
     """What the link named in vain."""
-    if problems := _link.problems():
+    if problems := links.problems():
         st.warning("  \n".join(problems), icon=":material/link_off:")
 
 
@@ -47,12 +47,12 @@ def mark_altered(which: Which, text: str) -> None:
     with st.container(border=True):
         words, button = st.columns([4, 1], vertical_alignment="center")
         words.markdown(f":material/science: **This model is altered:** {which.intervention}.{change}")
-        button.button("Restore it", icon=":material/undo:", on_click=_pickers.restore, width="stretch")
+        button.button("Restore it", icon=":material/undo:", on_click=pickers.restore, width="stretch")
 
 
 def _perplexity(which: Which, text: str) -> str:
     """Of the text; "" where it is not defined."""
-    value = _facts.perplexity_of(which, text)
+    value = facts.perplexity_of(which, text)
     return "" if value is None else number(value)
 
 

@@ -20,7 +20,7 @@ from explorer import runs
 from explorer.figures import training as drawing
 from explorer.figures.curves import SCRIPT
 from explorer.figures.figure import Figure
-from explorer.pages import _models, _session
+from explorer.pages.shell import models, people
 from explorer.probes.progress import TrainingRecord, judge
 from explorer.runs import Run
 
@@ -51,7 +51,7 @@ _packing = threading.Lock()
 
 def state(watched: Sequence[Run]) -> str:
     """What the page around the curves shows of these runs; when it changes, the page is run again."""
-    return " ".join(f"{run.status}@{_models.version(_models.RUN + run.id)}" for run in watched)
+    return " ".join(f"{run.status}@{models.version(models.RUN + run.id)}" for run in watched)
 
 
 def said(run: Run) -> str:
@@ -111,9 +111,9 @@ def answer(ids: tuple[str, ...], shown: str) -> tuple[int, bytes]:
         with _packing:  # who comes while it is made waits for it
             return 200, _packed(ids[:MOST_RUNS], shown[:MOST_SHOWN], int(time.monotonic() / SHARED_S))
     except runs.UnknownRunError as fault:
-        return 404, _session.without_folders(str(fault)).encode()
+        return 404, people.without_folders(str(fault)).encode()
     except runs.RunError as fault:
-        return 503, _session.without_folders(str(fault)).encode()
+        return 503, people.without_folders(str(fault)).encode()
 
 
 def show_curves(watched: Sequence[Run], key: str) -> None:
@@ -135,10 +135,10 @@ def show_curves(watched: Sequence[Run], key: str) -> None:
 def verdict(run_id: str, version: int, status: str) -> tuple[explorer.Finding, ...]:
     """What a run's own record says of it so far, for all who look; empty where nothing stands out."""
     del version, status  # it is judged anew when they change
-    name = _models.RUN + run_id
+    name = models.RUN + run_id
     try:
-        checkpoint = _models.load(name)
-        beyond = _models.beyond_the_file(_models.Which.of(name, checkpoint.last_epoch))
+        checkpoint = models.load(name)
+        beyond = models.beyond_the_file(models.Which.of(name, checkpoint.last_epoch))
         begun = checkpoint.history or runs.run(run_id).fault_step is not None
         return tuple(judge(TrainingRecord.of(checkpoint, *beyond))) if begun else ()
     except (explorer.CheckpointError, runs.RunError):
@@ -148,5 +148,5 @@ def verdict(run_id: str, version: int, status: str) -> tuple[explorer.Finding, .
 @st.cache_resource(show_spinner=False, max_entries=8)
 def over_training(run_id: str, version: int, sentence: str) -> tuple[Figure, int] | None:
     """The gates of a run's sentence at every snapshot, and how many there are, for all who watch it; None for none."""
-    traces = _models.traces_of_run(run_id, sentence)
+    traces = models.traces_of_run(run_id, sentence)
     return (drawing.over_training(traces), len(traces)) if traces else None

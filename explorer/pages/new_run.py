@@ -14,8 +14,8 @@ from explorer.cells import ACTIVATIONS, GATE_ORDER, KEEPS, RESETS
 from explorer.corpora import NAMES
 from explorer.initialisation import INITS
 from explorer.models import BIASES, DIRECTIONS, OBJECTIVES
-from explorer.pages import _inputs, _link, _notices, _session
-from explorer.pages._plain import plain
+from explorer.pages.shell import links, notices, people, session, texts
+from explorer.pages.shell.plain import plain
 from explorer.text import newlines_to_blanks
 from explorer.training import OPTIMIZERS, RECIPE_MODELS, RECIPES
 
@@ -95,7 +95,7 @@ def values_of(name: str) -> dict[str, Any]:
 
 def fill_in(name: str) -> None:
     """Put the values of a recipe into the controls."""
-    _session.fill(values_of(name))
+    session.fill(values_of(name))
 
 
 def offer(place: Any, field: str, control: Control, slots: Slots, *, disabled: bool = False) -> Any:
@@ -105,7 +105,7 @@ def offer(place: Any, field: str, control: Control, slots: Slots, *, disabled: b
     if isinstance(allowed, tuple):
         value = place.selectbox(control.label, allowed, **keep)
     else:
-        _session.fill_once({key: allowed})
+        session.fill_once({key: allowed})
         if isinstance(allowed, bool):
             value = place.checkbox(control.label, **keep)
         elif isinstance(allowed, str):
@@ -155,19 +155,19 @@ def _chosen(place: Any, choice: str) -> Corpus:
         return Corpus(choice, "own text", text, explained=False)
     if choice == OWN_FILE:
         with place:
-            text = _inputs.uploaded("new_file")
-        return Corpus(choice, _inputs.name_of("new_file"), text, explained=not text)
+            text = texts.uploaded("new_file")
+        return Corpus(choice, texts.name_of("new_file"), text, explained=not text)
     try:
         return Corpus(choice, choice, load_corpus(choice), explained=False)
     except TextError as fault:
-        place.error(_session.told(fault))
+        place.error(people.told(fault))
         return Corpus(choice, choice, "", explained=True)
 
 
 def choose_model(slots: Slots) -> tuple[dict[str, Any], int]:
     """The fields of ModelConfig as the controls have them, and the seed."""
-    layered = bool(_session.kept("new_hidden_sizes", "").strip())
-    cell, direction, init = (_session.kept(f"new_{field}", first) for field, first in FIRST.items())
+    layered = bool(session.kept("new_hidden_sizes", "").strip())
+    cell, direction, init = (session.kept(f"new_{field}", first) for field, first in FIRST.items())
     idle = _idle(cell, direction, init, layered=layered)
     held = offer_all(MODEL, slots, idle)
     with st.expander("More"):
@@ -204,7 +204,7 @@ def _idle(cell: str, direction: str, init: str, *, layered: bool) -> set[str]:
 
 def choose_recipe(slots: Slots) -> dict[str, Any]:
     """The fields of Recipe as the controls have them."""
-    clips = _session.kept("new_clips", True)
+    clips = session.kept("new_clips", True)
     how = offer_all(RECIPE, slots, set() if clips else {"clip_norm"})
     clips = how.pop("clips")
     if clips and how["optimizer"] == "sgd":
@@ -219,12 +219,12 @@ def offer_recipes() -> None:
     Buttons, because a choice that the script itself takes back races with the person: a browser that has not heard of it
     yet sends the old choice with the next number that is typed, and the recipe would overwrite what was typed before.
     """
-    if _session.kept("new_epochs", None) is None:
+    if session.kept("new_epochs", None) is None:
         fill_in(FIRST_RECIPE)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption("Fill in", width="content", help=RECIPES_HELP)
         for name in RECIPES:
-            held = all(_session.kept(key, value) == value for key, value in values_of(name).items())
+            held = all(session.kept(key, value) == value for key, value in values_of(name).items())
             icon = ":material/check:" if held else None
             st.button(name, key=f"recipe_{name}", icon=icon, on_click=fill_in, args=(name,))
 
@@ -251,9 +251,9 @@ def offer_start() -> None:
     slots |= {"text": left.empty(), "name": right.empty()}
     sentence = right.text_input(  # its own for each corpus, which another one may not be able to read
         "Your sentence, watched while the model learns", key=f"new_sentence_{corpus.choice}", max_chars=200,
-        persist_state="session", placeholder=_inputs.EXAMPLES.get(corpus.choice, "any words of the corpus's alphabet"),
+        persist_state="session", placeholder=texts.EXAMPLES.get(corpus.choice, "any words of the corpus's alphabet"),
     )  # fmt: skip
-    sentence = sentence or _inputs.EXAMPLES.get(corpus.choice, "")
+    sentence = sentence or texts.EXAMPLES.get(corpus.choice, "")
     slots["sentence"] = right.empty()
     start = st.container()  # above the settings, where one can press it as they stand
     model, recipe = st.columns(2, border=True)
@@ -269,7 +269,7 @@ def offer_start() -> None:
         if (field, corpus.explained) != ("text", True):
             slots.get(field, st).caption(f":red[{plain(in_words(problem))}]")
     if not problems:
-        _notices.show_unread(sentence, Recipe(**how).learned(corpus.text), slots["sentence"])
+        notices.show_unread(sentence, Recipe(**how).learned(corpus.text), slots["sentence"])
     with start:
         if st.button("Start", type="primary", disabled=bool(problems), icon=":material/play_arrow:"):
             made, about = ModelConfig(**config), {"corpus": corpus.name, "name": name or "", "seed": seed}
@@ -280,8 +280,8 @@ def offer_start() -> None:
 
 def _start(config: ModelConfig, recipe: Recipe, text: str, **about: Any) -> None:
     try:
-        started = runs.start(config, recipe, text, session=_session.browser(), **about)
+        started = runs.start(config, recipe, text, session=people.browser(), **about)
     except runs.RunError as fault:
-        st.error(_session.told(fault))
+        st.error(people.told(fault))
         return
-    _link.open_run(started.id)
+    links.open_run(started.id)

@@ -31,8 +31,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from explorer import runs
 from explorer.figures.tables import sliced
-from explorer.pages import _session
-from explorer.pages._plain import cell
+from explorer.pages.shell import people, session
+from explorer.pages.shell.plain import cell
 
 T = TypeVar("T")
 Made = pd.DataFrame | Iterator[pd.DataFrame]
@@ -177,13 +177,13 @@ def in_words(size: float) -> str:
 
 def _offered(table: Table, key: str) -> str:
     """The token of a table; it stays the same while the session lasts, so that no button is ever out of date."""
-    kept: dict[str, Offer] = dict(_session.kept("exports", {}))
+    kept: dict[str, Offer] = dict(session.kept("exports", {}))
     before = kept.pop(key, None)
     token = before.token if before else secrets.token_urlsafe(24)
     # Without a cookie the token is all there is, and only a browser without one may use it.
-    browser = str(st.context.headers.get(_session.BROWSER_HEADER) or "")
+    browser = str(st.context.headers.get(people.BROWSER_HEADER) or "")
     kept[key] = _offers[token] = Offer(token, browser, table, time.monotonic() + LIFE_S)
-    _session.fill({"exports": dict([*kept.items()][-MOST_OFFERS:])})
+    session.fill({"exports": dict([*kept.items()][-MOST_OFFERS:])})
     return token
 
 

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from explorer.batches import SAMPLINGS, batch_count, batches, min_tokens
+from explorer.cells import State
 from explorer.fields import finite, flag, shown, whole
 from explorer.models import CharModel, ConfigError, NetKey
-from explorer.scan import State
 from explorer.text import TextError, clean_text
 
 Batch = tuple[Tensor, Tensor]
@@ -495,7 +495,7 @@ class Training(Iterator[StepRecord]):
     @property
     def _unbounded(self) -> bool:
         """Whether a net's state can outgrow its precision while loss and weights are finite: the next step then says so."""
-        return self.model.config.cell == "rnn" and self.model.config.activation == "relu"
+        return self.model.config.kind.unbounded(self.model.config.variant)
 
     def _restore_optimizer(self, tensors: dict[str, Tensor]) -> None:
         self._optimizer = self.recipe.optimizer_for(self.model)

@@ -6,7 +6,7 @@ Everything that may be compared has fixed limits: a colour or a height is the sa
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -65,7 +65,6 @@ DECADES = [
         strict=True,
     )
 ]
-PATHS = {"copy": LINES[0], "update": LINES[1], "gates": LINES[1], "candidate": LINES[2]}
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 UNSEEN_MARKERS: dict[str, Any] = {"mode": "lines+markers", "marker": {"opacity": 0, "size": 9}} | {
@@ -289,15 +288,21 @@ def _drawn(x: Any, values: NDArray[Any], line: dict[str, Any], hover: str, **mor
 
 
 def _carriers(paths: JacobianPaths, count: int, lettered: bool) -> Row:
-    x, at = np.arange(count), _step(lettered)
+    x, at, lines = np.arange(count), _step(lettered), _lines_of(paths.carried)
     traces = [
         _drawn(x, paths.gain_T[:count], WHOLE, f"{at}: together"),
-        *(_drawn(x, gain_T[:count], PATHS[path], f"{at}: {path}") for path, gain_T in paths.carried.items()),
+        *(_drawn(x, gain_T[:count], lines[path], f"{at}: {path}") for path, gain_T in paths.carried.items()),
         _at_one(count),
     ]
-    names = [keyed(path, PATHS[path]) for path in paths.carried]
+    names = [keyed(path, line) for path, line in lines.items()]
     title = "<b>what a step back leaves</b><br>" + _listed([*names, keyed("all (thick)", WHOLE)])
     return Row(title, ROW_PX + 30, traces, _decades(GAIN_LOW, GAIN_HIGH, 1))
+
+
+def _lines_of(paths: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """A line for each path of a cell. The candidate alone has that of the candidate among others."""
+    named = list(paths)
+    return dict(zip(named, LINES[2:] if len(named) == 1 else LINES, strict=False))
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -321,8 +326,9 @@ def singular_values(flow: GradientFlow, paths: JacobianPaths, steps: int = MAX_S
         line_trace(x, low_T, thin, customdata=paths.sigma_min_T[:count], hover=f"σ min %{{customdata{PLAIN}}}"),
         line_trace(x, paths.sigma_max_T[:count], thin, f"σ max %{{y{PLAIN}}}", **filled),
     ]
-    lines = [_drawn(x, norm_T[:count], PATHS[path], f"{path} at most") for path, norm_T in paths.norms.items()]
-    names = [keyed(path, PATHS[path]) for path in paths.norms]
+    looks = _lines_of(paths.norms)
+    lines = [_drawn(x, norm_T[:count], looks[path], f"{path} at most") for path, norm_T in paths.norms.items()]
+    names = [keyed(path, line) for path, line in looks.items()]
     whole = f"{coloured('▒▒', GREY)} band: σ min to σ max of the whole step"
     title = f"<b>σ max</b> of<br>{_listed(names)}<br>{whole}"
     row = Row(title, ROW_PX + 70, [*band, *lines, _at_one(count)], _decades(GAIN_LOW, GAIN_HIGH, 1))

@@ -86,7 +86,7 @@ def _epoch_columns(progress: Progress) -> Columns:
     }
     for at, event in enumerate(events):
         for gate in event.gates or ():
-            where = gate.gate.split()[-1] + _where(gate.layer, gate.direction, progress.run)
+            where = gate.gate + _where(gate.layer, gate.direction, progress.run)
             for name, value in (("mean", gate.mean), ("saturated", gate.low_share + gate.high_share)):
                 columns.setdefault(f"{name} {where}", [math.nan] * len(events))[at] = value
     return {name: np.array(column) for name, column in columns.items()}
@@ -148,7 +148,7 @@ def _rows(runs: Sequence[Run]) -> list[Row]:
 
 def _gated(run: Run) -> bool:
     """Whether there is a sentence, and a cell with gates to read it."""
-    return bool(run.sentence) and run.config.cell != "rnn"
+    return bool(run.sentence) and bool(run.config.kind.gates)
 
 
 def axis_end(progress: Progress) -> int:
@@ -233,10 +233,11 @@ def over_training(traces: Mapping[int, GateTrace], layer: int = 0, direction: st
     epochs = sorted(traces)
     tapes = {epoch: traces[epoch].tape(layer, direction) for epoch in epochs}
     last, text = tapes[epochs[-1]], traces[epochs[-1]].text
-    units, name, low = unit_order(last, "memory time"), next(iter(last.gates), "state h"), 0 if last.gates else -100
+    units, letter = unit_order(last, "memory time"), next(iter(last.gates), "h")
+    name, low = (last.cell.gate(letter).title, 0) if last.gates else ("state h", -100)
 
     def values(epoch: int) -> dict[str, Any]:
-        values_HT = tapes[epoch].gates.get(name, tapes[epoch].h_TH)[:, units].T
+        values_HT = tapes[epoch][letter][:, units].T
         z, said = hundredths(values_HT)
         return {"type": "heatmap", "z": z if said is None else gapped(z, said)}
 
@@ -248,7 +249,7 @@ def over_training(traces: Mapping[int, GateTrace], layer: int = 0, direction: st
         "showscale": False,
         "hoverongaps": False,
         "y": [f"unit {i}" for i in units],
-        "hovertemplate": f"%{{y}}, step %{{x:d}}{' “%{x}”' * lettered}: {name.split()[-1]} %{{z{FORMAT}}}<extra></extra>",
+        "hovertemplate": f"%{{y}}, step %{{x:d}}{' “%{x}”' * lettered}: {letter} %{{z{FORMAT}}}<extra></extra>",
     }
     letters = {"tickvals": list(range(len(text))), "ticktext": characters(text), "showticklabels": False, "ticks": ""}
     layout = {

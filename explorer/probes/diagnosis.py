@@ -21,7 +21,6 @@ from explorer.text import Vocabulary
 VANISHING_STEPS = 20
 EXPLODING_SHARE = 10.0
 SATURATED_SHARE = 0.9
-TANH_SATURATED = 0.8
 DEAD_SHARE = 0.5
 READS_WELL = 0.75  # of what frequencies alone cost on this text: under it, something beyond them is used
 UNLIKE_UNKNOWN, UNLIKE_NATS = 0.2, 0.5  # share of unknown characters; nats a character above the corpus's own cost
@@ -157,7 +156,7 @@ def _disconnected(flow: GradientFlow) -> Finding | None:
 
 def _dead(flow: GradientFlow, trace: GateTrace) -> Finding | None:
     """Units of a relu that are zero all along: no gradient passes them on this text."""
-    if trace.config.cell != "rnn" or trace.config.activation != "relu":
+    if not trace.config.kind.dies(trace.config.variant):
         return None
     share = float((trace.tape(*flow.net).h_TH == 0).all(0).mean())
     return Finding("dead-units", LIKELY, {"share": share}) if share >= DEAD_SHARE else None
@@ -165,16 +164,14 @@ def _dead(flow: GradientFlow, trace: GateTrace) -> Finding | None:
 
 def _saturated(flow: GradientFlow, trace: GateTrace) -> Finding | None:
     tape, config = trace.tape(*flow.net), trace.config
-    for name, gate_TH in tape.gates.items():
+    for letter, gate_TH in tape.gates.items():
         statistics = gate_statistics(gate_TH)
         if statistics is not None and statistics.saturated_share >= SATURATED_SHARE:
-            return Finding("saturated", LIKELY, {"gate": name, "share": statistics.saturated_share})
-    stuck = {
-        "tanh": float((np.abs(tape.h_TH) > TANH_SATURATED).mean()),
-        "sigmoid": float((np.abs(tape.h_TH - 0.5) > 0.4).mean()),
-    }
-    if config.cell == "rnn" and (share := stuck.get(config.activation, 0.0)) >= SATURATED_SHARE:
-        return Finding("saturated", LIKELY, {"activation": config.activation, "share": share})
+            said: dict[str, float | str] = {"gate": config.kind.gate(letter).title, "share": statistics.saturated_share}
+            return Finding("saturated", LIKELY, said)
+    share = config.kind.stuck(tape.h_TH, config.variant)
+    if share is not None and share >= SATURATED_SHARE:
+        return Finding("saturated", LIKELY, {"activation": config.variant, "share": share})
     return None
 
 
@@ -192,4 +189,4 @@ def _vanishing(flow: GradientFlow, config: ModelConfig) -> Finding | None:
     horizon = flow.horizon_steps
     if horizon is None or horizon > VANISHING_STEPS or flow.rows_L[horizon] < LEAST_ROWS:
         return None
-    return Finding("vanishing", LIKELY, {"cell": config.cell, **_reach(flow)})
+    return Finding("vanishing", LIKELY, {"keeps": bool(config.kind.keeps), **_reach(flow)})

@@ -104,10 +104,9 @@ def _unlike(f: Figures) -> str:
     return f"Its perplexity here is {perplexity(f['score_nats'])}; at the end of training it was {perplexity(f['last_nats'])}."
 
 
-REMEDIES = {  # against a vanishing gradient, by cell
-    "rnn": "Try a gated cell: its copy path multiplies by z, not by U.",
-    "gru": "Try gates that start open: init='chrono'.",
-    "lstm": "Try gates that start open: init='chrono', or keep_bias=1.",
+REMEDIES = {  # against a vanishing gradient, by whether the cell has a gate that keeps
+    False: "Try a gated cell: its copy path multiplies by z, not by U.",
+    True: "Try gates that start open: init='chrono', or keep_bias=1.",
 }
 
 
@@ -196,7 +195,7 @@ ADVICE: dict[str, Callable[[Figures], str]] = {
     "saturated": lambda f: "Try a lower learning rate or smaller initial weights.",
     "dead-units": lambda f: "Try tanh, or a lower learning rate.",
     "truncated": lambda f: "Raise the number of steps, so that a batch spans what has to be remembered.",
-    "vanishing": lambda f: REMEDIES[str(f["cell"])],
+    "vanishing": lambda f: REMEDIES[bool(f["keeps"])],
     "still-learning": lambda f: "Train it for more epochs.",
 }
 

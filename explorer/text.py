@@ -15,6 +15,7 @@ from explorer import foreign
 from explorer.composition import Composition
 from explorer.encodings import ENCODINGS, Reading, encoding_named, flaw, read_as, recognise
 from explorer.likelihood import BINARY
+from explorer.words import Told
 
 UNKNOWN = "<unk>"
 MAX_FILE_BYTES = 5_000_000
@@ -23,8 +24,8 @@ NOTHING_VISIBLE = "Expected a text with at least one visible character; this fil
 _BREAKS = re.compile("[\v\f\x1c-\x1f]")
 
 
-class TextError(ValueError):
-    """A text or a file that cannot be used; the message says what was expected and what came."""
+class TextError(Told, ValueError):
+    """A text or a file that cannot be used; says what was expected and what came."""
 
 
 class EncodingError(TextError):

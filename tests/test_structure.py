@@ -15,8 +15,8 @@ import explorer
 ROOT = Path(explorer.__file__).parent
 # A module may import what stands before it, and its own room.
 ORDER = [
-    "fields", "everyday", "likelihood", "encodings", "composition", "foreign", "text", "files", "strict", "corpora", "batches",
-    "cells", "scan", "initialisation", "models", "interventions", "training", "recording", "checkpoints", "words", "probes",
+    "words", "fields", "everyday", "likelihood", "encodings", "composition", "foreign", "text", "files", "strict", "corpora",
+    "batches", "cells", "scan", "initialisation", "models", "interventions", "training", "recording", "checkpoints", "probes",
     "runs", "cli", "figures", "pages",
 ]  # fmt: skip
 MODULES = [path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.stem not in ("__init__", "__main__")]

@@ -1,14 +1,14 @@
-"""The verdicts in English: a title, what was found with its figures, and one change to try.
+"""English: the sentence of every code, room by room, and how figures are written in it.
 
-Every figure keeps the name it has in the finding, so that a sentence is a template and nothing is computed here but the
-way a number is written.
+Every figure keeps the name it has in the code, so that a sentence is a template and nothing is computed here but the way a
+number is written.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 Figures = Mapping[str, float | str]
 
@@ -252,3 +252,71 @@ def _read(far: Reach, near: Reach) -> str:
     if far.perplexity < near.perplexity:
         return f"It also reads this text better {figures}; a long reach alone does not bring that."
     return f"It is not the better reader for that {figures}: a gate that lets go of what is of no use ends the reach on purpose."
+
+
+def _names(values: Iterable[object]) -> str:
+    return ", ".join(map(str, values))
+
+
+def _alternatives(values: Iterable[object]) -> str:
+    return " or ".join(map(str, values))
+
+
+def _span(name: str, least: int, most: int) -> str:
+    span = f"from {least:,} to {most:,}" if least < most else f"{least:,}"
+    return f"as {name} the whole number {span}"
+
+
+FORMS: dict[str, Callable[[Any], str]] = {
+    "names": _names,
+    "some": lambda values: _names(values)[:80],
+    "alternatives": _alternatives,
+}
+"""What may stand behind the colon of a figure in a template, beside what format knows."""
+
+SENTENCES: dict[str, str | Callable[..., str]] = {
+    # fields: what was expected of a field, and what came
+    "config": "{field}: expected {expected}; got {got}.",
+    "expected.choice": "one of {allowed:names}",
+    "expected.whole": "a whole number from {least:,} to {most:,}",
+    "expected.above-zero": "a finite number above 0",
+    "expected.flag": "True or False",
+    # training
+    "training.diverged": (
+        "Diverged at step {step}: the {what} of {parameter} is not a finite number. The weights of the step before are kept. "
+        "Lower the learning rate, or clip the gradient's norm (at a lower threshold, if it is clipped already)."
+    ),
+    "training.diverged.gradient": "gradient",
+    "training.diverged.value": "value",
+    "training.diverged.weight": "new weight",
+    "training.too-short": (
+        "Expected a text of at least {least:,} characters for this recipe (batch_size {batch_size}, num_steps {num_steps}); "
+        "got {characters:,}. Take a longer text, or lower batch_size or num_steps."
+    ),
+    "training.ids.kind": "ids: expected whole numbers in one row; got {dtype} of shape {shape}.",
+    "training.ids.range": (
+        "ids: expected numbers from 0 to {most}, one for each symbol of the vocabulary; got {first} to {last}. Encode the text "
+        "with this model's own vocabulary."
+    ),
+    "expected.seed": "a whole number of at most 18 digits",
+    "expected.a-step-that-fits": "at most {most:.2g} for {optimizer}, so that the weights can hold a step",
+    "expected.between-steps": "a training between two steps",
+    "got.closed": "one that was closed or ended within a step",
+    "expected.these-tensors": "one of this model and recipe, with {count} tensors",
+    "got.differs": "one that differs in {odd:some}",
+    "expected.this-tensor": "one of this model and recipe, with {name} as {dtype} of shape {shape}",
+    "got.tensor": "{dtype} {shape}",
+    "expected.counter": _span,
+    "expected.sum-of-losses": "as nll_sum_nats a finite number of at least 0, and 0 before the first step",
+    "expected.tensor-to-be": "{name} to be {value:,}",
+    "expected.tensor-at-least-zero": "{name} to be at least 0",
+    "got.less-or-nan": "less, or NaN",
+    "expected.finite-tensor": "{name} to be finite",
+    "got.not-finite": "NaN or infinity",
+    # batches
+    "batches.too-short": (
+        "Expected at least {least:,} characters for batches of {batch_size} x {num_steps}; got {characters:,}. Take a longer "
+        "text, a smaller batch or fewer steps."
+    ),
+    "batches.sampling": "Expected sampling {allowed:alternatives}; got {got!r}.",
+}

@@ -267,10 +267,28 @@ def _span(name: str, least: int, most: int) -> str:
     return f"as {name} the whole number {span}"
 
 
+def _some(count: int, thing: str) -> str:
+    return f"{count:,} {thing}" + "s" * (count != 1)
+
+
+def _breaks(breaks: int) -> str:
+    return f"{_some(breaks, 'page break')} or separators became line ends."
+
+
+def _cut(count: int, where: str) -> str:
+    were = "was" if count == 1 else "were"
+    return f"It is cut in the middle of a character; {_some(count, 'byte')} {were} dropped at its {where}."
+
+
 FORMS: dict[str, Callable[[Any], str]] = {
     "names": _names,
     "some": lambda values: _names(values)[:80],
+    "quoted names": lambda values: repr(_names(values)[:80]),
     "alternatives": _alternatives,
+    "choices": "; ".join,
+    "quoted": lambda value: repr(str(value)[:40]),
+    "MB": lambda size: f"{size / 1e6:.1f} MB",
+    "whole MB": lambda size: f"{size // 10**6} MB",
 }
 """What may stand behind the colon of a figure in a template, beside what format knows."""
 
@@ -319,4 +337,171 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "text, a smaller batch or fewer steps."
     ),
     "batches.sampling": "Expected sampling {allowed:alternatives}; got {got!r}.",
+    # foreign: what a file is
+    "file.safetensors": "a .safetensors file",
+    "file.pdf": "a PDF document",
+    "file.rtf": "an RTF document",
+    "file.postscript": "a PostScript document",
+    "file.old-office": "an old Word, Excel or PowerPoint file (.doc, .xls, .ppt)",
+    "file.png": "a PNG image",
+    "file.jpeg": "a JPEG image",
+    "file.gif": "a GIF image",
+    "file.tiff": "a TIFF image",
+    "file.photoshop": "a Photoshop image",
+    "file.hdf5": "an HDF5 file, such as a Keras .h5 model",
+    "file.npy": "a NumPy array (.npy)",
+    "file.gguf": "a GGUF model",
+    "file.gzip": "a gzip-compressed file (.gz)",
+    "file.xz": "an xz-compressed file (.xz)",
+    "file.7zip": "a 7-Zip archive",
+    "file.rar": "a RAR archive",
+    "file.zstandard": "a Zstandard-compressed file (.zst)",
+    "file.sqlite": "an SQLite database",
+    "file.elf": "a program (ELF)",
+    "file.mach-o": "a program (Mach-O)",
+    "file.java-or-mach-o": "a program (Java or Mach-O)",
+    "file.webassembly": "a program (WebAssembly)",
+    "file.mp3": "an MP3 recording",
+    "file.ogg": "an Ogg recording",
+    "file.flac": "a FLAC recording",
+    "file.matroska": "a Matroska or WebM film",
+    "file.arrow": "an Arrow table",
+    "file.parquet": "a Parquet table",
+    "file.font": "a font",
+    "file.mp4": "a film, a recording or a HEIC image (MP4 family)",
+    "file.tensorflow-lite": "a TensorFlow Lite model",
+    "file.tar": "a tar archive",
+    "file.wav": "a WAV recording",
+    "file.webp": "a WebP image",
+    "file.avi": "an AVI film",
+    "file.pytorch": "a PyTorch file (.pth, .pt)",
+    "file.keras": "a Keras model (.keras)",
+    "file.docx": "a Word document (.docx)",
+    "file.xlsx": "an Excel table (.xlsx)",
+    "file.pptx": "a PowerPoint presentation (.pptx)",
+    "file.epub": "an e-book (.epub)",
+    "file.opendocument": "an OpenDocument file (.odt, .ods, .odp)",
+    "file.java": "a Java or Android program",
+    "file.text": "a text file",
+    "file.git-lfs": "a Git LFS pointer, which stands for the real file; fetch that with `git lfs pull`",
+    "file.web-page": "a web page (HTML), not the file that was to be downloaded",
+    "file.bmp": "a BMP image",
+    "file.bzip2": "a bzip2-compressed file (.bz2)",
+    "file.npz": "a NumPy archive (.npz)",
+    "file.zip": "a ZIP archive",
+    "file.pickle": "a Python pickle (.pkl, .pt)",
+    "file.onnx": "an ONNX model",
+    # text
+    "text.too-large": "Expected a text of at most {most:whole MB}; this one has {size:MB}. Cut it and try again.",
+    "text.foreign": "Expected plain text; this is {kind}. Save or copy the text you mean into a .txt file.",
+    "text.nothing-visible": "Expected a text with at least one visible character; this file has none.",
+    "text.binary": "Expected plain text; this file holds control characters (read as {encoding}), so it is binary.",
+    "text.unreadable": "Expected plain text. {reason} Save it as UTF-8 and try again.",
+    "text.encoding-in-doubt": (
+        "Expected a text whose encoding can be told for certain. {reason} Choose one: {candidates:choices}. Or save it as UTF-8."
+    ),
+    "text.encoding-unknown": "Expected an encoding out of {known:choices}. Got {got:quoted}.",
+    "text.other-encoding": "Expected a text in {encoding}, but {flaw} Choose another encoding, or save the file as UTF-8.",
+    "text.end-of-file-dropped": "The end-of-file mark of DOS (^Z) was dropped.",
+    "text.breaks-became-line-ends": _breaks,
+    "vocabulary.too-few": "Expected {unknown!r} followed by at least one character; got {count} symbols.",
+    "vocabulary.odd": "Expected different single characters as symbols; got {symbols!a:.60}.",
+    "vocabulary.repeated": "Expected different single characters as symbols; got a repeated one.",
+    "vocabulary.counts": "Expected one count from 0 to {most:,} for each of {count} symbols.",
+    "vocabulary.empty-text": "Expected a text with at least one character to make a vocabulary from; it is empty.",
+    # encodings
+    "encodings.cut-at-its-beginning": lambda count: _cut(count, "beginning"),
+    "encodings.cut-at-its-end": lambda count: _cut(count, "end"),
+    "encodings.replaced": lambda places: f"{_some(places, 'place')} could not be read and became \ufffd.",
+    "encodings.marked": "This file has the mark of {encoding}, but {flaw}",
+    "encodings.alike": "This file looks like {encoding}, but {flaw}",
+    "encodings.flaw": "byte {place:,} (0x{byte:02X}, in line {line:,}) does not fit.",
+    "encodings.binary": "This file holds control characters, so it is binary, not a text.",
+    "encodings.none": "No encoding that is known here gives a text of these bytes.",
+    "encodings.several": "This file could be in several.",
+    # strict
+    "strict.cut-off": "Expected a .safetensors file; got {size:,} bytes that are too short to be one or cut off.",
+    "strict.header-too-large": "Expected a header of at most {most:,} bytes; this one states {size:,}.",
+    "strict.header-not-utf-8": "Expected a header in UTF-8; these bytes are not.",
+    "strict.too-many-tensors": "Expected at most {most:,} tensors; got {count:,}.",
+    "strict.begins-elsewhere": "Expected tensor {tensor!r} to begin at byte {expected:,}; it begins at {begin:,}.",
+    "strict.size-of-weights": "Expected {expected:,} bytes of weights; got {size:,}.",
+    "strict.name-of-tensor": "Expected tensor names of letters, digits, '_' and '.'; got {got!r:.60}.",
+    "strict.entry": "Expected dtype, shape and data_offsets for tensor {tensor!r}; got something else.",
+    "strict.number-format": "Expected tensor {tensor!r} as {allowed:alternatives}; got {got:quoted}.",
+    "strict.whole-numbers": (
+        "Expected for {what} of tensor {tensor!r} at most {most} whole numbers within the file; got {got!a:.60}."
+    ),
+    "strict.bytes-of-shape": (
+        "Expected tensor {tensor!r} of shape {shape} to take as many bytes as its shape says; got {offsets}."
+    ),
+    "strict.json": "Expected JSON in the {what}; {reason:.100}.",
+    "strict.too-deep": "nested too deeply",
+    "strict.key-twice": "a key stands twice",
+    "strict.no-json": "{constant} is not JSON",
+    "strict.fields": "Expected the {what} fields {names:names}; differs in {odd:quoted names}.",
+    # checkpoints
+    "checkpoint.only-own": (
+        "This version opens only its own checkpoints: download one from a run on the page Train, or make one with "
+        "`python -m explorer train --output model.safetensors`."
+    ),
+    "checkpoint.foreign": "Expected a checkpoint of this program; this is {kind}. {advice}",
+    "checkpoint.of-another-program": (
+        "Expected a header with metadata written by this program; this .safetensors file is another program's: it has weights, "
+        "but neither vocabulary nor configuration. {advice}"
+    ),
+    "checkpoint.no-such-epoch": "Expected an epoch out of {epochs:names}; got {got}.",
+    "checkpoint.not-finite-to-save": "Expected finite weights to save; {tensor} holds NaN or infinity.",
+    "checkpoint.too-large-to-save": (
+        "Expected at most {most:whole MB} with a header of {header:whole MB}; this checkpoint has {size:MB}. Keep fewer "
+        "snapshots or take fewer units."
+    ),
+    "checkpoint.not-written": "{path} could not be written: {reason}. Nothing was changed.",
+    "checkpoint.not-read": "{path} could not be read: {reason}.",
+    "checkpoint.no-file": "Expected a .safetensors file at {path}; there is a folder or device.",
+    "checkpoint.nothing-there": "Expected a .safetensors file at {path}; there is nothing.",
+    "checkpoint.too-large": "Expected a file of at most {most:whole MB}; this one has {size:MB}.",
+    "checkpoint.makes-no-sense": "The file's own description makes no sense: {reason!s:.300}",
+    "checkpoint.format": "Expected a checkpoint of format {format}; got {got:quoted}.",
+    "checkpoint.metadata": "Expected the metadata {names:names}; differs in {odd:quoted names}.",
+    "checkpoint.seed": "Expected a whole number as seed; got {got:quoted}.",
+    "checkpoint.too-many-parameters": "Expected at most {most:,} parameters; this configuration has {count:,}.",
+    "checkpoint.refused-by-library": "Expected a .safetensors file; the library refuses it: {reason!a:.100}.",
+    "checkpoint.vocabulary": "Expected a vocabulary of characters and counts; got something else.",
+    "checkpoint.counts": "Expected whole numbers as the vocabulary's counts; got something else.",
+    "checkpoint.history.columns": "Expected a history with the columns {names:names}; got something else.",
+    "checkpoint.history.lengths": "Expected a history whose columns are equally long; they are not.",
+    "checkpoint.history.numbers": "Expected finite numbers in the history's column {column!r}; got something else.",
+    "checkpoint.history.epochs": "Expected a history that counts its epochs from 1; this one does not.",
+    "checkpoint.parameter": "Expected {tensor} as F32 of shape {expected}; got {dtype} {shape}.",
+    "checkpoint.snapshot": "Expected {tensor} to hold {count:,} weights of an epoch before {last_epoch}; got {shape}.",
+    "checkpoint.odd-tensor": "Expected the tensors of this configuration; {tensor!r} is not one of them.",
+    "checkpoint.missing-tensor": "Expected the tensor {tensor!r} in the file; it is missing.",
+    "checkpoint.not-finite": "Expected finite weights; tensor {tensor!r} holds NaN or infinity.",
+    # corpora
+    "corpora.unknown": "Expected a corpus named {names:names}; got {got!r}.",
+    "corpora.not-fetched": (
+        "The Time Machine could not be fetched from {url}: {cause}. Try again later, or take one of the built-in corpora, "
+        "{built_in:alternatives}, which need no network."
+    ),
+    "corpora.another-file": "Expected the book with SHA-1 {sha1}; what came from {url} is another file.",
+    "corpora.server-answers": "the server answers {status}",
+    "corpora.no-address": "its address cannot be found, so this machine is probably offline",
+    "corpora.no-answer": "there was no answer within {seconds} seconds",
+    "corpora.connection-refused": "the connection was refused",
+    "corpora.not-secure": "no secure connection could be made",
+    "corpora.no-way": "there is no way to it, so this machine is probably offline",
+    "corpora.connection-broke-off": "the connection broke off",
+    # recording
+    "expected.snapshot": "snapshot.{epoch}, for which there was room",
+    "expected.snapshot-of": "snapshot.{epoch} as half or single precision of {weights:,} weights, in {most:,} bytes",
+    "expected.finite-snapshot": "a finite snapshot.{epoch}",
+    "expected.kept": "what is kept of {epochs:,} epochs",
+    "got.more": "{odd:some} too",
+    "expected.table": "{name} as torch.float64 of shape {shape}",
+    "got.none": "none",
+    "expected.numbers": "in {name} finite numbers of at least 0, and shares up to 1",
+    "got.others": "others",
+    "expected.place": "in {name} step {step:,} of epoch {epoch:,}",
+    "got.place": "step {step:g} of epoch {epoch:g}",
 }

@@ -53,6 +53,11 @@ def say(code: str, /, **figures: Any) -> str:
     return sentence(**figures) if callable(sentence) else _Writer(spoken.FORMS).vformat(sentence, (), figures)
 
 
+def knows(code: str) -> bool:
+    """Whether there is a sentence of this code."""
+    return code in language(LANGUAGE.get()).SENTENCES
+
+
 @dataclass(frozen=True)
 class Saying:
     """A code and its figures that become words only where they are read: a part of another sentence, or a note."""

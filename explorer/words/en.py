@@ -7,251 +7,65 @@ number is written.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
-
-Figures = Mapping[str, float | str]
-
-TITLES: dict[str, str] = {
-    "exploding": "The gradient explodes",
-    "untrained": "Not trained yet",
-    "rate-too-large": "The learning rate is too large",
-    "rate-too-small": "The learning rate is too small",
-    "clip-bound": "Clipping holds it back",
-    "overfitting": "It overfits",
-    "by-heart": "It knows its own text by heart",
-    "unlike": "This text is unlike what it learned",
-    "leaks": "It has read the answer",
-    "disconnected": "Nothing leads from the state to the output",
-    "saturated": "It is saturated",
-    "dead-units": "Most units are dead",
-    "truncated": "Training cuts the gradient too early",
-    "vanishing": "The gradient vanishes",
-    "still-learning": "It is still learning",
-    "healthy": "Healthy",
-    "unclear": "Nothing stands out",
-    "too-short": "Too short to tell",
-}
 
 
 def title(rule: str) -> str:
     """What a verdict is called."""
-    return TITLES[rule]
+    return str(SENTENCES[f"verdict.{rule}"])
 
 
 def sureness(confidence: str) -> str:
     """How sure a verdict is, where it is not certain: a word behind its title."""
-    return {"certain": "", "likely": "likely"}[confidence]
+    return str(SENTENCES[f"sureness.{confidence}"])
 
 
-def evidence(rule: str, figures: Figures) -> str:
-    """What was found, as a sentence."""
-    return EVIDENCE[rule](figures)
-
-
-def advice(rule: str, figures: Figures) -> str:
-    """One change to try; empty where nothing is to be changed."""
-    return ADVICE[rule](figures) if rule in ADVICE else ""
-
-
-def perplexity(nats: float | str) -> str:
+def perplexity(nats: float) -> str:
     """A mean loss as the perplexity it is."""
-    value = float(nats)
-    if value > 20:
-        return f"e^{value:.0f}"
-    power = math.exp(value)
+    if nats > 20:
+        return f"e^{nats:.0f}"
+    power = math.exp(nats)
     return f"{power:.2f}" if power < 100 else f"{power:,.0f}"
 
 
-def _steps(value: float | str) -> str:
+def _steps(value: float) -> str:
     return f"{value:g} step" + "s" * (value != 1)
 
 
-def _reach(f: Figures) -> str:
-    half, horizon = f.get("half_life_steps"), f.get("horizon_steps")
-    said = "The median loss does not fall to half of its local gradient within this text" if half is None else (
-        f"The median loss falls under half of its local gradient after {_steps(half)}")  # fmt: skip
-    return f"{said}." if horizon is None else f"{said} and under 1 % after {_steps(horizon)}."
+def _reach(half_life_steps: float | None = None, horizon_steps: float | None = None, **_: Any) -> str:
+    if half_life_steps is None:
+        said = "The median loss does not fall to half of its local gradient within this text"
+    else:
+        said = f"The median loss falls under half of its local gradient after {_steps(half_life_steps)}"
+    return f"{said}." if horizon_steps is None else f"{said} and under 1 % after {_steps(horizon_steps)}."
 
 
-def _too_large(f: Figures) -> str:
-    if "fault_step" in f:
-        return f"Training broke off at step {f['fault_step']:,}: a value was not a finite number any more."
-    if "uniform_nats" in f:
-        return (
-            f"After training the perplexity is {perplexity(f['last_nats'])}, worse than a blind guess "
-            f"({perplexity(f['uniform_nats'])})."
-        )
-    if "growth" in f:
-        return (
-            f"The weights have grown {f['growth']:.0f} times as large, and the perplexity of {perplexity(f['last_nats'])} is no "
-            f"better than by the frequencies of the characters ({perplexity(f['unigram_nats'])})."
-        )
+def _reads(score: str, score_nats: float, **reach: Any) -> str:
+    return f"It reads this text with a {score} of {perplexity(score_nats)}. {_reach(**reach)}"
+
+
+def _leaks(score_nats: float, **reach: Any) -> str:
     return (
-        f"The loss keeps jumping: it was as low as perplexity {perplexity(f['best_nats'])} and ended at "
-        f"{perplexity(f['last_nats'])}."
+        f"One of its nets reads from the end, past the character it is asked for, so its score of {perplexity(score_nats)} says "
+        f"nothing about what it can predict. {_reach(**reach)}"
     )
 
 
-def _unlike(f: Figures) -> str:
-    if "unknown_share" in f:
-        return f"{f['unknown_share']:.0%} of its characters are unknown to the model."
-    if "text_nats" in f:
-        return (
-            f"By their frequencies in what it learned, these characters cost perplexity {perplexity(f['text_nats'])} "
-            f"instead of {perplexity(f['corpus_nats'])}."
-        )
-    return f"Its perplexity here is {perplexity(f['score_nats'])}; at the end of training it was {perplexity(f['last_nats'])}."
-
-
-REMEDIES = {  # against a vanishing gradient, by cell
-    "rnn": "Try a gated cell: its copy path multiplies by z, not by U.",
-    "gru": "Try gates that start open: init='chrono'.",
-    "lstm": "Try gates that start open: init='chrono', or keep_bias=1.",
-}
-
-
-def _saturated(f: Figures) -> str:
-    if "gate" in f:
-        return f"{f['share']:.0%} of the values of the {f['gate']} are under 0.1 or over 0.9, where it hardly learns."
-    where = {"tanh": "beyond ±0.8", "sigmoid": "under 0.1 or over 0.9"}[str(f["activation"])]
-    return f"{f['share']:.0%} of the states are {where}."
-
-
-def _exploding(f: Figures) -> str:
-    if "non_finite" in f:
-        return f"The first value that is not a finite number: {f['non_finite']}."
-    return f"The median loss is {f['share']:,.3g} times its local gradient {_steps(f['lag'])} back."
-
-
-EVIDENCE: dict[str, Callable[[Figures], str]] = {
-    "exploding": _exploding,
-    "untrained": lambda f: f"It has finished no epoch; a blind guess has perplexity {perplexity(f['uniform_nats'])}.",
-    "rate-too-large": _too_large,
-    "rate-too-small": lambda f: (
-        f"After training the perplexity is {perplexity(f['last_nats'])}, no better than by the frequencies of the "
-        f"characters ({perplexity(f['unigram_nats'])}), and a step changes the weights by {f['update_share']:.1g} of their size."
-    ),
-    "clip-bound": lambda f: (
-        f"Clipping at {f['clip_norm']:g} shortened {f['clipped_share']:.0%} of the steps, from a norm of "
-        f"{f['grad_norm_before']:.2g} on average; a step now changes the weights by {f['update_share']:.1g} of their size, and "
-        f"little is learned."
-    ),
-    "overfitting": lambda f: (
-        f"Text it was not trained on was read best after epoch {f['best_epoch']:,}, with perplexity "
-        f"{perplexity(f['best_nats'])}; now it is {perplexity(f['held_out_nats'])}, while training reached "
-        f"{perplexity(f['last_nats'])}."
-    ),
-    "by-heart": lambda f: (
-        f"Its training ended at perplexity {perplexity(f['last_nats'])}; this text, of the same kind of characters, has "
-        f"{perplexity(f['score_nats'])}."
-    ),
-    "unlike": _unlike,
-    "leaks": lambda f: (
-        f"One of its nets reads from the end, past the character it is asked for, so its score of "
-        f"{perplexity(f['score_nats'])} says nothing about what it can predict. {_reach(f)}"
-    ),
-    "disconnected": lambda f: "No loss gives its state any gradient.",
-    "saturated": _saturated,
-    "dead-units": lambda f: f"{f['share']:.0%} of the units are zero at every step of this text, so no gradient passes them.",
-    "truncated": lambda f: (
-        f"The gradient is carried back over {_steps(f['num_steps'])} in training, but it would reach farther: "
-        + (f"1 % of it is left after {_steps(f['horizon_steps'])}." if "horizon_steps" in f
-           else "more than 1 % of it is left at the beginning of this text.")
-    ),
-    "vanishing": _reach,
-    "still-learning": lambda f: (
-        f"Over the last {f['epochs']:g} epoch(s) the perplexity still fell from {perplexity(f['earlier_nats'])} to "
-        f"{perplexity(f['last_nats'])}."
-    ),
-    "healthy": lambda f: f"It reads this text with a {f['score']} of {perplexity(f['score_nats'])}. {_reach(f)}",
-    "unclear": lambda f: f"It reads this text with a {f['score']} of {perplexity(f['score_nats'])}. {_reach(f)}",
-    "too-short": lambda f: f"{f['least']:g} characters or more are needed; this text has {f['characters']:g}.",
-}  # fmt: skip
-
-
-def _lower_rate(f: Figures) -> str:
-    rate = float(f["learning_rate"])
-    return f"Train again with a learning rate of {rate / 10:g}" + (
-        "." if "clip_norm" in f else f", or clip the gradient at 1: now it is {rate:g} and nothing is clipped."
+def _truncated(num_steps: int, horizon_steps: float | None = None, **_: Any) -> str:
+    return f"The gradient is carried back over {_steps(num_steps)} in training, but it would reach farther: " + (
+        "more than 1 % of it is left at the beginning of this text."
+        if horizon_steps is None
+        else f"1 % of it is left after {_steps(horizon_steps)}."
     )
 
 
-ADVICE: dict[str, Callable[[Figures], str]] = {
-    "exploding": lambda f: (
-        "Try smaller recurrent weights, such as init='orthogonal', or clip the gradient while training."
-    ),
-    "untrained": lambda f: "Train it; what its gradient does now says little about what it will do.",
-    "rate-too-large": _lower_rate,
-    "rate-too-small": lambda f: f"Train again with a learning rate of {10 * float(f['learning_rate']):g}.",
-    "clip-bound": lambda f: (
-        f"Raise the threshold to about {f['grad_norm_before']:.2g}, or raise the learning rate: under clipping only their "
-        f"product counts."
-    ),
-    "overfitting": lambda f: f"Stop at epoch {f['best_epoch']:,}, take fewer units, or give it more text.",
-    "by-heart": lambda f: "To read other texts as well, it needs a longer text to learn from.",
-    "leaks": lambda f: "Ask for each character from what stands around it: objective='cloze'.",
-    "unlike": lambda f: "Judge it on a text like the one it learned.",
-    "disconnected": lambda f: "Look at the output weights.",
-    "saturated": lambda f: "Try a lower learning rate or smaller initial weights.",
-    "dead-units": lambda f: "Try tanh, or a lower learning rate.",
-    "truncated": lambda f: "Raise the number of steps, so that a batch spans what has to be remembered.",
-    "vanishing": lambda f: REMEDIES[str(f["cell"])],
-    "still-learning": lambda f: "Train it for more epochs.",
-}
-
-
-class Reach(NamedTuple):
-    """How far back the gradient of one model reaches on a text, and how well the model reads the text.
-
-    Attributes:
-        name: of the model.
-        half_life_steps: the first lag at which the median loss has less than half of its local gradient left; None where
-            it has more at every lag of the text.
-        horizon_steps: the same for 1 %.
-        perplexity: of the text; None where it is not defined, or not to be compared.
-
-    """
-
-    name: str
-    half_life_steps: int | None
-    horizon_steps: int | None
-    perplexity: float | None
-
-
-def reach_compared(first: Reach, second: Reach) -> str:
-    """What it means that the gradient reaches farther in one of two models, and what it does not; "" if it does not.
-
-    Judged by the horizons, and by the half-lives where the horizons are equal.
-    """
-    for share, key in (("1 %", "horizon_steps"), ("half", "half_life_steps")):
-        far, near = sorted((first, second), key=lambda reach: -_lag(reach, key))
-        if _lag(far, key) != _lag(near, key):
-            falls = f"falls under {share} after {_steps(_lag(far, key))}"
-            stays = f"stays over {share} at every step of this text"
-            return (
-                f"The gradient reaches farther in {far.name}: it {falls if _lag(far, key) < math.inf else stays}, in {near.name} "
-                f"it falls under {share} after {_steps(_lag(near, key))}. So what {far.name} predicts badly can still correct "
-                f"what it did longer ago. {_read(far, near)}"
-            )
-    return ""
-
-
-def _lag(reach: Reach, key: str) -> float:
-    lag = getattr(reach, key)
-    return math.inf if lag is None else float(lag)
-
-
-def _read(far: Reach, near: Reach) -> str:
-    """What the farther reach has to do with how well the two models read."""
-    if far.perplexity is None or near.perplexity is None or not far.perplexity < math.inf > near.perplexity:
-        return (
-            "That alone makes it no better reader: a gate that lets go of what is of no use ends the reach on purpose."
-        )
-    figures = f"(perplexity {perplexity(math.log(far.perplexity))} against {perplexity(math.log(near.perplexity))})"
-    if far.perplexity < near.perplexity:
-        return f"It also reads this text better {figures}; a long reach alone does not bring that."
-    return f"It is not the better reader for that {figures}: a gate that lets go of what is of no use ends the reach on purpose."
+def _lower_rate(learning_rate: float, clip_norm: float | None = None, **_: Any) -> str:
+    return f"Train again with a learning rate of {learning_rate / 10:g}" + (
+        f", or clip the gradient at 1: now it is {learning_rate:g} and nothing is clipped."
+        if clip_norm is None
+        else "."
+    )
 
 
 def _names(values: Iterable[object]) -> str:
@@ -281,6 +95,9 @@ def _cut(count: int, where: str) -> str:
 
 
 FORMS: dict[str, Callable[[Any], str]] = {
+    "perplexity": perplexity,
+    "steps": _steps,
+    "epochs": lambda count: "epoch" if count == 1 else f"{count:g} epochs",
     "names": _names,
     "some": lambda values: _names(values)[:80],
     "quoted names": lambda values: repr(_names(values)[:80]),
@@ -504,4 +321,160 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "got.others": "others",
     "expected.place": "in {name} step {step:,} of epoch {epoch:,}",
     "got.place": "step {step:g} of epoch {epoch:g}",
+    # probes: the verdicts; a title, what was found, and one change to try
+    "sureness.certain": "",
+    "sureness.likely": "likely",
+    "verdict.exploding": "The gradient explodes",
+    "verdict.exploding.found": "The median loss is {share:,.3g} times its local gradient {lag:steps} back.",
+    "verdict.exploding.found.value": "The first value that is not a finite number: {non_finite}.",
+    "verdict.exploding.found.prediction": "The first value that is not a finite number: prediction of step {step}.",
+    "verdict.exploding.advice": (
+        "Try smaller recurrent weights, such as init='orthogonal', or clip the gradient while training."
+    ),
+    "verdict.untrained": "Not trained yet",
+    "verdict.untrained.found": "It has finished no epoch; a blind guess has perplexity {uniform_nats:perplexity}.",
+    "verdict.untrained.advice": "Train it; what its gradient does now says little about what it will do.",
+    "verdict.rate-too-large": "The learning rate is too large",
+    "verdict.rate-too-large.found": (
+        "The loss keeps jumping: it was as low as perplexity {best_nats:perplexity} and ended at {last_nats:perplexity}."
+    ),
+    "verdict.rate-too-large.found.broke-off": (
+        "Training broke off at step {fault_step:,}: a value was not a finite number any more."
+    ),
+    "verdict.rate-too-large.found.worse-than-guessing": (
+        "After training the perplexity is {last_nats:perplexity}, worse than a blind guess ({uniform_nats:perplexity})."
+    ),
+    "verdict.rate-too-large.found.grown": (
+        "The weights have grown {growth:.0f} times as large, and the perplexity of {last_nats:perplexity} is no better than by "
+        "the frequencies of the characters ({unigram_nats:perplexity})."
+    ),
+    "verdict.rate-too-large.advice": _lower_rate,
+    "verdict.rate-too-small": "The learning rate is too small",
+    "verdict.rate-too-small.found": (
+        "After training the perplexity is {last_nats:perplexity}, no better than by the frequencies of the characters "
+        "({unigram_nats:perplexity}), and a step changes the weights by {update_share:.1g} of their size."
+    ),
+    "verdict.rate-too-small.advice": lambda learning_rate, **_: (
+        f"Train again with a learning rate of {10 * learning_rate:g}."
+    ),
+    "verdict.clip-bound": "Clipping holds it back",
+    "verdict.clip-bound.found": (
+        "Clipping at {clip_norm:g} shortened {clipped_share:.0%} of the steps, from a norm of {grad_norm_before:.2g} on average; "
+        "a step now changes the weights by {update_share:.1g} of their size, and little is learned."
+    ),
+    "verdict.clip-bound.advice": (
+        "Raise the threshold to about {grad_norm_before:.2g}, or raise the learning rate: under clipping only their product "
+        "counts."
+    ),
+    "verdict.overfitting": "It overfits",
+    "verdict.overfitting.found": (
+        "Text it was not trained on was read best after epoch {best_epoch:,}, with perplexity {best_nats:perplexity}; now it is "
+        "{held_out_nats:perplexity}, while training reached {last_nats:perplexity}."
+    ),
+    "verdict.overfitting.advice": "Stop at epoch {best_epoch:,}, take fewer units, or give it more text.",
+    "verdict.by-heart": "It knows its own text by heart",
+    "verdict.by-heart.found": (
+        "Its training ended at perplexity {last_nats:perplexity}; this text, of the same kind of characters, has "
+        "{score_nats:perplexity}."
+    ),
+    "verdict.by-heart.advice": "To read other texts as well, it needs a longer text to learn from.",
+    "verdict.unlike": "This text is unlike what it learned",
+    "verdict.unlike.found": (
+        "Its perplexity here is {score_nats:perplexity}; at the end of training it was {last_nats:perplexity}."
+    ),
+    "verdict.unlike.found.unknown": "{unknown_share:.0%} of its characters are unknown to the model.",
+    "verdict.unlike.found.frequencies": (
+        "By their frequencies in what it learned, these characters cost perplexity {text_nats:perplexity} instead of "
+        "{corpus_nats:perplexity}."
+    ),
+    "verdict.unlike.advice": "Judge it on a text like the one it learned.",
+    "verdict.leaks": "It has read the answer",
+    "verdict.leaks.found": _leaks,
+    "verdict.leaks.advice": "Ask for each character from what stands around it: objective='cloze'.",
+    "verdict.disconnected": "Nothing leads from the state to the output",
+    "verdict.disconnected.found": "No loss gives its state any gradient.",
+    "verdict.disconnected.advice": "Look at the output weights.",
+    "verdict.saturated": "It is saturated",
+    "verdict.saturated.found": (
+        "{share:.0%} of the values of the {gate} are under 0.1 or over 0.9, where it hardly learns."
+    ),
+    "verdict.saturated.found.tanh": "{share:.0%} of the states are beyond ±0.8.",
+    "verdict.saturated.found.sigmoid": "{share:.0%} of the states are under 0.1 or over 0.9.",
+    "verdict.saturated.advice": "Try a lower learning rate or smaller initial weights.",
+    "verdict.dead-units": "Most units are dead",
+    "verdict.dead-units.found": "{share:.0%} of the units are zero at every step of this text, so no gradient passes them.",
+    "verdict.dead-units.advice": "Try tanh, or a lower learning rate.",
+    "verdict.truncated": "Training cuts the gradient too early",
+    "verdict.truncated.found": _truncated,
+    "verdict.truncated.advice": "Raise the number of steps, so that a batch spans what has to be remembered.",
+    "verdict.vanishing": "The gradient vanishes",
+    "verdict.vanishing.found": _reach,
+    "verdict.vanishing.advice": "Try gates that start open.",
+    "verdict.vanishing.advice.rnn": "Try a gated cell: its copy path multiplies by z, not by U.",
+    "verdict.vanishing.advice.gru": "Try gates that start open: init='chrono'.",
+    "verdict.vanishing.advice.lstm": "Try gates that start open: init='chrono', or keep_bias=1.",
+    "verdict.still-learning": "It is still learning",
+    "verdict.still-learning.found": (
+        "Over the last {epochs:epochs} the perplexity still fell from {earlier_nats:perplexity} to {last_nats:perplexity}."
+    ),
+    "verdict.still-learning.advice": "Train it for more epochs.",
+    "verdict.healthy": "Healthy",
+    "verdict.healthy.found": _reads,
+    "verdict.unclear": "Nothing stands out",
+    "verdict.unclear.found": _reads,
+    "verdict.too-short": "Too short to tell",
+    "verdict.too-short.found": "{least:g} characters or more are needed; this text has {characters:g}.",
 }
+
+
+class Reach(NamedTuple):
+    """How far back the gradient of one model reaches on a text, and how well the model reads the text.
+
+    Attributes:
+        name: of the model.
+        half_life_steps: the first lag at which the median loss has less than half of its local gradient left; None where
+            it has more at every lag of the text.
+        horizon_steps: the same for 1 %.
+        perplexity: of the text; None where it is not defined, or not to be compared.
+
+    """
+
+    name: str
+    half_life_steps: int | None
+    horizon_steps: int | None
+    perplexity: float | None
+
+
+def reach_compared(first: Reach, second: Reach) -> str:
+    """What it means that the gradient reaches farther in one of two models, and what it does not; "" if it does not.
+
+    Judged by the horizons, and by the half-lives where the horizons are equal.
+    """
+    for share, key in (("1 %", "horizon_steps"), ("half", "half_life_steps")):
+        far, near = sorted((first, second), key=lambda reach: -_lag(reach, key))
+        if _lag(far, key) != _lag(near, key):
+            falls = f"falls under {share} after {_steps(_lag(far, key))}"
+            stays = f"stays over {share} at every step of this text"
+            return (
+                f"The gradient reaches farther in {far.name}: it {falls if _lag(far, key) < math.inf else stays}, in {near.name} "
+                f"it falls under {share} after {_steps(_lag(near, key))}. So what {far.name} predicts badly can still correct "
+                f"what it did longer ago. {_read(far, near)}"
+            )
+    return ""
+
+
+def _lag(reach: Reach, key: str) -> float:
+    lag = getattr(reach, key)
+    return math.inf if lag is None else float(lag)
+
+
+def _read(far: Reach, near: Reach) -> str:
+    """What the farther reach has to do with how well the two models read."""
+    if far.perplexity is None or near.perplexity is None or not far.perplexity < math.inf > near.perplexity:
+        return (
+            "That alone makes it no better reader: a gate that lets go of what is of no use ends the reach on purpose."
+        )
+    figures = f"(perplexity {perplexity(math.log(far.perplexity))} against {perplexity(math.log(near.perplexity))})"
+    if far.perplexity < near.perplexity:
+        return f"It also reads this text better {figures}; a long reach alone does not bring that."
+    return f"It is not the better reader for that {figures}: a gate that lets go of what is of no use ends the reach on purpose."

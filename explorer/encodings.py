@@ -170,7 +170,7 @@ def read_as(data: bytes, encoding: str) -> Reading:
     notes = []
     for count, end in ((skipped, "beginning"), (left, "end")):
         if count:
-            notes.append(say(f"encodings.cut-at-its-{end}", count=count))
+            notes.append(say(f"encodings.cut.{end}", count=count))
     if errors == "replace" and (lost := text.count("\ufffd")):
         notes.append(say("encodings.replaced", places=lost))
     return Reading(text, encoding, tuple(notes))

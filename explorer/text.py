@@ -151,8 +151,10 @@ class Vocabulary:
         if len(self.symbols) < 2 or self.symbols[0] != UNKNOWN:
             raise TextError("vocabulary.too-few", unknown=UNKNOWN, count=len(self.symbols))
         odd = [s for s in self.symbols[1:] if len(s) != 1 or "\ud800" <= s <= "\udfff"]
-        if odd or len(set(self.symbols)) != len(self.symbols):
-            raise TextError("vocabulary.odd" if odd else "vocabulary.repeated", symbols=odd[:3])
+        if odd:
+            raise TextError("vocabulary.odd", symbols=odd[:3])
+        if len(set(self.symbols)) != len(self.symbols):
+            raise TextError("vocabulary.repeated")
         if len(self.counts) != len(self.symbols) or not all(0 <= count <= MAX_COUNT for count in self.counts):
             raise TextError("vocabulary.counts", most=MAX_COUNT, count=len(self.symbols))
 

@@ -227,8 +227,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "vocabulary.counts": "Expected one count from 0 to {most:,} for each of {count} symbols.",
     "vocabulary.empty-text": "Expected a text with at least one character to make a vocabulary from; it is empty.",
     # encodings
-    "encodings.cut-at-its-beginning": lambda count: _cut(count, "beginning"),
-    "encodings.cut-at-its-end": lambda count: _cut(count, "end"),
+    "encodings.cut.beginning": lambda count: _cut(count, "beginning"),
+    "encodings.cut.end": lambda count: _cut(count, "end"),
     "encodings.replaced": lambda places: f"{_some(places, 'place')} could not be read and became \ufffd.",
     "encodings.marked": "This file has the mark of {encoding}, but {flaw}",
     "encodings.alike": "This file looks like {encoding}, but {flaw}",

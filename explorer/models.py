@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from explorer.cells import CELLS, Cell, CellWeights, State, input_projection
 from explorer.cells.gru import RESETS
 from explorer.cells.rnn import ACTIVATIONS
+from explorer.fields import ConfigError as ConfigError
 from explorer.fields import finite, shown, whole
 from explorer.initialisation import INITS, initialise
 from explorer.text import Vocabulary
@@ -21,10 +22,6 @@ DIRECTIONS = ("forward", "bidirectional", "parallel")
 OBJECTIVES = ("next", "cloze", "leaky")
 BIASES = ("two", "one", "none")
 MAX_HIDDEN, MAX_LAYERS, MAX_PARAMETERS = 4096, 8, 5_000_000
-
-
-class ConfigError(ValueError):
-    """A configuration or a request that makes no sense; the message says what was expected and what came."""
 
 
 class ModelDivergedError(ArithmeticError):

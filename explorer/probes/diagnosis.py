@@ -101,18 +101,18 @@ def _of_text(
     cause = _other_characters(trace, text_nats, vocabulary) or _exploding(flow)
     if cause is not None:
         return [cause]
-    said: dict[str, float | str] = {"score_nats": score_nats, "score": trace.score_name, **_reach(flow)}
+    figures: dict[str, float | str] = {"score_nats": score_nats, "score": trace.score_name, **_reach(flow)}
     if trace.config.objective == "leaky":
-        return [Finding("leaks", CERTAIN, said)]
+        return [Finding("leaks", CERTAIN, figures)]
     if score_nats < READS_WELL * text_nats and not _much_worse(score_nats, record):
-        return [Finding("healthy", LIKELY, said)]
+        return [Finding("healthy", LIKELY, figures)]
     if record is not None and _much_worse(score_nats, record):
         rule = "by-heart" if record.last_nats < BY_HEART * record.unigram_nats else "unlike"
         return [Finding(rule, LIKELY, {"score_nats": score_nats, "last_nats": record.last_nats})]
     symptoms = (_disconnected(flow), _dead(flow, trace), _saturated(flow, trace), _truncated(flow, record),
                 _vanishing(flow, trace.config), still_falling(record))  # fmt: skip
     found = [finding for finding in symptoms if finding is not None]
-    return found[:2] or [Finding("unclear", LIKELY, said)]
+    return found[:2] or [Finding("unclear", LIKELY, figures)]
 
 
 def _much_worse(score_nats: float, record: TrainingRecord | None) -> bool:
@@ -120,10 +120,10 @@ def _much_worse(score_nats: float, record: TrainingRecord | None) -> bool:
 
 
 def _not_finite(flow: GradientFlow, trace: GateTrace) -> Finding | None:
-    fault = flow.non_finite or (
-        None if trace.score.undefined_from is None else f"prediction of step {trace.score.undefined_from}"
-    )
-    return None if fault is None else Finding("exploding", CERTAIN, {"non_finite": str(fault)})
+    if flow.non_finite is not None:
+        return Finding("exploding", CERTAIN, {"non_finite": str(flow.non_finite)}, "value")
+    step = trace.score.undefined_from
+    return None if step is None else Finding("exploding", CERTAIN, {"step": step}, "prediction")
 
 
 def _reach(flow: GradientFlow) -> dict[str, float]:
@@ -142,10 +142,10 @@ def _exploding(flow: GradientFlow) -> Finding | None:
 def _other_characters(trace: GateTrace, text_nats: float, vocabulary: Vocabulary) -> Finding | None:
     """A text of characters that the model does not know, or seldom met."""
     if trace.unknown_share > UNLIKE_UNKNOWN:
-        return Finding("unlike", CERTAIN, {"unknown_share": trace.unknown_share})
+        return Finding("unlike", CERTAIN, {"unknown_share": trace.unknown_share}, "unknown")
     usual_nats = corpus_nats(vocabulary)
     if text_nats > usual_nats + UNLIKE_NATS:
-        return Finding("unlike", LIKELY, {"text_nats": text_nats, "corpus_nats": usual_nats})
+        return Finding("unlike", LIKELY, {"text_nats": text_nats, "corpus_nats": usual_nats}, "frequencies")
     return None
 
 
@@ -171,7 +171,7 @@ def _saturated(flow: GradientFlow, trace: GateTrace) -> Finding | None:
             return Finding("saturated", LIKELY, said)
     share = config.kind.stuck(tape.h_TH, config.variant)
     if share is not None and share >= SATURATED_SHARE:
-        return Finding("saturated", LIKELY, {"activation": config.variant, "share": share})
+        return Finding("saturated", LIKELY, {"share": share}, config.variant)
     return None
 
 
@@ -189,4 +189,4 @@ def _vanishing(flow: GradientFlow, config: ModelConfig) -> Finding | None:
     horizon = flow.horizon_steps
     if horizon is None or horizon > VANISHING_STEPS or flow.rows_L[horizon] < LEAST_ROWS:
         return None
-    return Finding("vanishing", LIKELY, {"keeps": bool(config.kind.keeps), **_reach(flow)})
+    return Finding("vanishing", LIKELY, _reach(flow), "gated" if config.kind.keeps else "plain")

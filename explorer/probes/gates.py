@@ -81,7 +81,7 @@ class Tape:
             an LSTM; h alone of an RNN.
         residual: max |h by the displayed equation, in float64 - h by the kernel|, each step begun from the kernel's own
             state; None for a text without characters.
-        kernel: what produced the states: "torch.nn.GRU", ..., or "the explorer's scan" where torch has no such cell.
+        kernel: what produced the states: "torch.nn.GRU", ..., or "explorer.cells" where torch has no such cell.
 
     """
 

@@ -33,7 +33,7 @@ def read_text(model: CharModel, ids_T: Tensor) -> tuple[Tensor, dict[NetKey, Ten
 def kernel_states(model: CharModel, net: NetKey, x: Tensor) -> tuple[Tensor, str]:
     """States h_TH of one net from a kernel that is not the displayed equation, and the kernel's name."""
     config, weights = model.config, model.rnn.weights(net)
-    name, kernel = config.kind.kernel(config.variant) or ("the explorer's scan", None)
+    name, kernel = config.kind.kernel(config.variant) or ("explorer.cells", None)
     h_TH = weights.w_ih_GE.new_empty(len(x), config.width(net))
     state = model.rnn.zero_state(1)[net]
     for start in range(0, len(x), CHUNK):

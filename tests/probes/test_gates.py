@@ -98,7 +98,7 @@ def test_states_are_those_the_model_computes(config):
 def test_the_kernel_is_torchs_own_wherever_torch_has_the_cell(config):
     kernel = trace_gates(model_of(config), TEXT).tape().kernel
     ours = config.variant in ("before", "sigmoid")
-    assert kernel == ("the explorer's scan" if ours else f"torch.nn.{config.cell.upper()}")
+    assert kernel == ("explorer.cells" if ours else f"torch.nn.{config.cell.upper()}")
 
 
 def test_a_wrong_equation_does_not_pass_the_proof(monkeypatch):

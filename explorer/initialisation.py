@@ -10,14 +10,14 @@ import torch
 from explorer.cells import CellWeights
 
 if TYPE_CHECKING:  # for their names alone: models import this file
-    from explorer.models import CharModel, ModelConfig
+    from explorer.models import ModelConfig, SequenceModel
 
 INITS = ("torch", "normal", "chrono", "orthogonal", "identity")
 NORMAL_INIT_STD = 0.01
 
 
 @torch.no_grad()
-def initialise(model: CharModel, generator: torch.Generator) -> None:
+def initialise(model: SequenceModel, generator: torch.Generator) -> None:
     """Fill every parameter as config.init says, in the order of named_parameters, from one generator.
 
     "torch": U(-1/sqrt(H), 1/sqrt(H)), as torch.nn.RNN, GRU, LSTM and Linear do. "normal": N(0, 0.01) and zero biases, as

@@ -240,19 +240,26 @@ class ModelConfig:
         """Width of what the output layer reads: the states of all nets of the last layer side by side."""
         return sum(self.width(NetKey(self.num_layers - 1, direction)) for direction in self.directions)
 
-    def parameter_shapes(self, vocabulary_size: int) -> dict[str, tuple[int, ...]]:
-        """Name -> shape of every parameter of a model with this configuration, without making one."""
+    def parameter_shapes(self, inputs: int, outputs: int | None = None) -> dict[str, tuple[int, ...]]:
+        """Name -> shape of every parameter of a model with this configuration, without making one.
+
+        Args:
+            inputs: width of what it reads at a step; of characters, how many symbols there are.
+            outputs: width of what it gives; None for as many.
+
+        """
+        outputs = inputs if outputs is None else outputs
         shapes: dict[str, tuple[int, ...]] = {}
         if self.embedding_size:
-            shapes["embedding.weight"] = (vocabulary_size, self.embedding_size)
+            shapes["embedding.weight"] = (inputs, self.embedding_size)
         for net in self.nets:
             hidden, gates = self.width(net), len(self.kind.stacked)
-            shapes[f"rnn.weight_ih{net.suffix}"] = (gates * hidden, self.input_size(net, vocabulary_size))
+            shapes[f"rnn.weight_ih{net.suffix}"] = (gates * hidden, self.input_size(net, inputs))
             if self.kind.recurrent:
                 shapes[f"rnn.weight_hh{net.suffix}"] = (gates * hidden, hidden)
             for part in {"two": ("ih", "hh"), "one": ("ih",), "none": ()}[str(self.bias)]:
                 shapes[f"rnn.bias_{part}{net.suffix}"] = (gates * hidden,)
-        shapes["out.weight"], shapes["out.bias"] = (vocabulary_size, self.features), (vocabulary_size,)
+        shapes["out.weight"], shapes["out.bias"] = (outputs, self.features), (outputs,)
         return shapes
 
 
@@ -278,10 +285,10 @@ _SIZES = {
 class RecurrentStack(nn.Module):
     """The nets of a model, parameters named as torch.nn.GRU names them, run by their cell's scan."""
 
-    def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
+    def __init__(self, config: ModelConfig, inputs: int) -> None:
         super().__init__()
         self.config = config
-        for name, shape in config.parameter_shapes(vocabulary_size).items():
+        for name, shape in config.parameter_shapes(inputs).items():
             if name.startswith("rnn."):
                 self.register_parameter(name.removeprefix("rnn."), nn.Parameter(torch.empty(shape)))
 
@@ -340,12 +347,13 @@ class RecurrentStack(nn.Module):
         return torch.cat([h[NetKey(net.layer - 1, d)] for d in directions], -1)
 
 
-class CharModel(nn.Module):
-    """A recurrent network that predicts characters. Works in float32, and in float64 after .double().
+class SequenceModel(nn.Module):
+    """A recurrent network with an output at every step. Works in float32, and in float64 after .double().
 
     Args:
         config: what it is.
-        vocabulary: its symbols.
+        inputs: width E of what it reads at a step: columns of numbers, or how many ids there are.
+        outputs: width V of what it gives at a step.
         seed: of the initial weights, a whole number; None takes torch's global generator.
 
     Raises:
@@ -353,26 +361,32 @@ class CharModel(nn.Module):
 
     """
 
-    def __init__(self, config: ModelConfig, vocabulary: Vocabulary, seed: int | None = None) -> None:
+    def __init__(self, config: ModelConfig, inputs: int, outputs: int, seed: int | None = None) -> None:
         super().__init__()
-        size = sum(math.prod(shape) for shape in config.parameter_shapes(len(vocabulary)).values())
+        size = sum(math.prod(shape) for shape in config.parameter_shapes(inputs, outputs).values())
         if size > MAX_PARAMETERS:
             raise ConfigError(
                 f"Expected at most {MAX_PARAMETERS:,} parameters; hidden_size {config.hidden_size} with "
-                f"{config.num_layers} layer(s) and {len(vocabulary)} symbols gives {size:,}. Take fewer units."
+                f"{config.num_layers} layer(s) and {outputs} symbols gives {size:,}. Take fewer units."
             )
-        self.config, self.vocabulary = config, vocabulary
-        self.embedding = nn.Embedding(len(vocabulary), config.embedding_size) if config.embedding_size else None
-        self.rnn = RecurrentStack(config, len(vocabulary))
-        self.out = nn.Linear(config.features, len(vocabulary))
+        self.config, self.inputs = config, inputs
+        self.embedding = nn.Embedding(inputs, config.embedding_size) if config.embedding_size else None
+        self.rnn = RecurrentStack(config, inputs)
+        self.out = nn.Linear(config.features, outputs)
         initialise(self, torch.default_generator if seed is None else _seeded(seed))
 
+    def embed(self, inputs: Tensor) -> Tensor:
+        """What layer 0 reads: ids, or their vectors where there is an embedding; numbers in the model's precision."""
+        if inputs.is_floating_point():
+            return inputs.to(self.out.weight.dtype)
+        return inputs if self.embedding is None else self.embedding(inputs)
+
     def states(
-        self, ids_TB: Tensor, state: dict[NetKey, State] | None = None
+        self, inputs_TB: Tensor, state: dict[NetKey, State] | None = None
     ) -> tuple[dict[NetKey, Tensor], dict[NetKey, State]]:
         """States h_TBH of every net, and the state each ends in; state None starts from zeros."""
-        x = self.embedding(ids_TB) if self.embedding is not None else ids_TB
-        return self.rnn(x, self.rnn.zero_state(ids_TB.shape[1]) if state is None else state)  # type: ignore[no-any-return]
+        zero = self.rnn.zero_state(inputs_TB.shape[1]) if state is None else state
+        return self.rnn(self.embed(inputs_TB), zero)  # type: ignore[no-any-return]
 
     def features(self, h: dict[NetKey, Tensor]) -> Tensor:
         """What the output layer reads at each step: the last layer's states of all directions, (T, B, features).
@@ -386,14 +400,12 @@ class CharModel(nn.Module):
             parts = [F.pad(forward_TBH[:-1], (0, 0, 0, 0, 1, 0)), F.pad(backward_TBH[1:], (0, 0, 0, 0, 0, 1))]
         return torch.cat(parts, -1)
 
-    def forward(self, ids_TB: Tensor, state: dict[NetKey, State] | None = None) -> tuple[Tensor, dict[NetKey, State]]:
-        """logits_TBV and the state after. Row t speaks of character t + 1 ("next", "leaky") or of character t ("cloze")."""
-        h, last = self.states(ids_TB, state)
+    def forward(
+        self, inputs_TB: Tensor, state: dict[NetKey, State] | None = None
+    ) -> tuple[Tensor, dict[NetKey, State]]:
+        """outputs_TBV and the state after."""
+        h, last = self.states(inputs_TB, state)
         return self.out(self.features(h)), last
-
-    def target(self, x_TB: Tensor, y_TB: Tensor) -> Tensor:
-        """Which ids the logits of x_TB are asked for; y_TB is x_TB one character later."""
-        return x_TB if self.config.objective == "cloze" else y_TB
 
     def carried(self, state: dict[NetKey, State]) -> dict[NetKey, State]:
         """The state to start the next piece of the same text with: cut from the graph, and zero for nets that read backward.
@@ -404,6 +416,30 @@ class CharModel(nn.Module):
             net: tuple(torch.zeros_like(part) if self.config.reads_backward(net) else part.detach() for part in parts)
             for net, parts in state.items()
         }
+
+
+class CharModel(SequenceModel):
+    """A recurrent network that predicts characters.
+
+    Row t of its logits speaks of character t + 1 ("next", "leaky") or of character t ("cloze").
+
+    Args:
+        config: what it is.
+        vocabulary: its symbols.
+        seed: of the initial weights, a whole number; None takes torch's global generator.
+
+    Raises:
+        ConfigError: more than 5 million parameters, or a seed that is not a whole number torch can hold.
+
+    """
+
+    def __init__(self, config: ModelConfig, vocabulary: Vocabulary, seed: int | None = None) -> None:
+        super().__init__(config, len(vocabulary), len(vocabulary), seed)
+        self.vocabulary = vocabulary
+
+    def target(self, x_TB: Tensor, y_TB: Tensor) -> Tensor:
+        """Which ids the logits of x_TB are asked for; y_TB is x_TB one character later."""
+        return x_TB if self.config.objective == "cloze" else y_TB
 
     @torch.no_grad()
     def generate(self, prefix: str, length: int, temperature: float = 1.0, seed: int = 0) -> str:

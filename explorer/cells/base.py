@@ -153,9 +153,12 @@ class Cell(ABC):
         kind = type(steps[0])
         return kind(*(torch.cat(parts) for parts in zip(*steps, strict=True))), rest
 
-    def linearised(self, read: Tensor, h_TH: Tensor, weights: CellWeights, variant: str) -> LinearNet:
-        """The cell along what it read (ids_T or x_TE) and the states it went through, in the order in which it reads."""
-        return AutogradNet(self, read, h_TH, weights, variant)
+    def linearised(self, read: Tensor, h_TH: Tensor, first: State, weights: CellWeights, variant: str) -> LinearNet:
+        """The cell along what it read (ids_T or x_TE) and the states it went through, in the order in which it reads.
+
+        `first` is the state it began in, each part _H.
+        """
+        return AutogradNet(self, read, h_TH, first, weights, variant)
 
     def recurrent_parts(
         self, dgates_TG: Tensor, step: Any, h_prev_TH: Tensor, variant: str
@@ -238,9 +241,9 @@ def input_projection(x: Tensor, weights: CellWeights) -> Tensor:
     return F.embedding(x, weights.w_ih_GE.T) + weights.b_ih_G
 
 
-def previous(h_TH: Tensor) -> Tensor:
-    """The state before each step of a net that began with zeros."""
-    return torch.cat([torch.zeros_like(h_TH[:1]), h_TH[:-1]])
+def previous(h_TH: Tensor, first_H: Tensor) -> Tensor:
+    """The state before each step."""
+    return torch.cat([first_H.unsqueeze(0), h_TH])[: len(h_TH)]
 
 
 # ---- one net along a text ---------------------------------------------------------------------------------------------
@@ -292,13 +295,17 @@ class AutogradNet(LinearNet):
     The parts of the state count as they leave a step: nothing is added within it (`complete`).
     """
 
-    def __init__(self, cell: Cell, read: Tensor, h_TH: Tensor, weights: CellWeights, variant: str) -> None:
+    def __init__(
+        self, cell: Cell, read: Tensor, h_TH: Tensor, first: State, weights: CellWeights, variant: str
+    ) -> None:
         super().__init__(weights)
         self.cell, self.weights, self.variant, self.parts = cell, weights, variant, len(cell.state)
-        self.projected_TG, h_prev_TH = input_projection(read, weights).detach(), previous(h_TH)
-        rest = tuple(h_TH.new_zeros(h_TH.shape[1]) for _ in cell.state[1:])
-        step, _ = cell.recover(self.projected_TG, h_prev_TH, rest, weights, variant)
-        others = [previous(part_TH.detach()) for part_TH in cell.state_of(step)[1:]]
+        self.projected_TG, h_prev_TH = input_projection(read, weights).detach(), previous(h_TH, first[0])
+        step, _ = cell.recover(self.projected_TG, h_prev_TH, first[1:], weights, variant)
+        others = [
+            previous(part_TH.detach(), part_H)
+            for part_TH, part_H in zip(cell.state_of(step)[1:], first[1:], strict=True)
+        ]
         self.before_TS = torch.cat([h_prev_TH, *others], 1).detach()
 
     def _back(self, ds_RS: Tensor, t: int | slice) -> tuple[Tensor, Tensor]:

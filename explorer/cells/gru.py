@@ -74,9 +74,9 @@ class GRU(Cell):
         h_TBH = kind.apply(projected_TBG, *state, weights.w_hh_GH, weights.b_hh_G)
         return h_TBH, (h_TBH[-1],)
 
-    def linearised(self, read: Tensor, h_TH: Tensor, weights: CellWeights, variant: str) -> LinearNet:
+    def linearised(self, read: Tensor, h_TH: Tensor, first: State, weights: CellWeights, variant: str) -> LinearNet:
         """By hand; see `Cell.linearised`."""
-        h_prev_TH = previous(h_TH)
+        h_prev_TH = previous(h_TH, first[0])
         step = self.update(input_projection(read, weights), (h_prev_TH,), weights, variant)
         return (_LinearBefore if variant == "before" else _LinearAfter)(weights, h_prev_TH, step)
 

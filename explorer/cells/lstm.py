@@ -61,11 +61,11 @@ class LSTM(Cell):
         c_prev_TH, c_H = _cell_states_before(*gates[:3], *rest)
         return _updated(*gates, c_prev_TH), (c_H,)
 
-    def linearised(self, read: Tensor, h_TH: Tensor, weights: CellWeights, variant: str) -> LinearNet:
+    def linearised(self, read: Tensor, h_TH: Tensor, first: State, weights: CellWeights, variant: str) -> LinearNet:
         """By hand; see `Cell.linearised`."""
-        rest = (h_TH.new_zeros(h_TH.shape[1]),)
-        step, _ = self.recover(input_projection(read, weights), previous(h_TH), rest, weights, variant)
-        return _LinearLSTM(weights, step)
+        h_prev_TH = previous(h_TH, first[0])
+        step, _ = self.recover(input_projection(read, weights), h_prev_TH, first[1:], weights, variant)
+        return _LinearLSTM(weights, step, previous(step.c, first[1]))
 
     def recurrent_parts(
         self, dgates_TG: Tensor, step: LSTMStep, h_prev_TH: Tensor, variant: str
@@ -168,10 +168,9 @@ class _LinearLSTM(LinearNet):
 
     parts = 2
 
-    def __init__(self, weights: CellWeights, step: LSTMStep) -> None:
+    def __init__(self, weights: CellWeights, step: LSTMStep, c_prev: Tensor) -> None:
         super().__init__(weights)
         _, c, i, f, g, o = step
-        c_prev = previous(c)
         self.f_TH = f
         self.to_i, self.to_f, self.to_g = g * i * (1 - i), c_prev * f * (1 - f), i * (1 - g * g)
         self.to_o, self.to_c = c.tanh() * o * (1 - o), o * (1 - c.tanh() ** 2)

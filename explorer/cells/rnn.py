@@ -50,7 +50,7 @@ class RNN(Cell):
         h_TBH = _RNNScan.apply(projected_TBG, *state, weights.w_hh_GH, weights.b_hh_G, variant)
         return h_TBH, (h_TBH[-1],)
 
-    def linearised(self, read: Tensor, h_TH: Tensor, weights: CellWeights, variant: str) -> LinearNet:
+    def linearised(self, read: Tensor, h_TH: Tensor, first: State, weights: CellWeights, variant: str) -> LinearNet:
         """By hand; see `Cell.linearised`."""
         return _LinearRNN(weights, h_TH, variant)
 

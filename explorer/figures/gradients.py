@@ -105,7 +105,7 @@ def flow(
 def _stack(rows: list[Row], flow: GradientFlow, count: int, lettered: bool, **layout: Any) -> Figure:
     """Rows over the steps of a flow."""
     look: dict[str, Any] = {"hovermode": "closest", "x_title": "step whose state is reached"} | layout
-    return stack(rows, flow.text, count, lettered=lettered, **look)
+    return stack(rows, flow.labels, count, lettered=lettered, **look)
 
 
 def _colours(rows: Sequence[Row], *, lettered: bool, left: bool) -> dict[str, Any]:
@@ -268,7 +268,7 @@ def _one_loss(flow: GradientFlow, row: int, count: int) -> Row:
     steps = np.arange(row, count) if flow.backward else np.arange(min(row + 1, count))
     norms, shares = flow.norms_TT[row, steps], flow.shares_TT[row, steps]
     words = [
-        f"“{escaped(visible(flow.text[k]))}” at step {k}:<br>{_gradient(norm)}"
+        f"“{escaped(visible(flow.labels[k]))}” at step {k}:<br>{_gradient(norm)}"
         + f", {share(part)} of the local one" * (norm > 0)
         for k, norm, part in zip(steps.tolist(), norms.tolist(), shares.tolist(), strict=True)
     ]
@@ -276,7 +276,7 @@ def _one_loss(flow: GradientFlow, row: int, count: int) -> Row:
     line = line_trace(steps, np.maximum(norms, FLOOR), LINES[1], "%{text}", text=words, **markers)
     one_percent = HORIZON * float(flow.local_T[row])
     limit = line_trace([-0.5, count - 0.5], [max(one_percent, FLOOR)] * 2, LIMIT)
-    asked = escaped(visible(flow.text[int(flow.asked_T[row])]))
+    asked = escaped(visible(flow.labels[int(flow.asked_T[row])]))
     title = f"<b>the loss of “{asked}”</b>, step {row}:<br>{keyed('its 1 %', LIMIT)}"
     return Row(title, ROW_PX, [line, limit], _decades(LOW, HIGH))
 
@@ -397,7 +397,7 @@ def weights(gradients: WeightGradients, flow: GradientFlow, steps: int = MAX_STE
 
 def weights_frame(gradients: WeightGradients, flow: GradientFlow) -> pd.DataFrame:
     """Per step: the norm of what it adds to the gradient of each parameter."""
-    return pd.DataFrame({"step": np.arange(len(flow)), "character": list(flow.text), **gradients.norms_T})
+    return pd.DataFrame({"step": np.arange(len(flow)), "character": list(flow.labels), **gradients.norms_T})
 
 
 def clip(ledger: ClipLedger) -> Figure:
@@ -488,7 +488,7 @@ def frame(flow: GradientFlow) -> pd.DataFrame:
 
 def blocks(flow: GradientFlow, rows: int = BLOCK_ROWS) -> Iterator[pd.DataFrame]:
     """The lines of `frame` in their order, at most about so many at a time; at least one block."""
-    letters, at_once = np.array(list(flow.text), dtype=object), max(1, rows // max(len(flow), 1))
+    letters, at_once = np.array(list(flow.labels), dtype=object), max(1, rows // max(len(flow), 1))
     for start in range(0, max(len(flow), 1), at_once):
         losses, steps = np.nonzero(~np.isnan(flow.norms_TT[start : start + at_once]))
         losses += start
@@ -516,7 +516,7 @@ def step_frame(flow: GradientFlow, paths: JacobianPaths) -> pd.DataFrame:
     """Per step: the gradient of the text's mean loss, and what a step back leaves of it by each path."""
     columns: dict[str, Any] = {
         "step": np.arange(len(flow)),
-        "character": list(flow.text),
+        "character": list(flow.labels),
         "gradient": flow.step_norms_T,
     }
     if len(paths.gain_T):

@@ -43,7 +43,9 @@ class Row:
         return TITLE_GAP_PX + (TITLE_LINE_PX * lines + self.lift_px) * bool(self.title)
 
 
-def stack(rows: Sequence[Row], text: str, count: int, x_title: str, *, lettered: bool, **layout: Any) -> Figure:
+def stack(
+    rows: Sequence[Row], text: Sequence[str], count: int, x_title: str, *, lettered: bool, **layout: Any
+) -> Figure:
     """Rows on one x axis, the first on top.
 
     Args:
@@ -94,7 +96,7 @@ def note(text: str, y: float, lift_px: int = 0) -> dict[str, Any]:
     return place | {"text": text, "showarrow": False, "align": "left", "font": {"size": 13}}
 
 
-def _x_axis(text: str, count: int, title: str, *, lettered: bool) -> dict[str, Any]:
+def _x_axis(text: Sequence[str], count: int, title: str, *, lettered: bool) -> dict[str, Any]:
     axis = {
         "title": {"text": title},
         "range": [-0.5, max(count, 1) - 0.5],
@@ -116,12 +118,12 @@ def _x_axis(text: str, count: int, title: str, *, lettered: bool) -> dict[str, A
     return axis
 
 
-def characters(text: str) -> list[str]:
+def characters(text: Sequence[str]) -> list[str]:
     """Each character as plotly shall show it."""
     return [escaped(visible(c)) for c in text]
 
 
-def _letters(text: str, count: int) -> Row:
+def _letters(text: Sequence[str], count: int) -> Row:
     """The characters over bars that are not seen: plotly makes them as narrow as the bars, and leaves out what does not fit.
 
     All characters of one width, so that a narrow figure has none rather than its i's and l's.

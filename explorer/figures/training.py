@@ -22,7 +22,7 @@ from explorer.figures.hundredths import FORMAT, gapped, hundredths
 from explorer.figures.stack import LETTERED_STEPS, characters, note
 from explorer.figures.style import BLUE, GREEN, GREY, LINES, ORANGE, PURPLE, RED, SEQUENTIAL, translucent
 from explorer.probes.gates import GateTrace
-from explorer.probes.perplexity import SCORE_NAMES
+from explorer.reads.text import SCORE_NAMES
 from explorer.runs import EpochEvent, Metrics, Run
 
 RUN_COLOURS = (BLUE, ORANGE, GREEN, PURPLE)

@@ -17,7 +17,7 @@ from explorer.pages.shell import controls, export, notices, pickers, texts
 from explorer.pages.shell.facts import Facts, View, facts
 from explorer.pages.shell.models import Which, checkpoint_of
 from explorer.pages.shell.plain import badge, plain
-from explorer.probes.reading import one_way_layers
+from explorer.reads.base import one_way_layers
 from explorer.words import en
 
 THETAS = tuple(mantissa * 10.0**power for power in range(-3, 3) for mantissa in (1, 2, 5))
@@ -169,7 +169,7 @@ def choose_row(views: Sequence[View]) -> int | None:
         return rows[0] if rows else None
 
     def words(row: int) -> str:
-        return f"“{visible(flow.text[int(flow.asked_T[row])])}”, read off step {row}"
+        return f"“{visible(flow.labels[int(flow.asked_T[row])])}”, read off step {row}"
 
     default = rows[len(rows) // 2] if views[0].several else rows[-1]  # a net that reads from the end goes on from there
     return int(controls.slide("Follow the loss of", rows, default, "row", format_func=words))

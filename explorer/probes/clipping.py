@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from explorer.fields import finite, shown
-from explorer.models import CharModel, ConfigError
+from explorer.models import ConfigError, SequenceModel
 from explorer.probes.gradients import NonFinite
-from explorer.probes.reading import in_float64, predicted_ids, text_loss
+from explorer.reads import Read, read_of
 from explorer.training import grad_norm
 
 WAYS = ("norm", "value", "parameter")
@@ -94,7 +94,7 @@ class ClipLedger:
         return self.outcomes["norm"].norm_after
 
 
-def clip_ledger(model: CharModel, text: str, max_norm: float | None) -> ClipLedger:
+def clip_ledger(model: SequenceModel, text: str | Read, max_norm: float | None) -> ClipLedger:
     """What clipping at max_norm does to the gradient of this text's mean loss, parameter by parameter.
 
     Args:
@@ -111,7 +111,7 @@ def clip_ledger(model: CharModel, text: str, max_norm: float | None) -> ClipLedg
     theta = None if max_norm is None else finite(max_norm)
     if max_norm is not None and (theta is None or theta <= 0):
         raise ConfigError(f"max_norm: expected a finite number above 0, or None; got {shown(max_norm)}.")
-    nll_nats, gradients = text_gradient(model, text)
+    loss, gradients = mean_gradient(read_of(model, text))
     norms = {name: grad_norm(gradient) for name, gradient in gradients.items()}
     norm_before = math.hypot(*norms.values())
     clipped = {way: _clipped(gradients, norms, norm_before, theta, way) for way in WAYS}
@@ -129,22 +129,23 @@ def clip_ledger(model: CharModel, text: str, max_norm: float | None) -> ClipLedg
     outcomes = {way: _outcome(gradients, clipped[way], coefficient if way == "norm" else None) for way in WAYS}
     fault = _first_non_finite(
         {name: parameter.detach() for name, parameter in model.named_parameters()}
-        | {"loss": torch.tensor(nll_nats)}
+        | {"loss": torch.tensor(loss)}
         | {f"gradient of {name}": gradient for name, gradient in gradients.items()}
     )
-    return ClipLedger(nll_nats, theta, norm_before, parameters, outcomes, fault)
+    return ClipLedger(loss, theta, norm_before, parameters, outcomes, fault)
 
 
-def text_gradient(model: CharModel, text: str) -> tuple[float, dict[str, Tensor]]:
-    """The mean loss of a text in nats, and the gradient of every parameter in float64."""
-    ids_T = predicted_ids(model, text)
+def mean_gradient(read: Read) -> tuple[float, dict[str, Tensor]]:
+    """The mean loss of what was read, and the gradient of every parameter in float64."""
+    read.check_losses()
     # Of a copy, so that a frozen model has gradients too and none is written into it. (torch.func would do without the
     # copy, and costs every server 20 MB for its imports.)
-    whole = in_float64(model)
-    names, parameters = zip(*whole.named_parameters(), strict=True)
+    model, first = read.precise, read.first_of(read.precise)
+    names, parameters = zip(*model.named_parameters(), strict=True)
     with torch.enable_grad():
-        logits_TBV, _ = whole(ids_T.unsqueeze(1))
-        loss = text_loss(whole, logits_TBV[:, 0], ids_T)
+        x = model.embed(read.inputs.unsqueeze(1))
+        outputs_TV = read.outputs(lambda net, own: model.rnn.scan_net(net, own, first[net])[0], x)
+        loss = read.mean_loss(outputs_TV)
         gradients = torch.autograd.grad(loss, parameters)
     return loss.item(), dict(zip(names, gradients, strict=True))
 

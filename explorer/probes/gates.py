@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from explorer.cells import Cell, CellWeights, State, input_projection
+from explorer.fields import expected, got
 from explorer.models import CharModel, ConfigError, ModelConfig, NetKey
-from explorer.probes.kernel import CHUNK, kernel_states
-from explorer.probes.perplexity import SCORE_NAMES, Floats, TextScore, score_states
+from explorer.probes.perplexity import Floats, TextScore, score_states
+from explorer.reads import Read, TextRead, read_of
+from explorer.reads.kernel import CHUNK, kernel_states, through_nets
+from explorer.reads.text import SCORE_NAMES
 from explorer.training import perplexity
 
 SATURATED_LOW, SATURATED_HIGH = 0.1, 0.9  # Karpathy et al. 2015, arXiv 1506.02078
@@ -195,46 +198,59 @@ class GateTrace:
 
 
 @torch.no_grad()
-def trace_gates(model: CharModel, text: str) -> GateTrace:
+def trace_gates(model: CharModel, text: str | Read) -> GateTrace:
     """Read a text, and recover every gate of every net at every step.
 
-    The states come from torch's own fused kernel where torch has the cell, else from the cell's scan; one call of the
-    step function in float64, with time as its leading axis, then recovers all gates, and the state that call returns,
-    compared with the kernel's, is the proof. Works for any length; memory is what is returned plus a block of 2,048 steps.
+    Works for any length; memory is what is returned plus a block of 2,048 steps.
 
     Args:
         model: left exactly as it was found.
-        text: any text, an empty one too.
+        text: any text, an empty one too; or one that the model has read already.
+
+    Raises:
+        ConfigError: a read of another model.
 
     """
-    text = model.vocabulary.as_read(text)
-    ids_T = model.vocabulary.encode(text)
-    x: Tensor = model.embedding(ids_T) if model.embedding is not None else ids_T
-    h: dict[NetKey, Tensor] = {}
-    tapes: dict[NetKey, Tape] = {}
-    for net in model.config.nets:
-        read = model.rnn.input_of(net, x, h)
-        h[net], tapes[net] = _trace_net(model, net, read)
+    read = read_of(model, text)
+    if not isinstance(read, TextRead):
+        raise ConfigError("text", expected("text"), got("numbers"))
+    tapes, h = record_tapes(read)
+    ids_T = read.ids_T
     score = score_states(model, {net: states.unsqueeze(1) for net, states in h.items()}, ids_T)
     unigram_T = model.vocabulary.unigram_nll_nats()[ids_T].float().numpy()
-    return GateTrace(text, model.config, model.vocabulary.symbols, tapes, score, unigram_T, (ids_T == 0).numpy())
+    return GateTrace(read.text, model.config, model.vocabulary.symbols, tapes, score, unigram_T, (ids_T == 0).numpy())
 
 
-def _trace_net(model: CharModel, net: NetKey, x: Tensor) -> tuple[Tensor, Tape]:
-    """States h_TH of one net in the order of the text, and its tape. x: what it reads, ids_T or floats x_TE."""
-    backward = model.config.reads_backward(net)
-    read = x.flip(0) if backward else x  # the order in which the net itself reads
-    h_TH, kernel = kernel_states(model, net, read)
+@torch.no_grad()
+def record_tapes(read: Read) -> tuple[dict[NetKey, Tape], dict[NetKey, Tensor]]:
+    """The tape of every net along any input, and its states h_TH in the model's own precision.
+
+    The states come from torch's own fused kernel where torch has the cell, else from the cell's scan; one call of its
+    equation in float64, with time as the leading axis, then recovers all gates, and the state that call returns, compared
+    with the kernel's, is the proof.
+    """
+    model, tapes = read.model, {}
+
+    def record(net: NetKey, x: Tensor) -> Tensor:
+        h_TH, kernel = kernel_states(model, net, x, read.first_of(model))
+        tapes[net] = _tape(read, net, x, h_TH, kernel)
+        return h_TH
+
+    return tapes, through_nets(model, model.embed(read.inputs), record)
+
+
+def _tape(read: Read, net: NetKey, x: Tensor, h_TH: Tensor, kernel: str) -> Tape:
+    """The tape of a net that read x and went through h_TH, both in its own order."""
+    backward, cell = read.model.config.reads_backward(net), read.model.config.kind
     # With the state before the first step: one block of memory for h and h_prev.
-    states_TH = torch.cat([torch.zeros_like(h_TH[:1]), h_TH])
-    parts, residual = _recover(model, net, read, states_TH)
+    states_TH = torch.cat([read.first_of(read.model)[net][0], h_TH])
+    parts, residual = _recover(read, net, x, states_TH)
     if backward:
         states_TH, parts = states_TH.flip(0), {letter: part.flip(0) for letter, part in parts.items()}
     before_TH, after_TH = states_TH[: len(h_TH)], states_TH[-len(h_TH) :] if len(h_TH) else h_TH
-    h_TH, h_prev_TH = (before_TH, after_TH) if backward else (after_TH, before_TH)
-    cell, h_array_TH = model.config.kind, _array(h_TH)
-    arrays = {letter: h_array_TH if letter == "h" else _array(parts[letter]) for letter in cell.letters}
-    return h_TH, Tape(net, cell, h_array_TH, _array(h_prev_TH), arrays, residual, kernel)
+    h, h_prev = map(_array, (before_TH, after_TH) if backward else (after_TH, before_TH))
+    arrays = {letter: h if letter == "h" else _array(parts[letter]) for letter in cell.letters}
+    return Tape(net, cell, h, h_prev, arrays, residual, kernel)
 
 
 def _array(tensor: Tensor) -> Floats:
@@ -243,13 +259,14 @@ def _array(tensor: Tensor) -> Floats:
     return array
 
 
-def _recover(model: CharModel, net: NetKey, x: Tensor, states_TH: Tensor) -> tuple[dict[str, Tensor], float | None]:
+def _recover(read: Read, net: NetKey, x: Tensor, states_TH: Tensor) -> tuple[dict[str, Tensor], float | None]:
     """Every part of every step by the displayed equations, letter -> part_TH, and the residual of the state they give.
 
     The equations run in float64 with time as the leading axis, a block of steps at once; what is kept is float32.
     """
-    cell, weights = model.config.kind, CellWeights(*(weight.double() for weight in model.rnn.weights(net)))
-    rest: State = tuple(weights.w_ih_GE.new_zeros(states_TH.shape[1]) for _ in cell.state[1:])
+    model, cell = read.model, read.model.config.kind
+    weights = CellWeights(*(weight.double() for weight in model.rnn.weights(net)))
+    rest: State = tuple(part_1H[0].double() for part_1H in read.first_of(model)[net][1:])
     kept: list[dict[str, Tensor]] = []
     residuals: list[Tensor] = []
     for start in range(0, max(len(x), 1), CHUNK):

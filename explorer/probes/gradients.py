@@ -8,7 +8,7 @@ the oracles. All of it is computed in float64, whatever the precision of the mod
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -16,9 +16,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from explorer.models import CharModel, ConfigError, NetKey
-from explorer.probes.reading import Reading, check_net, reading_of
+from explorer.models import ConfigError, NetKey, SequenceModel
 from explorer.probes.sweep import Sweep
+from explorer.reads import Read, read_of
+from explorer.reads.base import check_net
 from explorer.text import TextError
 
 Floats64 = NDArray[np.float64]
@@ -55,7 +56,7 @@ class GradientFlow:
     reads from the end. The diagonal is that loss's local gradient; columns run to where the net began to read.
 
     Attributes:
-        text: as it was read.
+        labels: what stands at each step: the characters of a text, as it was read.
         net: which layer and direction.
         backward: whether the net reads from the end; then row t has its values at k >= t.
         asked_T: the character that row t's loss speaks of; -1 where no loss is read off h_t.
@@ -70,7 +71,7 @@ class GradientFlow:
 
     """
 
-    text: str
+    labels: Sequence[str]
     net: NetKey
     backward: bool
     asked_T: NDArray[np.int64]
@@ -82,7 +83,7 @@ class GradientFlow:
     non_finite: NonFinite | None
 
     def __len__(self) -> int:
-        return len(self.text)
+        return len(self.labels)
 
     @property
     def state(self) -> str:
@@ -165,34 +166,31 @@ class GradientFlow:
 
 
 @torch.no_grad()
-def gradient_flow(
-    model: CharModel, text: str, layer: int = 0, direction: str = "forward", *, reading: Reading | None = None
-) -> GradientFlow:
+def gradient_flow(model: SequenceModel, text: str | Read, layer: int = 0, direction: str = "forward") -> GradientFlow:
     """How much of each character's loss reaches each step of one net, by one backward sweep over all losses at once.
 
     Exact and untruncated. Under other layers, the gradient comes down through all of them at every step.
 
     Args:
         model: left exactly as it was found.
-        text: at most 4,000 characters; of an empty one or a single character nothing is defined.
+        text: at most 4,000 characters, or steps of what the model has read already; of an empty one or a single character
+            nothing is defined.
         layer: of the net.
         direction: of the net, "forward" or "backward".
-        reading: of the same model and text where there is one already: it saves reading.
 
     Raises:
-        ConfigError: no such net; a lower layer of a model whose layers read both directions below; or another's reading.
+        ConfigError: no such net; a lower layer of a model whose layers read both directions below; or a read of another model.
         TextError: a longer text: the matrix has its square. Take a part of it.
 
     """
     net = check_net(model, layer, direction)
-    text = model.vocabulary.as_read(text)
-    steps = len(text)
+    read = read_of(model, text)
+    steps = len(read)
     if steps > MAX_STEPS:
         raise TextError(f"Expected at most {MAX_STEPS:,} characters for a T x T flow; got {steps:,}. Take a part.")
-    reading = reading_of(model, text, reading)
-    asked_T = reading.asked_T(net).numpy()
-    swept = _swept(reading, net, asked_T)
-    fault = _first_non_finite(reading, net, swept, asked_T)
+    asked_T = read.asked_T(net).numpy()
+    swept = _swept(read, net, asked_T)
+    fault = _first_non_finite(read, net, swept, asked_T)
     norms_TT, step_norms_T = _whole(swept.norms_PTT), _whole(swept.step_norms_PT)
     with np.errstate(divide="ignore", invalid="ignore"):
         directions_TS = swept.directions_TS / np.linalg.norm(swept.directions_TS, axis=1, keepdims=True)
@@ -201,7 +199,7 @@ def gradient_flow(
     parts = dict(zip(("h", "c"), zip(swept.norms_PTT, swept.step_norms_PT, strict=True), strict=False))
     lambda_1 = swept.lambda_1 if fault is None else np.nan
     return GradientFlow(
-        text, net, swept.backward, asked_T, norms_TT, step_norms_T, parts, directions_TS, lambda_1, fault
+        read.labels, net, swept.backward, asked_T, norms_TT, step_norms_T, parts, directions_TS, lambda_1, fault
     )
 
 
@@ -216,15 +214,15 @@ class _Swept:
     lambda_1: float
 
 
-def _swept(reading: Reading, net: NetKey, asked_T: NDArray[np.int64]) -> _Swept:
-    config, steps = reading.model.config, len(reading.ids_T)
+def _swept(read: Read, net: NetKey, asked_T: NDArray[np.int64]) -> _Swept:
+    config, steps = read.model.config, len(read)
     backward = config.reads_backward(net)
     norms_PTT = np.full((config.parts, steps, steps), np.nan)
     step_norms_PT = np.full((config.parts, steps), np.nan)
     directions_TS = np.full((steps, config.parts * config.width(net)), np.nan)
-    if not reading.losses or steps < 2:
+    if not read.losses or steps < 2:
         return _Swept(backward, norms_PTT, step_norms_PT, directions_TS, np.nan)
-    sweep = Sweep(reading, net, each=True)
+    sweep = Sweep(read, net, each=True)
     for t, ds, norms_RP in sweep:
         norms_PTT[:, t:, t], step_norms_PT[:, t] = norms_RP[:-2].T, norms_RP[-2]
         directions_TS[t] = ds[-2]
@@ -242,17 +240,17 @@ def _whole(by_part: Floats64) -> Floats64:
     return whole
 
 
-def _first_non_finite(reading: Reading, net: NetKey, swept: _Swept, asked_T: NDArray[np.int64]) -> NonFinite | None:
+def _first_non_finite(read: Read, net: NetKey, swept: _Swept, asked_T: NDArray[np.int64]) -> NonFinite | None:
     """The first parameter, else the first state, else the first gradient that is not a finite number."""
-    for name, parameter in reading.model.named_parameters():
+    for name, parameter in read.model.named_parameters():
         if (bad := (~parameter.isfinite()).flatten().nonzero()).numel():
             return NonFinite(name, None, int(bad[0]))
-    largest = torch.finfo(reading.model.out.weight.dtype).max  # the model itself cannot hold more
-    for key, h_TH in reading.h.items():
-        h_TH = h_TH.flip(0) if reading.model.config.reads_backward(key) else h_TH
+    largest = torch.finfo(read.model.out.weight.dtype).max  # the model itself cannot hold more
+    for key, h_TH in read.h.items():
+        h_TH = h_TH.flip(0) if read.model.config.reads_backward(key) else h_TH
         if (bad := (~(h_TH.abs() <= largest)).nonzero()).numel():
             step, unit = bad[0].tolist()
-            step = len(h_TH) - 1 - step if reading.model.config.reads_backward(key) else step
+            step = len(h_TH) - 1 - step if read.model.config.reads_backward(key) else step
             return NonFinite(f"state h of layer {key.layer}, {key.direction}", step, unit)
     return _first_non_finite_gradient(swept, asked_T)
 

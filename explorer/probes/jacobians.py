@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from explorer.cells.base import LinearNet
-from explorer.models import CharModel, ConfigError, NetKey
+from explorer.models import ConfigError, NetKey, SequenceModel
 from explorer.probes.gradients import GradientFlow
-from explorer.probes.reading import Reading, check_net, reading_of
 from explorer.probes.sweep import Sweep, random_directions
+from explorer.reads import Read, read_of
+from explorer.reads.base import check_net
 
 Floats64 = NDArray[np.float64]
 
@@ -73,43 +74,40 @@ class LyapunovSpectrum:
 
 @torch.no_grad()
 def jacobian_paths(
-    model: CharModel,
-    text: str,
+    model: SequenceModel,
+    text: str | Read,
     layer: int = 0,
     direction: str = "forward",
     *,
     singular_values: bool = True,
     flow: GradientFlow | None = None,
-    reading: Reading | None = None,
 ) -> JacobianPaths:
     """What each path of the cell carries at each step: of the gradient that really passes, and at most.
 
     Args:
         model: left exactly as it was found.
-        text: any text.
+        text: any text, or what the model has read already.
         layer: of the net.
         direction: of the net.
         singular_values: also what takes decompositions of H x H matrices at every step: at 256 units, 50 ms a step.
         flow: of the same model, text and net where there is one already: it saves the sweep.
-        reading: of the same model and text where there is one already: it saves reading.
 
     Raises:
-        ConfigError: as gradient_flow; or a flow or reading of another text or net.
+        ConfigError: as gradient_flow; or a flow of another text or net, or a read of another model.
 
     """
     net = check_net(model, layer, direction)
-    text = model.vocabulary.as_read(text)
-    if flow is not None and (flow.text, flow.net) != (text, net):
+    read = read_of(model, text)
+    if flow is not None and (flow.labels, flow.net) != (read.labels, net):
         raise ConfigError(f"flow: expected one of the same text and net, layer {layer}, {direction}; got another.")
-    reading = reading_of(model, text, reading)
-    if not reading.losses:
+    if not read.losses:
         none = np.empty(0)
         return JacobianPaths(net, {}, none, {}, none, none, none, None)
-    line = reading.linear(net)
+    line = read.linear(net)
     in_text_order = slice(None, None, -1) if model.config.reads_backward(net) else slice(None)
     if flow is None:
-        g_TS = torch.empty(len(text), line.parts * line.hidden, dtype=torch.float64)
-        for t, ds, _ in Sweep(reading, net, each=False):
+        g_TS = torch.empty(len(read), line.parts * line.hidden, dtype=torch.float64)
+        for t, ds, _ in Sweep(read, net, each=False):
             g_TS[t] = ds[0] / torch.linalg.vector_norm(ds[0])
     else:
         g_TS = torch.from_numpy(flow.directions_TS[in_text_order].copy())
@@ -122,11 +120,11 @@ def jacobian_paths(
 
     carried = {path: rows(ds_TS.norm(dim=1)) for path, ds_TS in by_path.items()}
     gain_T = rows(torch.stack(list(by_path.values())).sum(0).norm(dim=1))
-    sigma = _singular_values(line, len(text)) if singular_values else {}
+    sigma = _singular_values(line, len(read)) if singular_values else {}
     nothing = torch.empty(0, dtype=torch.float64)
     largest = {path: rows(sigma[path]) for path in by_path if path in sigma}
     highest, lowest, log_product = (rows(sigma.get(name, nothing)) for name in ("max", "min", "log product"))
-    bounding = model.config.kind.bound(reading.precise.rnn.weights(net), model.config.variant)
+    bounding = model.config.kind.bound(read.precise.rnn.weights(net), model.config.variant)
     bound = None if bounding is None else float(singular_values_of(bounding)[0])
     return JacobianPaths(net, carried, gain_T, largest, highest, lowest, log_product, bound)
 
@@ -161,7 +159,7 @@ def singular_values_of(matrix: Tensor) -> Tensor:
 
 @torch.no_grad()
 def lyapunov_exponents(
-    model: CharModel, text: str, k: int = 4, layer: int = 0, direction: str = "forward"
+    model: SequenceModel, text: str | Read, k: int = 4, layer: int = 0, direction: str = "forward"
 ) -> LyapunovSpectrum:
     """The k largest finite-time Lyapunov exponents of one net along a text, by QR of its Jacobians.
 
@@ -181,14 +179,14 @@ def lyapunov_exponents(
 
     """
     net = check_net(model, layer, direction)
-    reading = Reading.of(model, text)
+    read = read_of(model, text)
     width = model.config.parts * model.config.width(net)
     if not 1 <= k <= width:
         raise ConfigError(f"k: expected 1 to {width} exponents for this net; got {k}.")
-    steps = len(reading.ids_T)
+    steps = len(read)
     if not steps:
         return LyapunovSpectrum(net, np.empty((0, k)))
-    line = reading.linear(net)
+    line = read.linear(net)
     q_SK = random_directions(width, k)
     logs_TK = torch.empty(steps, k, dtype=torch.float64)
     for count, t in enumerate(reversed(range(steps))):

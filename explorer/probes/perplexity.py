@@ -12,15 +12,12 @@ from torch import Tensor
 
 from explorer.checkpoints import Checkpoint
 from explorer.models import CharModel, NetKey
-from explorer.probes.kernel import BLOCK_BYTES, CHUNK, read_text
+from explorer.reads.kernel import BLOCK_BYTES, CHUNK, kernel_states, through_nets
 from explorer.training import perplexity
 
 Floats = NDArray[np.float32]
 TOP_K = 5
 NATS_PER_BIT = math.log(2)
-
-SCORE_NAMES = {"next": "perplexity", "cloze": "pseudo-perplexity", "leaky": "leaky score"}
-"""What exp(mean negative log-likelihood) is called: only a model that has not read the character has a perplexity."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +102,7 @@ def score_states(model: CharModel, h: dict[NetKey, Tensor], ids_T: Tensor) -> Te
 def score_text(model: CharModel, text: str) -> TextScore:
     """The score of a text; an empty one gives empty arrays."""
     ids_T = model.vocabulary.encode(text)
-    _, h = read_text(model, ids_T)
+    h = through_nets(model, model.embed(ids_T), lambda net, read: kernel_states(model, net, read)[0])
     return score_states(model, {net: h_TH.unsqueeze(1) for net, h_TH in h.items()}, ids_T)
 
 

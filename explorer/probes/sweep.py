@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from explorer.models import CharModel, NetKey
-from explorer.probes.reading import Reading, nets_above
+from explorer.models import NetKey, SequenceModel
+from explorer.reads import Read
+from explorer.reads.base import nets_above
 
 Floats64 = NDArray[np.float64]
 # When a row is outside, all rows outside the nearer limits are scaled back to 1 by powers of two, which is exact. Within
@@ -34,17 +35,17 @@ class Sweep:
     is scaled back by a power of two, so that what is carried through thousands of steps stays inside float64's range.
     """
 
-    def __init__(self, reading: Reading, net: NetKey, *, each: bool) -> None:
-        model = reading.precise
+    def __init__(self, read: Read, net: NetKey, *, each: bool) -> None:
+        model = read.precise
         self.nets = nets_above(model, net)
-        self.steps, self.each = len(reading.ids_T), each
+        self.steps, self.each = len(read), each
         self.backward = model.config.reads_backward(net)
-        self.linear = {key: reading.linear(key) for key in self.nets}
+        self.linear = {key: read.linear(key) for key in self.nets}
         top = model.config.num_layers - 1
-        self.local = {key: reading.local_gradients(key) for key in self.nets if key.layer == top}
+        self.local = {key: read.local_gradients(key) for key in self.nets if key.layer == top}
         if self.backward:
             self.local = {key: local.flip(0) for key, local in self.local.items()}
-        self.share = 1 / max(reading.losses, 1)
+        self.share = 1 / max(read.losses, 1)
         rows = self.steps + 2 if each else 1
         # Two blocks a net: at a step, and one step earlier.
         self.ds, self.earlier = (
@@ -130,7 +131,7 @@ def _times_power(row_S: Tensor, exponent: int) -> Tensor:
     return row_S
 
 
-def _fed_by(model: CharModel, net: NetKey, nets: Sequence[NetKey]) -> dict[NetKey, slice]:
+def _fed_by(model: SequenceModel, net: NetKey, nets: Sequence[NetKey]) -> dict[NetKey, slice]:
     """Which of the nets a net reads, and where they stand in its input."""
     config, fed, start = model.config, {}, 0
     for direction in (net.direction,) if config.stacked_apart else config.directions:

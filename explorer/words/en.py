@@ -99,6 +99,7 @@ FORMS: dict[str, Callable[[Any], str]] = {
     "steps": _steps,
     "epochs": lambda count: "epoch" if count == 1 else f"{count:g} epochs",
     "names": _names,
+    "nets": lambda nets: "; ".join(f"layer {net.layer}, {net.direction}" for net in nets),
     "some": lambda values: _names(values)[:80],
     "quoted names": lambda values: repr(_names(values)[:80]),
     "alternatives": _alternatives,
@@ -112,6 +113,14 @@ FORMS: dict[str, Callable[[Any], str]] = {
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # fields: what was expected of a field, and what came
     "config": "{field}: expected {expected}; got {got}.",
+    "expected.net": "one of {nets:nets}",
+    "got.net": "layer {layer}, {direction}",
+    "expected.top-layer": "the last layer ({last}) of a model whose layers read both directions below: under it a gradient runs "
+    "both ways through the text, which one sweep cannot follow",
+    "expected.text": "a text, or one that the model has read; record_tapes takes any input",
+    "got.numbers": "numbers",
+    "expected.same-model": "a read of the same model",
+    "got.another": "another",
     "expected.choice": "one of {allowed:names}",
     "expected.whole": "a whole number from {least:,} to {most:,}",
     "expected.above-zero": "a finite number above 0",
@@ -209,6 +218,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "file.pickle": "a Python pickle (.pkl, .pt)",
     "file.onnx": "an ONNX model",
     # text
+    "text.no-loss": "Expected a text of at least {least} characters, so that there is a loss; got {count}.",
     "text.too-large": "Expected a text of at most {most:whole MB}; this one has {size:MB}. Cut it and try again.",
     "text.foreign": "Expected plain text; this is {kind}. Save or copy the text you mean into a .txt file.",
     "text.nothing-visible": "Expected a text with at least one visible character; this file has none.",

@@ -18,9 +18,9 @@ from explorer.initialisation import INITS
 from explorer.models import ConfigError, NetKey
 from explorer.pages.shell import models
 from explorer.probes.gates import gate_statistics
-from explorer.probes.kernel import kernel_states
 from explorer.probes.proof import flow_residual
-from explorer.probes.reading import Reading
+from explorer.reads import read_of
+from explorer.reads.kernel import kernel_states
 
 APP = Path(explorer.__file__).parent / "pages" / "frame.py"
 TEXT = "the cat sat on the mat and the rat ran"
@@ -46,10 +46,9 @@ def model_of(key, variant="", **more):
 
 def along(model):
     """Its first net, what it read, its states, its weights and its variant; the text is read in the net's own order."""
-    reading = Reading.of(model, TEXT)
-    weights = reading.precise.rnn.weights(NET)
-    detached = CellWeights(*(weight.detach() for weight in weights))
-    return model.config.kind, reading.x, reading.h[NET], detached, model.config.variant
+    read = read_of(model, TEXT)
+    detached = CellWeights(*(weight.detach() for weight in read.precise.rnn.weights(NET)))
+    return model.config.kind, read.x, read.h[NET], detached, model.config.variant
 
 
 # ---- entries ----------------------------------------------------------------------------------------------------------
@@ -129,13 +128,18 @@ def test_scan_and_recovery_are_the_loop(key, variant):
     expected_TH = torch.cat([step.h for step in steps])
     torch.testing.assert_close(h_T1H[:, 0], expected_TH, rtol=0, atol=1e-12)
     torch.testing.assert_close(last, state, rtol=0, atol=1e-12)
-    recovered, rest = cell.recover(projected_TG, previous(expected_TH), rest, weights, variant)
+    recovered, rest = cell.recover(projected_TG, previous(expected_TH, torch.zeros(5).double()), rest, weights, variant)
     for letter in cell.letters:
         expected = torch.cat([getattr(step, letter) for step in steps])
         torch.testing.assert_close(getattr(recovered, letter), expected, rtol=0, atol=1e-12)
     torch.testing.assert_close(rest, tuple(part[0] for part in state[1:]), rtol=0, atol=1e-12)
     same, _ = Cell.recover(
-        cell, projected_TG, previous(expected_TH), tuple(map(torch.zeros_like, rest)), weights, variant
+        cell,
+        projected_TG,
+        previous(expected_TH, torch.zeros(5).double()),
+        tuple(map(torch.zeros_like, rest)),
+        weights,
+        variant,
     )
     torch.testing.assert_close(tuple(same), tuple(recovered), rtol=0, atol=1e-12)
 
@@ -158,7 +162,11 @@ def test_the_gradients_of_the_scan_are_those_of_the_loop(key, variant):
 def test_the_linearisation_is_autograds(key, variant):
     model = model_of(key, variant, embedding_size=3)
     cell, x, h_TH, weights, variant = along(model)
-    ours, oracle = cell.linearised(x, h_TH, weights, variant), AutogradNet(cell, x, h_TH, weights, variant)
+    first = tuple(torch.zeros(5).double() for _ in cell.state)
+    ours, oracle = (
+        cell.linearised(x, h_TH, first, weights, variant),
+        AutogradNet(cell, x, h_TH, first, weights, variant),
+    )
     width = ours.parts * ours.hidden
     assert (ours.parts, oracle.parts) == (len(cell.state), len(cell.state))
     generator = torch.Generator().manual_seed(1)
@@ -184,7 +192,7 @@ def test_the_flow_is_autograds(key, variant, shape):
     for net in model.config.nets:
         flow = explorer.gradient_flow(model, TEXT, *net)
         assert flow.non_finite is None
-        assert flow_residual(model, flow) < 1e-10
+        assert flow_residual(read_of(model, TEXT), flow) < 1e-10
         paths = explorer.jacobian_paths(model, TEXT, *net, singular_values=False)
         assert set(paths.carried) == set(model.config.kind.paths)
 

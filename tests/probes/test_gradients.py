@@ -23,7 +23,7 @@ from explorer import (
 )
 from explorer.models import NetKey
 from explorer.probes.proof import flow_residual
-from explorer.probes.reading import Reading
+from explorer.reads import read_of
 
 TEXT = "a bird in the hand is worth two"
 VOCABULARY = Vocabulary.from_text(TEXT)
@@ -223,14 +223,13 @@ def test_the_flow_has_the_largest_exponent(name, net):
 
 def test_a_reading_that_is_there_already_is_used_and_anothers_refused():
     model, other = model_of(CONFIGS["gru after"]), model_of(CONFIGS["gru after"])
-    known = Reading.of(model, TEXT)
+    known = read_of(model, TEXT)
     fresh = gradient_flow(model, TEXT)
-    np.testing.assert_array_equal(gradient_flow(model, TEXT, reading=known).norms_TT, fresh.norms_TT)
-    assert gradient_flow(model, "abc\r\nab", reading=Reading.of(model, "abc\r\nab")).text == "abc\nab"
+    np.testing.assert_array_equal(gradient_flow(model, known).norms_TT, fresh.norms_TT)
+    assert gradient_flow(model, read_of(model, "abc\r\nab")).labels == "abc\nab"
     for ask in (gradient_flow, jacobian_paths):
-        for asked in ((other, TEXT), (model, TEXT + "x")):
-            with pytest.raises(ConfigError, match="reading: expected one of the same model and text"):
-                ask(*asked, reading=known)
+        with pytest.raises(ConfigError, match="read: expected a read of the same model"):
+            ask(other, known)
 
 
 def test_the_exponents_of_a_constant_jacobian_are_the_logs_of_its_eigenvalues():
@@ -421,19 +420,21 @@ def test_requests_that_make_no_sense():
 def test_the_proof_holds_and_can_fail(name, net):
     model = model_of(CONFIGS[name])
     flow = gradient_flow(model, TEXT, *net)
-    assert flow_residual(model, flow) < 1e-10
-    assert flow_residual(model, replace(flow, norms_TT=flow.norms_TT * 1.01)) == pytest.approx(0.01, rel=1e-6)
+    assert flow_residual(read_of(model, TEXT), flow) < 1e-10
+    assert flow_residual(read_of(model, TEXT), replace(flow, norms_TT=flow.norms_TT * 1.01)) == pytest.approx(
+        0.01, rel=1e-6
+    )
     # One entry of any of the three rows, off the diagonal too, is enough: the first, middle and last loss read early on.
     order = [t for t in (range(len(TEXT))[::-1] if flow.backward else range(len(TEXT))) if flow.asked_T[t] >= 0]
     for row in (order[0], order[(len(order) - 1) // 2], order[-1]):
         for step in {row, order[0]}:
             spoiled = flow.norms_TT.copy()
             spoiled[row, step] *= 1.01
-            assert flow_residual(model, replace(flow, norms_TT=spoiled)) == pytest.approx(0.01, rel=1e-6)
+            assert flow_residual(read_of(model, TEXT), replace(flow, norms_TT=spoiled)) == pytest.approx(0.01, rel=1e-6)
     for parameter in model.parameters():
         parameter.requires_grad_(False)
-    assert flow_residual(model, flow) < 1e-10
-    assert flow_residual(model, gradient_flow(model, "a", *net)) is None
+    assert flow_residual(read_of(model, TEXT), flow) < 1e-10
+    assert flow_residual(read_of(model, "a"), gradient_flow(model, "a", *net)) is None
 
 
 def test_the_proof_of_a_chaotic_net_is_along_its_own_states():
@@ -442,7 +443,7 @@ def test_the_proof_of_a_chaotic_net_is_along_its_own_states():
     with torch.no_grad():
         model.rnn.weight_hh_l0.mul_(6)
     assert lyapunov_exponents(model, TEXT * 2, 1).exponents_K[0] > 0.3
-    assert flow_residual(model, gradient_flow(model, TEXT * 2)) < 1e-3
+    assert flow_residual(read_of(model, TEXT * 2), gradient_flow(model, TEXT * 2)) < 1e-3
 
 
 @every_net

@@ -24,7 +24,8 @@ from explorer import (
 )
 from explorer.models import ModelDivergedError
 from explorer.probes.proof import flow_residual
-from explorer.probes.reading import error, nll_nats
+from explorer.reads import read_of
+from explorer.reads.text import error, nll_nats
 
 VOCABULARY = Vocabulary.from_text("abc abd.")
 CELLS = {
@@ -92,13 +93,13 @@ def test_the_proof_shows_a_local_gradient_that_lost_its_digits(name, monkeypatch
     """The fault that a proof in float32 could not show: softmax - onehot, formed in float32."""
     model, text = certain(name), MOSTLY_A
     top = model.config.num_layers - 1
-    assert flow_residual(model, gradient_flow(model, text, top)) < 1e-9
+    assert flow_residual(read_of(model, text), gradient_flow(model, text, top)) < 1e-9
 
     def cancelled(logits_TV, target_T):
         return (logits_TV.float().softmax(-1) - F.one_hot(target_T, len(VOCABULARY))).double()
 
     monkeypatch.setattr("explorer.probes.reading.error", cancelled)
-    assert flow_residual(model, gradient_flow(model, text, top)) > 1e-3
+    assert flow_residual(read_of(model, text), gradient_flow(model, text, top)) > 1e-3
 
 
 def test_the_flow_of_a_certain_model_is_that_of_a_hundred_digits():
@@ -239,7 +240,7 @@ def test_no_probe_throws_at_a_diverged_model(name):
     assert lyapunov_exponents(model, text, 2, top).running_TK.shape == (len(text), 2)
     assert not math.isfinite(weight_gradient_steps(model, text).total_norms["out.weight"])
     assert clip_ledger(model, text, 1.0).non_finite is not None
-    assert flow_residual(model, gradient_flow(model, text, top)) is None
+    assert flow_residual(read_of(model, text), gradient_flow(model, text, top)) is None
     if model.config.objective == "next":
         for temperature in (0, 1):
             with pytest.raises(ModelDivergedError, match=r"After reading 6 characters this model's prediction is not"):

@@ -18,8 +18,8 @@ from explorer.pages.shell.models import Which, beyond_the_file, checkpoint_of, m
 from explorer.probes.diagnosis import diagnosis_of
 from explorer.probes.progress import TrainingRecord
 from explorer.probes.proof import flow_residual
-from explorer.probes.reading import Reading
 from explorer.probes.weights import WeightGradients
+from explorer.reads import Read, read_of
 from explorer.training import perplexity
 
 V = TypeVar("V")
@@ -43,18 +43,18 @@ class Facts:
     @cached_property
     def trace(self) -> explorer.GateTrace:
         """What it did with the text."""
-        return explorer.trace_gates(self.model, self.text)
+        return explorer.trace_gates(self.model, self.read)
 
     @cached_property
-    def reading(self) -> Reading:
-        """The model, having read the text."""
-        return Reading.of(self.model, self.text)
+    def read(self) -> Read:
+        """The model, having read the text: what all probes of it share."""
+        return read_of(self.model, self.text)
 
     @cached_property
     def weight_gradients(self) -> WeightGradients | None:
         """What each step adds to the gradient of each weight; None where the text has no loss."""
         try:
-            return explorer.weight_gradient_steps(self.model, self.text)
+            return explorer.weight_gradient_steps(self.model, self.read)
         except explorer.TextError:
             return None
 
@@ -62,7 +62,7 @@ class Facts:
         """What clipping does to the gradient of the text; None where the text has no loss."""
         if max_norm not in self._ledgers:
             try:
-                self._ledgers[max_norm] = explorer.clip_ledger(self.model, self.text, max_norm)
+                self._ledgers[max_norm] = explorer.clip_ledger(self.model, self.read, max_norm)
             except explorer.TextError:
                 self._ledgers[max_norm] = None
         return self._ledgers[max_norm]
@@ -97,9 +97,7 @@ class NetFacts:
     def flow(self) -> explorer.GradientFlow:
         """How much of each loss reaches each step."""
         whole = self.whole
-        return self._kept(
-            "flow", lambda: explorer.gradient_flow(whole.model, whole.text, *self.net, reading=whole.reading)
-        )
+        return self._kept("flow", lambda: explorer.gradient_flow(whole.model, whole.read, *self.net))
 
     @property
     def paths(self) -> explorer.JacobianPaths:
@@ -114,13 +112,13 @@ class NetFacts:
     def _paths(self, *, singular_values: bool) -> explorer.JacobianPaths:
         whole = self.whole
         return explorer.jacobian_paths(
-            whole.model, whole.text, *self.net, singular_values=singular_values, flow=self.flow, reading=whole.reading
+            whole.model, whole.read, *self.net, singular_values=singular_values, flow=self.flow
         )
 
     @property
     def residual(self) -> float | None:
         """The flow's difference from autograd."""
-        return self._kept("residual", lambda: flow_residual(self.whole.model, self.flow, self.whole.reading))
+        return self._kept("residual", lambda: flow_residual(self.whole.read, self.flow))
 
     @property
     def diagnosis(self) -> explorer.Diagnosis:

@@ -15,7 +15,7 @@ from explorer.figures.style import number, visible
 from explorer.pages.shell import alterations, facts, links, people
 from explorer.pages.shell.models import Which, checkpoint_of
 from explorer.pages.shell.plain import plain
-from explorer.probes.perplexity import SCORE_NAMES
+from explorer.reads.text import SCORE_NAMES
 
 MANY_UNKNOWN = 0.05  # from this share on it is a warning
 NAMED_CHARACTERS, KNOWN_CHARACTERS = 8, 60

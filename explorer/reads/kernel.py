@@ -1,10 +1,11 @@
-"""The states of a model along a text, by torch's own fused kernel where torch has the cell, else by the cell's scan.
+"""The states of a model along an input, by torch's own fused kernel where torch has the cell, else by the cell's scan.
 
-One call a net, however long the text: beside other threads, a loop of small calls waits for Python at each of them.
+One call a net, however long the input: beside other threads, a loop of small calls waits for Python at each of them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -12,30 +13,45 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from explorer.cells import CellWeights, State
-from explorer.models import CharModel, NetKey
+from explorer.models import NetKey, SequenceModel
 
 CHUNK = 2048  # steps in memory at once
-BLOCK_BYTES = 32_000_000  # of logits at once: a vocabulary may have 70,000 symbols
+BLOCK_BYTES = 32_000_000  # of outputs at once: a vocabulary may have 70,000 symbols
+
+
+def through_nets(model: SequenceModel, x: Tensor, each: Callable[[NetKey, Tensor], Tensor]) -> dict[NetKey, Tensor]:
+    """The states h_T... of every net in the order of the input, layer by layer: the one loop by which a model is read.
+
+    Args:
+        model: whose nets they are.
+        x: what layer 0 reads, time first.
+        each: makes of a net and what it reads its states, both in the order in which the net itself reads.
+
+    """
+    h: dict[NetKey, Tensor] = {}
+    for net in model.config.nets:
+        read = model.rnn.input_of(net, x, h)
+        h[net] = each(net, read.flip(0)).flip(0) if model.config.reads_backward(net) else each(net, read)
+    return h
 
 
 @torch.no_grad()
-def read_text(model: CharModel, ids_T: Tensor) -> tuple[Tensor, dict[NetKey, Tensor]]:
-    """What layer 0 reads of a text (ids_T or floats x_TE), and the states h_TH of every net in the order of the text."""
-    x: Tensor = model.embedding(ids_T) if model.embedding is not None else ids_T
-    h: dict[NetKey, Tensor] = {}
-    for net in model.config.nets:
-        read, backward = model.rnn.input_of(net, x, h), model.config.reads_backward(net)
-        h_TH, _ = kernel_states(model, net, read.flip(0) if backward else read)
-        h[net] = h_TH.flip(0) if backward else h_TH
-    return x, h
+def kernel_states(
+    model: SequenceModel, net: NetKey, x: Tensor, first: Mapping[NetKey, State] | None = None
+) -> tuple[Tensor, str]:
+    """States h_TH of one net from a kernel that is not the displayed equation, and the kernel's name.
 
+    Args:
+        model: whose net it is.
+        net: which one.
+        x: what it reads, in its own order: ids_T or floats x_TE.
+        first: the state each net begins in, parts _1H; None for zeros.
 
-def kernel_states(model: CharModel, net: NetKey, x: Tensor) -> tuple[Tensor, str]:
-    """States h_TH of one net from a kernel that is not the displayed equation, and the kernel's name."""
+    """
     config, weights = model.config, model.rnn.weights(net)
     name, kernel = config.kind.kernel(config.variant) or ("explorer.cells", None)
     h_TH = weights.w_ih_GE.new_empty(len(x), config.width(net))
-    state = model.rnn.zero_state(1)[net]
+    state = (first or model.rnn.zero_state(1))[net]
     for start in range(0, len(x), CHUNK):
         part = x[start : start + CHUNK].unsqueeze(1)
         if kernel is None:

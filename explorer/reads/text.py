@@ -1,0 +1,89 @@
+"""A text as what a model reads: one step a character, and a cross-entropy for each that is predicted."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from explorer.models import CharModel, NetKey
+from explorer.reads.base import Read
+from explorer.text import TextError
+
+SCORE_NAMES = {"next": "perplexity", "cloze": "pseudo-perplexity", "leaky": "leaky score"}
+"""What exp(mean negative log-likelihood) is called: only a model that has not read the character has a perplexity."""
+
+
+class TextRead(Read):
+    """A model that reads a text, from its zero state. A term is -ln p of a character, in nats, numbered by the character.
+
+    Attributes:
+        text: as it was read (line ends LF, lone surrogates U+FFFD, accents composed as the vocabulary has them).
+        ids_T: the text's numbers.
+
+    """
+
+    model: CharModel
+
+    def __init__(self, model: CharModel, text: str) -> None:
+        self.text = model.vocabulary.as_read(text)
+        self.ids_T = model.vocabulary.encode(self.text)
+        self.score_name = SCORE_NAMES[model.config.objective]
+        super().__init__(model, self.text, self.ids_T)
+
+    @property
+    def _is_cloze(self) -> bool:
+        return self.model.config.objective == "cloze"
+
+    @cached_property
+    def answers(self) -> tuple[Tensor, Tensor]:
+        """Row t speaks of character t + 1; of character t for cloze."""
+        steps_T = torch.arange(len(self))
+        return (steps_T, steps_T) if self._is_cloze else (steps_T[:-1], steps_T[1:])
+
+    def asked_T(self, net: NetKey) -> Tensor:
+        """Which character the loss read off the state after t speaks of; -1 for none."""
+        ahead = not self._is_cloze or net.direction == "forward"
+        asked_T = torch.arange(len(self)) + (1 if ahead else -1)
+        return asked_T.where(asked_T < len(self), -1)
+
+    def terms(self, outputs_CV: Tensor, asked_C: Tensor) -> Tensor:
+        """-ln p of each asked character."""
+        return nll_nats(outputs_CV, self.ids_T[asked_C])
+
+    def errors(self, outputs_CV: Tensor, asked_C: Tensor) -> Tensor:
+        """Softmax - onehot for each asked character."""
+        return error(outputs_CV, self.ids_T[asked_C])
+
+    def check_losses(self) -> None:
+        """Refuse a text of which nothing is predicted.
+
+        Raises:
+            TextError: an empty text, or a single character for a model that predicts the next.
+
+        """
+        least = 1 if self._is_cloze else 2
+        if len(self) < least:
+            raise TextError("text.no-loss", least=least, count=len(self))
+
+
+def error(logits_TV: Tensor, target_T: Tensor) -> Tensor:
+    """dL/dlogits of the negative log-likelihood, (T, V): softmax - onehot, to full precision.
+
+    At the target, p - 1 is written as minus the sum of the other probabilities: of a character predicted with
+    certainty to 1e-60, nothing is left of 1 - p.
+    """
+    target_T1 = target_T.unsqueeze(1)
+    # dL/dlogit_j = p_j for the others;  dL/dlogit_target = -(sum of the others' p)
+    others_TV = logits_TV.softmax(-1).scatter(1, target_T1, 0)
+    return others_TV.scatter(1, target_T1, -others_TV.sum(1, keepdim=True))
+
+
+def nll_nats(logits_TV: Tensor, target_T: Tensor) -> Tensor:
+    """-ln p of each target, (T,), whose gradient keeps its digits however small it is."""
+    target_T1 = target_T.unsqueeze(1)
+    others_T = logits_TV.scatter(1, target_T1, -torch.inf).logsumexp(1)
+    # -ln p = ln(1 + sum over the others of e^(logit - logit of the target))
+    return F.softplus(others_T - logits_TV.gather(1, target_T1)[:, 0], threshold=600)

@@ -8,20 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 
-def title(rule: str) -> str:
-    """What a verdict is called."""
-    return str(SENTENCES[f"verdict.{rule}"])
-
-
-def sureness(confidence: str) -> str:
-    """How sure a verdict is, where it is not certain: a word behind its title."""
-    return str(SENTENCES[f"sureness.{confidence}"])
-
-
-def perplexity(nats: float) -> str:
+def _perplexity(nats: float) -> str:
     """A mean loss as the perplexity it is."""
     if nats > 20:
         return f"e^{nats:.0f}"
@@ -42,12 +32,12 @@ def _reach(half_life_steps: float | None = None, horizon_steps: float | None = N
 
 
 def _reads(score: str, score_nats: float, **reach: Any) -> str:
-    return f"It reads this text with a {score} of {perplexity(score_nats)}. {_reach(**reach)}"
+    return f"It reads this text with a {score} of {_perplexity(score_nats)}. {_reach(**reach)}"
 
 
 def _leaks(score_nats: float, **reach: Any) -> str:
     return (
-        f"One of its nets reads from the end, past the character it is asked for, so its score of {perplexity(score_nats)} says "
+        f"One of its nets reads from the end, past the character it is asked for, so its score of {_perplexity(score_nats)} says "
         f"nothing about what it can predict. {_reach(**reach)}"
     )
 
@@ -95,7 +85,7 @@ def _cut(count: int, where: str) -> str:
 
 
 FORMS: dict[str, Callable[[Any], str]] = {
-    "perplexity": perplexity,
+    "perplexity": _perplexity,
     "steps": _steps,
     "epochs": lambda count: "epoch" if count == 1 else f"{count:g} epochs",
     "names": _names,
@@ -435,57 +425,26 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "verdict.unclear.found": _reads,
     "verdict.too-short": "Too short to tell",
     "verdict.too-short.found": "{least:g} characters or more are needed; this text has {characters:g}.",
+    # probes: how far the gradients of two models reach
+    "reach.farther": (
+        "The gradient reaches farther in {far}: it falls under {share} after {far_steps:steps}, in {near} it falls under {share} "
+        "after {near_steps:steps}. So what {far} predicts badly can still correct what it did longer ago. {reads}"
+    ),
+    "reach.farther-than-the-text": (
+        "The gradient reaches farther in {far}: it stays over {share} at every step of this text, in {near} it falls under "
+        "{share} after {near_steps:steps}. So what {far} predicts badly can still correct what it did longer ago. {reads}"
+    ),
+    "reach.share.horizon": "1 %",
+    "reach.share.half-life": "half",
+    "reach.alone": (
+        "That alone makes it no better reader: a gate that lets go of what is of no use ends the reach on purpose."
+    ),
+    "reach.reads-better": (
+        "It also reads this text better (perplexity {far_nats:perplexity} against {near_nats:perplexity}); a long reach alone "
+        "does not bring that."
+    ),
+    "reach.reads-no-better": (
+        "It is not the better reader for that (perplexity {far_nats:perplexity} against {near_nats:perplexity}): a gate that "
+        "lets go of what is of no use ends the reach on purpose."
+    ),
 }
-
-
-class Reach(NamedTuple):
-    """How far back the gradient of one model reaches on a text, and how well the model reads the text.
-
-    Attributes:
-        name: of the model.
-        half_life_steps: the first lag at which the median loss has less than half of its local gradient left; None where
-            it has more at every lag of the text.
-        horizon_steps: the same for 1 %.
-        perplexity: of the text; None where it is not defined, or not to be compared.
-
-    """
-
-    name: str
-    half_life_steps: int | None
-    horizon_steps: int | None
-    perplexity: float | None
-
-
-def reach_compared(first: Reach, second: Reach) -> str:
-    """What it means that the gradient reaches farther in one of two models, and what it does not; "" if it does not.
-
-    Judged by the horizons, and by the half-lives where the horizons are equal.
-    """
-    for share, key in (("1 %", "horizon_steps"), ("half", "half_life_steps")):
-        far, near = sorted((first, second), key=lambda reach: -_lag(reach, key))
-        if _lag(far, key) != _lag(near, key):
-            falls = f"falls under {share} after {_steps(_lag(far, key))}"
-            stays = f"stays over {share} at every step of this text"
-            return (
-                f"The gradient reaches farther in {far.name}: it {falls if _lag(far, key) < math.inf else stays}, in {near.name} "
-                f"it falls under {share} after {_steps(_lag(near, key))}. So what {far.name} predicts badly can still correct "
-                f"what it did longer ago. {_read(far, near)}"
-            )
-    return ""
-
-
-def _lag(reach: Reach, key: str) -> float:
-    lag = getattr(reach, key)
-    return math.inf if lag is None else float(lag)
-
-
-def _read(far: Reach, near: Reach) -> str:
-    """What the farther reach has to do with how well the two models read."""
-    if far.perplexity is None or near.perplexity is None or not far.perplexity < math.inf > near.perplexity:
-        return (
-            "That alone makes it no better reader: a gate that lets go of what is of no use ends the reach on purpose."
-        )
-    figures = f"(perplexity {perplexity(math.log(far.perplexity))} against {perplexity(math.log(near.perplexity))})"
-    if far.perplexity < near.perplexity:
-        return f"It also reads this text better {figures}; a long reach alone does not bring that."
-    return f"It is not the better reader for that {figures}: a gate that lets go of what is of no use ends the reach on purpose."

@@ -40,7 +40,9 @@ def recording_cost() -> None:
     recipe = replace(RECIPES["d2l-v2"], epochs=5000)
     config = ModelConfig()
     store = Store(runs.data_folder())
-    run = runs.new_run(config, recipe, TEXT, corpus="lighthouse", session="benchmark", sentence="Turn, light, turn.")
+    run = runs.new_run(
+        runs.RunRequest(config, recipe, TEXT, corpus="lighthouse", session="benchmark", sentence="Turn, light, turn.")
+    )
     store.add(replace(run, text=store.keep_text(TEXT)))
     text, held_out = split_text(TEXT, recipe, run.held_out_share)
     model = CharModel(config, VOCABULARY, seed=0)
@@ -64,7 +66,7 @@ def recording_cost() -> None:
 def tick_cost() -> None:
     """What a page asks a second, with a run of 100,000 steps in the store."""
     store = Store(runs.data_folder())
-    run = runs.new_run(ModelConfig(), RECIPES["quick"], TEXT, corpus="lighthouse", session="ticks")
+    run = runs.new_run(runs.RunRequest(ModelConfig(), RECIPES["quick"], TEXT, corpus="lighthouse", session="ticks"))
     store.add(run)
     token = store.begin(run.id)
     record = next(train(CharModel(ModelConfig(), VOCABULARY, seed=0), TEXT, RECIPES["quick"]))
@@ -93,7 +95,9 @@ def latencies() -> None:
         time.sleep(12)  # until the spare has imported everything
         started = time.perf_counter()
         run = runs.start(
-            ModelConfig(), RECIPES["d2l-v2"], TEXT, corpus="lighthouse", session="benchmark", sentence="Turn."
+            runs.RunRequest(
+                ModelConfig(), RECIPES["d2l-v2"], TEXT, corpus="lighthouse", session="benchmark", sentence="Turn."
+            )
         )
         while not len(runs.metrics_since(run.id)):
             time.sleep(0.01)
@@ -115,7 +119,9 @@ def kills(times: int) -> None:
     config, generator, lost, killed = ModelConfig(hidden_size=16), random.Random(0), [], 0
     folder = Path(tempfile.mkdtemp())
     store = Store(folder)
-    run = runs.new_run(config, recipe, TEXT, corpus="lighthouse", session="benchmark", sentence="Turn, light, turn.")
+    run = runs.new_run(
+        runs.RunRequest(config, recipe, TEXT, corpus="lighthouse", session="benchmark", sentence="Turn, light, turn.")
+    )
     run = store.add(replace(run, text=store.keep_text(TEXT)))
     while killed < times:
         token = store.begin(run.id)

@@ -23,7 +23,18 @@ MAX_HIDDEN, MAX_LAYERS, MAX_PARAMETERS = 4096, 8, 5_000_000
 
 
 class ConfigError(ValueError):
-    """A configuration or a request that makes no sense; the message says what was expected and what came."""
+    """A configuration or a request that makes no sense; the message says what was expected and what came.
+
+    Attributes:
+        field: what was asked for; the whole sentence where it is no field.
+        expected: what it can be; None where `field` is the sentence.
+        got: the value that came.
+
+    """
+
+    def __init__(self, field: str, expected: str | None = None, got: object = None) -> None:
+        self.field, self.expected, self.got = field, expected, got
+        super().__init__(field if expected is None else f"{field}: expected {expected}; got {shown(got)}.")
 
 
 class ModelDivergedError(ArithmeticError):
@@ -102,12 +113,12 @@ class ModelConfig:
         for field, allowed in _CHOICES.items():
             value = getattr(self, field)
             if not isinstance(value, str) or value not in allowed:
-                raise ConfigError(f"{field}: expected one of {', '.join(allowed)}; got {shown(value)}.")
+                raise ConfigError(field, f"one of {', '.join(allowed)}", value)
         self._set_sizes()
         for field, most in _SIZES.items():
             self._set(field, self._checked_size(field, getattr(self, field), most))
         if (keep_bias := finite(self.keep_bias)) is None:
-            raise ConfigError(f"keep_bias: expected a finite number; got {shown(self.keep_bias)}.")
+            raise ConfigError("keep_bias", "a finite number", self.keep_bias)
         self._set("keep_bias", keep_bias)
         self._check_sense()
 
@@ -119,10 +130,10 @@ class ModelConfig:
         if self.hidden_sizes is None:
             return
         if not isinstance(self.hidden_sizes, list | tuple) or not self.hidden_sizes:
-            raise ConfigError(f"hidden_sizes: expected one size for each layer; got {shown(self.hidden_sizes)}.")
+            raise ConfigError("hidden_sizes", "one size for each layer", self.hidden_sizes)
         sizes = tuple(self._checked_size("hidden_sizes", size, MAX_HIDDEN) for size in self.hidden_sizes)
         if self.num_layers not in (1, len(sizes)):
-            raise ConfigError(f"hidden_sizes: expected {self.num_layers} sizes, one for each layer; got {len(sizes)}.")
+            raise ConfigError("hidden_sizes", f"{self.num_layers} sizes, one for each layer", len(sizes))
         self._set("hidden_sizes", sizes)
         self._set("hidden_size", sizes[0])
         self._set("num_layers", len(sizes))
@@ -132,43 +143,35 @@ class ModelConfig:
             return None
         size = whole(value)
         if size is None or not 1 <= size <= most:
-            raise ConfigError(f"{field}: expected a whole number from 1 to {most:,}; got {shown(value)}.")
+            raise ConfigError(field, f"a whole number from 1 to {most:,}", value)
         return size
 
     def _check_sense(self) -> None:
         if self.objective == "next" and self.direction == "bidirectional":
-            raise ConfigError(
-                'objective: expected "cloze" or "leaky" for a bidirectional model, whose second net has already read '
-                'the next character; got "next".'
+            expected = (
+                '"cloze" or "leaky" for a bidirectional model, whose second net has already read the next character'
             )
+            raise ConfigError("objective", expected, self.objective)
         if self.objective != "next" and self.direction != "bidirectional":
-            raise ConfigError(f'objective: expected "next" for a {self.direction} model; got {self.objective!r}.')
+            raise ConfigError("objective", f'"next" for a {self.direction} model', self.objective)
         if self.direction == "forward" and self.hidden_size_backward is not None:
-            raise ConfigError(
-                "hidden_size_backward: expected None for a forward model, which has no second net; "
-                f"got {self.hidden_size_backward}."
-            )
+            expected = "None for a forward model, which has no second net"
+            raise ConfigError("hidden_size_backward", expected, self.hidden_size_backward)
         if self.init == "identity" and self.cell != "rnn":
-            raise ConfigError(
-                f"init: identity expects the plain cell (rnn), whose state U alone carries; got {self.cell}."
-            )
+            raise ConfigError("init", "the plain cell (rnn) for identity", self.cell)
         self._check_keeping()
 
     def _check_keeping(self) -> None:
         """What is said of the gate that keeps needs such a gate, and a bias in it."""
-        if self.init == "chrono" and (self.cell not in KEEPS or self.chrono_t_max < 3):
-            raise ConfigError(
-                f"init: chrono expects a cell with a gate that keeps ({', '.join(KEEPS)}) and chrono_t_max >= 3; "
-                f"got {self.cell} and {self.chrono_t_max}."
-            )
+        if self.init == "chrono" and self.cell not in KEEPS:
+            raise ConfigError("init", f"a cell with a gate that keeps ({', '.join(KEEPS)}) for chrono", self.cell)
+        if self.init == "chrono" and self.chrono_t_max < 3:
+            raise ConfigError("chrono_t_max", "at least 3", self.chrono_t_max)
         if self.keep_bias and self.cell not in KEEPS:
-            raise ConfigError(
-                f"keep_bias: expected 0 for a cell without a gate that keeps ({self.cell}); got {self.keep_bias:g}."
-            )
+            raise ConfigError("keep_bias", f"0 for a cell without a gate that keeps ({self.cell})", self.keep_bias)
         if self.bias == "none" and (self.keep_bias or self.init == "chrono"):
-            raise ConfigError(
-                'bias: expected "one" or "two" for a model whose keeping gate is given a bias; got "none".'
-            )
+            expected = '"one" or "two" for a model whose keeping gate is given a bias'
+            raise ConfigError("bias", expected, self.bias)
 
     @property
     def variant(self) -> str:

@@ -76,20 +76,18 @@ class Recipe:
     def __post_init__(self) -> None:
         for field, allowed in (("optimizer", OPTIMIZERS), ("sampling", SAMPLINGS)):
             if getattr(self, field) not in allowed:
-                raise ConfigError(f"{field}: expected one of {', '.join(allowed)}; got {shown(getattr(self, field))}.")
+                raise ConfigError(field, f"one of {', '.join(allowed)}", getattr(self, field))
         for field, most in (("batch_size", 4096), ("num_steps", 4096), ("epochs", MAX_EPOCHS), ("max_tokens", 10**9)):
             if field != "max_tokens" or self.max_tokens is not None:
                 number = whole(getattr(self, field))
                 if number is None or not 1 <= number <= most:
-                    raise ConfigError(
-                        f"{field}: expected a whole number from 1 to {most:,}; got {shown(getattr(self, field))}."
-                    )
+                    raise ConfigError(field, f"a whole number from 1 to {most:,}", getattr(self, field))
                 self._set(field, number)
         for field in ("learning_rate", "clip_norm"):
             if field != "clip_norm" or self.clip_norm is not None:
                 self._set(field, _above_zero(field, getattr(self, field)))
         if (random_offset := flag(self.random_offset)) is None:
-            raise ConfigError(f"random_offset: expected True or False; got {shown(self.random_offset)}.")
+            raise ConfigError("random_offset", "True or False", self.random_offset)
         self._set("random_offset", random_offset)
 
     def _set(self, field: str, value: object) -> None:
@@ -118,10 +116,8 @@ class Recipe:
         # Adam divides its first step by 1 - beta_1 = 0.1.
         most = torch.finfo(dtype).max / (10 if self.optimizer == "adam" else 1)
         if self.learning_rate > most:
-            raise ConfigError(
-                f"learning_rate: expected at most {most:.2g} for {self.optimizer}, so that the weights can hold a step; "
-                f"got {shown(self.learning_rate)}."
-            )
+            expected = f"at most {most:.2g} for {self.optimizer}, so that the weights can hold a step"
+            raise ConfigError("learning_rate", expected, self.learning_rate)
 
     def optimizer_for(self, model: nn.Module) -> torch.optim.Optimizer:
         """A fresh optimizer over the model's parameters.
@@ -139,7 +135,7 @@ class Recipe:
 def _above_zero(field: str, value: object) -> float:
     number = finite(value)
     if number is None or number <= 0:
-        raise ConfigError(f"{field}: expected a finite number above 0; got {shown(value)}.")
+        raise ConfigError(field, "a finite number above 0", value)
     return number
 
 
@@ -555,7 +551,7 @@ def check_seed(seed: int) -> int:
     """
     number = whole(seed)
     if number is None or abs(number) > MAX_SEED:
-        raise ConfigError(f"seed: expected a whole number of at most 18 digits; got {shown(seed)}.")
+        raise ConfigError("seed", "a whole number of at most 18 digits", seed)
     return number
 
 

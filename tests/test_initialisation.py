@@ -138,7 +138,7 @@ def test_normal_means_one_bias_unless_told_otherwise():
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        (dict(cell="gru", init="identity"), "init: identity expects the plain cell"),
+        (dict(cell="gru", init="identity"), r"init: expected the plain cell \(rnn\) for identity"),
         (dict(cell="rnn", keep_bias=1), "keep_bias: expected 0"),
         (dict(cell="lstm", bias="none", keep_bias=1), 'bias: expected "one" or "two"'),
         (dict(cell="gru", bias="none", init="chrono"), 'bias: expected "one" or "two"'),

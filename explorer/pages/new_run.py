@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
-from explorer import ModelConfig, Recipe, TextError, load_corpus, runs
+from explorer import Recipe, TextError, load_corpus, runs
 from explorer.batches import SAMPLINGS
 from explorer.cells import ACTIVATIONS, GATE_ORDER, KEEPS, RESETS
 from explorer.corpora import NAMES
@@ -229,13 +229,6 @@ def offer_recipes() -> None:
             st.button(name, key=f"recipe_{name}", icon=icon, on_click=fill_in, args=(name,))
 
 
-def in_words(problem: str) -> str:
-    """What is wrong, with the controls by their labels."""
-    said = problem.partition(": ")[2]
-    said = re.sub(r"\b[a-z]+_[a-z_]+\b", lambda found: LABELS.get(found[0], found[0]), said)
-    return f"{said[:1].upper()}{said[1:]}"
-
-
 def offer_start() -> None:
     """The controls of a new run, what is wrong with them in words, and Start."""
     slots: Slots = {}
@@ -264,23 +257,25 @@ def offer_start() -> None:
         st.markdown("**Recipe**")
         offer_recipes()
         how = choose_recipe(slots)
-    problems = runs.validate(config, how, corpus.text, name=name or "", sentence=sentence)
-    for field, problem in problems.items():
+    asked = runs.RunRequest(
+        config, how, corpus.text, corpus=corpus.name, session=people.browser(), name=name or "", seed=seed, sentence=sentence
+    )  # fmt: skip
+    problems = runs.validate(asked)
+    for field, complaint in problems.items():
         if (field, corpus.explained) != ("text", True):
-            slots.get(field, st).caption(f":red[{plain(in_words(problem))}]")
+            slots.get(field, st).caption(f":red[{plain(complaint.told)}]")
     if not problems:
         notices.show_unread(sentence, Recipe(**how).learned(corpus.text), slots["sentence"])
     with start:
         if st.button("Start", type="primary", disabled=bool(problems), icon=":material/play_arrow:"):
-            made, about = ModelConfig(**config), {"corpus": corpus.name, "name": name or "", "seed": seed}
-            _start(made, Recipe(**how), corpus.text, sentence=sentence, **about)
+            _start(asked)
         if problems:
-            st.caption(f"Before it can start, see {', '.join(LABELS.get(field, field) for field in problems)}.")
+            st.caption(f"Fix before starting: {', '.join(LABELS.get(field, field) for field in problems)}.")
 
 
-def _start(config: ModelConfig, recipe: Recipe, text: str, **about: Any) -> None:
+def _start(asked: runs.RunRequest) -> None:
     try:
-        started = runs.start(config, recipe, text, session=people.browser(), **about)
+        started = runs.start(asked)
     except runs.RunError as fault:
         st.error(people.told(fault))
         return

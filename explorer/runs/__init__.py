@@ -5,31 +5,27 @@ S counts steps of a training, P parameters of a model.
 
 from __future__ import annotations
 
-import secrets
 import threading
-import time
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from explorer.checkpoints import Checkpoint, load_checkpoint
-from explorer.models import ConfigError, ModelConfig
-from explorer.runs import validation
-from explorer.runs.facts import WAITING, EpochEvent, GateSummary, Metrics, Run, RunError, UnknownRunError
-from explorer.runs.recorder import held_out_characters, split_text
+from explorer.runs.facts import EpochEvent, GateSummary, Metrics, Run, RunError, UnknownRunError
 from explorer.runs.registry import Registry
+from explorer.runs.request import RunRequest
 from explorer.runs.settings import Settings, data_folder, settings
-from explorer.text import Vocabulary, clean_text
-from explorer.training import Recipe, check_seed
+from explorer.runs.validation import Complaint, name_problem
+from explorer.text import clean_text
 
 __all__ = [
     "COMMAND_LINE",
+    "Complaint",
     "EpochEvent",
     "GateSummary",
     "Metrics",
     "Run",
     "RunError",
+    "RunRequest",
     "Settings",
     "UnknownRunError",
     "checkpoint",
@@ -54,7 +50,6 @@ __all__ = [
     "unreadable",
     "validate",
 ]
-PREFIX_CHARACTERS = 16
 COMMAND_LINE = "command line"  # the session of what is trained there
 
 _registries: dict[Settings, Registry] = {}
@@ -76,116 +71,32 @@ def prepare() -> None:
     _registry().look()
 
 
-def validate(
-    config: ModelConfig | Mapping[str, Any],
-    recipe: Recipe | Mapping[str, Any],
-    text: str,
-    *,
-    name: str = "",
-    sentence: str = "",
-    held_out_share: float = 0.1,
-) -> dict[str, str]:
-    """What makes no sense: control -> a sentence; empty when the run may start. See validation.validate."""
-    return validation.validate(
-        config, recipe, text, name=name, sentence=sentence, held_out_share=held_out_share, max_steps=settings().max_steps
-    )  # fmt: skip
+def validate(request: RunRequest) -> dict[str, Complaint]:
+    """What of a request makes no sense here: control -> complaint; empty when the run may start."""
+    return request.problems(settings().max_steps)
 
 
-def new_run(
-    config: ModelConfig,
-    recipe: Recipe,
-    text: str,
-    *,
-    corpus: str,
-    session: str,
-    name: str = "",
-    seed: int = 0,
-    sentence: str = "",
-    prefixes: Sequence[str] = (),
-    held_out_share: float = 0.1,
-) -> Run:
+def new_run(request: RunRequest) -> Run:
     """A run as `start` would put it in line, without putting it anywhere.
 
     Raises:
         RunError: something of it makes no sense.
 
     """
-    problems = validate(config, recipe, text, name=name, sentence=sentence, held_out_share=held_out_share)
-    try:
-        check_seed(seed)
-    except ConfigError as fault:
-        problems["seed"] = str(fault)
-    if problems:
-        raise RunError(" ".join(problems.values()))
-    text, now = clean_text(text), time.time()
-    vocabulary = Vocabulary.from_text(recipe.learned(text))
-    shapes = config.parameter_shapes(len(vocabulary))
-    weights = validation.weight_count(config, len(vocabulary))
-    trained, held_out = split_text(text, recipe, held_out_share)
-    counts_V, nll_nats_V = vocabulary.counts, vocabulary.unigram_nll_nats().tolist()
-    return Run(
-        id=secrets.token_urlsafe(16),
-        name=name.strip() or validation.describe(config, recipe, corpus),
-        status=WAITING,
-        owner=session,
-        corpus=corpus,
-        text="",
-        config=config,
-        recipe=recipe,
-        seed=seed,
-        sentence=vocabulary.as_read(sentence),
-        prefixes=tuple(prefixes) or (text.strip()[:PREFIX_CHARACTERS].replace("\n", " "),),
-        held_out_share=held_out_share,
-        held_out=held_out_characters(held_out, weights),
-        trained_on=len(trained),
-        symbols=len(vocabulary),
-        unigram_nll_nats=sum(c * n for c, n in zip(counts_V, nll_nats_V, strict=True)) / sum(counts_V),
-        parameters=tuple(shapes),
-        weights=weights,
-        steps_total=validation.steps_total(recipe, len(trained)),
-        created=now,
-        queued=now,
-    )
+    return request.run(settings().max_steps)
 
 
-def start(
-    config: ModelConfig,
-    recipe: Recipe,
-    text: str,
-    *,
-    corpus: str,
-    session: str,
-    name: str = "",
-    seed: int = 0,
-    sentence: str = "",
-    prefixes: Sequence[str] = (),
-    held_out_share: float = 0.1,
-) -> Run:
+def start(request: RunRequest) -> Run:
     """Put a new run in line; it is running when this returns, if there is a free place.
-
-    Args:
-        config: the model.
-        recipe: how it is trained.
-        text: what it learns from; kept in the data folder.
-        corpus: the name of the text.
-        session: names the person's browser.
-        name: of the run; a description where it is empty.
-        seed: of the weights and batches.
-        sentence: whose perplexity and gates are measured along the way.
-        prefixes: what the generated samples begin with; where there are none, the first words of the text.
-        held_out_share: share of the text that is not trained on, in [0, 0.5].
 
     Raises:
         RunError: it makes no sense, the session has its share of runs or of the disk, or the disk refused.
 
     """
-    made = new_run(
-        config, recipe, text, corpus=corpus, session=session, name=name, seed=seed, sentence=sentence,
-        prefixes=prefixes, held_out_share=held_out_share,
-    )  # fmt: skip
+    made = new_run(request)
     registry = _registry()
-    registry.check_quota(session)
-    made = replace(made, text=registry.store.keep_text(clean_text(text)))
+    registry.check_quota(request.session)
+    made = replace(made, text=registry.store.keep_text(clean_text(request.text)))
     chosen = registry.settings
     registry.store.add(
         made, waiting_per_session=chosen.waiting_per_session, running_per_session=chosen.running_per_session
@@ -287,8 +198,9 @@ def rename(run_id: str, name: str) -> Run:
         RunError: it cannot be a name.
 
     """
-    if problem := validation.name_problem(name) or ("" if name.strip() else "name: expected at least one character."):
-        raise RunError(problem)
+    complaint = name_problem(name) if name.strip() else Complaint("name", "at least one character", "none")
+    if complaint:
+        raise RunError(str(complaint))
     _registry().store.rename(run_id, name.strip())
     return run(run_id)
 

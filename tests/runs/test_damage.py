@@ -43,11 +43,11 @@ def whole(tmp_path_factory):
     data = tmp_path_factory.mktemp("whole") / "data"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GATE_EXPLORER_DATA", str(data))
-        first = runs.start(
+        first = runs.start(runs.RunRequest(
             ModelConfig(hidden_size=4), Recipe("adam", 0.01, 1.0, batch_size=2, num_steps=10, epochs=2),
             "the light turned and the sea was dark. " * 9, corpus="sea", session=runs.COMMAND_LINE, name="first",
             sentence="the sea",
-        )  # fmt: skip
+        ))  # fmt: skip
         while (first := runs.run(first.id)).active:
             time.sleep(0.05)
         second = replace(first, id="second-run", name="second")

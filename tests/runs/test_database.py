@@ -47,7 +47,7 @@ def listed(words):
 
 def added(store, recipe):
     config = ModelConfig(cell="rnn", hidden_size=4)
-    run = runs.new_run(config, recipe, TEXT, corpus="lamp", session="ann", held_out_share=0)
+    run = runs.new_run(runs.RunRequest(config, recipe, TEXT, corpus="lamp", session="ann", held_out_share=0))
     made = runs.Run(**{**vars(run), "text": store.keep_text(TEXT)})
     return store.add(made)
 
@@ -182,11 +182,13 @@ def test_a_run_whose_store_is_gone_keeps_what_it_has_and_says_so(folder, monkeyp
 def test_who_looks_at_a_run_whose_store_was_replaced_reads_what_became_of_it(folder, monkeypatch):
     monkeypatch.setenv("GATE_EXPLORER_SPARE", "0")
     run = runs.start(
-        ModelConfig(cell="rnn", hidden_size=4),
-        replace(RECIPE, epochs=5_000),
-        TEXT,
-        corpus="lamp",
-        session="ann",
+        runs.RunRequest(
+            ModelConfig(cell="rnn", hidden_size=4),
+            replace(RECIPE, epochs=5_000),
+            TEXT,
+            corpus="lamp",
+            session="ann",
+        )
     )
     registry = runs._registry()
     for _ in range(600):

@@ -23,7 +23,7 @@ def line(folder, monkeypatch):
 
 
 def start(session="ann"):
-    return runs.start(CONFIG, RECIPE, TEXT, corpus="lamp", session=session)
+    return runs.start(runs.RunRequest(CONFIG, RECIPE, TEXT, corpus="lamp", session=session))
 
 
 def weigh(run, size):

@@ -53,7 +53,9 @@ def wait_until(condition, seconds=120):
 
 
 def start(recipe=SHORT, session="ann", **changes):
-    return runs.start(CONFIG, recipe, TEXT, corpus="letters", session=session, seed=4, sentence="a cab", **changes)
+    return runs.start(
+        runs.RunRequest(CONFIG, recipe, TEXT, corpus="letters", session=session, seed=4, sentence="a cab", **changes)
+    )
 
 
 def status(run):
@@ -140,8 +142,8 @@ SERVER = """
 import sys, time
 from explorer import ModelConfig, runs
 from explorer.training import Recipe
-run = runs.start(ModelConfig(hidden_size=6), Recipe("adam", 0.02, 0.3, batch_size=3, num_steps=8, epochs=120),
-                 sys.argv[1], corpus="letters", session="ann", seed=4)
+run = runs.start(runs.RunRequest(ModelConfig(hidden_size=6), Recipe("adam", 0.02, 0.3, batch_size=3, num_steps=8, epochs=120),
+                 sys.argv[1], corpus="letters", session="ann", seed=4))
 print(run.id, flush=True)
 time.sleep(600)
 """
@@ -193,7 +195,7 @@ def test_rename_delete_and_undo(line):
 
 def test_a_name_is_made_where_none_is_given(line):
     assert start().name == "GRU reset after, 6 units, adam, letters"
-    odd = runs.start(CONFIG, SHORT, TEXT, corpus="../<b>etc\0", session="bob")
+    odd = runs.start(runs.RunRequest(CONFIG, SHORT, TEXT, corpus="../<b>etc\0", session="bob"))
     assert odd.name == "GRU reset after, 6 units, adam, ..<b>etc"
 
 
@@ -274,7 +276,9 @@ def test_the_command_line_leaves_a_run_like_the_others(line, corpus, tmp_path):
 def foreground(recipe=ENDLESS, config=CONFIG, told=None):
     """A run recorded in this process, its model and its steps."""
     model = CharModel(config, Vocabulary.from_text(TEXT), seed=4)
-    run = runs.new_run(config, recipe, TEXT, corpus="letters", session="command line", seed=4, held_out_share=0)
+    run = runs.new_run(
+        runs.RunRequest(config, recipe, TEXT, corpus="letters", session="command line", seed=4, held_out_share=0)
+    )
     told = [] if told is None else told
     return run, model, recorded(run, TEXT, model, train(model, TEXT, recipe, 4), told.append)
 

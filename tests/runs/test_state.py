@@ -545,7 +545,7 @@ def store(folder, monkeypatch):
 
 
 def added(store, **changes):
-    run = runs.new_run(CONFIG, RECIPE, TEXT, corpus="letters", session="ann", seed=4)
+    run = runs.new_run(runs.RunRequest(CONFIG, RECIPE, TEXT, corpus="letters", session="ann", seed=4))
     return store.add(replace(run, text=store.keep_text(TEXT), **changes))
 
 

@@ -36,7 +36,7 @@ def store(folder):
 
 
 def make_run(session="ann", **changes):
-    return replace(runs.new_run(CONFIG, RECIPE, TEXT, corpus="sea", session=session), **changes)
+    return replace(runs.new_run(runs.RunRequest(CONFIG, RECIPE, TEXT, corpus="sea", session=session)), **changes)
 
 
 def added(store, session="ann", **changes):

@@ -45,7 +45,9 @@ def store(folder, monkeypatch):
 
 def added(store, config=CONFIG, recipe=RECIPE, **changes):
     run = runs.new_run(
-        config, recipe, TEXT, corpus="letters", session="ann", seed=4, sentence=SENTENCE, prefixes=("ab",)
+        runs.RunRequest(
+            config, recipe, TEXT, corpus="letters", session="ann", seed=4, sentence=SENTENCE, prefixes=("ab",)
+        )
     )
     return store.add(replace(run, text=store.keep_text(TEXT), **changes))
 

@@ -14,16 +14,11 @@ from explorer.figures.hundredths import CONFIG
 from explorer.pages import live, new_run
 from explorer.pages.shell import export, links, models, people, session
 from explorer.pages.shell.plain import badge, cells, plain
+from explorer.runs.status import DIVERGED, FINISHED, STATUSES
 from explorer.words import en
 
 NEWEST = 8  # runs that are listed until one asks for all
 HIGHLIGHT = "rgba(224, 138, 30, 0.25)"
-STATUS = {
-    "waiting": ":material/hourglass_empty: waiting", "running": ":material/directions_run: running",
-    "stopping": ":material/pan_tool: stopping", "stopped": ":material/stop_circle: stopped",
-    "finished": ":material/check_circle: finished", "interrupted": ":material/power_off: interrupted",
-    "diverged": ":material/warning: diverged", "failed": ":material/error: failed",
-}  # fmt: skip
 
 
 def watch(run_id: str) -> None:
@@ -33,7 +28,7 @@ def watch(run_id: str) -> None:
     st.markdown(f"{status(run, findings)} **{plain(run.name)}**")
     with st.container(horizontal=True):
         mine = people.owns(run)
-        if mine and run.status in ("running", "waiting") and st.button("Stop", icon=":material/stop:"):
+        if mine and run.stoppable and st.button("Stop", icon=":material/stop:"):
             _do(runs.stop, run_id)
         if mine and run.resumable and st.button("Resume", icon=":material/resume:"):
             _do(runs.resume, run_id)
@@ -49,7 +44,7 @@ def watch(run_id: str) -> None:
     if not mine:
         st.caption("You see this run by its address. Only the browser that started it can stop, resume or delete it.")
     if run.message:
-        (st.error if run.status in ("diverged", "failed") else st.caption)(people.told(run.message))
+        (st.error if STATUSES[run.status].bad else st.caption)(people.told(run.message))
     for finding in findings:
         st.markdown(
             f":material/stethoscope: **{en.title(finding.rule)}.** {badge(en.sureness(finding.confidence))}"
@@ -86,7 +81,8 @@ def verdict(run: runs.Run) -> Sequence[explorer.Finding]:
 def status(run: runs.Run, findings: Sequence[explorer.Finding]) -> str:
     """The run's status; one that ended worse than guessing is not ticked off."""
     ruined = any(finding.rule == "rate-too-large" for finding in findings)
-    return ":material/warning: finished" if run.status == "finished" and ruined else STATUS[run.status]
+    icon = STATUSES[DIVERGED if run.status == FINISHED and ruined else run.status].icon
+    return f":material/{icon}: {run.status}"
 
 
 def _do(action: Callable[..., object], *about: str) -> None:

@@ -96,7 +96,7 @@ def start(request: RunRequest) -> Run:
     made = new_run(request)
     registry = _registry()
     registry.check_quota(request.session)
-    made = replace(made, text=registry.store.keep_text(clean_text(request.text)))
+    made = replace(made, text=registry.store.files.keep_text(clean_text(request.text)))
     chosen = registry.settings
     registry.store.add(
         made, waiting_per_session=chosen.waiting_per_session, running_per_session=chosen.running_per_session
@@ -173,12 +173,12 @@ def epochs_since(run_id: str, epoch: int = -1, at_most: int | None = None) -> li
 def text(run_id: str) -> str:
     """The text a run learns from."""
     store = _registry().store
-    return store.text(store.run(run_id).text)
+    return store.files.text(store.run(run_id).text)
 
 
 def checkpoint_path(run_id: str) -> Path:
     """The run's checkpoint file; it may not be there yet."""
-    return _registry().store.checkpoint_path(_registry().store.run(run_id).id)
+    return _registry().store.files.checkpoint_path(_registry().store.run(run_id).id)
 
 
 def checkpoint(run_id: str) -> Checkpoint:

@@ -132,6 +132,7 @@ class _Connection:
             check_same_thread=False,
         )
         self.connection.row_factory = sqlite3.Row
+        self.connection.text_factory = _decoded
         self._prepare()
         if self._reads_only:
             self.connection.execute("PRAGMA query_only = 1")
@@ -157,6 +158,11 @@ class _Connection:
                 f"folder with GATE_EXPLORER_DATA."
             )
         return bool(version == self._version)
+
+
+def _decoded(data: bytes) -> str:
+    """A text of the file, with a half character for each byte that is no UTF-8: one damaged row must not hide the others."""
+    return data.decode("utf-8", "surrogateescape")
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -8,10 +8,12 @@ from dataclasses import replace
 
 from explorer.checkpoints import CheckpointError
 from explorer.models import CharModel
-from explorer.runs.facts import DIVERGED, FINISHED, STOPPED, Run, RunError
+from explorer.runs.claim import Claim, Superseded
+from explorer.runs.facts import Run, RunError
 from explorer.runs.recorder import Recorder, split_text
 from explorer.runs.settings import settings
-from explorer.runs.store import Store, Superseded
+from explorer.runs.status import DIVERGED, FINISHED, STOPPED
+from explorer.runs.store import Store
 from explorer.runs.worker import Interrupted, Pulse
 from explorer.training import StepRecord, TrainingDivergedError
 
@@ -36,23 +38,21 @@ def recorded(
     with contextlib.ExitStack() as stack:
         try:
             store = stack.enter_context(contextlib.closing(Store(settings().data, follows=False)))
-            run = replace(run, text=store.keep_text(text))
+            run = replace(run, text=store.files.keep_text(text))
             store.add(run)
-            token = store.begin(run.id)
-            pulse = stack.enter_context(Pulse(store, run, token))
+            claim = store.begin(run.id)
+            pulse = stack.enter_context(Pulse(claim, run))
         except RunError as fault:
             tell(f"{fault} {UNSEEN}")
             yield from steps
             return
         _, held_out = split_text(text, run.recipe, run.held_out_share)
-        recorder = Recorder(store, run, token, model, steps, held_out, settings().state_seconds)
-        yield from _followed(store, run, token, recorder, pulse, steps, tell)
+        recorder = Recorder(store, claim, run, model, steps, held_out, settings().state_seconds)
+        yield from _followed(claim, recorder, pulse, steps, tell)
 
 
 def _followed(
-    store: Store,
-    run: Run,
-    token: str,
+    claim: Claim,
     recorder: Recorder,
     pulse: Pulse,
     steps: Iterator[StepRecord],
@@ -89,4 +89,4 @@ def _followed(
         # Also where Ctrl-C or a closed generator ends it, perhaps in the midst of a step: the state kept last stands.
         attempt(recorder.write)
         attempt(recorder.keep_checkpoint)
-        attempt(store.end, run.id, token, *ending, fault=fault)
+        attempt(claim.end, *ending, fault=fault)

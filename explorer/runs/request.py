@@ -10,8 +10,9 @@ from typing import Any
 
 from explorer.models import ConfigError, ModelConfig
 from explorer.runs import validation
-from explorer.runs.facts import WAITING, Run, RunError
+from explorer.runs.facts import Run, RunError
 from explorer.runs.recorder import held_out_characters, split_text
+from explorer.runs.status import WAITING
 from explorer.runs.validation import Complaint
 from explorer.text import Vocabulary, clean_text
 from explorer.training import Recipe

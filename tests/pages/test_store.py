@@ -31,8 +31,8 @@ def run(tmp_path, monkeypatch):
         runs.RunRequest(config, recipe, TEXT, corpus="lamp", session=runs.COMMAND_LINE, sentence="the lamp")
     )
     store = runs._registry().store
-    made = store.add(runs.Run(**{**vars(made), "text": store.keep_text(TEXT)}))
-    work(store, made.id, store.begin(made.id))
+    made = store.add(runs.Run(**{**vars(made), "text": store.files.keep_text(TEXT)}))
+    work(store, store.begin(made.id))
     return made
 
 

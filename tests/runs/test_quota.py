@@ -28,7 +28,7 @@ def start(session="ann"):
 
 def weigh(run, size):
     """Let the files of a run have so many bytes."""
-    path = runs._registry().store.run_folder(run.id)
+    path = runs._registry().store.files.run_folder(run.id)
     path.mkdir(parents=True, exist_ok=True)
     (path / "state.safetensors").write_bytes(bytes(size))
 
@@ -84,7 +84,7 @@ def test_all_runs_take_so_much_of_it_and_what_was_deleted_makes_room_first(line,
 
 
 def test_without_limits_nothing_is_measured(line, monkeypatch):
-    monkeypatch.setattr("explorer.runs.store._bytes_in", lambda folder: pytest.fail("measured"))
+    monkeypatch.setattr("explorer.runs.folder._bytes_in", lambda folder: pytest.fail("measured"))
     start()
 
 

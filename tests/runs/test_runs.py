@@ -159,7 +159,7 @@ def test_a_killed_server_leaves_a_run_that_another_server_resumes(server):
     other.wait()
     other.stdout.close()
     # The worker itself tells, for nobody else is there.
-    wait_until(lambda: store.status(run_id) == "interrupted")
+    wait_until(lambda: store.run(run_id).status == "interrupted")
     assert "server was closed" in store.run(run_id).message
     store.close()
     run = runs.resume(run_id)
@@ -228,7 +228,7 @@ def test_a_data_folder_that_cannot_be_written_is_told_at_start(tmp_path, monkeyp
 
 def test_what_a_worker_could_not_write_is_told_all_the_same(line, monkeypatch):
     run, registry = start(), runs._registry()
-    token = registry.store.begin(run.id)
+    held = registry.store.begin(run.id)
     process = subprocess.Popen(
         [sys.executable, "-c", "print('The disk is full.')"], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True
     )
@@ -238,7 +238,7 @@ def test_what_a_worker_could_not_write_is_told_all_the_same(line, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(registry.store, "end_dead", full)
-        registry._await_end(process, run.id, token)
+        registry._await_end(process, held)
     assert runs.run(run.id).message == "The disk is full."
     assert runs.runs()[0].message == "The disk is full."
 
@@ -309,7 +309,7 @@ def test_ctrl_c_on_the_command_line_leaves_a_stopped_run_that_can_be_resumed(lin
     assert (after.status, after.step) == ("stopped", 12)
     store = Store(line)
     store.requeue(run.id, 1, 1)
-    work(store, run.id, store.begin(run.id))
+    work(store, store.begin(run.id))
     store.close()
     assert status(run) == "finished"
     assert_trained_as_by_the_library(runs.run(run.id))

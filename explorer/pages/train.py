@@ -61,7 +61,7 @@ def watch(run_id: str) -> None:
 
 def tables(run: runs.Run) -> Iterator[export.Table]:
     """All that was recorded of a run."""
-    every, some = partial(live.steps, run.id), partial(live.steps, run.id, live.SAMPLED)
+    every, some = partial(live.steps, run.id), partial(live.some_steps, run.id)
     yield export.Table("Steps of the run", run.name, every, rows=run.step, sample=some)
     yield export.Table("Epochs of the run", run.name, partial(live.epochs, run.id))
 
@@ -115,6 +115,8 @@ def show_list() -> None:
     for run_id, sentence in damaged.items():
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f":material/broken_image: {plain(sentence)}", width="stretch")
+            left = partial(runs.raw, run_id)
+            st.download_button("Save", left, "damaged-run.json", key=f"save_{run_id}", on_click="ignore")
             if st.button("Delete", key=f"delete_{run_id}", icon=":material/delete:"):
                 _do(delete, run_id)
     shown = mine if len(mine) <= NEWEST or st.toggle(f"All {len(mine)} runs", key="all_runs") else mine[:NEWEST]

@@ -6,6 +6,7 @@ S counts steps of a training, P parameters of a model.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,6 +39,7 @@ __all__ = [
     "models",
     "new_run",
     "prepare",
+    "raw",
     "rename",
     "restore",
     "resume",
@@ -45,11 +47,13 @@ __all__ = [
     "runs",
     "settings",
     "start",
+    "steps",
     "stop",
     "text",
     "unreadable",
     "validate",
 ]
+BLOCK_STEPS = 5_000  # about 1 MB
 COMMAND_LINE = "command line"  # the session of what is trained there
 
 _registries: dict[Settings, Registry] = {}
@@ -95,7 +99,8 @@ def start(request: RunRequest) -> Run:
     """
     made = new_run(request)
     registry = _registry()
-    registry.check_quota(request.session)
+    registry.check_number(request.session)
+    registry.check_room(request.session)
     made = replace(made, text=registry.store.files.keep_text(clean_text(request.text)))
     chosen = registry.settings
     registry.store.add(
@@ -115,11 +120,13 @@ def resume(run_id: str) -> Run:
     """Put a run that was stopped, interrupted or failed in line again; it goes on bit for bit.
 
     Raises:
-        RunError: it cannot be resumed, or its session has its share of runs.
+        RunError: it cannot be resumed, or its session has its share of runs or of the disk.
 
     """
     registry = _registry()
-    chosen = registry.settings
+    chosen, known = registry.settings, registry.store.run(run_id)
+    if known.resumable:
+        registry.check_room(known.owner)
     registry.store.requeue(run_id, chosen.waiting_per_session, chosen.running_per_session)
     registry.admit()
     return run(run_id)
@@ -146,8 +153,13 @@ def runs(*sessions: str) -> list[Run]:
 
 
 def unreadable(*sessions: str) -> dict[str, str]:
-    """The runs of these sessions, or of everybody, that cannot be read: id -> a sentence. `delete` takes them away."""
+    """The runs of these sessions, or of everybody, that cannot be read: id -> a sentence. `raw` and `delete` take it."""
     return _registry().store.unreadable(sessions)
+
+
+def raw(run_id: str) -> bytes:
+    """What the store has of a run's settings, as JSON, also of one that cannot be read; not of its steps and epochs."""
+    return _registry().store.raw(run_id)
 
 
 def models(*sessions: str) -> list[Run]:
@@ -163,6 +175,14 @@ def metrics(run_id: str, at_most: int = 1000) -> Metrics:
 def metrics_since(run_id: str, step: int = 0, at_most: int = 5000) -> Metrics:
     """The steps after one."""
     return _registry().store.metrics(run_id, step, at_most)
+
+
+def steps(run_id: str) -> Iterator[Metrics]:
+    """Every step that there is now, in blocks; at least one, which may be empty."""
+    store = _registry().store
+    last = store.run(run_id).step
+    for after in range(0, max(last, 1), BLOCK_STEPS):
+        yield store.steps(run_id, after, min(after + BLOCK_STEPS, last))
 
 
 def epochs_since(run_id: str, epoch: int = -1, at_most: int | None = None) -> list[EpochEvent]:
@@ -213,6 +233,20 @@ def delete(run_id: str) -> None:
 
 
 def restore(run_id: str) -> Run:
-    """Put a deleted run back."""
-    _registry().store.set_deleted(run_id, False)
+    """Put a deleted run back.
+
+    Raises:
+        RunError: its session has its share of runs or of the disk by now.
+
+    """
+    registry = _registry()
+    try:
+        known = registry.store.run(run_id)
+    except RunError:  # one that cannot be read is put back all the same: it can be saved in the list
+        registry.store.set_deleted(run_id, False)
+        raise
+    if known.deleted is not None:
+        registry.check_number(known.owner)
+        registry.check_room(known.owner, run_id)
+        registry.store.set_deleted(run_id, False)
     return run(run_id)

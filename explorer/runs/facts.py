@@ -31,6 +31,10 @@ class UnknownRunError(RunError):
         super().__init__(message)
 
 
+class DataFolderError(RunError):
+    """The data folder, or the disk it is on, refuses; the message does not say where it is, since strangers read it."""
+
+
 def disk_sentence(fault: Exception) -> str:
     """What went wrong with the data folder and what to do about it, in a sentence; without its path: strangers read it."""
     code = getattr(fault, "sqlite_errorcode", 0) & 0xFF

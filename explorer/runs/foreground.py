@@ -9,9 +9,9 @@ from dataclasses import replace
 from explorer.checkpoints import CheckpointError
 from explorer.models import CharModel
 from explorer.runs.claim import Claim, Superseded
-from explorer.runs.facts import Run, RunError
+from explorer.runs.facts import DataFolderError, Run, RunError
 from explorer.runs.recorder import Recorder, split_text
-from explorer.runs.settings import settings
+from explorer.runs.settings import data_folder, settings
 from explorer.runs.status import DIVERGED, FINISHED, STOPPED
 from explorer.runs.store import Store
 from explorer.runs.worker import Interrupted, Pulse
@@ -43,12 +43,17 @@ def recorded(
             claim = store.begin(run.id)
             pulse = stack.enter_context(Pulse(claim, run))
         except RunError as fault:
-            tell(f"{fault} {UNSEEN}")
+            tell(f"{_in_full(fault)} {UNSEEN}")
             yield from steps
             return
         _, held_out = split_text(text, run.recipe, run.held_out_share)
         recorder = Recorder(store, claim, run, model, steps, held_out, settings().state_seconds)
         yield from _followed(claim, recorder, pulse, steps, tell)
+
+
+def _in_full(fault: Exception) -> str:
+    """The sentence, with the data folder where it is that one which refuses: the person sits at this machine."""
+    return f"{fault} The data folder is {data_folder()}." if isinstance(fault, DataFolderError) else str(fault)
 
 
 def _followed(
@@ -67,7 +72,7 @@ def _followed(
                 action(*arguments, **({"fault": fault} if fault else {}))
         except (RunError, CheckpointError) as refusal:
             lost = True
-            tell(f"{refusal} {UNSEEN}")
+            tell(f"{_in_full(refusal)} {UNSEEN}")
         except Superseded:
             lost = True
 

@@ -70,22 +70,36 @@ class Registry:
         while claim := self.store.claim(self.settings.workers, self.settings.running_per_session):
             self._launch(claim)
 
-    def check_quota(self, owner: str) -> None:
-        """Whether a session may have one more run, by number and by what is on the disk.
+    def check_number(self, owner: str) -> None:
+        """Whether a session may keep one more run.
 
         Raises:
-            RunError: it may not; the sentence says what to delete.
+            RunError: it may not.
 
         """
-        chosen, mine = self.settings, self.store.runs([owner])
-        if chosen.runs_per_session is not None and len(mine) >= chosen.runs_per_session:
-            raise RunError(f"Expected at most {chosen.runs_per_session} runs of one browser; delete one first.")
-        held = sum(self.store.files.run_bytes(run.id) for run in mine) if chosen.session_mb is not None else 0
-        if chosen.session_mb is not None and held > chosen.session_mb * MB:
-            raise RunError(
-                f"Your runs take {held / MB:,.0f} MB on this server, and one browser may take {chosen.session_mb:,}. Delete "
-                "one first."
-            )
+        most = self.settings.runs_per_session
+        if most is not None and len(self.store.runs([owner])) >= most:
+            raise RunError(f"Expected at most {most} runs of one browser; delete one first.")
+
+    def check_room(self, owner: str, *coming: str) -> None:
+        """Whether a session's runs may take more of the disk.
+
+        Args:
+            owner: the session.
+            coming: runs that are not among its own now and will be.
+
+        Raises:
+            RunError: they may not; the sentence says what to delete.
+
+        """
+        chosen = self.settings
+        if chosen.session_mb is not None:
+            held = sum(map(self.store.files.run_bytes, [*(run.id for run in self.store.runs([owner])), *coming]))
+            if held > chosen.session_mb * MB:
+                raise RunError(
+                    f"Your runs take {held / MB:,.0f} MB on this server, and one browser may take {chosen.session_mb:,}. "
+                    "Delete one first."
+                )
         if chosen.disk_mb is not None and self.store.files.bytes() > chosen.disk_mb * MB:
             self.store.purge(0)  # whoever deleted a run can do without its undo sooner than others without a run
             if self.store.files.bytes() > chosen.disk_mb * MB:

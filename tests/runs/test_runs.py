@@ -341,7 +341,7 @@ def test_a_disk_that_refuses_costs_the_recording_and_not_the_training(folder, mo
     assert got == expected
     assert len(told) == 1
     assert "is full" in told[0]
-    assert "Training goes on" in told[0]
+    assert f"The data folder is {folder}. Training goes on" in told[0]
 
 
 def test_without_a_data_folder_the_command_line_trains_and_says_so(corpus, tmp_path, monkeypatch):
@@ -349,5 +349,5 @@ def test_without_a_data_folder_the_command_line_trains_and_says_so(corpus, tmp_p
     monkeypatch.setenv("GATE_EXPLORER_DATA", str(tmp_path / "file" / "data"))
     result = command(corpus, tmp_path / "a.safetensors", "--epochs", "1")
     assert result.exit_code == 0, result.output
-    assert "Training goes on" in result.stderr
+    assert f"The data folder is {tmp_path / 'file' / 'data'}. Training goes on" in result.stderr
     assert (tmp_path / "a.safetensors").is_file()

@@ -532,6 +532,19 @@ def test_the_largest_size_that_is_read_holds_every_state(tmp_path, steps):
     restore_state(path, RUN, *begun(ModelConfig("lstm", hidden_size=3, num_layers=2), recipe, TEXT * 30))
 
 
+def test_a_state_is_checked_once(tmp_path, monkeypatch):
+    training, recording = begun(CONFIG, RECIPE, TEXT)
+    for _ in range(3):
+        recording.add(next(training))
+    path, checked, check = tmp_path / "state.safetensors", [], Training.check
+    save_state(path, RUN, training, recording)
+    monkeypatch.setattr(Training, "check", lambda self, state: checked.append(state.step) or check(self, state))
+    training, recording = begun(CONFIG, RECIPE, TEXT)
+    restore_state(path, RUN, training, recording)
+    assert checked == [3]
+    assert next(training).step == 4
+
+
 # ---- what becomes of the run --------------------------------------------------------------------------------
 
 

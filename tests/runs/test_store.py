@@ -182,6 +182,29 @@ def test_a_thinned_run_keeps_its_ends_and_every_spike(store, at_most):
     assert tail.step_S[-1] == steps
 
 
+@pytest.mark.parametrize("count", [0, 1, 4, 5, 6, 23])
+def test_every_step_comes_in_blocks_that_follow_each_other(folder, store, monkeypatch, count):
+    monkeypatch.setattr(runs, "BLOCK_STEPS", 5)
+    run = added(store)
+    held = store.begin(run.id)
+    held.write([record(s, before=1.0 + s) for s in range(1, count + 1)], [], 1.0)
+    blocks = runs.steps(run.id)
+    got = [next(blocks)]
+    held.write([record(count + 1)], [], 1.0)  # a step that is made meanwhile is not among those that were asked for
+    got += blocks
+    assert [len(block) for block in got] == ([5] * (count // 5) + [count % 5] * (count % 5 > 0) or [0])
+    assert [step for block in got for step in block.step_S.tolist()] == list(range(1, count + 1))
+    assert [norm for block in got for norm in block.grad_norm_before_S.tolist()] == [2.0 + s for s in range(count)]
+
+
+def test_a_block_reads_no_other_steps(store):
+    run = added(store)
+    store.begin(run.id).write([record(s) for s in range(1, 31)], [], 1.0)
+    assert store.steps(run.id, 10, 13).step_S.tolist() == [11, 12, 13]
+    with pytest.raises(RunError, match="no run with this id"):
+        store.steps("nobody", 0, 1)
+
+
 def test_not_a_number_and_infinity_come_back(store):
     run = added(store)
     held = store.begin(run.id)

@@ -229,25 +229,28 @@ def offer_recipes() -> None:
             st.button(name, key=f"recipe_{name}", icon=icon, on_click=fill_in, args=(name,))
 
 
+def choose_words(place: Any, corpus: Corpus, slots: Slots) -> tuple[str, str]:
+    """The name of the run and the sentence to watch; of each corpus its own, which another may not be able to read."""
+    name = place.text_input(
+        "Name of the run", key=f"new_name_{corpus.choice}", placeholder="optional", max_chars=80, persist_state="session"
+    )  # fmt: skip
+    slots["name"] = place.empty()
+    example = texts.EXAMPLES.get(corpus.choice, "")
+    sentence = place.text_input(
+        "Your sentence, watched while the model learns", key=f"new_sentence_{corpus.choice}", max_chars=200,
+        persist_state="session", placeholder=example or "any words of the corpus's alphabet",
+    )  # fmt: skip
+    slots["sentence"] = place.empty()
+    return name or "", sentence or example
+
+
 def offer_start() -> None:
     """The controls of a new run, what is wrong with them in words, and Start."""
     slots: Slots = {}
     left, right = st.columns(2)
     corpus = choose_corpus(left)
-    name = right.text_input(
-        "Name of the run",
-        key=f"new_name_{corpus.choice}",
-        placeholder="optional",
-        max_chars=80,
-        persist_state="session",
-    )
-    slots |= {"text": left.empty(), "name": right.empty()}
-    sentence = right.text_input(  # its own for each corpus, which another one may not be able to read
-        "Your sentence, watched while the model learns", key=f"new_sentence_{corpus.choice}", max_chars=200,
-        persist_state="session", placeholder=texts.EXAMPLES.get(corpus.choice, "any words of the corpus's alphabet"),
-    )  # fmt: skip
-    sentence = sentence or texts.EXAMPLES.get(corpus.choice, "")
-    slots["sentence"] = right.empty()
+    slots["text"] = left.empty()
+    name, sentence = choose_words(right, corpus, slots)
     start = st.container()  # above the settings, where one can press it as they stand
     model, recipe = st.columns(2, border=True)
     with model:
@@ -258,12 +261,10 @@ def offer_start() -> None:
         offer_recipes()
         how = choose_recipe(slots)
     asked = runs.RunRequest(
-        config, how, corpus.text, corpus=corpus.name, session=people.browser(), name=name or "", seed=seed, sentence=sentence
+        config, how, corpus.text, corpus=corpus.name, session=people.browser(), name=name, seed=seed, sentence=sentence
     )  # fmt: skip
     problems = runs.validate(asked)
-    for field, complaint in problems.items():
-        if (field, corpus.explained) != ("text", True):
-            slots.get(field, st).caption(f":red[{plain(complaint.told)}]")
+    show_problems(problems, slots, explained={"text"} if corpus.explained else ())
     if not problems:
         notices.show_unread(sentence, Recipe(**how).learned(corpus.text), slots["sentence"])
     with start:
@@ -271,6 +272,13 @@ def offer_start() -> None:
             _start(asked)
         if problems:
             st.caption(f"Fix before starting: {', '.join(LABELS.get(field, field) for field in problems)}.")
+
+
+def show_problems(problems: Mapping[str, runs.Complaint], slots: Slots, explained: Container[str]) -> None:
+    """Each complaint under its control, but for those that are explained there already."""
+    for field, complaint in problems.items():
+        if field not in explained:
+            slots.get(field, st).caption(f":red[{plain(complaint.told)}]")
 
 
 def _start(asked: runs.RunRequest) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
+from functools import partial
 
 from explorer.checkpoints import CheckpointError
 from explorer.models import CharModel
@@ -48,40 +49,37 @@ def recorded(
             return
         _, held_out = split_text(text, run.recipe, run.held_out_share)
         recorder = Recorder(store, claim, run, model, steps, held_out, settings().state_seconds)
-        yield from _followed(claim, recorder, pulse, steps, tell)
+        yield from _followed(claim, recorder, pulse, steps, _Attempts(tell))
 
 
-def _in_full(fault: Exception) -> str:
-    """The sentence, with the data folder where it is that one which refuses: the person sits at this machine."""
-    return f"{fault} The data folder is {data_folder()}." if isinstance(fault, DataFolderError) else str(fault)
+class _Attempts:
+    """What is done as long as nothing of it was refused."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._lost = False
+
+    def __call__(self, action: Callable[[], None]) -> None:
+        """Do it, unless something was refused before; the first refusal is told."""
+        try:
+            if not self._lost:
+                action()
+        except (RunError, CheckpointError) as refusal:
+            self._lost = True
+            self._tell(f"{_in_full(refusal)} {UNSEEN}")
+        except Superseded:
+            self._lost = True
 
 
 def _followed(
-    claim: Claim,
-    recorder: Recorder,
-    pulse: Pulse,
-    steps: Iterator[StepRecord],
-    tell: Callable[[str], None],
+    claim: Claim, recorder: Recorder, pulse: Pulse, steps: Iterator[StepRecord], attempt: _Attempts
 ) -> Generator[StepRecord]:
-    lost = False
-
-    def attempt(action: Callable[..., None], *arguments: object, fault: tuple[int, str] | None = None) -> None:
-        nonlocal lost
-        try:
-            if not lost:
-                action(*arguments, **({"fault": fault} if fault else {}))
-        except (RunError, CheckpointError) as refusal:
-            lost = True
-            tell(f"{_in_full(refusal)} {UNSEEN}")
-        except Superseded:
-            lost = True
-
     ending: tuple[str, str] = STOPPED, ""
     fault = None
     attempt(recorder.begin)
     try:
         for record in pulse.steps(steps):
-            attempt(recorder.add, record)
+            attempt(partial(recorder.add, record))
             yield record
         ending = pulse.verdict or (FINISHED, "")
         attempt(recorder.keep_state)
@@ -94,4 +92,9 @@ def _followed(
         # Also where Ctrl-C or a closed generator ends it, perhaps in the midst of a step: the state kept last stands.
         attempt(recorder.write)
         attempt(recorder.keep_checkpoint)
-        attempt(claim.end, *ending, fault=fault)
+        attempt(partial(claim.end, *ending, fault=fault))
+
+
+def _in_full(fault: Exception) -> str:
+    """The sentence, with the data folder where it is that one which refuses: the person sits at this machine."""
+    return f"{fault} The data folder is {data_folder()}." if isinstance(fault, DataFolderError) else str(fault)

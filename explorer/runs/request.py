@@ -89,28 +89,15 @@ class RunRequest:
         weights = validation.weight_count(config, len(vocabulary))
         trained, held_out = split_text(text, recipe, self.held_out_share)
         return Run(
-            id=secrets.token_urlsafe(16),
-            name=self.name.strip() or validation.describe(config, recipe, self.corpus),
-            status=WAITING,
-            owner=self.session,
-            corpus=self.corpus,
-            text="",
-            config=config,
-            recipe=recipe,
-            seed=self.seed,
+            id=secrets.token_urlsafe(16), name=self.name.strip() or validation.describe(config, recipe, self.corpus),
+            status=WAITING, owner=self.session, corpus=self.corpus, text="", config=config, recipe=recipe, seed=self.seed,
             sentence=vocabulary.as_read(self.sentence),
             prefixes=tuple(self.prefixes) or (text.strip()[:PREFIX_CHARACTERS].replace("\n", " "),),
-            held_out_share=self.held_out_share,
-            held_out=held_out_characters(held_out, weights),
-            trained_on=len(trained),
-            symbols=len(vocabulary),
-            unigram_nll_nats=_mean_unigram_nll_nats(vocabulary),
-            parameters=tuple(config.parameter_shapes(len(vocabulary))),
-            weights=weights,
-            steps_total=validation.steps_total(recipe, len(trained)),
-            created=now,
-            queued=now,
-        )
+            held_out_share=self.held_out_share, held_out=held_out_characters(held_out, weights), trained_on=len(trained),
+            symbols=len(vocabulary), unigram_nll_nats=_mean_unigram_nll_nats(vocabulary),
+            parameters=tuple(config.parameter_shapes(len(vocabulary))), weights=weights,
+            steps_total=validation.steps_total(recipe, len(trained)), created=now, queued=now,
+        )  # fmt: skip
 
 
 def _built(kind: type[Any], given: Any) -> tuple[Any, dict[str, Complaint]]:

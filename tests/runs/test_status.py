@@ -1,6 +1,8 @@
 """The table of statuses: the store follows it in everything that can happen, and the document shows it."""
 
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -153,6 +155,25 @@ def test_a_server_knows_its_own_workers_where_the_system_does_not_tell(store, ru
     assert "has not answered" in store.run(run.id).message
     store.sweep()
     assert store.run(run.id).status == "interrupted"
+
+
+def test_the_server_vouches_for_a_worker_as_long_as_its_process_is_there(store, run, monkeypatch):
+    registry = runs._registry()
+    monkeypatch.setattr(registry, "admit", lambda: None)
+    monkeypatch.setattr(process, "alive", lambda pid, seen: None)
+    held = begun(store, run)
+    set_row(store, run, heartbeat=row(store, run)["heartbeat"] - DEAD_AFTER_S - 1)
+    child = registry._going[held.token] = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    try:
+        registry.look_now()
+        assert store.run(run.id).status == "running"
+    finally:
+        child.kill()
+        child.wait()
+    registry.look_now()
+    assert store.run(run.id).status == "interrupted"
+    registry.close()
+    runs._registries.clear()
 
 
 def test_one_that_was_taken_for_dead_takes_its_run_back_whole(store, run):

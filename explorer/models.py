@@ -14,7 +14,7 @@ from explorer.cells import CELLS, Cell, CellWeights, State, input_projection
 from explorer.cells.gru import RESETS
 from explorer.cells.rnn import ACTIVATIONS
 from explorer.fields import ConfigError as ConfigError
-from explorer.fields import finite, shown, whole
+from explorer.fields import expected, finite, shown, whole
 from explorer.initialisation import INITS, initialise
 from explorer.text import Vocabulary
 
@@ -100,12 +100,12 @@ class ModelConfig:
         for field, allowed in _CHOICES.items():
             value = getattr(self, field)
             if not isinstance(value, str) or value not in allowed:
-                raise ConfigError(f"{field}: expected one of {', '.join(allowed)}; got {shown(value)}.")
+                raise ConfigError(field, expected("choice", allowed=allowed), value)
         self._set_sizes()
         for field, most in _SIZES.items():
             self._set(field, self._checked_size(field, getattr(self, field), most))
         if (keep_bias := finite(self.keep_bias)) is None:
-            raise ConfigError(f"keep_bias: expected a finite number; got {shown(self.keep_bias)}.")
+            raise ConfigError("keep_bias", expected("finite"), self.keep_bias)
         self._set("keep_bias", keep_bias)
         self._check_sense()
 
@@ -117,10 +117,10 @@ class ModelConfig:
         if self.hidden_sizes is None:
             return
         if not isinstance(self.hidden_sizes, list | tuple) or not self.hidden_sizes:
-            raise ConfigError(f"hidden_sizes: expected one size for each layer; got {shown(self.hidden_sizes)}.")
+            raise ConfigError("hidden_sizes", expected("a-size-each"), self.hidden_sizes)
         sizes = tuple(self._checked_size("hidden_sizes", size, MAX_HIDDEN) for size in self.hidden_sizes)
         if self.num_layers not in (1, len(sizes)):
-            raise ConfigError(f"hidden_sizes: expected {self.num_layers} sizes, one for each layer; got {len(sizes)}.")
+            raise ConfigError("hidden_sizes", expected("sizes", layers=self.num_layers), len(sizes))
         self._set("hidden_sizes", sizes)
         self._set("hidden_size", sizes[0])
         self._set("num_layers", len(sizes))
@@ -130,44 +130,32 @@ class ModelConfig:
             return None
         size = whole(value)
         if size is None or not 1 <= size <= most:
-            raise ConfigError(f"{field}: expected a whole number from 1 to {most:,}; got {shown(value)}.")
+            raise ConfigError(field, expected("whole", least=1, most=most), value)
         return size
 
     def _check_sense(self) -> None:
         if self.objective == "next" and self.direction == "bidirectional":
-            raise ConfigError(
-                'objective: expected "cloze" or "leaky" for a bidirectional model, whose second net has already read '
-                'the next character; got "next".'
-            )
+            raise ConfigError("objective", expected("not-next"), self.objective)
         if self.objective != "next" and self.direction != "bidirectional":
-            raise ConfigError(f'objective: expected "next" for a {self.direction} model; got {self.objective!r}.')
+            raise ConfigError("objective", expected("next", direction=self.direction), self.objective)
         if self.direction == "forward" and self.hidden_size_backward is not None:
-            raise ConfigError(
-                "hidden_size_backward: expected None for a forward model, which has no second net; "
-                f"got {self.hidden_size_backward}."
-            )
+            raise ConfigError("hidden_size_backward", expected("no-second-net"), self.hidden_size_backward)
         self._check_cell()
 
     def _check_cell(self) -> None:
         """What is said of weights, of the gate that keeps and of its bias needs a cell that has them."""
         if self.init not in self.kind.initialisations():
             raise ConfigError(
-                f"init: expected one of {', '.join(self.kind.initialisations())} for this cell ({self.cell}); got {self.init}."
+                "init", expected("cell-init", allowed=self.kind.initialisations(), cell=self.cell), self.init
             )
         if self.init == "chrono" and self.chrono_t_max < 3:
-            raise ConfigError(f"chrono_t_max: expected at least 3; got {self.chrono_t_max}.")
+            raise ConfigError("chrono_t_max", expected("at-least", least=3), self.chrono_t_max)
         if self.bias == "two" and not self.kind.recurrent:
-            raise ConfigError(
-                f'bias: expected "one" or "none" for a cell without recurrent weights ({self.cell}); got "two".'
-            )
+            raise ConfigError("bias", expected("bias-without-recurrence", cell=self.cell), self.bias)
         if self.keep_bias and self.kind.keeps is None:
-            raise ConfigError(
-                f"keep_bias: expected 0 for a cell without a gate that keeps ({self.cell}); got {self.keep_bias:g}."
-            )
+            raise ConfigError("keep_bias", expected("no-keep-bias", cell=self.cell), self.keep_bias)
         if self.bias == "none" and (self.keep_bias or self.init == "chrono"):
-            raise ConfigError(
-                'bias: expected "one" or "two" for a model whose keeping gate is given a bias; got "none".'
-            )
+            raise ConfigError("bias", expected("a-bias"), self.bias)
 
     @property
     def kind(self) -> Cell:

@@ -387,14 +387,19 @@ class Training(Iterator[StepRecord]):
         copies = {name: tensor.detach().clone() for name, tensor in tensors.items()}
         return TrainingState(self._step, self._epoch, self._batch, self._nll_sum_nats, self._tokens, copies)
 
-    def restore(self, state: TrainingState) -> None:
+    def restore(self, state: TrainingState, *, checked: bool = False) -> None:
         """Go on from a state: the model, the optimizer, the place in the text and the carried state are as they were.
+
+        Args:
+            state: as `state` gave it.
+            checked: whether `check` has passed it already.
 
         Raises:
             ConfigError: the state belongs to another model, recipe or text, or to none; nothing is changed.
 
         """
-        self.check(state)
+        if not checked:
+            self.check(state)
         groups: dict[str, dict[str, Tensor]] = {"weights": {}, "optimizer": {}, "carried": {}}
         for name, tensor in state.tensors.items():
             kind, _, rest = name.partition(".")

@@ -194,7 +194,7 @@ def test_rename_delete_and_undo(line):
 
 
 def test_a_name_is_made_where_none_is_given(line):
-    assert start().name == "GRU reset after, 6 units, adam, letters"
+    assert start().name == "GRU, reset after, 6 units, adam, letters"
     odd = runs.start(runs.RunRequest(CONFIG, SHORT, TEXT, corpus="../<b>etc\0", session="bob"))
     assert odd.name == "GRU reset after, 6 units, adam, ..<b>etc"
 

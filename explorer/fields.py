@@ -66,8 +66,11 @@ def flag(value: object) -> bool | None:
 
 
 def shown(value: object) -> str:
-    """A value inside a sentence, never long."""
-    return repr(value)[:40]
+    """A value inside a sentence, never long; its type alone where it cannot be written, as a number of 5,000 digits."""
+    try:
+        return repr(value)[:40]
+    except Exception:  # a repr is somebody else's code
+        return f"<{type(value).__name__}>"
 
 
 def check_choice(field: str, value: object, allowed: Sequence[str]) -> str:

@@ -266,7 +266,7 @@ FAULTS = {
     ),
     "no way": (
         urllib.error.URLError(OSError(errno.ENETUNREACH, "Network unreachable")),
-        f"there is no way to it, {OFFLINE}",
+        f"there is no route to it, {OFFLINE}",
     ),
     "not there": (
         urllib.error.HTTPError("http://x", 404, "Not Found", http.client.HTTPMessage(), None),

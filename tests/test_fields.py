@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 import explorer
 from explorer import CharModel, ModelConfig, Recipe, Vocabulary
+from explorer.clipping import grad_norm
 from explorer.fields import finite, flag, whole
 from explorer.models import ConfigError
 from explorer.runs.request import RunRequest
-from explorer.training import grad_norm, train
+from explorer.training import train
 
 INTEGERS = [np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint64]
 

@@ -22,7 +22,7 @@ from explorer.figures.hundredths import FORMAT, gapped, hundredths
 from explorer.figures.stack import LETTERED_STEPS, characters, note
 from explorer.figures.style import BLUE, GREEN, GREY, LINES, ORANGE, PURPLE, RED, SEQUENTIAL, translucent
 from explorer.probes.gates import GateTrace
-from explorer.reads.text import SCORE_NAMES
+from explorer.reads.text import score_name
 from explorer.runs import EpochEvent, Metrics, Run
 
 RUN_COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
@@ -134,7 +134,7 @@ def live_height_px(runs: Sequence[Run]) -> int:
 
 
 def _rows(runs: Sequence[Run]) -> list[Row]:
-    score = " / ".join(dict.fromkeys(SCORE_NAMES[run.config.objective] for run in runs))
+    score = " / ".join(dict.fromkeys(score_name(run.config.objective) for run in runs))
     rows = [Row(score, log=True), Row("gradient norm", log=True), Row("clipping", low=0, high=1, percent=True)]
     if len(runs) == 1:
         rows.append(Row("share of the squared norm", low=0, high=1, percent=True, stacked=True))

@@ -19,12 +19,12 @@ from explorer.probes.gates import GateTrace, Tape, gate_statistics, memory_time,
 from explorer.probes.perplexity import NATS_PER_BIT
 
 FRAMED, FRAME_PX = 200, 104
-SCORE_LABEL = {"perplexity": "Perplexity", "pseudo-perplexity": "Pseudo-pp.", "leaky score": "Leaky score"}
+SCORE_LABEL = {"next": "Perplexity", "cloze": "Pseudo-pp.", "leaky": "Leaky score"}
 SCORE_HELP = {
-    "perplexity": "exp of the mean surprise of this text. The first character is not predicted and not counted.",
-    "pseudo-perplexity": "Pseudo-perplexity. Each character is predicted from everything before it and everything "
+    "next": "exp of the mean surprise of this text. The first character is not predicted and not counted.",
+    "cloze": "Pseudo-perplexity. Each character is predicted from everything before it and everything "
     "after it, so this is not comparable with the perplexity of a model that reads forward.",
-    "leaky score": "Not a perplexity: this model has already read the character it is asked for, through the net that "
+    "leaky": "Not a perplexity: this model has already read the character it is asked for, through the net that "
     "reads from the end.",
 }
 
@@ -57,7 +57,7 @@ def show_metrics(trace: GateTrace, tape: Tape) -> None:
             "–" if tau is None else short_steps(tau),
             "Steps for which the unit that holds longest keeps 1/e of its state by that gate alone (copy path only).",
         ),
-        SCORE_LABEL[trace.score_name]: (number(trace.perplexity), SCORE_HELP[trace.score_name]),
+        SCORE_LABEL[trace.config.objective]: (number(trace.perplexity), SCORE_HELP[trace.config.objective]),
         "Proof (float64)": (
             f"{residual:.0e}" if residual is not None and np.isfinite(residual) else "–",
             "The largest difference, over all units and steps, between the state by the equations in float64 and the "

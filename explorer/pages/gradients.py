@@ -21,7 +21,7 @@ from explorer.reads.base import one_way_layers
 from explorer.words import en
 
 THETAS = tuple(mantissa * 10.0**power for power in range(-3, 3) for mantissa in (1, 2, 5))
-SCORE_MARK = {"perplexity": "", "pseudo-perplexity": " (pseudo)", "leaky score": " (leaks)"}
+SCORE_MARK = {"next": "", "cloze": " (pseudo)", "leaky": " (leaks)"}
 ICONS = {
     "healthy": ":material/check_circle:", "unclear": ":material/info:", "too-short": ":material/info:",
     "untrained": ":material/info:", "unlike": ":material/info:", "by-heart": ":material/info:",
@@ -62,7 +62,7 @@ def choose_part(configs: Sequence[explorer.ModelConfig]) -> str:
 def reach_of(view: View) -> en.Reach:
     """What one model's reach is compared by."""
     flow, trace = view.of.flow, view.of.whole.trace
-    comparable = trace.score_name == "perplexity"
+    comparable = trace.config.objective == "next"
     score = trace.perplexity if comparable else None
     return en.Reach(view.label, flow.half_life_steps, flow.horizon_steps, score)
 
@@ -128,7 +128,7 @@ def figures_of(view: View) -> dict[str, str]:
         return "–" if value is None or not np.isfinite(value) else format(value, shape)
 
     return {
-        "Perplexity": number(trace.perplexity) + SCORE_MARK[trace.score_name],
+        "Perplexity": number(trace.perplexity) + SCORE_MARK[trace.config.objective],
         "Half-life": steps(flow.half_life_steps),
         "Horizon": steps(flow.horizon_steps),
         "Slope": "–" if flow.slope_per_step is None else f"{flow.slope_per_step:+.3f}",

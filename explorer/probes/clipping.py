@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from explorer.clipping import grad_norm
 from explorer.fields import finite, shown
 from explorer.models import ConfigError, SequenceModel
 from explorer.probes.gradients import NonFinite
 from explorer.reads import Read, read_of
-from explorer.training import grad_norm
 
 WAYS = ("norm", "value", "parameter")
 LARGEST = 5

@@ -17,7 +17,7 @@ from explorer.models import CharModel, ConfigError, ModelConfig, NetKey
 from explorer.probes.perplexity import Floats, TextScore, score_states
 from explorer.reads import Read, TextRead, read_of
 from explorer.reads.kernel import CHUNK, kernel_states, through_nets
-from explorer.reads.text import SCORE_NAMES
+from explorer.reads.text import score_name
 from explorer.training import perplexity
 
 SATURATED_LOW, SATURATED_HIGH = 0.1, 0.9  # Karpathy et al. 2015, arXiv 1506.02078
@@ -176,7 +176,7 @@ class GateTrace:
     @property
     def score_name(self) -> str:
         """What exp(mean nll) is called: "perplexity", "pseudo-perplexity" (cloze), "leaky score" (has read the answer)."""
-        return SCORE_NAMES[self.config.objective]
+        return score_name(self.config.objective)
 
     @property
     def unknown_share(self) -> float:

@@ -11,9 +11,12 @@ from torch.nn import functional as F
 from explorer.models import CharModel, NetKey
 from explorer.reads.base import Read
 from explorer.text import TextError
+from explorer.words import say
 
-SCORE_NAMES = {"next": "perplexity", "cloze": "pseudo-perplexity", "leaky": "leaky score"}
-"""What exp(mean negative log-likelihood) is called: only a model that has not read the character has a perplexity."""
+
+def score_name(objective: str) -> str:
+    """What exp(mean negative log-likelihood) is called: only a model that has not read the character has a perplexity."""
+    return say(f"score.{objective}")
 
 
 class TextRead(Read):
@@ -30,7 +33,7 @@ class TextRead(Read):
     def __init__(self, model: CharModel, text: str) -> None:
         self.text = model.vocabulary.as_read(text)
         self.ids_T = model.vocabulary.encode(self.text)
-        self.score_name = SCORE_NAMES[model.config.objective]
+        self.score_name = score_name(model.config.objective)
         super().__init__(model, self.text, self.ids_T)
 
     @property

@@ -113,6 +113,9 @@ FORMS: dict[str, Callable[[Any], str]] = {
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # fields: what was expected of a field, and what came
     "config": "{field}: expected {expected}; got {got}.",
+    "score.next": "perplexity",
+    "score.cloze": "pseudo-perplexity",
+    "score.leaky": "leaky score",
     "expected.net": "one of {nets:nets}",
     "got.net": "layer {layer}, {direction}",
     "expected.top-layer": "the last layer ({last}) of a model whose layers read both directions below: under it a gradient runs "
@@ -238,7 +241,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "text.encoding-in-doubt": (
         "Expected a text whose encoding can be told for certain. {reason} Choose one: {candidates:choices}. Or save it as UTF-8."
     ),
-    "text.encoding-unknown": "Expected an encoding out of {known:choices}. Got {got:quoted}.",
+    "text.encoding-unknown": "Expected one of the encodings {known:choices}. Got {got:quoted}.",
     "text.other-encoding": "Expected a text in {encoding}, but {flaw} Choose another encoding, or save the file as UTF-8.",
     "text.end-of-file-dropped": "The end-of-file mark of DOS (^Z) was dropped.",
     "text.breaks-became-line-ends": _breaks,
@@ -255,7 +258,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "encodings.alike": "This file looks like {encoding}, but {flaw}",
     "encodings.flaw": "byte {place:,} (0x{byte:02X}, in line {line:,}) does not fit.",
     "encodings.binary": "This file holds control characters, so it is binary, not a text.",
-    "encodings.none": "No encoding that is known here gives a text of these bytes.",
+    "encodings.none": "These bytes are not a text in any encoding that is known here.",
     "encodings.several": "This file could be in several.",
     # strict
     "strict.cut-off": "Expected a .safetensors file; got {size:,} bytes that are too short to be one or cut off.",
@@ -288,7 +291,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "Expected a header with metadata written by this program; this .safetensors file is another program's: it has weights, "
         "but neither vocabulary nor configuration. {advice}"
     ),
-    "checkpoint.no-such-epoch": "Expected an epoch out of {epochs:names}; got {got}.",
+    "checkpoint.no-such-epoch": "Expected one of the epochs {epochs:names}; got {got}.",
     "checkpoint.not-finite-to-save": "Expected finite weights to save; {tensor} holds NaN or infinity.",
     "checkpoint.too-large-to-save": (
         "Expected at most {most:whole MB} with a header of {header:whole MB}; this checkpoint has {size:MB}. Keep fewer "
@@ -328,7 +331,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "corpora.no-answer": "there was no answer within {seconds} seconds",
     "corpora.connection-refused": "the connection was refused",
     "corpora.not-secure": "no secure connection could be made",
-    "corpora.no-way": "there is no way to it, so this machine is probably offline",
+    "corpora.no-way": "there is no route to it, so this machine is probably offline",
     "corpora.connection-broke-off": "the connection broke off",
     # recording
     "expected.snapshot": "snapshot.{epoch}, for which there was room",
@@ -348,7 +351,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "verdict.exploding": "The gradient explodes",
     "verdict.exploding.found": "The median loss is {share:,.3g} times its local gradient {lag:steps} back.",
     "verdict.exploding.found.value": "The first value that is not a finite number: {non_finite}.",
-    "verdict.exploding.found.prediction": "The first value that is not a finite number: prediction of step {step}.",
+    "verdict.exploding.found.prediction": "The first value that is not a finite number: the prediction of step {step}.",
     "verdict.exploding.advice": (
         "Try smaller recurrent weights, such as init='orthogonal', or clip the gradient while training."
     ),

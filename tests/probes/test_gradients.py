@@ -405,9 +405,9 @@ def test_what_is_not_finite_is_named():
 def test_requests_that_make_no_sense():
     leaky = ModelConfig("lstm", hidden_size=5, num_layers=2, direction="bidirectional", objective="leaky")
     model = model_of(leaky)
-    with pytest.raises(ConfigError, match=r"Expected the last layer \(1\).*Got layer 0"):
+    with pytest.raises(ConfigError, match=r"layer: expected the last layer \(1\).*got 0"):
         gradient_flow(model, TEXT)
-    with pytest.raises(ConfigError, match=r"layer=1, direction='forward'.*got \(layer=7"):
+    with pytest.raises(ConfigError, match=r"net: expected one of .*layer 1, forward.*got layer 7, forward"):
         gradient_flow(model, TEXT, 7)
     with pytest.raises(ConfigError, match="k: expected 1 to 10"):
         lyapunov_exponents(model, TEXT, 11, 1)

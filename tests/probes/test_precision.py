@@ -98,7 +98,7 @@ def test_the_proof_shows_a_local_gradient_that_lost_its_digits(name, monkeypatch
     def cancelled(logits_TV, target_T):
         return (logits_TV.float().softmax(-1) - F.one_hot(target_T, len(VOCABULARY))).double()
 
-    monkeypatch.setattr("explorer.probes.reading.error", cancelled)
+    monkeypatch.setattr("explorer.reads.text.error", cancelled)
     assert flow_residual(read_of(model, text), gradient_flow(model, text, top)) > 1e-3
 
 
@@ -272,8 +272,7 @@ def test_the_residual_of_the_gates_is_against_float64():
 def test_a_decomposed_accent_is_read_as_the_corpus_has_it():
     model = CharModel(ModelConfig(hidden_size=8), Vocabulary.from_text("café été"), seed=0)
     composed, decomposed = "été café", "e\u0301te\u0301 cafe\u0301"
-    for probe in (trace_gates, gradient_flow):
-        assert probe(model, decomposed).text == composed
+    assert trace_gates(model, decomposed).text == gradient_flow(model, decomposed).labels == composed
     assert trace_gates(model, decomposed).perplexity == trace_gates(model, composed).perplexity
     paths = jacobian_paths(model, decomposed, flow=gradient_flow(model, composed), singular_values=False)
     assert len(paths.gain_T) == len(composed)

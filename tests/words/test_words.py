@@ -56,9 +56,23 @@ def test_an_error_that_went_through_a_pipe_is_told_the_same(error):
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
-@pytest.mark.parametrize("value", ["x" * 10**6, list(range(1000)), 10**4000])
-def test_what_came_is_never_long_in_the_sentence(value):
-    assert len(str(ConfigError("epochs", expected("whole", least=1, most=5), value))) < 120
+class Unwritable:
+    def __repr__(self):
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("x" * 10**6, "'" + "x" * 39), (list(range(1000)), "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 1"),
+        (10**4000, "1" + "0" * 39),
+        (10**5000, "<int>"), ([10**5000], "<list>"), (Unwritable(), "<Unwritable>"),
+    ],
+    ids=["text", "list", "number", "longer than python writes", "one in a list", "a faulty repr"],
+)  # fmt: skip
+def test_what_came_is_never_long_in_the_sentence_and_never_hides_it(value, said):
+    refused = ConfigError("epochs", expected("whole", least=1, most=5), value)
+    assert str(refused) == f"epochs: expected a whole number from 1 to 5; got {said}."
 
 
 def test_a_figure_is_written_as_its_sentence_says():

@@ -15,7 +15,7 @@ from explorer.figures.style import number, visible
 from explorer.pages.shell import alterations, facts, links, people
 from explorer.pages.shell.models import Which, checkpoint_of
 from explorer.pages.shell.plain import plain
-from explorer.reads.text import SCORE_NAMES
+from explorer.reads.text import score_name
 
 MANY_UNKNOWN = 0.05  # from this share on it is a warning
 NAMED_CHARACTERS, KNOWN_CHARACTERS = 8, 60
@@ -42,7 +42,7 @@ def mark_altered(which: Which, text: str) -> None:
     if not which.intervention:
         return
     before, after = (_perplexity(one, text) for one in (which.as_trained, which))
-    score = SCORE_NAMES[checkpoint_of(which).config.objective]
+    score = score_name(checkpoint_of(which).config.objective)
     change = f" On this text its {score} was {before} as trained and is {after} now." if before else ""
     with st.container(border=True):
         words, button = st.columns([4, 1], vertical_alignment="center")

@@ -24,6 +24,7 @@ from _alternate import compare
 
 from explorer import RECIPES, CharModel, ModelConfig, Recipe, Vocabulary, load_corpus, runs, train
 from explorer.recording import Recording
+from explorer.runs.claim import Claim
 from explorer.runs.recorder import Recorder, split_text
 from explorer.runs.state import restore_state
 from explorer.runs.store import Store
@@ -40,12 +41,14 @@ def recording_cost() -> None:
     recipe = replace(RECIPES["d2l-v2"], epochs=5000)
     config = ModelConfig()
     store = Store(runs.data_folder())
-    run = runs.new_run(config, recipe, TEXT, corpus="lighthouse", session="benchmark", sentence="Turn, light, turn.")
-    store.add(replace(run, text=store.keep_text(TEXT)))
+    run = runs.new_run(
+        runs.RunRequest(config, recipe, TEXT, corpus="lighthouse", session="benchmark", sentence="Turn, light, turn.")
+    )
+    store.add(replace(run, text=store.files.keep_text(TEXT)))
     text, held_out = split_text(TEXT, recipe, run.held_out_share)
     model = CharModel(config, VOCABULARY, seed=0)
     steps = train(model, text, recipe)
-    recorder = Recorder(store, run, store.begin(run.id), model, steps, held_out, state_seconds=10)
+    recorder = Recorder(store, store.begin(run.id), run, model, steps, held_out, state_seconds=10)
     recorder.begin()
     plain = train(CharModel(config, VOCABULARY, seed=0), text, recipe)
 
@@ -64,13 +67,13 @@ def recording_cost() -> None:
 def tick_cost() -> None:
     """What a page asks a second, with a run of 100,000 steps in the store."""
     store = Store(runs.data_folder())
-    run = runs.new_run(ModelConfig(), RECIPES["quick"], TEXT, corpus="lighthouse", session="ticks")
+    run = runs.new_run(runs.RunRequest(ModelConfig(), RECIPES["quick"], TEXT, corpus="lighthouse", session="ticks"))
     store.add(run)
-    token = store.begin(run.id)
+    held = store.begin(run.id)
     record = next(train(CharModel(ModelConfig(), VOCABULARY, seed=0), TEXT, RECIPES["quick"]))
     for first in range(1, 100_001, 1_000):
-        store.write(run.id, token, [replace(record, step=s) for s in range(first, first + 1_000)], [], 1.0)
-    store.end(run.id, token, "finished")
+        held.write([replace(record, step=s) for s in range(first, first + 1_000)], [], 1.0)
+    held.end("finished")
     for name, ask in (
         ("run, its place in line", lambda: runs.run(run.id)),
         ("metrics_since, 50 new steps", lambda: runs.metrics_since(run.id, 99_950)),
@@ -93,7 +96,9 @@ def latencies() -> None:
         time.sleep(12)  # until the spare has imported everything
         started = time.perf_counter()
         run = runs.start(
-            ModelConfig(), RECIPES["d2l-v2"], TEXT, corpus="lighthouse", session="benchmark", sentence="Turn."
+            runs.RunRequest(
+                ModelConfig(), RECIPES["d2l-v2"], TEXT, corpus="lighthouse", session="benchmark", sentence="Turn."
+            )
         )
         while not len(runs.metrics_since(run.id)):
             time.sleep(0.01)
@@ -115,14 +120,17 @@ def kills(times: int) -> None:
     config, generator, lost, killed = ModelConfig(hidden_size=16), random.Random(0), [], 0
     folder = Path(tempfile.mkdtemp())
     store = Store(folder)
-    run = runs.new_run(config, recipe, TEXT, corpus="lighthouse", session="benchmark", sentence="Turn, light, turn.")
-    run = store.add(replace(run, text=store.keep_text(TEXT)))
+    run = runs.new_run(
+        runs.RunRequest(config, recipe, TEXT, corpus="lighthouse", session="benchmark", sentence="Turn, light, turn.")
+    )
+    run = store.add(replace(run, text=store.files.keep_text(TEXT)))
     while killed < times:
-        token = store.begin(run.id)
+        held = store.begin(run.id)
         store.close()
         child = os.fork()
         if not child:
-            work(Store(folder), run.id, token)
+            reopened = Store(folder)
+            work(reopened, Claim(reopened.database, run.id, held.token))
             os._exit(0)
         time.sleep(generator.uniform(0.0, 1.0))
         os.kill(child, signal.SIGKILL)
@@ -133,9 +141,11 @@ def kills(times: int) -> None:
         if whole != "ok":
             raise SystemExit(f"after {killed} kills: {whole}")
         store = Store(folder)
-        if store.state_path(run.id).is_file():
+        store.end_dead(run.id, held.token, "killed")
+        store.requeue(run.id, 1, 1)
+        if store.files.state_path(run.id).is_file():
             training = Training(CharModel(config, VOCABULARY), split_text(TEXT, recipe, 0.1)[0], recipe)
-            restore_state(store.state_path(run.id), run.id, training, Recording(training.model, recipe))
+            restore_state(store.files.state_path(run.id), run.id, training, Recording(training.model, recipe))
             lost.append(store.run(run.id).step - training.state().step)
     reached = store.metrics(run.id, at_most=10**7)
     undisturbed = CharModel(config, VOCABULARY, seed=0)

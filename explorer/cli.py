@@ -71,15 +71,8 @@ def record_training(corpus: str, text: str, config: ModelConfig, recipe: Recipe,
     """The same, shown in the app while it goes, where it can be stopped."""
     model = CharModel(config, Vocabulary.from_text(recipe.learned(text)), seed=check_seed(seed))
     steps = train(model, text, recipe, seed)
-    run = runs.new_run(
-        config,
-        recipe,
-        text,
-        corpus=corpus,
-        session=runs.COMMAND_LINE,
-        seed=seed,
-        held_out_share=0,
-    )
+    asked = runs.RunRequest(config, recipe, text, corpus=corpus, session=runs.COMMAND_LINE, seed=seed, held_out_share=0)
+    run = runs.new_run(asked)
     with contextlib.closing(
         recorded(run, text, model, steps, lambda sentence: click.echo(sentence, err=True))
     ) as shown:

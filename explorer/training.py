@@ -5,19 +5,19 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from explorer.batches import SAMPLINGS, batch_count, batches, min_tokens
 from explorer.cells import State
+from explorer.clipping import Clipping, clip_gradients
 from explorer.fields import (
     ConfigError,
     check_above_zero,
@@ -36,7 +36,6 @@ Batch = tuple[Tensor, Tensor]
 OPTIMIZERS = ("sgd", "adam")
 MAX_EPOCHS = 5_000
 MAX_SEED = 10**18 - 1  # what a checkpoint can hold
-SAFE_NORM = 1e-140  # of which float64 still holds the square, to full precision
 
 
 class TrainingDivergedError(Told, ArithmeticError):
@@ -194,48 +193,6 @@ def perplexity(nll_nats: float) -> float:
 
 
 @dataclass(frozen=True)
-class Clipping:
-    """What clipping measured: norms before (per parameter and together), the coefficient, and the norm after."""
-
-    norms_before: dict[str, float]
-    norm_before: float
-    coefficient: float
-    norm_after: float
-
-
-def grad_norm(gradient: Tensor) -> float:
-    """l2 norm measured in float64, right for tiny and for huge entries too; NaN and inf come through."""
-    norm = float(torch.linalg.vector_norm(gradient, dtype=torch.float64))
-    if SAFE_NORM <= norm <= 1 / SAFE_NORM or not gradient.numel():
-        return norm
-    # Squares of what is smaller or larger leave float64's range: by a power of two, which is exact, it is brought into it.
-    largest = float(torch.linalg.vector_norm(gradient, torch.inf, dtype=torch.float64))
-    if largest == 0 or not math.isfinite(largest):
-        return largest
-    exponent = math.frexp(largest)[1]
-    scaled = np.ldexp(gradient.detach().double().flatten().numpy(), -exponent)
-    with np.errstate(over="ignore"):  # a norm beyond float64 is infinite
-        return float(np.ldexp(np.linalg.norm(scaled), exponent))
-
-
-def clip_gradients(named_parameters: Iterable[tuple[str, nn.Parameter]], max_norm: float | None) -> Clipping:
-    """Scale all gradients together to a norm of at most max_norm (Pascanu et al. 2013, arXiv 1211.5063); None only measures.
-
-    Parameters without a gradient are left out. Non-finite gradients are left as they are: their norm says so.
-    """
-    gradients = {name: p.grad for name, p in named_parameters if p.grad is not None}
-    norms = {name: grad_norm(gradient) for name, gradient in gradients.items()}
-    before = math.hypot(*norms.values())
-    if max_norm is None or not before > max_norm or not math.isfinite(before):
-        return Clipping(norms, before, 1.0, before)
-    # g <- min(theta / ||g||, 1) g
-    coefficient = max_norm / before
-    for gradient in gradients.values():
-        gradient.copy_(gradient.double() * coefficient)  # in float64: float32 has no coefficient of 1e-40
-    return Clipping(norms, before, coefficient, math.hypot(*map(grad_norm, gradients.values())))
-
-
-@dataclass(frozen=True)
 class TrainingState:
     """A training put aside between two steps: everything the steps after it depend on.
 
@@ -387,14 +344,19 @@ class Training(Iterator[StepRecord]):
         copies = {name: tensor.detach().clone() for name, tensor in tensors.items()}
         return TrainingState(self._step, self._epoch, self._batch, self._nll_sum_nats, self._tokens, copies)
 
-    def restore(self, state: TrainingState) -> None:
+    def restore(self, state: TrainingState, *, checked: bool = False) -> None:
         """Go on from a state: the model, the optimizer, the place in the text and the carried state are as they were.
+
+        Args:
+            state: as `state` gave it.
+            checked: whether `check` has passed it already.
 
         Raises:
             ConfigError: the state belongs to another model, recipe or text, or to none; nothing is changed.
 
         """
-        self.check(state)
+        if not checked:
+            self.check(state)
         groups: dict[str, dict[str, Tensor]] = {"weights": {}, "optimizer": {}, "carried": {}}
         for name, tensor in state.tensors.items():
             kind, _, rest = name.partition(".")

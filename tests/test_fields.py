@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 import explorer
 from explorer import CharModel, ModelConfig, Recipe, Vocabulary
+from explorer.clipping import grad_norm
 from explorer.fields import finite, flag, whole
 from explorer.models import ConfigError
-from explorer.runs import validation
-from explorer.training import grad_norm, train
+from explorer.runs.request import RunRequest
+from explorer.training import train
 
 INTEGERS = [np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint64]
 
@@ -66,7 +67,7 @@ def test_symbols_are_counted_on_what_is_learned(tokens):
     assert recipe.learned(text) == learned
     symbols = set(Vocabulary.from_text(recipe.learned(text)).symbols[1:])
     assert symbols == set(learned)
-    assert validation.validate({}, recipe, text) == {}
+    assert RunRequest({}, recipe, text, corpus="letters", session="ann").problems() == {}
 
 
 def test_the_recipe_of_the_first_chinese_edition_counts_as_the_book_does():

@@ -13,9 +13,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from explorer.cells import CELLS, CellWeights
+from explorer.clipping import clip_gradients
 from explorer.models import CharModel, ConfigError, ModelConfig
 from explorer.text import UNKNOWN, TextError, Vocabulary
-from explorer.training import RECIPES, Recipe, StepRecord, TrainingDivergedError, clip_gradients, train
+from explorer.training import RECIPES, Recipe, StepRecord, TrainingDivergedError, train
 
 TEXT = "".join(random.Random(7).choices("abcdefg", weights=range(1, 8), k=100))
 VOCABULARY = Vocabulary.from_text(TEXT)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import pandas as pd
@@ -73,10 +73,16 @@ def progress(run: Run) -> drawing.Progress:
     return drawing.Progress(run, runs.metrics(run.id, DRAWN_STEPS), runs.epochs_since(run.id, at_most=DRAWN_EPOCHS))
 
 
-def steps(run_id: str, at_most: int | None = None) -> pd.DataFrame:
-    """The table of all steps of a run, or of so many."""
+def steps(run_id: str) -> Iterator[pd.DataFrame]:
+    """The table of all steps of a run, in blocks."""
     run = runs.run(run_id)
-    return drawing.step_frame(drawing.Progress(run, runs.metrics(run_id, at_most or max(run.step, 1)), []))
+    for block in runs.steps(run_id):
+        yield drawing.step_frame(drawing.Progress(run, block, []))
+
+
+def some_steps(run_id: str) -> pd.DataFrame:
+    """A few lines of it."""
+    return drawing.step_frame(drawing.Progress(runs.run(run_id), runs.metrics(run_id, SAMPLED), []))
 
 
 def epochs(run_id: str) -> pd.DataFrame:

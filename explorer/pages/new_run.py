@@ -230,11 +230,19 @@ def offer_recipes() -> None:
             st.button(name, key=f"recipe_{name}", icon=icon, on_click=fill_in, args=(name,))
 
 
-def in_words(problem: str) -> str:
-    """What is wrong, with the controls by their labels."""
-    said = problem.partition(": ")[2]
-    said = re.sub(r"\b[a-z]+_[a-z_]+\b", lambda found: LABELS.get(found[0], found[0]), said)
-    return f"{said[:1].upper()}{said[1:]}"
+def choose_words(place: Any, corpus: Corpus, slots: Slots) -> tuple[str, str]:
+    """The name of the run and the sentence to watch; of each corpus its own, which another may not be able to read."""
+    name = place.text_input(
+        "Name of the run", key=f"new_name_{corpus.choice}", placeholder="optional", max_chars=80, persist_state="session"
+    )  # fmt: skip
+    slots["name"] = place.empty()
+    example = texts.EXAMPLES.get(corpus.choice, "")
+    sentence = place.text_input(
+        "Your sentence, watched while the model learns", key=f"new_sentence_{corpus.choice}", max_chars=200,
+        persist_state="session", placeholder=example or "any words of the corpus's alphabet",
+    )  # fmt: skip
+    slots["sentence"] = place.empty()
+    return name or "", sentence or example
 
 
 def offer_start() -> None:
@@ -242,20 +250,8 @@ def offer_start() -> None:
     slots: Slots = {}
     left, right = st.columns(2)
     corpus = choose_corpus(left)
-    name = right.text_input(
-        "Name of the run",
-        key=f"new_name_{corpus.choice}",
-        placeholder="optional",
-        max_chars=80,
-        persist_state="session",
-    )
-    slots |= {"text": left.empty(), "name": right.empty()}
-    sentence = right.text_input(  # its own for each corpus, which another one may not be able to read
-        "Your sentence, watched while the model learns", key=f"new_sentence_{corpus.choice}", max_chars=200,
-        persist_state="session", placeholder=texts.EXAMPLES.get(corpus.choice, "any words of the corpus's alphabet"),
-    )  # fmt: skip
-    sentence = sentence or texts.EXAMPLES.get(corpus.choice, "")
-    slots["sentence"] = right.empty()
+    slots["text"] = left.empty()
+    name, sentence = choose_words(right, corpus, slots)
     start = st.container()  # above the settings, where one can press it as they stand
     model, recipe = st.columns(2, border=True)
     with model:
@@ -265,23 +261,30 @@ def offer_start() -> None:
         st.markdown("**Recipe**")
         offer_recipes()
         how = choose_recipe(slots)
-    problems = runs.validate(config, how, corpus.text, name=name or "", sentence=sentence)
-    for field, problem in problems.items():
-        if (field, corpus.explained) != ("text", True):
-            slots.get(field, st).caption(f":red[{plain(in_words(problem))}]")
+    asked = runs.RunRequest(
+        config, how, corpus.text, corpus=corpus.name, session=people.browser(), name=name, seed=seed, sentence=sentence
+    )  # fmt: skip
+    problems = runs.validate(asked)
+    show_problems(problems, slots, explained={"text"} if corpus.explained else ())
     if not problems:
         notices.show_unread(sentence, Recipe(**how).learned(corpus.text), slots["sentence"])
     with start:
         if st.button("Start", type="primary", disabled=bool(problems), icon=":material/play_arrow:"):
-            made, about = ModelConfig(**config), {"corpus": corpus.name, "name": name or "", "seed": seed}
-            _start(made, Recipe(**how), corpus.text, sentence=sentence, **about)
+            _start(asked)
         if problems:
-            st.caption(f"Before it can start, see {', '.join(LABELS.get(field, field) for field in problems)}.")
+            st.caption(f"Fix before starting: {', '.join(LABELS.get(field, field) for field in problems)}.")
 
 
-def _start(config: ModelConfig, recipe: Recipe, text: str, **about: Any) -> None:
+def show_problems(problems: Mapping[str, runs.Complaint], slots: Slots, explained: Container[str]) -> None:
+    """Each complaint under its control, but for those that are explained there already."""
+    for field, complaint in problems.items():
+        if field not in explained:
+            slots.get(field, st).caption(f":red[{plain(complaint.told)}]")
+
+
+def _start(asked: runs.RunRequest) -> None:
     try:
-        started = runs.start(config, recipe, text, session=people.browser(), **about)
+        started = runs.start(asked)
     except runs.RunError as fault:
         st.error(people.told(fault))
         return

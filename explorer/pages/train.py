@@ -14,15 +14,10 @@ from explorer.figures.hundredths import CONFIG
 from explorer.pages import live, new_run
 from explorer.pages.shell import export, links, models, people, session
 from explorer.pages.shell.plain import badge, cells, plain
+from explorer.runs.status import DIVERGED, FINISHED, STATUSES
 
 NEWEST = 8  # runs that are listed until one asks for all
 HIGHLIGHT = "rgba(224, 138, 30, 0.25)"
-STATUS = {
-    "waiting": ":material/hourglass_empty: waiting", "running": ":material/directions_run: running",
-    "stopping": ":material/pan_tool: stopping", "stopped": ":material/stop_circle: stopped",
-    "finished": ":material/check_circle: finished", "interrupted": ":material/power_off: interrupted",
-    "diverged": ":material/warning: diverged", "failed": ":material/error: failed",
-}  # fmt: skip
 
 
 def watch(run_id: str) -> None:
@@ -30,25 +25,9 @@ def watch(run_id: str) -> None:
     run = runs.run(run_id)
     findings = verdict(run)
     st.markdown(f"{status(run, findings)} **{plain(run.name)}**")
-    with st.container(horizontal=True):
-        mine = people.owns(run)
-        if mine and run.status in ("running", "waiting") and st.button("Stop", icon=":material/stop:"):
-            _do(runs.stop, run_id)
-        if mine and run.resumable and st.button("Resume", icon=":material/resume:"):
-            _do(runs.resume, run_id)
-        if run.has_checkpoint and not run.active:
-            st.download_button("Download", runs.checkpoint_path(run_id).read_bytes, run.file_name, on_click="ignore")
-        if st.button("New run", icon=":material/add:"):
-            links.open_run(None)
-    if run.deleted is not None:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.warning("This run was deleted; for a day it can be brought back.", width="stretch")
-            if mine and st.button("Bring it back", icon=":material/undo:"):
-                _do(runs.restore, run_id)
-    if not mine:
-        st.caption("You see this run by its address. Only the browser that started it can stop, resume or delete it.")
+    offer_actions(run)
     if run.message:
-        (st.error if run.status in ("diverged", "failed") else st.caption)(people.told(run.message))
+        (st.error if STATUSES[run.status].bad else st.caption)(people.told(run.message))
     for finding in findings:
         st.markdown(
             f":material/stethoscope: **{finding.title}.** {badge(finding.sureness)}"
@@ -63,9 +42,30 @@ def watch(run_id: str) -> None:
     export.offer(tables(run), key="run")
 
 
+def offer_actions(run: runs.Run) -> None:
+    """What this person can do about a run."""
+    mine = people.owns(run)
+    with st.container(horizontal=True):
+        if mine and run.stoppable and st.button("Stop", icon=":material/stop:"):
+            _do(runs.stop, run.id)
+        if mine and run.resumable and st.button("Resume", icon=":material/resume:"):
+            _do(runs.resume, run.id)
+        if run.has_checkpoint and not run.active:
+            st.download_button("Download", runs.checkpoint_path(run.id).read_bytes, run.file_name, on_click="ignore")
+        if st.button("New run", icon=":material/add:"):
+            links.open_run(None)
+    if run.deleted is not None:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.warning("This run was deleted; for a day it can be brought back.", width="stretch")
+            if mine and st.button("Bring it back", icon=":material/undo:"):
+                _do(runs.restore, run.id)
+    if not mine:
+        st.caption("You see this run by its address. Only the browser that started it can stop, resume or delete it.")
+
+
 def tables(run: runs.Run) -> Iterator[export.Table]:
     """All that was recorded of a run."""
-    every, some = partial(live.steps, run.id), partial(live.steps, run.id, live.SAMPLED)
+    every, some = partial(live.steps, run.id), partial(live.some_steps, run.id)
     yield export.Table("Steps of the run", run.name, every, rows=run.step, sample=some)
     yield export.Table("Epochs of the run", run.name, partial(live.epochs, run.id))
 
@@ -85,7 +85,8 @@ def verdict(run: runs.Run) -> Sequence[explorer.Finding]:
 def status(run: runs.Run, findings: Sequence[explorer.Finding]) -> str:
     """The run's status; one that ended worse than guessing is not ticked off."""
     ruined = any(finding.rule == "rate-too-large" for finding in findings)
-    return ":material/warning: finished" if run.status == "finished" and ruined else STATUS[run.status]
+    icon = STATUSES[DIVERGED if run.status == FINISHED and ruined else run.status].icon
+    return f":material/{icon}: {run.status}"
 
 
 def _do(action: Callable[..., object], *about: str) -> None:
@@ -116,27 +117,33 @@ def show_list() -> None:
         return
     st.subheader("Your runs")
     for run_id, sentence in damaged.items():
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f":material/broken_image: {plain(sentence)}", width="stretch")
-            if st.button("Delete", key=f"delete_{run_id}", icon=":material/delete:"):
-                _do(delete, run_id)
-    shown = mine if len(mine) <= NEWEST or st.toggle(f"All {len(mine)} runs", key="all_runs") else mine[:NEWEST]
-    for run in shown:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(
-                f"{status(run, verdict(run))} **{plain(run.name)}**"
-                + f", {how_far(run)}" * (not run.active),  # the list does not tick
-                width="stretch",
-            )
-            if st.button("Open", key=f"open_{run.id}"):
-                links.open_run(run.id)
-            with st.popover("More"):
-                name = st.text_input("Name", run.name, key=f"name_{run.id}", max_chars=80)
-                if st.button("Rename", key=f"rename_{run.id}", icon=":material/edit:"):
-                    _do(runs.rename, run.id, name)
-                if st.button("Delete", key=f"delete_{run.id}", icon=":material/delete:"):
-                    _do(delete, run.id)
+        _show_damaged(run_id, sentence)
+    for run in mine if len(mine) <= NEWEST or st.toggle(f"All {len(mine)} runs", key="all_runs") else mine[:NEWEST]:
+        _show_line(run)
     compare(mine)
+
+
+def _show_damaged(run_id: str, sentence: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f":material/broken_image: {plain(sentence)}", width="stretch")
+        left = partial(runs.raw, run_id)
+        st.download_button("Save", left, "damaged-run.json", key=f"save_{run_id}", on_click="ignore")
+        if st.button("Delete", key=f"delete_{run_id}", icon=":material/delete:"):
+            _do(delete, run_id)
+
+
+def _show_line(run: runs.Run) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        how = "" if run.active else f", {how_far(run)}"  # the list does not tick
+        st.markdown(f"{status(run, verdict(run))} **{plain(run.name)}**{how}", width="stretch")
+        if st.button("Open", key=f"open_{run.id}"):
+            links.open_run(run.id)
+        with st.popover("More"):
+            name = st.text_input("Name", run.name, key=f"name_{run.id}", max_chars=80)
+            if st.button("Rename", key=f"rename_{run.id}", icon=":material/edit:"):
+                _do(runs.rename, run.id, name)
+            if st.button("Delete", key=f"delete_{run.id}", icon=":material/delete:"):
+                _do(delete, run.id)
 
 
 def delete(run_id: str) -> None:

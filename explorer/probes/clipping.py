@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from explorer.clipping import grad_norm
 from explorer.fields import ConfigError, expected, finite
 from explorer.models import SequenceModel
 from explorer.probes.gradients import NonFinite
 from explorer.reads import Read, read_of
-from explorer.training import grad_norm
 from explorer.words import Saying
 
 WAYS = ("norm", "value", "parameter")

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.checkpoints import Checkpoint
+from explorer.clipping import grad_norm
 from explorer.probes.finding import CERTAIN, LIKELY, Finding
 from explorer.recording import EpochRecord
 from explorer.text import Vocabulary
-from explorer.training import Recipe, grad_norm
+from explorer.training import Recipe
 
 Floats64 = NDArray[np.float64]
 SMALL_UPDATE = (

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from explorer.clipping import grad_norm
 from explorer.models import NetKey, SequenceModel
 from explorer.probes.gradients import GradientFlow
 from explorer.reads import Read
 from explorer.reads.base import nets_above
-from explorer.training import grad_norm
 
 PROOF_STEPS, PROOF_ROWS = 32, 3  # how much of a flow is repeated
 

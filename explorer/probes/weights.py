@@ -14,10 +14,10 @@ from torch.nn import functional as F
 
 from explorer.cells import CellWeights, input_projection
 from explorer.cells.base import Outer, previous
+from explorer.clipping import grad_norm
 from explorer.models import NetKey, SequenceModel
 from explorer.reads import Read, read_of
 from explorer.reads.kernel import through_nets
-from explorer.training import grad_norm
 
 Floats64 = NDArray[np.float64]
 

@@ -5,31 +5,28 @@ S counts steps of a training, P parameters of a model.
 
 from __future__ import annotations
 
-import secrets
 import threading
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from explorer.checkpoints import Checkpoint, load_checkpoint
-from explorer.models import ConfigError, ModelConfig
-from explorer.runs import validation
-from explorer.runs.facts import WAITING, EpochEvent, GateSummary, Metrics, Run, RunError, UnknownRunError
-from explorer.runs.recorder import held_out_characters, split_text
+from explorer.runs.facts import EpochEvent, GateSummary, Metrics, Run, RunError, UnknownRunError
 from explorer.runs.registry import Registry
+from explorer.runs.request import RunRequest
 from explorer.runs.settings import Settings, data_folder, settings
-from explorer.text import Vocabulary, clean_text
-from explorer.training import Recipe, check_seed
+from explorer.runs.validation import Complaint, name_problem
+from explorer.text import clean_text
 
 __all__ = [
     "COMMAND_LINE",
+    "Complaint",
     "EpochEvent",
     "GateSummary",
     "Metrics",
     "Run",
     "RunError",
+    "RunRequest",
     "Settings",
     "UnknownRunError",
     "checkpoint",
@@ -42,6 +39,7 @@ __all__ = [
     "models",
     "new_run",
     "prepare",
+    "raw",
     "rename",
     "restore",
     "resume",
@@ -49,12 +47,13 @@ __all__ = [
     "runs",
     "settings",
     "start",
+    "steps",
     "stop",
     "text",
     "unreadable",
     "validate",
 ]
-PREFIX_CHARACTERS = 16
+BLOCK_STEPS = 5_000  # about 1 MB
 COMMAND_LINE = "command line"  # the session of what is trained there
 
 _registries: dict[Settings, Registry] = {}
@@ -76,116 +75,33 @@ def prepare() -> None:
     _registry().look()
 
 
-def validate(
-    config: ModelConfig | Mapping[str, Any],
-    recipe: Recipe | Mapping[str, Any],
-    text: str,
-    *,
-    name: str = "",
-    sentence: str = "",
-    held_out_share: float = 0.1,
-) -> dict[str, str]:
-    """What makes no sense: control -> a sentence; empty when the run may start. See validation.validate."""
-    return validation.validate(
-        config, recipe, text, name=name, sentence=sentence, held_out_share=held_out_share, max_steps=settings().max_steps
-    )  # fmt: skip
+def validate(request: RunRequest) -> dict[str, Complaint]:
+    """What of a request makes no sense here: control -> complaint; empty when the run may start."""
+    return request.problems(settings().max_steps)
 
 
-def new_run(
-    config: ModelConfig,
-    recipe: Recipe,
-    text: str,
-    *,
-    corpus: str,
-    session: str,
-    name: str = "",
-    seed: int = 0,
-    sentence: str = "",
-    prefixes: Sequence[str] = (),
-    held_out_share: float = 0.1,
-) -> Run:
+def new_run(request: RunRequest) -> Run:
     """A run as `start` would put it in line, without putting it anywhere.
 
     Raises:
         RunError: something of it makes no sense.
 
     """
-    problems = validate(config, recipe, text, name=name, sentence=sentence, held_out_share=held_out_share)
-    try:
-        check_seed(seed)
-    except ConfigError as fault:
-        problems["seed"] = str(fault)
-    if problems:
-        raise RunError(" ".join(problems.values()))
-    text, now = clean_text(text), time.time()
-    vocabulary = Vocabulary.from_text(recipe.learned(text))
-    shapes = config.parameter_shapes(len(vocabulary))
-    weights = validation.weight_count(config, len(vocabulary))
-    trained, held_out = split_text(text, recipe, held_out_share)
-    counts_V, nll_nats_V = vocabulary.counts, vocabulary.unigram_nll_nats().tolist()
-    return Run(
-        id=secrets.token_urlsafe(16),
-        name=name.strip() or validation.describe(config, recipe, corpus),
-        status=WAITING,
-        owner=session,
-        corpus=corpus,
-        text="",
-        config=config,
-        recipe=recipe,
-        seed=seed,
-        sentence=vocabulary.as_read(sentence),
-        prefixes=tuple(prefixes) or (text.strip()[:PREFIX_CHARACTERS].replace("\n", " "),),
-        held_out_share=held_out_share,
-        held_out=held_out_characters(held_out, weights),
-        trained_on=len(trained),
-        symbols=len(vocabulary),
-        unigram_nll_nats=sum(c * n for c, n in zip(counts_V, nll_nats_V, strict=True)) / sum(counts_V),
-        parameters=tuple(shapes),
-        weights=weights,
-        steps_total=validation.steps_total(recipe, len(trained)),
-        created=now,
-        queued=now,
-    )
+    return request.run(settings().max_steps)
 
 
-def start(
-    config: ModelConfig,
-    recipe: Recipe,
-    text: str,
-    *,
-    corpus: str,
-    session: str,
-    name: str = "",
-    seed: int = 0,
-    sentence: str = "",
-    prefixes: Sequence[str] = (),
-    held_out_share: float = 0.1,
-) -> Run:
+def start(request: RunRequest) -> Run:
     """Put a new run in line; it is running when this returns, if there is a free place.
-
-    Args:
-        config: the model.
-        recipe: how it is trained.
-        text: what it learns from; kept in the data folder.
-        corpus: the name of the text.
-        session: names the person's browser.
-        name: of the run; a description where it is empty.
-        seed: of the weights and batches.
-        sentence: whose perplexity and gates are measured along the way.
-        prefixes: what the generated samples begin with; where there are none, the first words of the text.
-        held_out_share: share of the text that is not trained on, in [0, 0.5].
 
     Raises:
         RunError: it makes no sense, the session has its share of runs or of the disk, or the disk refused.
 
     """
-    made = new_run(
-        config, recipe, text, corpus=corpus, session=session, name=name, seed=seed, sentence=sentence,
-        prefixes=prefixes, held_out_share=held_out_share,
-    )  # fmt: skip
+    made = new_run(request)
     registry = _registry()
-    registry.check_quota(session)
-    made = replace(made, text=registry.store.keep_text(clean_text(text)))
+    registry.check_number(request.session)
+    registry.check_room(request.session)
+    made = replace(made, text=registry.store.files.keep_text(clean_text(request.text)))
     chosen = registry.settings
     registry.store.add(
         made, waiting_per_session=chosen.waiting_per_session, running_per_session=chosen.running_per_session
@@ -204,11 +120,13 @@ def resume(run_id: str) -> Run:
     """Put a run that was stopped, interrupted or failed in line again; it goes on bit for bit.
 
     Raises:
-        RunError: it cannot be resumed, or its session has its share of runs.
+        RunError: it cannot be resumed, or its session has its share of runs or of the disk.
 
     """
     registry = _registry()
-    chosen = registry.settings
+    chosen, known = registry.settings, registry.store.run(run_id)
+    if known.resumable:
+        registry.check_room(known.owner)
     registry.store.requeue(run_id, chosen.waiting_per_session, chosen.running_per_session)
     registry.admit()
     return run(run_id)
@@ -235,8 +153,13 @@ def runs(*sessions: str) -> list[Run]:
 
 
 def unreadable(*sessions: str) -> dict[str, str]:
-    """The runs of these sessions, or of everybody, that cannot be read: id -> a sentence. `delete` takes them away."""
+    """The runs of these sessions, or of everybody, that cannot be read: id -> a sentence. `raw` and `delete` take it."""
     return _registry().store.unreadable(sessions)
+
+
+def raw(run_id: str) -> bytes:
+    """What the store has of a run's settings, as JSON, also of one that cannot be read; not of its steps and epochs."""
+    return _registry().store.raw(run_id)
 
 
 def models(*sessions: str) -> list[Run]:
@@ -254,6 +177,14 @@ def metrics_since(run_id: str, step: int = 0, at_most: int = 5000) -> Metrics:
     return _registry().store.metrics(run_id, step, at_most)
 
 
+def steps(run_id: str) -> Iterator[Metrics]:
+    """Every step that there is now, in blocks; at least one, which may be empty."""
+    store = _registry().store
+    last = store.run(run_id).step
+    for after in range(0, max(last, 1), BLOCK_STEPS):
+        yield store.steps(run_id, after, min(after + BLOCK_STEPS, last))
+
+
 def epochs_since(run_id: str, epoch: int = -1, at_most: int | None = None) -> list[EpochEvent]:
     """The epochs after one (-1 includes epoch 0, before training): all, or about so many, the snapshots and the last."""
     return _registry().store.epochs(run_id, epoch, at_most)
@@ -262,12 +193,12 @@ def epochs_since(run_id: str, epoch: int = -1, at_most: int | None = None) -> li
 def text(run_id: str) -> str:
     """The text a run learns from."""
     store = _registry().store
-    return store.text(store.run(run_id).text)
+    return store.files.text(store.run(run_id).text)
 
 
 def checkpoint_path(run_id: str) -> Path:
     """The run's checkpoint file; it may not be there yet."""
-    return _registry().store.checkpoint_path(_registry().store.run(run_id).id)
+    return _registry().store.files.checkpoint_path(_registry().store.run(run_id).id)
 
 
 def checkpoint(run_id: str) -> Checkpoint:
@@ -287,8 +218,9 @@ def rename(run_id: str, name: str) -> Run:
         RunError: it cannot be a name.
 
     """
-    if problem := validation.name_problem(name) or ("" if name.strip() else "name: expected at least one character."):
-        raise RunError(problem)
+    complaint = name_problem(name) if name.strip() else Complaint("name", "at least one character", "none")
+    if complaint:
+        raise RunError(str(complaint))
     _registry().store.rename(run_id, name.strip())
     return run(run_id)
 
@@ -301,6 +233,20 @@ def delete(run_id: str) -> None:
 
 
 def restore(run_id: str) -> Run:
-    """Put a deleted run back."""
-    _registry().store.set_deleted(run_id, False)
+    """Put a deleted run back.
+
+    Raises:
+        RunError: its session has its share of runs or of the disk by now.
+
+    """
+    registry = _registry()
+    try:
+        known = registry.store.run(run_id)
+    except RunError:  # one that cannot be read is put back all the same: it can be saved in the list
+        registry.store.set_deleted(run_id, False)
+        raise
+    if known.deleted is not None:
+        registry.check_number(known.owner)
+        registry.check_room(known.owner, run_id)
+        registry.store.set_deleted(run_id, False)
     return run(run_id)

@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from explorer.runs.facts import RunError, disk_sentence
+from explorer.runs.facts import DataFolderError, RunError, disk_sentence
 
 WRITER_WAITS_S, READER_WAITS_S = 10, 2
 
 
-class StoreGoneError(RunError):
+class StoreGoneError(DataFolderError):
     """The file of the store is not the one that was opened."""
 
 
@@ -27,13 +27,14 @@ def disk_told() -> Iterator[None]:
     """What the disk says, as a sentence.
 
     Raises:
-        RunError: it refused.
+        DataFolderError: it refused.
+        RunError: something is no text.
 
     """
     try:
         yield
     except (OSError, sqlite3.Error) as fault:
-        raise RunError(disk_sentence(fault)) from fault
+        raise DataFolderError(disk_sentence(fault)) from fault
     except UnicodeEncodeError as fault:
         raise RunError("Expected whole characters; got one half of a pair (a lone surrogate).") from fault
 
@@ -132,6 +133,7 @@ class _Connection:
             check_same_thread=False,
         )
         self.connection.row_factory = sqlite3.Row
+        self.connection.text_factory = _decoded
         self._prepare()
         if self._reads_only:
             self.connection.execute("PRAGMA query_only = 1")
@@ -152,11 +154,16 @@ class _Connection:
     def _known(self) -> bool:
         version = self.connection.execute("PRAGMA user_version").fetchone()[0]
         if version not in (0, self._version):
-            raise RunError(
+            raise DataFolderError(
                 f"Expected runs of format {self._version}; those in the data folder have format {version}. Choose another "
                 f"folder with GATE_EXPLORER_DATA."
             )
         return bool(version == self._version)
+
+
+def _decoded(data: bytes) -> str:
+    """A text of the file, with a half character for each byte that is no UTF-8: one damaged row must not hide the others."""
+    return data.decode("utf-8", "surrogateescape")
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -13,13 +13,8 @@ from numpy.typing import NDArray
 
 from explorer.models import ModelConfig
 from explorer.recording import EpochRecord
+from explorer.runs.status import ACTIVE, RESUMABLE, TRAINED, allowed
 from explorer.training import Recipe
-
-WAITING, RUNNING, STOPPING = "waiting", "running", "stopping"
-FINISHED, STOPPED, INTERRUPTED, DIVERGED, FAILED = "finished", "stopped", "interrupted", "diverged", "failed"
-ACTIVE = (WAITING, RUNNING, STOPPING)
-RESUMABLE = (STOPPED, INTERRUPTED, FAILED)
-STATUSES = (*ACTIVE, FINISHED, STOPPED, INTERRUPTED, DIVERGED, FAILED)
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -34,6 +29,10 @@ class UnknownRunError(RunError):
 
     def __init__(self, message: str = "There is no run with this id; it may have been deleted.") -> None:
         super().__init__(message)
+
+
+class DataFolderError(RunError):
+    """The data folder, or the disk it is on, refuses; the message does not say where it is, since strangers read it."""
 
 
 def disk_sentence(fault: Exception) -> str:
@@ -58,7 +57,7 @@ class Run:
     Attributes:
         id: unguessable, safe in a URL.
         name: as its owner calls it.
-        status: one of the words of this module: "waiting", "running", ...
+        status: one of status.STATUSES: "waiting", "running", ...
         owner: the session that started it.
         corpus: the name of its text.
         text: the text's SHA-256, under which it is kept.
@@ -135,6 +134,11 @@ class Run:
         return self.status in ACTIVE
 
     @property
+    def stoppable(self) -> bool:
+        """Whether its owner can stop it."""
+        return bool(allowed(self.status, "stop"))
+
+    @property
     def resumable(self) -> bool:
         """Whether it can be continued where it was."""
         return self.status in RESUMABLE
@@ -142,7 +146,7 @@ class Run:
     @property
     def time_left_s(self) -> float | None:
         """Estimated seconds of training that are left; None before the first step and once the run has ended."""
-        if self.status not in (RUNNING, STOPPING) or not self.step:
+        if self.status not in TRAINED or not self.step:
             return None
         return self.trained_s / self.step * max(0, self.steps_total - self.step)
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
+from functools import partial
 
 from explorer.checkpoints import CheckpointError
 from explorer.models import CharModel
-from explorer.runs.facts import DIVERGED, FINISHED, STOPPED, Run, RunError
+from explorer.runs.claim import Claim, Superseded
+from explorer.runs.facts import DataFolderError, Run, RunError
 from explorer.runs.recorder import Recorder, split_text
-from explorer.runs.settings import settings
-from explorer.runs.store import Store, Superseded
+from explorer.runs.settings import data_folder, settings
+from explorer.runs.status import DIVERGED, FINISHED, STOPPED
+from explorer.runs.store import Store
 from explorer.runs.worker import Interrupted, Pulse
 from explorer.training import StepRecord, TrainingDivergedError
 
@@ -36,47 +39,47 @@ def recorded(
     with contextlib.ExitStack() as stack:
         try:
             store = stack.enter_context(contextlib.closing(Store(settings().data, follows=False)))
-            run = replace(run, text=store.keep_text(text))
+            run = replace(run, text=store.files.keep_text(text))
             store.add(run)
-            token = store.begin(run.id)
-            pulse = stack.enter_context(Pulse(store, run, token))
+            claim = store.begin(run.id)
+            pulse = stack.enter_context(Pulse(claim, run))
         except RunError as fault:
-            tell(f"{fault} {UNSEEN}")
+            tell(f"{_in_full(fault)} {UNSEEN}")
             yield from steps
             return
         _, held_out = split_text(text, run.recipe, run.held_out_share)
-        recorder = Recorder(store, run, token, model, steps, held_out, settings().state_seconds)
-        yield from _followed(store, run, token, recorder, pulse, steps, tell)
+        recorder = Recorder(store, claim, run, model, steps, held_out, settings().state_seconds)
+        yield from _followed(claim, recorder, pulse, steps, _Attempts(tell))
+
+
+class _Attempts:
+    """What is done as long as nothing of it was refused."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._lost = False
+
+    def __call__(self, action: Callable[[], None]) -> None:
+        """Do it, unless something was refused before; the first refusal is told."""
+        try:
+            if not self._lost:
+                action()
+        except (RunError, CheckpointError) as refusal:
+            self._lost = True
+            self._tell(f"{_in_full(refusal)} {UNSEEN}")
+        except Superseded:
+            self._lost = True
 
 
 def _followed(
-    store: Store,
-    run: Run,
-    token: str,
-    recorder: Recorder,
-    pulse: Pulse,
-    steps: Iterator[StepRecord],
-    tell: Callable[[str], None],
+    claim: Claim, recorder: Recorder, pulse: Pulse, steps: Iterator[StepRecord], attempt: _Attempts
 ) -> Generator[StepRecord]:
-    lost = False
-
-    def attempt(action: Callable[..., None], *arguments: object, fault: tuple[int, str] | None = None) -> None:
-        nonlocal lost
-        try:
-            if not lost:
-                action(*arguments, **({"fault": fault} if fault else {}))
-        except (RunError, CheckpointError) as refusal:
-            lost = True
-            tell(f"{refusal} {UNSEEN}")
-        except Superseded:
-            lost = True
-
     ending: tuple[str, str] = STOPPED, ""
     fault = None
     attempt(recorder.begin)
     try:
         for record in pulse.steps(steps):
-            attempt(recorder.add, record)
+            attempt(partial(recorder.add, record))
             yield record
         ending = pulse.verdict or (FINISHED, "")
         attempt(recorder.keep_state)
@@ -89,4 +92,9 @@ def _followed(
         # Also where Ctrl-C or a closed generator ends it, perhaps in the midst of a step: the state kept last stands.
         attempt(recorder.write)
         attempt(recorder.keep_checkpoint)
-        attempt(store.end, run.id, token, *ending, fault=fault)
+        attempt(partial(claim.end, *ending, fault=fault))
+
+
+def _in_full(fault: Exception) -> str:
+    """The sentence, with the data folder where it is that one which refuses: the person sits at this machine."""
+    return f"{fault} The data folder is {data_folder()}." if isinstance(fault, DataFolderError) else str(fault)

@@ -1,24 +1,55 @@
-"""Whether a process of this machine is still there, and whether it is still the same one."""
+"""Whether a process is still there, and whether it is still the same one; no clock is asked."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import time
+import platform
 from pathlib import Path
 
-CLOCK_ERROR_S = 5.0  # two clocks are compared, and a clock may be set meanwhile
 
+def machine() -> str:
+    """Where the numbers of processes mean what they mean here: the host, its start, and the namespace of the numbers.
 
-def alive(pid: int) -> bool | None:
-    """Whether there is a process with this number; a stopped one is, one that only waits to be buried (zombie) is not.
-
-    None where one cannot ask: on Windows.
+    Two containers on one host may have the same name, and a process of one is not there in the other.
     """
-    if os.name == "nt":
+    parts = [platform.node()]
+    with contextlib.suppress(OSError):
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip())
+    with contextlib.suppress(OSError):
+        parts.append(str(Path("/proc/self/ns/pid").readlink()))
+    return " ".join(parts)
+
+
+def identity(pid: int) -> str:
+    """What tells a process from every other one that had or will have its number: its machine, and when it began there.
+
+    Where the system has no /proc, it is the machine alone.
+    """
+    # Field 22 of /proc/<pid>/stat, 20 after its name: clock ticks from the machine's start to the process's. proc(5).
+    with contextlib.suppress(OSError, IndexError):
+        return f"{machine()} {_stat(pid)[19]}"
+    return machine()
+
+
+def alive(pid: object, seen: object) -> bool | None:
+    """Whether a process is there; a stopped one is, one that only waits to be buried (zombie) is not.
+
+    None where one cannot look: on another machine, in another container, on Windows.
+
+    Args:
+        pid: its number.
+        seen: its identity when it was there.
+
+    """
+    here = machine()
+    if os.name == "nt" or not isinstance(pid, int) or not 0 < pid < 2**31:
+        return None
+    if not isinstance(seen, str) or not f"{seen} ".startswith(f"{here} "):
         return None
     with contextlib.suppress(OSError, IndexError):
-        return _stat(pid)[0] not in "ZX"
+        stat = _stat(pid)
+        return stat[0] not in "ZX" and seen == f"{here} {stat[19]}"
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -26,19 +57,6 @@ def alive(pid: int) -> bool | None:
     except OSError:  # it is another person's
         return True
     return True
-
-
-def started_after(pid: int, moment: float) -> bool:
-    """Whether a process was started after a moment (seconds since 1970): it is not the one that was seen then.
-
-    False where the system does not say, which is without /proc.
-    """
-    with contextlib.suppress(OSError, IndexError, ValueError):
-        # Field 22 of /proc/<pid>/stat, 20 after its name: clock ticks from the machine's start to the process's. proc(5).
-        started_s = int(_stat(pid)[19]) / os.sysconf("SC_CLK_TCK")
-        up_s = float(Path("/proc/uptime").read_text("ascii").split()[0])
-        return time.time() - (up_s - started_s) > moment + CLOCK_ERROR_S
-    return False
 
 
 def _stat(pid: int) -> list[str]:

@@ -13,6 +13,7 @@ from explorer.models import CharModel, ModelDivergedError
 from explorer.probes.gates import gate_statistics, trace_gates
 from explorer.probes.perplexity import score_text
 from explorer.recording import Recording
+from explorer.runs.claim import Claim
 from explorer.runs.facts import EpochEvent, GateSummary, Run, RunError
 from explorer.runs.state import refused_path, restore_state, save_state
 from explorer.runs.store import Store
@@ -48,7 +49,7 @@ def held_out_characters(held_out: str, weights: int) -> int:
 class Recorder:
     """Records a run while it is trained, wherever that happens (in a worker, on the command line).
 
-        recorder = Recorder(store, run, token, model, steps, held_out, state_seconds)
+        recorder = Recorder(store, claim, run, model, steps, held_out, state_seconds)
         recorder.begin()
         for record in steps:
             recorder.add(record)
@@ -65,16 +66,16 @@ class Recorder:
     def __init__(
         self,
         store: Store,
+        claim: Claim,
         run: Run,
-        token: str,
         model: CharModel,
         steps: Iterator[StepRecord],
         held_out: str,
         state_seconds: float,
     ) -> None:
-        self._store, self._run, self._token, self._model = store, run, token, model
+        self._files, self._claim, self._run, self._model = store.files, claim, run, model
         self._training = steps if isinstance(steps, Training) else None
-        self._state = store.state_path(run.id)
+        self._state = store.files.state_path(run.id)
         self._held_out = held_out[: held_out_characters(held_out, run.weights)]
         self._state_seconds = state_seconds
         self._steps: list[StepRecord] = []
@@ -127,7 +128,7 @@ class Recorder:
     def write(self) -> None:
         """Put the steps and epochs so far into the store."""
         now = time.monotonic()
-        self._store.write(self._run.id, self._token, self._steps, self._events, now - self._written_at)
+        self._claim.write(self._steps, self._events, now - self._written_at)
         self.trained_s += now - self._written_at
         self._written_at = now
         self._steps, self._events = [], []
@@ -152,15 +153,15 @@ class Recorder:
 
     def keep_checkpoint(self) -> None:
         """Only the checkpoint."""
-        save_checkpoint(self._store.checkpoint_path(self._run.id), self.checkpoint())
-        self._store.note_checkpoint(self._run.id, self._token)
+        save_checkpoint(self._files.checkpoint_path(self._run.id), self.checkpoint())
+        self._claim.note_checkpoint()
 
     def keep_files(self) -> str:
         """Only the files of the run, where its store is gone; says in a sentence what became of them."""
         try:
             if self._training is not None:
                 save_state(self._state, self._run.id, self._training, self.recording)
-            save_checkpoint(self._store.checkpoint_path(self._run.id), self.checkpoint())
+            save_checkpoint(self._files.checkpoint_path(self._run.id), self.checkpoint())
         except (RunError, CheckpointError):
             return "This run ended, and its files could not be kept."
         return f"This run ended in epoch {len(self.recording.history)}; its weights are kept in its folder."

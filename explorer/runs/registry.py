@@ -14,9 +14,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import explorer
-from explorer.runs.facts import ACTIVE, RUNNING, STOPPING, WAITING, Run, RunError, UnknownRunError
+from explorer.runs.claim import Claim, Superseded
+from explorer.runs.facts import Run, RunError, UnknownRunError
 from explorer.runs.settings import Settings
-from explorer.runs.store import WITHOUT_A_WORD, Store, Superseded
+from explorer.runs.status import ACTIVE, TRAINED, WAITING
+from explorer.runs.store import WITHOUT_A_WORD, Store
 
 LOOK_EVERY_S = 1.0
 SPARE_AFTER_S = 2.0  # a new spare is made once the run that took the last one is under way
@@ -35,6 +37,7 @@ class Registry:
         self._looked_at = -LOOK_EVERY_S
         self._closed = False
         self._told: dict[str, str] = {}
+        self._going: dict[str, subprocess.Popen[str]] = {}  # by token
 
     def prepare(self) -> None:
         """Have a worker wait with everything imported, if the settings want one."""
@@ -57,7 +60,7 @@ class Registry:
         if self._looking.acquire(blocking=False):
             try:
                 with contextlib.suppress(RunError):  # told to who starts a run, or stops one
-                    self.store.sweep()
+                    self.store.sweep(self._living())
                     self.admit()
             finally:
                 self._looking.release()
@@ -65,27 +68,41 @@ class Registry:
     def admit(self) -> None:
         """Start as many waiting runs as there are free places."""
         while claim := self.store.claim(self.settings.workers, self.settings.running_per_session):
-            self._launch(*claim)
+            self._launch(claim)
 
-    def check_quota(self, owner: str) -> None:
-        """Whether a session may have one more run, by number and by what is on the disk.
+    def check_number(self, owner: str) -> None:
+        """Whether a session may keep one more run.
 
         Raises:
-            RunError: it may not; the sentence says what to delete.
+            RunError: it may not.
 
         """
-        chosen, mine = self.settings, self.store.runs([owner])
-        if chosen.runs_per_session is not None and len(mine) >= chosen.runs_per_session:
-            raise RunError(f"Expected at most {chosen.runs_per_session} runs of one browser; delete one first.")
-        held = sum(self.store.run_bytes(run.id) for run in mine) if chosen.session_mb is not None else 0
-        if chosen.session_mb is not None and held > chosen.session_mb * MB:
-            raise RunError(
-                f"Your runs take {held / MB:,.0f} MB on this server, and one browser may take {chosen.session_mb:,}. Delete "
-                "one first."
-            )
-        if chosen.disk_mb is not None and self.store.bytes() > chosen.disk_mb * MB:
+        most = self.settings.runs_per_session
+        if most is not None and len(self.store.runs([owner])) >= most:
+            raise RunError(f"Expected at most {most} runs of one browser; delete one first.")
+
+    def check_room(self, owner: str, *coming: str) -> None:
+        """Whether a session's runs may take more of the disk.
+
+        Args:
+            owner: the session.
+            coming: runs that are not among its own now and will be.
+
+        Raises:
+            RunError: they may not; the sentence says what to delete.
+
+        """
+        chosen = self.settings
+        if chosen.session_mb is not None:
+            held = sum(map(self.store.files.run_bytes, [*(run.id for run in self.store.runs([owner])), *coming]))
+            if held > chosen.session_mb * MB:
+                raise RunError(
+                    f"Your runs take {held / MB:,.0f} MB on this server, and one browser may take {chosen.session_mb:,}. "
+                    "Delete one first."
+                )
+        if chosen.disk_mb is not None and self.store.files.bytes() > chosen.disk_mb * MB:
             self.store.purge(0)  # whoever deleted a run can do without its undo sooner than others without a run
-            if self.store.bytes() > chosen.disk_mb * MB:
+            if self.store.files.bytes() > chosen.disk_mb * MB:
                 raise RunError("The runs of this server take all the room they may. Try again when some were deleted.")
 
     def run(self, run_id: str) -> Run:
@@ -111,32 +128,38 @@ class Registry:
 
     # ---- processes ------------------------------------------------------------------------------------------
 
-    def _launch(self, run_id: str, token: str) -> None:
-        self._told.pop(run_id, None)
+    def _launch(self, claim: Claim) -> None:
+        self._told.pop(claim.run_id, None)
         with self._lock:
             process, self._spare = self._spare, None
-        if process is None or not _hand_over(process, run_id, token):
+        if process is None or not _hand_over(process, claim):
             process = self._new_worker()
-            _hand_over(process, run_id, token)
+            _hand_over(process, claim)
+        self._going[claim.token] = process
         with contextlib.suppress(Superseded):
-            self.store.note_process(run_id, token, process.pid)
-        threading.Thread(target=self._await_end, args=(process, run_id, token), daemon=True).start()
+            claim.note_process(process.pid)
+        threading.Thread(target=self._await_end, args=(process, claim), daemon=True).start()
         threading.Thread(target=self._prepare_later, daemon=True).start()
+
+    def _living(self) -> set[str]:
+        """The tokens of the workers of this server that are there; it knows them also where the system does not tell."""
+        return {token for token, process in [*self._going.items()] if process.poll() is None}
 
     def _prepare_later(self) -> None:
         time.sleep(SPARE_AFTER_S)
         with contextlib.suppress(OSError):
             self.prepare()
 
-    def _await_end(self, process: subprocess.Popen[str], run_id: str, token: str) -> None:
+    def _await_end(self, process: subprocess.Popen[str], claim: Claim) -> None:
         """Until the worker has ended; then the next run may start."""
         said = process.stdout.read().strip() if process.stdout is not None else ""
         process.wait()
         _let_go(process)
+        self._going.pop(claim.token, None)
         if said:
-            self._told[run_id] = said
+            self._told[claim.run_id] = said
         with contextlib.suppress(RunError):
-            self.store.end_dead(run_id, token, said or WITHOUT_A_WORD)
+            self.store.end_dead(claim.run_id, claim.token, said or WITHOUT_A_WORD)
             self.admit()
 
     def _new_worker(self) -> subprocess.Popen[str]:
@@ -169,7 +192,7 @@ class Registry:
         """Run -> (place, seconds), as if each took the first place that becomes free."""
         speed = _speed(self.store.runs(at_most=50))
         active = self.store.runs(statuses=ACTIVE)
-        going = [run for run in active if run.status in (RUNNING, STOPPING)]
+        going = [run for run in active if run.status in TRAINED]
         free_at = [_left_s(run, speed) for run in going] + [0.0] * max(0, self.settings.workers - len(going))
         heapq.heapify(free_at)
         waits: dict[str, tuple[int, float]] = {}
@@ -198,12 +221,12 @@ def _left_s(run: Run, speed: float) -> float:
     return _work(run) * max(0, run.steps_total - run.step) / max(speed, 1.0)
 
 
-def _hand_over(process: subprocess.Popen[str], run_id: str, token: str) -> bool:
+def _hand_over(process: subprocess.Popen[str], claim: Claim) -> bool:
     """Give a worker its run; False if it is not there any more."""
     if process.poll() is not None or process.stdin is None:
         return False
     try:
-        process.stdin.write(f"{run_id} {token}\n")
+        process.stdin.write(f"{claim.run_id} {claim.token}\n")
         process.stdin.flush()
     except OSError:
         return False

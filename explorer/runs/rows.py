@@ -6,6 +6,7 @@ thinned without reading all of it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import sqlite3
@@ -19,7 +20,8 @@ import numpy as np
 
 from explorer.models import ModelConfig
 from explorer.recording import EpochRecord
-from explorer.runs.facts import STATUSES, EpochEvent, GateSummary, Metrics, Run
+from explorer.runs.facts import EpochEvent, GateSummary, Metrics, Run
+from explorer.runs.status import STATUSES
 from explorer.training import Recipe, StepRecord
 
 VERSION = 1
@@ -81,9 +83,45 @@ def to_run(row: sqlite3.Row) -> Run:
     return Run(**values)
 
 
+# ---- a row that cannot be read ---------------------------------------------------------------------------------
+
+NAMED = "(id = ? OR 'row ' || number = ?)"
+"""In SQL: the run of this `key`, which is given twice."""
+KEPT_BACK = ("owner", "worker", "host", "pid")  # a file travels farther than what names a browser or a machine should
+
+
+def key(row: sqlite3.Row) -> str:
+    """What a run that cannot be read goes by: its id; its number, where the id is what cannot be read."""
+    try:
+        return _text(row["id"]) or f"row {row['number']}"
+    except (TypeError, ValueError):
+        return f"row {row['number']}"
+
+
+def to_json(row: sqlite3.Row) -> bytes:
+    """A row as JSON, every value as it stands there but KEPT_BACK; what JSON has no word for is {"hex": its bytes}."""
+    values = {name: _plain(row[name]) for name in row.keys() if name not in KEPT_BACK}  # noqa: SIM118
+    return json.dumps(values, ensure_ascii=False, indent=1, allow_nan=False).encode()
+
+
+def _plain(value: Any) -> Any:
+    """A value of the store as JSON can have it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, str) and not value.isascii():
+        value = value.encode("utf-8", "surrogateescape")
+        with contextlib.suppress(UnicodeDecodeError):
+            return value.decode("utf-8")
+    return {"hex": value.hex()} if isinstance(value, bytes) else value
+
+
+# ---- columns ---------------------------------------------------------------------------------------------------
+
+
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError
+    value.encode("utf-8")  # what is not UTF-8 in the file comes as half characters, see database.py
     return value
 
 
@@ -128,7 +166,9 @@ def _amount(value: Any) -> int:
 
 
 def _status(value: Any) -> str:
-    return STATUSES[STATUSES.index(value)]
+    if value not in STATUSES:
+        raise ValueError
+    return str(value)
 
 
 def _flag(value: Any) -> bool:

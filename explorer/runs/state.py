@@ -20,7 +20,7 @@ from explorer import strict
 from explorer.files import write_atomically
 from explorer.models import ConfigError
 from explorer.recording import MAX_BYTES, Recording
-from explorer.runs.facts import RunError, disk_sentence
+from explorer.runs.facts import DataFolderError, RunError, disk_sentence
 from explorer.training import Training, TrainingState
 
 FORMAT = "gate-explorer-state/2"
@@ -51,7 +51,7 @@ def save_state(path: Path, run_id: str, training: Training, recording: Recording
     try:
         write_atomically(path, b"".join((whole, hashlib.sha256(whole).digest())))
     except OSError as fault:
-        raise RunError(disk_sentence(fault)) from fault
+        raise DataFolderError(disk_sentence(fault)) from fault
 
 
 def restore_state(path: Path, run_id: str, training: Training, recording: Recording) -> None:
@@ -68,7 +68,7 @@ def restore_state(path: Path, run_id: str, training: Training, recording: Record
         training.check(state)
         finished = _finished(training, state)
         recording.restore(recorded, training.last_steps(finished), state.step)
-        training.restore(state)
+        training.restore(state, checked=True)
     except (strict.StrictError, ConfigError, SafetensorError) as fault:
         raise StateError(_refusal(path, str(fault))) from fault
 
@@ -86,7 +86,7 @@ def set_aside(path: Path) -> None:
         else:
             refused_path(path).touch()
     except OSError as fault:
-        raise RunError(disk_sentence(fault)) from fault
+        raise DataFolderError(disk_sentence(fault)) from fault
 
 
 def refused_path(path: Path) -> Path:
@@ -124,7 +124,7 @@ def _read(path: Path, most: int) -> bytes:
         with path.open("rb") as file:
             data = file.read(most + 1)
     except OSError as fault:
-        raise RunError(disk_sentence(fault)) from fault
+        raise DataFolderError(disk_sentence(fault)) from fault
     if len(data) > most:
         raise StateError(_refusal(path, f"Expected at most {most / 1e6:.1f} MB; it is larger."))
     whole = memoryview(data)[:-CHECKSUM_BYTES]

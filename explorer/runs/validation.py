@@ -1,168 +1,183 @@
-"""What makes no sense before a run is started: a plain sentence for each control."""
+"""What makes no sense before a run is started: a complaint about each control."""
 
 from __future__ import annotations
 
 import json
+import math
 import unicodedata
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
+from explorer.fields import shown
 from explorer.models import MAX_PARAMETERS, ConfigError, ModelConfig
 from explorer.recording import MAX_BYTES
 from explorer.runs.recorder import split_text
-from explorer.text import MAX_FILE_BYTES, TextError, Vocabulary, clean_text
-from explorer.training import Recipe
+from explorer.text import MAX_FILE_BYTES, Vocabulary, clean_text
+from explorer.training import Recipe, check_seed
+from explorer.words import Saying
 
 MAX_NAME, MAX_SENTENCE = 80, 2_000
 MAX_STEP_BYTES = 2 * 10**9
 MAX_HEADER, HISTORY_BYTES = 900_000, 75  # of a checkpoint: its header, and an epoch of history in it
 
 
-def validate(
-    config: ModelConfig | Mapping[str, Any],
-    recipe: Recipe | Mapping[str, Any],
-    text: str,
-    *,
-    name: str = "",
-    sentence: str = "",
-    held_out_share: float = 0.1,
-    max_steps: int | None = None,
-) -> dict[str, str]:
-    """What makes no sense: control -> a sentence; empty when the run may start.
+@dataclass(frozen=True)
+class Complaint:
+    """What is wrong with one control; as a string it is one sentence that names the control.
 
-    The controls are the fields of ModelConfig and Recipe, and text, name, sentence, held_out_share.
-
-    Args:
-        config: a ModelConfig, or some of its fields as a form has them; what is missing has its default.
-        recipe: a Recipe, or some of its fields.
-        text: what to train on.
-        name: of the run; may be empty.
-        sentence: to watch; may be empty.
-        held_out_share: share of the text that is not trained on.
-        max_steps: the most that are allowed here.
+    Attributes:
+        field: the control: a field of ModelConfig or Recipe, or one of RunRequest.
+        expected: what it can be.
+        got: what it is.
+        advice: what to do about it, where that is not plain; a sentence.
 
     """
-    model, problems = _build(ModelConfig, config)
-    how, of_recipe = _build(Recipe, recipe)
-    problems |= of_recipe
-    for control, problem in (
-        ("name", name_problem(name)),
-        ("sentence", _sentence_problem(sentence)),
-        ("held_out_share", _share_problem(held_out_share)),
-        ("text", text_problem(text)),
-    ):
-        if problem:
-            problems[control] = problem
-    return problems or _together(model, how, clean_text(text), held_out_share, max_steps)
+
+    field: str
+    expected: str
+    got: str
+    advice: str = ""
+
+    @classmethod
+    def of(cls, fault: ConfigError) -> Complaint:
+        """The same as a configuration says it."""
+        return cls(
+            fault.field, str(fault.expected), str(fault.got) if isinstance(fault.got, Saying) else shown(fault.got)
+        )  # fmt: skip
+
+    @property
+    def told(self) -> str:
+        """The sentence without the name, for a person who sees the control."""
+        return f"Expected {self.expected}; got {self.got}." + f" {self.advice}" * bool(self.advice)
+
+    def __str__(self) -> str:
+        return f"{self.field}: e{self.told[1:]}"
 
 
-def name_problem(name: str) -> str:
-    """Why a name cannot be one; "" if it can. An empty name is replaced by a description."""
+def name_problem(name: str) -> Complaint | None:
+    """Why a name cannot be one; None if it can. An empty name is replaced by a description."""
     odd = {c for c in name if c in "/\\" or unicodedata.category(c) in ("Cc", "Cs", "Cf", "Zl", "Zp")}
     if odd or name.strip(". ") != name.strip():
-        shown = ", ".join(sorted(map(repr, odd))) or repr(name[:20])
-        return (
-            f"name: expected letters, digits, blanks and signs other than slashes and control characters; got {shown}."
-        )
+        got = ", ".join(sorted(map(repr, odd))) or repr(name[:20])
+        return Complaint("name", "letters, digits, blanks and signs other than slashes and control characters", got)
     if len(name) > MAX_NAME:
-        return f"name: expected at most {MAX_NAME} characters; got {len(name):,}."
-    return ""
+        return Complaint("name", f"at most {MAX_NAME} characters", f"{len(name):,}")
+    return None
 
 
-def text_problem(text: str) -> str:
-    """Why a text cannot be learned from; "" if it can."""
+def text_problem(text: str) -> Complaint | None:
+    """Why a text cannot be learned from; None if it can."""
     if not text.strip():
-        return "text: expected a text with at least one visible character; this one is empty."
+        return Complaint("text", "a text with at least one visible character", "an empty one")
     if "\0" in text:
-        return "text: expected plain text; this one contains NUL characters, so it is binary."
+        return Complaint("text", "plain text", "a binary file: it contains NUL characters")
     if (size := len(text.encode("utf-8", "replace"))) > MAX_FILE_BYTES:
-        return f"text: expected at most {MAX_FILE_BYTES // 10**6} MB; this one has {size / 1e6:.1f} MB. Cut it and try again."
+        most = f"at most {MAX_FILE_BYTES // 10**6} MB"
+        return Complaint("text", most, f"{size / 1e6:.1f} MB", "Cut it and try again.")
     if len(set(clean_text(text))) < 2:
-        return f"text: expected at least two different characters; this one has only {text[0]!r}, there is nothing to learn."
-    return ""
+        return Complaint("text", "at least two different characters", f"only {text[0]!r}", "There is nothing to learn.")
+    return None
 
 
-def _sentence_problem(sentence: str) -> str:
+def sentence_problem(sentence: str) -> Complaint | None:
+    """Why a sentence cannot be watched; None if it can."""
     if len(sentence) > MAX_SENTENCE:
-        return f"sentence: expected at most {MAX_SENTENCE:,} characters; got {len(sentence):,}."
-    return ""
+        return Complaint("sentence", f"at most {MAX_SENTENCE:,} characters", f"{len(sentence):,}")
+    return None
 
 
-def _share_problem(share: float) -> str:
+def share_problem(share: object) -> Complaint | None:
+    """Why so much cannot be held out; None if it can."""
     if not isinstance(share, int | float) or not 0 <= share <= 0.5:
-        return f"held_out_share: expected a number from 0 to 0.5; got {repr(share)[:40]}."
-    return ""
+        return Complaint("held_out_share", "a number from 0 to 0.5", shown(share))
+    return None
 
 
-def _build(kind: type[Any], given: Any) -> tuple[Any, dict[str, str]]:
-    """The configuration, and a sentence for each field that had to be replaced by its default to make one."""
-    if isinstance(given, kind):
-        return given, {}
-    fields, problems = dict(given), {}
-    for name in set(fields) - set(kind.__dataclass_fields__):
-        problems[name] = f"{name}: expected a field of {kind.__name__}; there is none of this name."
-        del fields[name]
-    while True:
-        try:
-            return kind(**fields), problems
-        except ConfigError as fault:
-            field = str(fault).partition(":")[0]
-            problems[field] = str(fault)
-            if field not in fields:  # it makes no sense together with another one that is well by itself
-                return kind(), problems
-            del fields[field]
-
-
-def _together(
-    config: ModelConfig, recipe: Recipe, text: str, held_out_share: float, max_steps: int | None
-) -> dict[str, str]:
-    """What makes no sense together, each part being well by itself."""
-    trained, _ = split_text(text, recipe, held_out_share)
-    if recipe.max_tokens is not None and recipe.max_tokens < recipe.shortest_text <= len(text):
-        return {
-            "max_tokens": f"max_tokens: expected at least {recipe.shortest_text:,} characters for this recipe (batch_size "
-            f"{recipe.batch_size}, num_steps {recipe.num_steps}); got {recipe.max_tokens:,}."
-        }
-    if len(trained) < recipe.shortest_text:
-        return {
-            "text": f"text: expected at least {recipe.shortest_text:,} characters for this recipe (batch_size "
-            f"{recipe.batch_size}, num_steps {recipe.num_steps}); got {len(trained):,}. Take a longer text, or lower "
-            f"batch_size or num_steps."
-        }
+def seed_problem(seed: object) -> Complaint | None:
+    """Why a number cannot be a seed; None if it can."""
     try:
-        vocabulary = Vocabulary.from_text(recipe.learned(text))
-    except TextError as fault:
-        return {"text": f"text: {fault}"}
-    weights = weight_count(config, len(vocabulary))
-    most = min(MAX_PARAMETERS, MAX_BYTES // 4)
-    if weights > most:
-        return {
-            "hidden_size": f"hidden_size: expected a model of at most {most:,} weights; {config.hidden_size} units with "
-            f"{config.num_layers} layer(s) and {len(vocabulary):,} symbols give {weights:,}. Take fewer units."
-        }
+        check_seed(seed)  # type: ignore[arg-type]
+    except ConfigError as fault:
+        return Complaint.of(fault)
+    return None
+
+
+# ---- what makes no sense together, each part being well by itself ------------------------------------------------
+
+
+def together(
+    config: ModelConfig, recipe: Recipe, text: str, held_out_share: float, max_steps: int | None
+) -> Complaint | None:
+    """The first thing that makes no sense together, at the control to change; None where all does."""
+    text = clean_text(text)
+    trained = len(split_text(text, recipe, held_out_share)[0])
+    if complaint := _length_problem(recipe, len(text), trained):
+        return complaint
+    vocabulary = Vocabulary.from_text(recipe.learned(text))
+    return (
+        _size_problem(config, len(vocabulary))
+        or _header_problem(recipe, vocabulary)
+        or _memory_problem(config, recipe, len(vocabulary))
+        or _steps_problem(recipe, trained, max_steps)
+        or _precision_problem(recipe)
+    )
+
+
+def _length_problem(recipe: Recipe, characters: int, trained: int) -> Complaint | None:
+    least = f"at least {recipe.shortest_text:,} characters, to fill a batch of {recipe.batch_size:,} rows "
+    least += f"of {recipe.num_steps:,} steps"
+    if recipe.max_tokens is not None and recipe.max_tokens < recipe.shortest_text <= characters:
+        return Complaint("max_tokens", least, f"{recipe.max_tokens:,}")
+    if trained < recipe.shortest_text:
+        return Complaint("text", least, f"{trained:,}", "Take a longer text, a smaller batch or fewer steps.")
+    return None
+
+
+def _size_problem(config: ModelConfig, symbols: int) -> Complaint | None:
+    weights, most = weight_count(config, symbols), min(MAX_PARAMETERS, MAX_BYTES // 4)
+    if weights <= most:
+        return None
+    got = f"{weights:,} ({config.units} units, layers: {config.num_layers}, {symbols:,} symbols)"
+    return Complaint("hidden_size", f"a model of at most {most:,} weights", got, "Take fewer units.")
+
+
+def _header_problem(recipe: Recipe, vocabulary: Vocabulary) -> Complaint | None:
     symbols = json.dumps([vocabulary.symbols, vocabulary.counts], ensure_ascii=False).encode()
-    if len(symbols) + HISTORY_BYTES * recipe.epochs > MAX_HEADER:
-        return {"text": f"text: expected fewer different characters; {len(vocabulary):,} do not fit into a checkpoint."}
-    if (size := step_bytes(config, recipe, len(vocabulary))) > MAX_STEP_BYTES:
-        return {
-            "batch_size": f"batch_size: expected a step that needs at most {MAX_STEP_BYTES / 1e9:.0f} GB of memory; this one "
-            f"needs about {size / 1e9:.1f} GB. Lower batch_size, num_steps or hidden_size."
-        }
-    if max_steps is not None and (steps := steps_total(recipe, len(trained))) > max_steps:
-        return {
-            "epochs": f"epochs: expected at most {max_steps:,} steps, the limit of this server; this recipe makes about "
-            f"{steps:,}. Lower the epochs."
-        }
+    if len(symbols) + HISTORY_BYTES * recipe.epochs <= MAX_HEADER:
+        return None
+    return Complaint("text", "fewer different characters", f"{len(vocabulary):,}, too many for a checkpoint")
+
+
+def _memory_problem(config: ModelConfig, recipe: Recipe, symbols: int) -> Complaint | None:
+    size = step_bytes(config, recipe, symbols)
+    if size <= MAX_STEP_BYTES:
+        return None
+    expected = f"a step that needs at most {MAX_STEP_BYTES / 1e9:.0f} GB of memory"
+    advice = "Take a smaller batch, fewer steps or fewer units."
+    return Complaint("batch_size", expected, f"one of about {size / 1e9:.1f} GB", advice)
+
+
+def _steps_problem(recipe: Recipe, trained: int, max_steps: int | None) -> Complaint | None:
+    steps = steps_total(recipe, trained)
+    if max_steps is None or steps <= max_steps:
+        return None
+    expected = f"at most {max_steps:,} updates of the weights, the limit of this server"
+    return Complaint("epochs", expected, f"about {steps:,}", "Take fewer epochs.")
+
+
+def _precision_problem(recipe: Recipe) -> Complaint | None:
     try:
         recipe.check_precision()
     except ConfigError as fault:
-        return {"learning_rate": str(fault)}
-    return {}
+        return Complaint.of(fault)
+    return None
+
+
+# ---- what a run will be ------------------------------------------------------------------------------------------
 
 
 def weight_count(config: ModelConfig, symbols: int) -> int:
     """How many numbers a model of this configuration has."""
-    return sum(_product(shape) for shape in config.parameter_shapes(symbols).values())
+    return sum(map(math.prod, config.parameter_shapes(symbols).values()))
 
 
 def step_bytes(config: ModelConfig, recipe: Recipe, symbols: int) -> int:
@@ -180,13 +195,6 @@ def steps_total(recipe: Recipe, characters: int) -> int:
     else:
         an_epoch = left // recipe.num_steps // recipe.batch_size
     return recipe.epochs * max(1, an_epoch)
-
-
-def _product(shape: tuple[int, ...]) -> int:
-    result = 1
-    for side in shape:
-        result *= side
-    return result
 
 
 def describe(config: ModelConfig, recipe: Recipe, corpus: str) -> str:

@@ -15,6 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 
 import torch
@@ -22,12 +23,15 @@ import torch
 from explorer.checkpoints import CheckpointError
 from explorer.models import CharModel, ModelConfig
 from explorer.probes.gates import trace_gates
+from explorer.runs.claim import Claim, Superseded
 from explorer.runs.database import StoreGoneError
-from explorer.runs.facts import DIVERGED, FAILED, FINISHED, INTERRUPTED, STOPPED, STOPPING, Run, RunError
+from explorer.runs.facts import Run, RunError
+from explorer.runs.folder import DamagedTextError
 from explorer.runs.recorder import Recorder, split_text
 from explorer.runs.settings import settings
 from explorer.runs.state import StateError, set_aside
-from explorer.runs.store import Store, Superseded
+from explorer.runs.status import DIVERGED, FAILED, FINISHED, INTERRUPTED, STOPPED, STOPPING
+from explorer.runs.store import Store
 from explorer.text import Vocabulary
 from explorer.training import OPTIMIZERS, Recipe, StepRecord, TrainingDivergedError, train
 
@@ -48,7 +52,7 @@ class Interrupted(BaseException):
 class Pulse:
     """A thread beside the training: says that the worker lives, and hears that it should end.
 
-        with Pulse(store, run, token) as pulse:
+        with Pulse(claim, run) as pulse:
             for record in pulse.steps(training):
                 ...
 
@@ -57,8 +61,8 @@ class Pulse:
 
     """
 
-    def __init__(self, store: Store, run: Run, token: str, max_seconds: int | None = None) -> None:
-        self._store, self._run, self._token, self._max_seconds = store, run, token, max_seconds
+    def __init__(self, claim: Claim, run: Run, max_seconds: int | None = None) -> None:
+        self._claim, self._max_seconds = claim, max_seconds
         self._ends_at = time.monotonic() + max(0.0, max_seconds - run.trained_s) if max_seconds else math.inf
         self._over = threading.Event()
         self._within = False
@@ -66,7 +70,7 @@ class Pulse:
         self.verdict: tuple[str, str] | None = None
 
     def __enter__(self) -> Pulse:
-        self._store.pulse(self._run.id, self._token, os.getpid())
+        self._claim.pulse(os.getpid())
         self._handlers = {n: signal.signal(n, self._hear) for n in (signal.SIGINT, signal.SIGTERM)}
         threading.Thread(target=self._beat, daemon=True).start()
         return self
@@ -116,7 +120,7 @@ class Pulse:
                     self._look()
                     if time.monotonic() - pulsed_at >= PULSE_EVERY_S:
                         pulsed_at = time.monotonic()
-                        self._store.pulse(self._run.id, self._token, os.getpid())
+                        self._claim.pulse(os.getpid())
                 except Superseded:
                     self.end(INTERRUPTED, "")  # which nobody will hear: the run is another's
             if self._within and time.monotonic() - self._said_at > PATIENCE_S:
@@ -124,49 +128,50 @@ class Pulse:
                 signal.raise_signal(signal.SIGINT)
 
     def _look(self) -> None:
-        if self._store.status(self._run.id) == STOPPING:
+        if self._claim.status() == STOPPING:
             self.end(STOPPED, "")
         elif time.monotonic() > self._ends_at:
             self.end(STOPPED, f"Stopped after {self._max_seconds:,} seconds, the limit of this server.")
 
 
-def work(store: Store, run_id: str, token: str, *, until_closed: int | None = None) -> None:
+def work(store: Store, claim: Claim, *, until_closed: int | None = None) -> None:
     """Train a run to its end, or until it is stopped; every ending but a refusing disk is told in the store.
 
     Args:
         store: where the run is.
-        run_id: which.
-        token: of the claim on it.
+        claim: the hold on it.
         until_closed: a file descriptor; when nothing more can be read from it, the run is interrupted.
 
     Raises:
         RunError: the disk refused.
 
     """
-    run = store.run(run_id)
-    with contextlib.suppress(Superseded), Pulse(store, run, token, settings().max_seconds) as pulse:
+    run = store.run(claim.run_id)
+    with contextlib.suppress(Superseded), Pulse(claim, run, settings().max_seconds) as pulse:
         if until_closed is not None:
             threading.Thread(target=_await_close, args=(until_closed, pulse), daemon=True).start()
         try:
-            status, message, fault = _train(store, run, token, pulse)
+            status, message, fault = _train(store, claim, run, pulse)
         except StateError as refusal:
-            set_aside(store.state_path(run_id))
+            set_aside(store.files.state_path(run.id))
             status, message, fault = FAILED, f"{refusal} {ANEW}", None
+        except DamagedTextError as damage:
+            status, message, fault = FAILED, str(damage), None
         except (RunError, CheckpointError, Superseded):
             raise
         except Exception as error:
-            _keep_traceback(store, run_id)
+            _keep_traceback(store.files.run_folder(run.id))
             status, message, fault = FAILED, _first_line(error), None
-        store.end(run_id, token, status, message, fault=fault)
+        claim.end(status, message, fault=fault)
 
 
-def _train(store: Store, run: Run, token: str, pulse: Pulse) -> tuple[str, str, tuple[int, str] | None]:
+def _train(store: Store, claim: Claim, run: Run, pulse: Pulse) -> tuple[str, str, tuple[int, str] | None]:
     """Status and message the run ends with, and (step, parameter) where it diverged."""
-    text = store.text(run.text)
+    text = store.files.text(run.text)
     model = CharModel(run.config, Vocabulary.from_text(run.recipe.learned(text)), seed=run.seed)
     trained, held_out = split_text(text, run.recipe, run.held_out_share)
     steps = train(model, trained, run.recipe, run.seed)
-    recorder = Recorder(store, run, token, model, steps, held_out, settings().state_seconds)
+    recorder = Recorder(store, claim, run, model, steps, held_out, settings().state_seconds)
     recorder.begin()
     diverged: TrainingDivergedError | None = None
     try:
@@ -192,9 +197,9 @@ def _await_close(descriptor: int, pulse: Pulse) -> None:
     pulse.end(INTERRUPTED, SERVER_CLOSED)
 
 
-def _keep_traceback(store: Store, run_id: str) -> None:
+def _keep_traceback(folder: Path) -> None:
     with contextlib.suppress(OSError):
-        (store.run_folder(run_id) / "traceback.txt").write_text(traceback.format_exc(), "utf-8")
+        (folder / "traceback.txt").write_text(traceback.format_exc(), "utf-8")
 
 
 def _first_line(error: Exception) -> str:
@@ -221,7 +226,8 @@ def main() -> int:
     if len(request) != 2:
         return 0
     try:
-        work(Store(settings().data, follows=False), *request, until_closed=sys.stdin.fileno())
+        store = Store(settings().data, follows=False)
+        work(store, Claim(store.database, *request), until_closed=sys.stdin.fileno())
     except (RunError, CheckpointError) as fault:
         print(fault, flush=True)
         return 1

@@ -36,7 +36,7 @@ def hostile():
     ids = []
     for name in NAMES:
         about = {"corpus": CORPUS, "session": runs.COMMAND_LINE, "name": name, "sentence": SENTENCE}
-        run = runs.start(*SMALL, TEXT, **about)
+        run = runs.start(runs.RunRequest(*SMALL, TEXT, **about))
         deadline = time.monotonic() + 60
         while runs.run(run.id).active and time.monotonic() < deadline:
             time.sleep(0.1)

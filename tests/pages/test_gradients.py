@@ -243,7 +243,9 @@ def test_a_model_whose_layers_read_both_directions_opens_on_the_layer_a_gradient
     config = explorer.ModelConfig(hidden_size=4, num_layers=2, direction="bidirectional", objective="leaky")
     recipe = explorer.Recipe(epochs=1, batch_size=4, num_steps=10, max_tokens=2000)
     trained = runs.start(
-        config, recipe, explorer.load_corpus("lighthouse"), corpus="lighthouse", session=runs.COMMAND_LINE
+        runs.RunRequest(
+            config, recipe, explorer.load_corpus("lighthouse"), corpus="lighthouse", session=runs.COMMAND_LINE
+        )
     )
     while runs.run(trained.id).active:
         time.sleep(0.1)
@@ -270,7 +272,9 @@ def test_a_diverged_model_is_said_to_be_one_and_its_numbers_not_defined(tmp_path
     config = explorer.ModelConfig("rnn", activation="relu", hidden_size=8)
     recipe = explorer.Recipe(learning_rate=1e6, clip_norm=None, epochs=5)
     trained = runs.start(
-        config, recipe, explorer.load_corpus("lighthouse"), corpus="lighthouse", session=runs.COMMAND_LINE
+        runs.RunRequest(
+            config, recipe, explorer.load_corpus("lighthouse"), corpus="lighthouse", session=runs.COMMAND_LINE
+        )
     )
     while runs.run(trained.id).active:
         time.sleep(0.1)

@@ -257,5 +257,7 @@ def test_a_model_that_still_learns_is_in_the_picker_with_its_status(tmp_path, mo
 def a_run(config, epochs=1):
     recipe = explorer.Recipe(epochs=epochs, batch_size=4, num_steps=10, max_tokens=2000)
     return runs.start(
-        config, recipe, explorer.load_corpus("lighthouse"), corpus="lighthouse", session=runs.COMMAND_LINE
+        runs.RunRequest(
+            config, recipe, explorer.load_corpus("lighthouse"), corpus="lighthouse", session=runs.COMMAND_LINE
+        )
     )

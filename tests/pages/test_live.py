@@ -22,7 +22,7 @@ def _data(tmp_path, monkeypatch):
 
 
 def trained(**about):
-    run = runs.start(*SMALL, load_corpus("lighthouse"), corpus="lighthouse", session="me", **about)
+    run = runs.start(runs.RunRequest(*SMALL, load_corpus("lighthouse"), corpus="lighthouse", session="me", **about))
     deadline = time.monotonic() + 60
     while (run := runs.run(run.id)).active and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -62,7 +62,11 @@ def test_the_state_changes_with_the_status_and_with_the_snapshots_and_with_nothi
 
 def test_a_run_that_goes_is_told_to_go_and_who_shows_a_newer_state_is_not_told_an_older_one():
     config, recipe = SMALL
-    run = runs.start(config, replace(recipe, epochs=5000), load_corpus("lighthouse"), corpus="lighthouse", session="me")
+    run = runs.start(
+        runs.RunRequest(
+            config, replace(recipe, epochs=5000), load_corpus("lighthouse"), corpus="lighthouse", session="me"
+        )
+    )
     assert told(run.id)["about"]["active"]
     assert told(run.id)["about"]["state"].split("@")[0] in ("waiting", "running")
     runs.stop(run.id)

@@ -51,10 +51,10 @@ def test_a_table_keeps_its_numbers_and_its_characters_when_it_is_read_back():
 
 
 def test_the_words_of_a_run_are_guarded_in_its_table_and_nothing_else_is():
-    run = runs.new_run(
+    run = runs.new_run(runs.RunRequest(
         ModelConfig(hidden_size=4), Recipe(), explorer.load_corpus("lighthouse"), corpus="=c()", session="me",
         name='=HYPERLINK("x")', sentence="-- said she",
-    )  # fmt: skip
+    ))  # fmt: skip
     table, _ = training.settings_frame([run, run])
     guarded = cells(table)
     changed = [column for column in table if list(map(str, table[column])) != list(map(str, guarded[column]))]

@@ -27,10 +27,12 @@ def run(tmp_path, monkeypatch):
     st.cache_data.clear()
     st.cache_resource.clear()
     config, recipe = explorer.ModelConfig(hidden_size=4), Recipe("adam", epochs=2, batch_size=2, num_steps=8)
-    made = runs.new_run(config, recipe, TEXT, corpus="lamp", session=runs.COMMAND_LINE, sentence="the lamp")
+    made = runs.new_run(
+        runs.RunRequest(config, recipe, TEXT, corpus="lamp", session=runs.COMMAND_LINE, sentence="the lamp")
+    )
     store = runs._registry().store
-    made = store.add(runs.Run(**{**vars(made), "text": store.keep_text(TEXT)}))
-    work(store, made.id, store.begin(made.id))
+    made = store.add(runs.Run(**{**vars(made), "text": store.files.keep_text(TEXT)}))
+    work(store, store.begin(made.id))
     return made
 
 

@@ -74,8 +74,8 @@ def test_a_recipe_fills_in_the_controls_and_tells_the_longest_step():
         ("new_hidden_size", 0, "Units", "got 0"), ("new_hidden_size", 100_000, "Units", "got 100000"),
         ("new_learning_rate", 0.0, "Learning rate", "above 0"), ("new_learning_rate", -1.0, "Learning rate", "got -1"),
         ("new_clip_norm", 0.0, "Clip threshold θ", "above 0"),
-        ("new_epochs", 0, "Epochs", "got 0"), ("new_batch_size", 4000, "Corpus", "(Batch 4000, Steps"),
-        ("new_max_tokens", 5, "Characters used", "(Batch"),
+        ("new_epochs", 0, "Epochs", "got 0"), ("new_batch_size", 4000, "Corpus", "a batch of 4,000 rows of"),
+        ("new_max_tokens", 5, "Characters used", "to fill a batch of"),
         ("new_max_tokens", -1, "Characters used", "got -1"),
     ],
 )  # fmt: skip
@@ -84,7 +84,7 @@ def test_nonsense_is_refused_in_words_before_it_starts(key, value, field, said):
     app.number_input(key=key).set_value(value).run()
     assert not app.exception
     assert any(plain(said) in complaint for complaint in complaints(app))
-    assert any(caption.value == f"Before it can start, see {field}." for caption in app.caption)
+    assert any(caption.value == f"Fix before starting: {field}." for caption in app.caption)
     assert next(button for button in app.button if button.label == "Start").disabled
 
 
@@ -146,7 +146,9 @@ def test_a_diverged_run_says_where():
         ModelConfig("rnn", activation="relu", hidden_size=8),
         explorer.Recipe(learning_rate=1e6, clip_norm=None, epochs=5),
     )
-    run = runs.start(config, recipe, explorer.load_corpus("lighthouse"), corpus="lighthouse", session="me")
+    run = runs.start(
+        runs.RunRequest(config, recipe, explorer.load_corpus("lighthouse"), corpus="lighthouse", session="me")
+    )
     over = wait_until_over(run.id)
     assert over.status == "diverged"
     app = open_page(run=run.id)
@@ -162,7 +164,9 @@ def test_a_diverged_run_says_where():
 )
 def test_a_download_is_called_as_the_run_is(name, file):
     run = runs.new_run(
-        ModelConfig(hidden_size=4), explorer.Recipe(), explorer.load_corpus("lighthouse"), corpus="x", session="me"
+        runs.RunRequest(
+            ModelConfig(hidden_size=4), explorer.Recipe(), explorer.load_corpus("lighthouse"), corpus="x", session="me"
+        )
     )
     assert replace(run, name=name).file_name == f"{file}{run.id[:4]}.safetensors"
 
@@ -176,7 +180,9 @@ def test_a_link_to_a_run_that_is_not_there_is_answered_in_a_sentence(run_id):
 def test_what_the_command_line_trains_is_listed_on_ones_own_machine_only(monkeypatch):
     small = (ModelConfig(hidden_size=4), explorer.Recipe(epochs=1, batch_size=4, num_steps=10))
     run = runs.start(
-        *small, explorer.load_corpus("lighthouse"), corpus="lighthouse", session=runs.COMMAND_LINE, name="mine"
+        runs.RunRequest(
+            *small, explorer.load_corpus("lighthouse"), corpus="lighthouse", session=runs.COMMAND_LINE, name="mine"
+        )
     )
     wait_until_over(run.id)
     for local in (True, False):  # the server says it (tests/test_server.py)
@@ -242,7 +248,7 @@ def test_widths_that_are_none_are_refused_by_the_control(written):
     app.text_input(key="new_hidden_sizes").set_value(written).run()
     assert not app.exception
     assert any("xpected" in complaint for complaint in complaints(app))
-    assert any("see Units of each layer" in caption.value for caption in app.caption)
+    assert any(": Units of each layer" in caption.value for caption in app.caption)
 
 
 def warned(app):
@@ -275,7 +281,9 @@ def test_a_corpus_that_cannot_be_fetched_is_explained_once(monkeypatch):
 
 def test_a_refused_deletion_is_not_called_one(monkeypatch):
     small = (ModelConfig(hidden_size=4), explorer.Recipe(epochs=1, batch_size=4, num_steps=10))
-    run = runs.start(*small, explorer.load_corpus("lighthouse"), corpus="lighthouse", session=runs.COMMAND_LINE)
+    run = runs.start(
+        runs.RunRequest(*small, explorer.load_corpus("lighthouse"), corpus="lighthouse", session=runs.COMMAND_LINE)
+    )
     wait_until_over(run.id)
     monkeypatch.setattr(type(st.context), "headers", {people.LOCAL_HEADER: "1"})
     app = open_page()
@@ -293,7 +301,7 @@ def test_a_refused_deletion_is_not_called_one(monkeypatch):
 def test_a_run_offers_its_steps_and_epochs_in_full_and_judges_their_size_by_a_few():
     recipe = explorer.Recipe(epochs=3, batch_size=2, num_steps=5)
     text = explorer.load_corpus("lighthouse")
-    run = runs.start(ModelConfig(hidden_size=4), recipe, text, corpus="lighthouse", session="me")
+    run = runs.start(runs.RunRequest(ModelConfig(hidden_size=4), recipe, text, corpus="lighthouse", session="me"))
     run = wait_until_over(run.id)
     assert run.step > 2 * live.SAMPLED
     page = AppTest.from_file(str(APP), default_timeout=60)

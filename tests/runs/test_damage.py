@@ -1,5 +1,7 @@
 """A store that something has damaged: a bad row is one line in the list, and nobody else's runs are touched."""
 
+import json
+import math
 import random
 import shutil
 import sqlite3
@@ -14,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 import explorer
 from explorer import ModelConfig, Recipe, runs
 from explorer.pages.shell import people
-from explorer.runs.facts import Run, RunError
+from explorer.runs.facts import Run, RunError, UnknownRunError
 from explorer.runs.rows import EVENT_COLUMNS, STEP_COLUMNS, STORED
 
 PAGE = Path(explorer.__file__).parent / "pages" / "frame.py"
@@ -43,11 +45,11 @@ def whole(tmp_path_factory):
     data = tmp_path_factory.mktemp("whole") / "data"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GATE_EXPLORER_DATA", str(data))
-        first = runs.start(
+        first = runs.start(runs.RunRequest(
             ModelConfig(hidden_size=4), Recipe("adam", 0.01, 1.0, batch_size=2, num_steps=10, epochs=2),
             "the light turned and the sea was dark. " * 9, corpus="sea", session=runs.COMMAND_LINE, name="first",
             sentence="the sea",
-        )  # fmt: skip
+        ))  # fmt: skip
         while (first := runs.run(first.id)).active:
             time.sleep(0.05)
         second = replace(first, id="second-run", name="second")
@@ -103,6 +105,64 @@ def test_a_damaged_column_of_a_run_is_told_and_the_others_are_there(two, folder,
     assert runs.run(first.id).name == "first"
 
 
+@pytest.mark.parametrize("column", [name for name in STORED if name != "id"])
+def test_what_is_no_text_in_one_row_hides_no_other(two, folder, column):
+    first, second = two
+    with sqlite3.connect(folder / "runs.sqlite") as db:
+        db.execute(f"UPDATE runs SET {column} = CAST(x'61ff62' AS TEXT) WHERE id = ?", (first.id,))
+    assert [run.id for run in runs.runs()] == [second.id]
+    if column != "deleted":  # then it is in no list
+        assert f"its {column} is damaged" in runs.unreadable()[first.id]
+    if column != "owner":  # which is kept back
+        assert json.loads(runs.raw(first.id))[column] == {"hex": "61ff62"}
+    with pytest.raises(RunError, match=f"its {column} is damaged"):
+        runs.run(first.id)
+
+
+@pytest.mark.parametrize("value", [v for v in NASTY if not isinstance(v, int)] + ["灯\n\"'", "\0", -0.0, 2**62])
+def test_what_is_left_of_a_damaged_run_can_be_saved_as_it_stands(two, folder, value):
+    first, _ = two
+    with sqlite3.connect(folder / "runs.sqlite") as db:
+        db.execute("UPDATE runs SET config = ? WHERE id = ?", (value, first.id))
+        stands = db.execute("SELECT config, name, recipe, seed FROM runs WHERE id = ?", (first.id,)).fetchone()
+    left = json.loads(runs.raw(first.id))
+    config = stands[0]
+    expected = {"hex": config.hex()} if isinstance(config, bytes) else "inf" if config == math.inf else config
+    assert (left["config"], left["name"], left["recipe"], left["seed"]) == (expected, *stands[1:])
+    assert set(left) == {*STORED, "number", "heartbeat"} - {"owner"}  # nothing that names a browser or a machine
+    with pytest.raises(UnknownRunError):
+        runs.raw("nobody")
+
+
+@pytest.mark.parametrize("odd", ["", "..", "../runs", "second-run/..", b"\xff\x00", b"", "a b", "\u202e"])
+def test_a_run_whose_id_is_damaged_is_saved_and_deleted_and_no_other_is_touched(two, folder, odd):
+    _, second = two
+    with sqlite3.connect(folder / "runs.sqlite") as db:
+        db.execute("UPDATE runs SET id = ?, config = 'x' WHERE id != 'second-run'", (odd,))
+    mine = folder / "runs" / second.id
+    mine.mkdir(exist_ok=True)
+    (mine / "model.safetensors").write_bytes(b"weights")
+    ((named, _),) = runs.unreadable().items()
+    assert json.loads(runs.raw(named))["config"] == "x"
+    runs.delete(named)
+    assert runs.unreadable() == {}
+    runs._registry().store.purge(-1)
+    assert (mine / "model.safetensors").read_bytes() == b"weights"
+    assert runs.text(second.id)
+    with sqlite3.connect(folder / "runs.sqlite") as db:
+        assert db.execute("SELECT id FROM runs").fetchall() == [("second-run",)]
+
+
+def test_the_deletion_of_a_damaged_run_can_be_undone(two, folder):
+    first, _ = two
+    damage(folder, "config")
+    runs.delete(first.id)
+    assert runs.unreadable() == {}
+    with pytest.raises(RunError, match="its config is damaged"):
+        runs.restore(first.id)
+    assert list(runs.unreadable()) == [first.id]
+
+
 @pytest.mark.parametrize("table", ["steps", "epochs"])
 @pytest.mark.parametrize("seed", range(4))
 def test_damaged_steps_and_epochs_are_told_or_read(two, folder, table, seed):
@@ -134,6 +194,8 @@ def test_the_page_lists_it_in_a_line_and_can_delete_it(two, folder, column, monk
     assert not app.exception
     assert [line.value for line in app.markdown if f"its {column} is damaged" in line.value]
     assert any("second" in line.value for line in app.markdown)
+    (save,) = (element for element in app.get("download_button") if element.proto.label == "Save")
+    assert save.proto.deferred_file_id  # made when it is asked for
     next(button for button in app.button if button.label == "Delete" and "second" not in button.key).click().run()
     assert not app.exception
     assert runs.unreadable() == {}

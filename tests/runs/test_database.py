@@ -11,6 +11,7 @@ import pytest
 
 from explorer import ModelConfig, load_checkpoint, runs
 from explorer.runs import database
+from explorer.runs.claim import Claim
 from explorer.runs.database import Database, StoreGoneError
 from explorer.runs.facts import RunError, UnknownRunError
 from explorer.runs.store import Store
@@ -47,8 +48,8 @@ def listed(words):
 
 def added(store, recipe):
     config = ModelConfig(cell="rnn", hidden_size=4)
-    run = runs.new_run(config, recipe, TEXT, corpus="lamp", session="ann", held_out_share=0)
-    made = runs.Run(**{**vars(run), "text": store.keep_text(TEXT)})
+    run = runs.new_run(runs.RunRequest(config, recipe, TEXT, corpus="lamp", session="ann", held_out_share=0))
+    made = runs.Run(**{**vars(run), "text": store.files.keep_text(TEXT)})
     return store.add(made)
 
 
@@ -96,7 +97,7 @@ def test_showing_writes_nothing_and_does_not_wait(folder, monkeypatch):
     monkeypatch.setenv("GATE_EXPLORER_SPARE", "0")
     store = Store(folder)
     run = added(store, replace(RECIPE, epochs=2))
-    work(store, run.id, store.begin(run.id))
+    work(store, store.begin(run.id))
     files = [folder / f"runs.sqlite{end}" for end in ("", "-wal")]
     before = [file.read_bytes() for file in files]
     with locked(folder / "runs.sqlite"):
@@ -162,7 +163,7 @@ def test_a_folder_that_was_deleted_is_missed(folder):
 @pytest.mark.parametrize("gone", ["file", "folder"])
 def test_a_run_whose_store_is_gone_keeps_what_it_has_and_says_so(folder, monkeypatch, gone):
     store = Store(folder, follows=False)
-    run, write = added(store, replace(RECIPE, epochs=5_000)), store.write
+    run, write = added(store, replace(RECIPE, epochs=5_000)), Claim.write
     written = []
 
     def lose(*about):
@@ -171,22 +172,24 @@ def test_a_run_whose_store_is_gone_keeps_what_it_has_and_says_so(folder, monkeyp
         if len(written) == 3:
             shutil.rmtree(folder) if gone == "folder" else (folder / "runs.sqlite").unlink()
 
-    monkeypatch.setattr(store, "write", lose)
+    monkeypatch.setattr(Claim, "write", lose)
     with pytest.raises(RunError, match=r"deleted or moved .* ended in epoch \d+; its weights are kept in its folder"):
-        work(store, run.id, store.begin(run.id))
-    kept = load_checkpoint(store.checkpoint_path(run.id))
+        work(store, store.begin(run.id))
+    kept = load_checkpoint(store.files.checkpoint_path(run.id))
     assert len(kept.history) >= 1
-    assert store.state_path(run.id).is_file()
+    assert store.files.state_path(run.id).is_file()
 
 
 def test_who_looks_at_a_run_whose_store_was_replaced_reads_what_became_of_it(folder, monkeypatch):
     monkeypatch.setenv("GATE_EXPLORER_SPARE", "0")
     run = runs.start(
-        ModelConfig(cell="rnn", hidden_size=4),
-        replace(RECIPE, epochs=5_000),
-        TEXT,
-        corpus="lamp",
-        session="ann",
+        runs.RunRequest(
+            ModelConfig(cell="rnn", hidden_size=4),
+            replace(RECIPE, epochs=5_000),
+            TEXT,
+            corpus="lamp",
+            session="ann",
+        )
     )
     registry = runs._registry()
     for _ in range(600):

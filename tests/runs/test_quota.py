@@ -23,12 +23,12 @@ def line(folder, monkeypatch):
 
 
 def start(session="ann"):
-    return runs.start(CONFIG, RECIPE, TEXT, corpus="lamp", session=session)
+    return runs.start(runs.RunRequest(CONFIG, RECIPE, TEXT, corpus="lamp", session=session))
 
 
 def weigh(run, size):
     """Let the files of a run have so many bytes."""
-    path = runs._registry().store.run_folder(run.id)
+    path = runs._registry().store.files.run_folder(run.id)
     path.mkdir(parents=True, exist_ok=True)
     (path / "state.safetensors").write_bytes(bytes(size))
 
@@ -68,6 +68,67 @@ def test_the_runs_of_a_browser_take_so_much_of_the_disk(line, monkeypatch):
     assert third.id in {run.id for run in runs.runs("ann")}
 
 
+def interrupted(run):
+    """The run, after its worker was lost."""
+    store = runs._registry().store
+    store.end_dead(run.id, store.begin(run.id).token, "gone")
+    return run
+
+
+def test_a_run_is_resumed_only_where_there_is_room_for_it(line, monkeypatch):
+    monkeypatch.setenv("GATE_EXPLORER_SESSION_MB", "3")
+    first, second = interrupted(start()), start()
+    weigh(first, 2_000_000)
+    weigh(second, 2_000_000)
+    with pytest.raises(RunError, match=r"Your runs take 4 MB on this server, and one browser may take 3\. Delete one"):
+        runs.resume(first.id)
+    assert runs.run(first.id).status == "interrupted"
+    weigh(second, 900_000)
+    assert runs.resume(first.id).status == "waiting"
+
+
+def test_a_run_is_resumed_only_where_all_runs_have_room(line, monkeypatch):
+    monkeypatch.setenv("GATE_EXPLORER_DISK_MB", "5")
+    first = interrupted(start())
+    weigh(first, 4_000_000)
+    weigh(start("bob"), 2_000_000)
+    with pytest.raises(RunError, match="take all the room they may"):
+        runs.resume(first.id)
+    assert runs.run(first.id).status == "interrupted"
+
+
+def test_the_number_of_runs_does_not_keep_anyone_from_resuming_one(line, monkeypatch):
+    monkeypatch.setenv("GATE_EXPLORER_RUNS_PER_SESSION", "1")
+    assert runs.resume(interrupted(start()).id).status == "waiting"
+
+
+def test_what_cannot_be_resumed_says_that_first(line, monkeypatch):
+    monkeypatch.setenv("GATE_EXPLORER_SESSION_MB", "1")
+    run = start()
+    weigh(run, 2_000_000)
+    with pytest.raises(RunError, match="this one is waiting"):
+        runs.resume(run.id)
+
+
+def test_undoing_a_deletion_is_no_way_around_the_limits(line, monkeypatch):
+    monkeypatch.setenv("GATE_EXPLORER_RUNS_PER_SESSION", "1")
+    monkeypatch.setenv("GATE_EXPLORER_SESSION_MB", "3")
+    first = start()
+    weigh(first, 2_000_000)
+    runs.delete(first.id)
+    second = start()
+    weigh(second, 2_000_000)
+    with pytest.raises(RunError, match="at most 1 runs of one browser"):
+        runs.restore(first.id)
+    monkeypatch.setenv("GATE_EXPLORER_RUNS_PER_SESSION", "2")
+    with pytest.raises(RunError, match="Your runs take 4 MB"):
+        runs.restore(first.id)
+    assert [run.id for run in runs.runs("ann")] == [second.id]
+    assert runs.restore(second.id).deleted is None  # it was never deleted, and nothing is asked
+    runs.delete(second.id)
+    assert runs.restore(first.id).deleted is None
+
+
 def test_all_runs_take_so_much_of_it_and_what_was_deleted_makes_room_first(line, monkeypatch):
     monkeypatch.setenv("GATE_EXPLORER_DISK_MB", "5")
     first, second = start(), start("bob")
@@ -84,7 +145,7 @@ def test_all_runs_take_so_much_of_it_and_what_was_deleted_makes_room_first(line,
 
 
 def test_without_limits_nothing_is_measured(line, monkeypatch):
-    monkeypatch.setattr("explorer.runs.store._bytes_in", lambda folder: pytest.fail("measured"))
+    monkeypatch.setattr("explorer.runs.folder._bytes_in", lambda folder: pytest.fail("measured"))
     start()
 
 

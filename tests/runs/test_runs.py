@@ -53,7 +53,9 @@ def wait_until(condition, seconds=120):
 
 
 def start(recipe=SHORT, session="ann", **changes):
-    return runs.start(CONFIG, recipe, TEXT, corpus="letters", session=session, seed=4, sentence="a cab", **changes)
+    return runs.start(
+        runs.RunRequest(CONFIG, recipe, TEXT, corpus="letters", session=session, seed=4, sentence="a cab", **changes)
+    )
 
 
 def status(run):
@@ -140,8 +142,8 @@ SERVER = """
 import sys, time
 from explorer import ModelConfig, runs
 from explorer.training import Recipe
-run = runs.start(ModelConfig(hidden_size=6), Recipe("adam", 0.02, 0.3, batch_size=3, num_steps=8, epochs=120),
-                 sys.argv[1], corpus="letters", session="ann", seed=4)
+run = runs.start(runs.RunRequest(ModelConfig(hidden_size=6), Recipe("adam", 0.02, 0.3, batch_size=3, num_steps=8, epochs=120),
+                 sys.argv[1], corpus="letters", session="ann", seed=4))
 print(run.id, flush=True)
 time.sleep(600)
 """
@@ -157,7 +159,7 @@ def test_a_killed_server_leaves_a_run_that_another_server_resumes(server):
     other.wait()
     other.stdout.close()
     # The worker itself tells, for nobody else is there.
-    wait_until(lambda: store.status(run_id) == "interrupted")
+    wait_until(lambda: store.run(run_id).status == "interrupted")
     assert "server was closed" in store.run(run_id).message
     store.close()
     run = runs.resume(run_id)
@@ -192,8 +194,8 @@ def test_rename_delete_and_undo(line):
 
 
 def test_a_name_is_made_where_none_is_given(line):
-    assert start().name == "GRU reset after, 6 units, adam, letters"
-    odd = runs.start(CONFIG, SHORT, TEXT, corpus="../<b>etc\0", session="bob")
+    assert start().name == "GRU, reset after, 6 units, adam, letters"
+    odd = runs.start(runs.RunRequest(CONFIG, SHORT, TEXT, corpus="../<b>etc\0", session="bob"))
     assert odd.name == "GRU reset after, 6 units, adam, ..<b>etc"
 
 
@@ -226,7 +228,7 @@ def test_a_data_folder_that_cannot_be_written_is_told_at_start(tmp_path, monkeyp
 
 def test_what_a_worker_could_not_write_is_told_all_the_same(line, monkeypatch):
     run, registry = start(), runs._registry()
-    token = registry.store.begin(run.id)
+    held = registry.store.begin(run.id)
     process = subprocess.Popen(
         [sys.executable, "-c", "print('The disk is full.')"], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True
     )
@@ -236,7 +238,7 @@ def test_what_a_worker_could_not_write_is_told_all_the_same(line, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(registry.store, "end_dead", full)
-        registry._await_end(process, run.id, token)
+        registry._await_end(process, held)
     assert runs.run(run.id).message == "The disk is full."
     assert runs.runs()[0].message == "The disk is full."
 
@@ -274,7 +276,9 @@ def test_the_command_line_leaves_a_run_like_the_others(line, corpus, tmp_path):
 def foreground(recipe=ENDLESS, config=CONFIG, told=None):
     """A run recorded in this process, its model and its steps."""
     model = CharModel(config, Vocabulary.from_text(TEXT), seed=4)
-    run = runs.new_run(config, recipe, TEXT, corpus="letters", session="command line", seed=4, held_out_share=0)
+    run = runs.new_run(
+        runs.RunRequest(config, recipe, TEXT, corpus="letters", session="command line", seed=4, held_out_share=0)
+    )
     told = [] if told is None else told
     return run, model, recorded(run, TEXT, model, train(model, TEXT, recipe, 4), told.append)
 
@@ -305,7 +309,7 @@ def test_ctrl_c_on_the_command_line_leaves_a_stopped_run_that_can_be_resumed(lin
     assert (after.status, after.step) == ("stopped", 12)
     store = Store(line)
     store.requeue(run.id, 1, 1)
-    work(store, run.id, store.begin(run.id))
+    work(store, store.begin(run.id))
     store.close()
     assert status(run) == "finished"
     assert_trained_as_by_the_library(runs.run(run.id))
@@ -337,7 +341,7 @@ def test_a_disk_that_refuses_costs_the_recording_and_not_the_training(folder, mo
     assert got == expected
     assert len(told) == 1
     assert "is full" in told[0]
-    assert "Training goes on" in told[0]
+    assert f"The data folder is {folder}. Training goes on" in told[0]
 
 
 def test_without_a_data_folder_the_command_line_trains_and_says_so(corpus, tmp_path, monkeypatch):
@@ -345,5 +349,5 @@ def test_without_a_data_folder_the_command_line_trains_and_says_so(corpus, tmp_p
     monkeypatch.setenv("GATE_EXPLORER_DATA", str(tmp_path / "file" / "data"))
     result = command(corpus, tmp_path / "a.safetensors", "--epochs", "1")
     assert result.exit_code == 0, result.output
-    assert "Training goes on" in result.stderr
+    assert f"The data folder is {tmp_path / 'file' / 'data'}. Training goes on" in result.stderr
     assert (tmp_path / "a.safetensors").is_file()

@@ -30,7 +30,6 @@ from explorer.runs import state as state_module
 from explorer.runs.facts import RunError
 from explorer.runs.recorder import split_text
 from explorer.runs.state import StateError, refused_path, restore_state, save_state
-from explorer.runs.store import Store
 from explorer.runs.worker import work
 from explorer.text import Vocabulary
 from explorer.training import Recipe, Training
@@ -533,24 +532,29 @@ def test_the_largest_size_that_is_read_holds_every_state(tmp_path, steps):
     restore_state(path, RUN, *begun(ModelConfig("lstm", hidden_size=3, num_layers=2), recipe, TEXT * 30))
 
 
+def test_a_state_is_checked_once(tmp_path, monkeypatch):
+    training, recording = begun(CONFIG, RECIPE, TEXT)
+    for _ in range(3):
+        recording.add(next(training))
+    path, checked, check = tmp_path / "state.safetensors", [], Training.check
+    save_state(path, RUN, training, recording)
+    monkeypatch.setattr(Training, "check", lambda self, state: checked.append(state.step) or check(self, state))
+    training, recording = begun(CONFIG, RECIPE, TEXT)
+    restore_state(path, RUN, training, recording)
+    assert checked == [3]
+    assert next(training).step == 4
+
+
 # ---- what becomes of the run --------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def store(folder, monkeypatch):
-    monkeypatch.setenv("GATE_EXPLORER_STATE_SECONDS", "0")
-    store = Store(folder)
-    yield store
-    store.close()
-
-
 def added(store, **changes):
-    run = runs.new_run(CONFIG, RECIPE, TEXT, corpus="letters", session="ann", seed=4)
-    return store.add(replace(run, text=store.keep_text(TEXT), **changes))
+    run = runs.new_run(runs.RunRequest(CONFIG, RECIPE, TEXT, corpus="letters", session="ann", seed=4))
+    return store.add(replace(run, text=store.files.keep_text(TEXT), **changes))
 
 
 def trained(store, run):
-    work(store, run.id, store.begin(run.id))
+    work(store, store.begin(run.id))
     return store.run(run.id)
 
 
@@ -605,7 +609,7 @@ def assert_is_the_whole_training(store, run):
 def test_a_run_whose_state_is_refused_says_so_keeps_what_it_has_and_begins_anew_when_asked_again(
     store, stopped, damage
 ):
-    path, model = store.state_path(stopped.id), store.checkpoint_path(stopped.id)
+    path, model = store.files.state_path(stopped.id), store.files.checkpoint_path(stopped.id)
     DAMAGES[damage](path)
     kept, losses = model.read_bytes(), store.metrics(stopped.id).nll_nats_S.tolist()
     bad = path.read_bytes() if path.exists() else b""
@@ -648,24 +652,44 @@ def test_a_run_whose_state_is_whole_goes_on_from_it(store, stopped, monkeypatch)
 
 def test_a_state_of_another_run_is_refused_though_all_else_is_the_same(store, stopped):
     other = added(store, id="another-run", name="another", step=12)
-    store.run_folder(other.id).mkdir(parents=True)
-    store.state_path(other.id).write_bytes(store.state_path(stopped.id).read_bytes())
+    store.files.run_folder(other.id).mkdir(parents=True)
+    store.files.state_path(other.id).write_bytes(store.files.state_path(stopped.id).read_bytes())
     after = trained(store, other)
     assert after.status == "failed"
     assert "this run's run, with 'another-run'; got" in after.message
 
 
 def test_a_run_whose_text_was_changed_on_the_disk_does_not_go_on(store, stopped):
-    text = store.folder / "texts" / f"{store.run(stopped.id).text}.txt"
+    text = store.files.path / "texts" / f"{store.run(stopped.id).text}.txt"
     text.write_text(SWAPPED, "utf-8")
     store.requeue(stopped.id, 1, 1)
     after = trained(store, stopped)
     assert after.status == "failed"
-    assert "this run's text" in after.message
+    assert after.message.startswith("The text of this run is damaged: expected the SHA-256 ")
+    assert after.step == 12  # nothing was trained, and the state is where it was
+    assert store.files.state_path(stopped.id).is_file()
+    store.files.keep_text(TEXT)  # as a new run with the same text does
+    store.requeue(stopped.id, 1, 1)
+    assert trained(store, stopped).status == "finished"
+    assert_is_the_whole_training(store, stopped)
+
+
+@pytest.mark.parametrize("damaged", [SWAPPED.encode(), b"", b"\xff\xfe", TEXT.encode() + b" ", TEXT.encode()[:-1]])
+def test_a_text_that_is_not_the_one_that_was_kept_is_not_trained_on(store, damaged):
+    run = added(store)
+    assert store.files.text(run.text) == TEXT
+    (store.files.path / "texts" / f"{run.text}.txt").write_bytes(damaged)
+    after = trained(store, run)
+    assert (after.status, after.step) == ("failed", 0)
+    assert after.message.startswith("The text of this run is damaged: expected the SHA-256 ")
+    assert not store.files.checkpoint_path(run.id).exists()
+    assert store.files.keep_text(TEXT) == run.text
+    store.requeue(run.id, 1, 1)
+    assert trained(store, run).status == "finished"
 
 
 def test_a_disk_that_cannot_read_the_state_sets_nothing_aside(store, stopped, monkeypatch):
-    path = store.state_path(stopped.id)
+    path = store.files.state_path(stopped.id)
     with monkeypatch.context() as patch:
 
         def refuse(self, *arguments, **named):
@@ -676,9 +700,12 @@ def test_a_disk_that_cannot_read_the_state_sets_nothing_aside(store, stopped, mo
         opened = type(path).open
         patch.setattr(type(path), "open", refuse)
         store.requeue(stopped.id, 1, 1)
+        held = store.begin(stopped.id)
         with pytest.raises(RunError, match="could not be read") as caught:
-            work(store, stopped.id, store.begin(stopped.id))
+            work(store, held)
         assert not isinstance(caught.value, StateError)
+        store.end_dead(stopped.id, held.token, str(caught.value))
+        store.requeue(stopped.id, 1, 1)
     assert path.is_file()
     assert not refused_path(path).exists()
     assert trained(store, stopped).status == "finished"
@@ -690,7 +717,7 @@ def test_a_state_that_is_damaged_while_the_run_goes_is_told_when_a_step_is_broke
 
     def slow(self, x_TB, state=None):
         if x_TB.shape[1] == RECIPE.batch_size and store.metrics(run.id).last_step == 7:
-            flip(store.state_path(run.id))
+            flip(store.files.state_path(run.id))
             store.stop(run.id)
             while True:  # without an end: only being broken off ends it
                 time.sleep(0.01)

@@ -18,9 +18,11 @@ import pytest
 from explorer import runs
 from explorer.models import ModelConfig
 from explorer.recording import EpochRecord
+from explorer.runs import process
 from explorer.runs import store as store_module
+from explorer.runs.claim import Claim, Superseded
 from explorer.runs.facts import EpochEvent, GateSummary, RunError
-from explorer.runs.store import DEAD_AFTER_S, KEPT_DELETED_S, Store, Superseded
+from explorer.runs.store import DEAD_AFTER_S, KEPT_DELETED_S, Store
 from explorer.training import Recipe, StepRecord
 
 TEXT = "the light turned and the sea was dark. " * 20
@@ -28,15 +30,8 @@ RECIPE = Recipe("adam", 0.01, 1.0, batch_size=2, num_steps=10, epochs=3)
 CONFIG = ModelConfig(hidden_size=4)
 
 
-@pytest.fixture
-def store(folder):
-    store = Store(folder)
-    yield store
-    store.close()
-
-
 def make_run(session="ann", **changes):
-    return replace(runs.new_run(CONFIG, RECIPE, TEXT, corpus="sea", session=session), **changes)
+    return replace(runs.new_run(runs.RunRequest(CONFIG, RECIPE, TEXT, corpus="sea", session=session)), **changes)
 
 
 def added(store, session="ann", **changes):
@@ -50,6 +45,10 @@ def record(step, epoch=1, before=1.0, **changes):
         StepRecord(step, epoch, 2.5, 2.25, False, before, min(before, 1.0), min(1.0, 1 / before), norms, 1234.5),
         **changes,
     )
+
+
+def worker_of(store, run):
+    return store._rows("SELECT worker FROM runs WHERE id = ?", run.id)[0][0]
 
 
 def statuses(store):
@@ -87,7 +86,7 @@ def test_an_id_that_is_not_there_is_said_so(store, odd):
 
 def test_steps_come_back_bit_for_bit(store):
     run = added(store)
-    token = store.begin(run.id)
+    held = store.begin(run.id)
     generator = random.Random(1)
     sent = [
         record(
@@ -96,8 +95,8 @@ def test_steps_come_back_bit_for_bit(store):
         )
         for step in range(1, 30)
     ]  # fmt: skip
-    store.write(run.id, token, sent[:10], [], 0.5)
-    store.write(run.id, token, sent[10:], [], 0.25)
+    held.write(sent[:10], [], 0.5)
+    held.write(sent[10:], [], 0.25)
     got = store.metrics(run.id)
     assert got.step_S.tolist() == list(range(1, 30))
     assert got.last_step == 29
@@ -117,11 +116,11 @@ def test_steps_come_back_bit_for_bit(store):
 
 def test_shares_of_the_squared_norm_add_up_to_one_even_where_squares_overflow(store):
     run = added(store)
-    token = store.begin(run.id)
+    held = store.begin(run.id)
     norms = dict.fromkeys(run.parameters, 0.0)
     first, second, *_ = run.parameters
     large = record(1, grad_norms=norms | {first: 3e200, second: 4e200})
-    store.write(run.id, token, [large, record(2, grad_norms=norms)], [], 0.0)
+    held.write([large, record(2, grad_norms=norms)], [], 0.0)
     shares = store.metrics(run.id).squared_share()
     assert shares[first].tolist() == pytest.approx([0.36, 0.0])
     assert shares[second].tolist() == pytest.approx([0.64, 0.0])
@@ -129,23 +128,23 @@ def test_shares_of_the_squared_norm_add_up_to_one_even_where_squares_overflow(st
 
 def test_epochs_come_back_and_a_second_time_measured_less_takes_nothing_away(store):
     run = added(store)
-    token = store.begin(run.id)
+    held = store.begin(run.id)
     gates = (GateSummary(0, "forward", "z", 0.5, 0.25, 0.125, 0.2),)
     zero = EpochEvent(0, 0, None, 3.5, 3.25, gates, ("the the",), True)
     summary = EpochRecord(1, 8, 2.0, 1.5, 3.0, 1.0, 0.25, 1000.0)
     one = EpochEvent(1, 8, summary, 3.0, 2.5, gates, None, False)
-    store.write(run.id, token, [], [zero, one], 0.0)
+    held.write([], [zero, one], 0.0)
     assert store.epochs(run.id) == [zero, one]
     assert store.epochs(run.id, after=0) == [one]
-    store.write(run.id, token, [], [EpochEvent(1, 8, summary)], 0.0)
+    held.write([], [EpochEvent(1, 8, summary)], 0.0)
     assert store.epochs(run.id) == [zero, one]
 
 
 def test_of_many_epochs_about_so_many_the_snapshots_and_the_last_are_given(store):
     run = added(store)
-    token = store.begin(run.id)
+    held = store.begin(run.id)
     events = [EpochEvent(epoch, 8 * epoch, snapshot=epoch in (0, 7, 77, 777)) for epoch in range(1003)]
-    store.write(run.id, token, [], events, 0.0)
+    held.write([], events, 0.0)
     assert store.epochs(run.id) == events
     some = [event.epoch for event in store.epochs(run.id, at_most=100)]
     assert some == sorted({*range(0, 1003, 11), 7, 77, 777, 1002})
@@ -155,22 +154,22 @@ def test_of_many_epochs_about_so_many_the_snapshots_and_the_last_are_given(store
 
 def test_steps_that_come_a_second_time_are_there_once(store):
     run = added(store)
-    token = store.begin(run.id)
-    store.write(run.id, token, [record(s) for s in (1, 2, 3, 4)], [], 1.0)
-    store.write(run.id, token, [record(s) for s in (3, 4, 5)], [], 1.0)
+    held = store.begin(run.id)
+    held.write([record(s) for s in (1, 2, 3, 4)], [], 1.0)
+    held.write([record(s) for s in (3, 4, 5)], [], 1.0)
     assert store.metrics(run.id).step_S.tolist() == [1, 2, 3, 4, 5]
     assert store.run(run.id).step == 5
-    store.write(run.id, token, [record(2)], [], 1.0)
+    held.write([record(2)], [], 1.0)
     assert store.run(run.id).step == 5
 
 
 @pytest.mark.parametrize("at_most", [10, 100, 400, 999])
 def test_a_thinned_run_keeps_its_ends_and_every_spike(store, at_most):
     run = added(store)
-    token = store.begin(run.id)
+    held = store.begin(run.id)
     spikes = {7: 1e9, 1313: 1e6, 2468: 50.0}
     steps = 3_000
-    store.write(run.id, token, [record(s, before=spikes.get(s, 1.0)) for s in range(1, steps + 1)], [], 1.0)
+    held.write([record(s, before=spikes.get(s, 1.0)) for s in range(1, steps + 1)], [], 1.0)
     thin = store.metrics(run.id, at_most=at_most)
     assert len(thin) <= at_most
     assert thin.step_S[0] == 1
@@ -183,10 +182,33 @@ def test_a_thinned_run_keeps_its_ends_and_every_spike(store, at_most):
     assert tail.step_S[-1] == steps
 
 
+@pytest.mark.parametrize("count", [0, 1, 4, 5, 6, 23])
+def test_every_step_comes_in_blocks_that_follow_each_other(folder, store, monkeypatch, count):
+    monkeypatch.setattr(runs, "BLOCK_STEPS", 5)
+    run = added(store)
+    held = store.begin(run.id)
+    held.write([record(s, before=1.0 + s) for s in range(1, count + 1)], [], 1.0)
+    blocks = runs.steps(run.id)
+    got = [next(blocks)]
+    held.write([record(count + 1)], [], 1.0)  # a step that is made meanwhile is not among those that were asked for
+    got += blocks
+    assert [len(block) for block in got] == ([5] * (count // 5) + [count % 5] * (count % 5 > 0) or [0])
+    assert [step for block in got for step in block.step_S.tolist()] == list(range(1, count + 1))
+    assert [norm for block in got for norm in block.grad_norm_before_S.tolist()] == [2.0 + s for s in range(count)]
+
+
+def test_a_block_reads_no_other_steps(store):
+    run = added(store)
+    store.begin(run.id).write([record(s) for s in range(1, 31)], [], 1.0)
+    assert store.steps(run.id, 10, 13).step_S.tolist() == [11, 12, 13]
+    with pytest.raises(RunError, match="no run with this id"):
+        store.steps("nobody", 0, 1)
+
+
 def test_not_a_number_and_infinity_come_back(store):
     run = added(store)
-    token = store.begin(run.id)
-    store.write(run.id, token, [record(1, nll_nats=np.nan, grad_norm_before=np.inf)], [], 0.0)
+    held = store.begin(run.id)
+    held.write([record(1, nll_nats=np.nan, grad_norm_before=np.inf)], [], 0.0)
     got = store.metrics(run.id)
     assert np.isnan(got.nll_nats_S[0])
     assert np.isinf(got.grad_norm_before_S[0])
@@ -194,16 +216,21 @@ def test_not_a_number_and_infinity_come_back(store):
 
 def test_a_text_is_kept_once_and_comes_back(store):
     text = "小满站在渡口\n\n" + TEXT
-    digest = store.keep_text(text)
-    assert store.keep_text(text) == digest
-    assert store.text(digest) == text
-    assert len(list((store.folder / "texts").iterdir())) == 1
+    digest = store.files.keep_text(text)
+    assert store.files.keep_text(text) == digest
+    assert store.files.text(digest) == text
+    assert len(list((store.files.path / "texts").iterdir())) == 1
 
 
 def test_only_the_owner_of_the_account_may_look_into_the_folder(store):
     if os.name == "nt":
         pytest.skip("POSIX permissions")
-    for kept in (store.folder, store.folder / "texts", store.folder / "runs", store.folder / "runs.sqlite"):
+    for kept in (
+        store.files.path,
+        store.files.path / "texts",
+        store.files.path / "runs",
+        store.files.path / "runs.sqlite",
+    ):
         assert kept.stat().st_mode & 0o077 == 0
 
 
@@ -214,17 +241,17 @@ def test_first_in_first_out(store):
     line = [added(store, session=str(i)) for i in range(3)]
     started = []
     while claim := store.claim(2, 1):
-        started.append(claim[0])
+        started.append(claim.run_id)
     assert started == [line[0].id, line[1].id]
-    store.end(line[0].id, store._rows("SELECT worker FROM runs WHERE id = ?", line[0].id)[0][0], "finished")
-    assert store.claim(2, 1)[0] == line[2].id
+    Claim(store.database, line[0].id, worker_of(store, line[0])).end("finished")
+    assert store.claim(2, 1).run_id == line[2].id
     assert store.claim(2, 1) is None
 
 
 def test_one_session_does_not_take_every_place(store):
     first, second, other = added(store, "ann"), added(store, "ann"), added(store, "bob")
-    assert store.claim(3, 1)[0] == first.id
-    assert store.claim(3, 1)[0] == other.id
+    assert store.claim(3, 1).run_id == first.id
+    assert store.claim(3, 1).run_id == other.id
     assert store.claim(3, 1) is None
     assert statuses(store)[second.id] == "waiting"
 
@@ -247,7 +274,7 @@ def test_two_processes_never_claim_the_same_run(folder, store):
 
     def claim_all(other):
         while claim := other.claim(100, 1):
-            claimed.append(claim[0])
+            claimed.append(claim.run_id)
 
     threads = [threading.Thread(target=claim_all, args=(other,)) for other in others]
     for thread in threads:
@@ -277,22 +304,22 @@ def test_stop_is_seen_at_once(store):
 @pytest.mark.parametrize("status", ["stopped", "interrupted", "failed"])
 def test_what_ended_early_can_be_put_in_line_again(store, status):
     run = added(store)
-    store.end(run.id, store.begin(run.id), status, "why")
+    store.begin(run.id).end(status, "why")
     store.requeue(run.id, 1, 1)
     assert store.run(run.id).status == "waiting"
     assert store.run(run.id).message == ""
-    assert store.claim(1, 1)[0] == run.id
+    assert store.claim(1, 1).run_id == run.id
 
 
 @pytest.mark.parametrize("status", ["waiting", "running", "stopping", "finished", "diverged"])
 def test_what_did_not_cannot(store, status):
     run = added(store)
     if status != "waiting":
-        token = store.begin(run.id)
+        held = store.begin(run.id)
         if status == "stopping":
             store.stop(run.id)
         elif status != "running":
-            store.end(run.id, token, status)
+            held.end(status)
     with pytest.raises(RunError, match=f"this one is {status}"):
         store.requeue(run.id, 1, 1)
 
@@ -300,42 +327,43 @@ def test_what_did_not_cannot(store, status):
 def test_a_worker_whose_run_was_given_to_another_writes_nothing_more(store):
     run = added(store)
     old = store.begin(run.id)
-    store.write(run.id, old, [record(1)], [], 1.0)
-    store.end_dead(run.id, old, "gone")
+    old.write([record(1)], [], 1.0)
+    store.end_dead(run.id, old.token, "gone")
+    store.requeue(run.id, 1, 1)
     new = store.begin(run.id)
     for write in (
-        lambda: store.write(run.id, old, [record(2)], [EpochEvent(1, 2)], 1.0),
-        lambda: store.end(run.id, old, "finished"),
-        lambda: store.pulse(run.id, old, 1),
-        lambda: store.note_checkpoint(run.id, old),
+        lambda: old.write([record(2)], [EpochEvent(1, 2)], 1.0),
+        lambda: old.end("finished"),
+        lambda: old.pulse(1),
+        lambda: old.note_checkpoint(),
     ):
         with pytest.raises(Superseded):
             write()
     assert store.metrics(run.id).step_S.tolist() == [1]
     assert store.epochs(run.id) == []
     assert store.run(run.id).status == "running"
-    store.end_dead(run.id, old, "the late news of the first one's death")
+    store.end_dead(run.id, old.token, "the late news of the first one's death")
     assert store.run(run.id).status == "running"
-    store.write(run.id, new, [record(2)], [], 1.0)
+    new.write([record(2)], [], 1.0)
 
 
 def test_a_run_given_up_too_early_is_taken_back(store):
     run = added(store)
-    token = store.begin(run.id)
-    store.end_dead(run.id, token, "taken for dead")
+    held = store.begin(run.id)
+    store.end_dead(run.id, held.token, "taken for dead")
     assert store.run(run.id).status == "interrupted"
-    assert store.pulse(run.id, token, os.getpid()) == "running"
+    assert held.pulse(os.getpid()) == "running"
     assert store.run(run.id).message == ""
 
 
 def silent(store, run, pid, host=None, seconds=DEAD_AFTER_S + 1):
     """A run whose process was heard of last so many seconds ago."""
-    token = store.begin(run.id)
-    store.pulse(run.id, token, pid)
+    held = store.begin(run.id)
+    held.pulse(pid)
     store.database._writer.connection.execute(
         "UPDATE runs SET heartbeat = ?, host = coalesce(?, host) WHERE id = ?", (time.time() - seconds, host, run.id)
     )
-    return run.id, token
+    return held
 
 
 @pytest.fixture
@@ -370,7 +398,7 @@ def test_the_dead_are_found_by_their_process_and_far_away_by_their_silence(store
 def test_a_stopped_process_is_not_ended_but_does_not_answer_until_it_does(store, sleeper):
     run = added(store)
     os.kill(sleeper.pid, signal.SIGSTOP)
-    _, token = silent(store, run, sleeper.pid, seconds=0)
+    held = silent(store, run, sleeper.pid, seconds=0)
     store.sweep()
     assert (store.run(run.id).status, store.run(run.id).message) == ("running", "")
     store.database._writer.connection.execute("UPDATE runs SET heartbeat = heartbeat - 3")
@@ -385,7 +413,7 @@ def test_a_stopped_process_is_not_ended_but_does_not_answer_until_it_does(store,
     store.sweep()
     assert store.run(run.id).status == "stopping"
     os.kill(sleeper.pid, signal.SIGCONT)
-    assert store.pulse(run.id, token, sleeper.pid) == "stopping"
+    assert held.pulse(sleeper.pid) == "stopping"
     assert store.run(run.id).message == ""
     sleeper.kill()
     sleeper.wait()
@@ -406,7 +434,8 @@ def test_a_silent_process_is_told_once_and_not_written_again(store, sleeper):
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to know when a process was started")
 def test_a_number_that_another_process_has_by_now_does_not_keep_a_run_alive(store, sleeper):
     recycled, own = added(store), added(store, "bob")
-    silent(store, recycled, sleeper.pid, seconds=3_600)  # the sleeper was started after that
+    machine, began = process.identity(sleeper.pid).rsplit(" ", 1)
+    silent(store, recycled, sleeper.pid, host=f"{machine} {int(began) - 1}", seconds=0)
     silent(store, own, sleeper.pid, seconds=3)
     store.sweep()
     assert store.run(recycled.id).status == "interrupted"
@@ -426,11 +455,11 @@ def test_a_run_without_a_process_is_given_its_time_and_then_given_up(store):
 
 def test_a_process_that_is_started_for_a_run_is_not_older_than_the_run_s_last_word(store, sleeper):
     run = added(store)
-    token = store.begin(run.id)
+    held = store.begin(run.id)
     store.database._writer.connection.execute(
         "UPDATE runs SET heartbeat = heartbeat - 3600"
     )  # it was claimed an hour before it was started
-    store.note_process(run.id, token, sleeper.pid)
+    held.note_process(sleeper.pid)
     store.sweep()
     assert (store.run(run.id).status, store.run(run.id).message) == ("running", "")
 
@@ -439,11 +468,11 @@ def test_a_process_that_is_started_for_a_run_is_not_older_than_the_run_s_last_wo
 
 
 def test_a_deleted_run_can_be_restored_for_a_day_and_then_is_gone_with_its_files(store):
-    text, other_text = store.keep_text(TEXT), store.keep_text("another " + TEXT)
+    text, other_text = store.files.keep_text(TEXT), store.files.keep_text("another " + TEXT)
     run, other = added(store, text=text), added(store, "bob", text=other_text)
-    store.write(run.id, store.begin(run.id), [record(1)], [EpochEvent(0, 0)], 1.0)
-    store.run_folder(run.id).mkdir(parents=True)
-    store.checkpoint_path(run.id).write_bytes(b"x")
+    store.begin(run.id).write([record(1)], [EpochEvent(0, 0)], 1.0)
+    store.files.run_folder(run.id).mkdir(parents=True)
+    store.files.checkpoint_path(run.id).write_bytes(b"x")
     store.set_deleted(run.id, True)
     assert store.runs() == [other]
     store.sweep()
@@ -455,8 +484,8 @@ def test_a_deleted_run_can_be_restored_for_a_day_and_then_is_gone_with_its_files
     store.sweep()
     with pytest.raises(RunError):
         store.run(run.id)
-    assert not store.run_folder(run.id).exists()
-    assert [path.stem for path in (store.folder / "texts").iterdir()] == [other_text]
+    assert not store.files.run_folder(run.id).exists()
+    assert [path.stem for path in (store.files.path / "texts").iterdir()] == [other_text]
     assert store._rows("SELECT count(*) FROM steps")[0][0] == 0
     assert store._rows("SELECT count(*) FROM epochs")[0][0] == 0
 
@@ -472,18 +501,18 @@ def test_a_deleted_run_in_line_does_not_start(store):
 
 def test_a_full_disk_is_told_and_nothing_is_half_written(folder, store):
     run = added(store)
-    token = store.begin(run.id)
-    store.write(run.id, token, [record(s) for s in range(1, 11)], [], 1.0)
+    held = store.begin(run.id)
+    held.write([record(s) for s in range(1, 11)], [], 1.0)
     pages = store.database._writer.connection.execute("PRAGMA page_count").fetchone()[0]
     store.database._writer.connection.execute(
         f"PRAGMA max_page_count = {pages + 2}"
     )  # SQLite's own word for a disk of this size
     with pytest.raises(RunError, match=r"^The disk .* is full; nothing was half written\. Make room and try again\.$"):
-        store.write(run.id, token, [record(s) for s in range(11, 2_000)], [], 1.0)
+        held.write([record(s) for s in range(11, 2_000)], [], 1.0)
     assert store.metrics(run.id).step_S.tolist() == list(range(1, 11))
     assert store.run(run.id).step == 10
     store.database._writer.connection.execute("PRAGMA max_page_count = 1000000")
-    store.write(run.id, token, [record(11)], [], 1.0)
+    held.write([record(11)], [], 1.0)
     other = Store(folder)
     assert other.run(run.id).step == 11
     assert other._rows("PRAGMA integrity_check")[0][0] == "ok"
@@ -526,7 +555,7 @@ def test_runs_of_another_version_are_left_alone(folder):
 
 def test_a_folder_that_was_copied_opens_elsewhere(folder, store, tmp_path):
     run = added(store)
-    store.write(run.id, store.begin(run.id), [record(1)], [], 1.0)
+    store.begin(run.id).write([record(1)], [], 1.0)
     shutil.copytree(folder, tmp_path / "copy")
     copy = Store(tmp_path / "copy")
     assert copy.metrics(run.id).step_S.tolist() == [1]

@@ -2,7 +2,7 @@
 
 import math
 import random
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
@@ -24,10 +24,14 @@ def _folder(folder):
     pass
 
 
+def problems_of(config, recipe, text, **about):
+    return runs.validate(runs.RunRequest(config, recipe, text, corpus="sea", session="ann", **about))
+
+
 def test_what_makes_sense_is_not_refused():
-    assert runs.validate({}, {}, TEXT * 10) == {}
-    assert runs.validate(ModelConfig(), RECIPES["quick"], TEXT * 10, name="Ann's GRU, no. 2 (灯塔)") == {}
-    assert runs.validate({"direction": "bidirectional", "objective": "cloze"}, SMALL, TEXT) == {}
+    assert problems_of({}, {}, TEXT * 10) == {}
+    assert problems_of(ModelConfig(), RECIPES["quick"], TEXT * 10, name="Ann's GRU, no. 2 (灯塔)") == {}
+    assert problems_of({"direction": "bidirectional", "objective": "cloze"}, SMALL, TEXT) == {}
 
 
 @pytest.mark.parametrize(
@@ -37,6 +41,12 @@ def test_what_makes_sense_is_not_refused():
         ({"num_layers": 9}, {}, "num_layers"),
         ({"cell": "transformer"}, {}, "cell"),
         ({"cell": "rnn", "init": "chrono"}, {}, "init"),
+        ({"init": "chrono", "chrono_t_max": 2}, {}, "chrono_t_max"),
+        ({"cell": "lstm", "init": "identity"}, {}, "init"),
+        ({"cell": "rnn", "keep_bias": 1.0}, {}, "keep_bias"),
+        ({"bias": "none", "keep_bias": 1.0}, {}, "bias"),
+        ({"hidden_size_backward": 3}, {}, "hidden_size_backward"),
+        ({"hidden_sizes": (3, 4), "num_layers": 3}, {}, "hidden_sizes"),
         ({"direction": "bidirectional"}, {}, "objective"),
         ({"objective": "cloze"}, {}, "objective"),
         *(({}, {"learning_rate": v}, "learning_rate") for v in (0, -1, math.inf, math.nan, "1", 10**400, 1e39)),
@@ -45,25 +55,62 @@ def test_what_makes_sense_is_not_refused():
         *(({}, {"batch_size": v}, "batch_size") for v in (0, 5_000)),
         ({}, {"optimizer": "rmsprop"}, "optimizer"),
         ({"colour": "red"}, {}, "colour"),
+        ({}, {"batch_size": 4_000}, "text"),
+        ({}, {"max_tokens": 3}, "max_tokens"),
+        ({"hidden_size": 4_000}, {}, "hidden_size"),
     ],
     ids=str,
 )
 def test_nonsense_is_told_by_its_control(config, recipe, control):
-    problems = runs.validate(config, SMALL | recipe, TEXT)
+    problems = problems_of(config, SMALL | recipe, TEXT)
     assert list(problems) == [control]
-    assert problems[control].startswith(f"{control}: ")
-    assert problems[control].endswith(".")
-    assert "\n" not in problems[control]
-    assert len(problems[control]) < 300
+    sentence = str(problems[control])
+    assert sentence.startswith(f"{control}: expected ")
+    assert sentence == f"{control}: e{problems[control].told[1:]}"
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+    assert len(sentence) < 300
+    assert "_" not in problems[control].told  # a person sees the control, not the name it has in the program
 
 
 def test_every_nonsense_is_told_at_once():
-    problems = runs.validate(
-        {"hidden_size": 0, "num_layers": 0}, {"learning_rate": 0, "clip_norm": 0}, "", name="a/b", held_out_share=2
-    )
+    problems = problems_of(
+        {"hidden_size": 0, "num_layers": 0}, {"learning_rate": 0, "clip_norm": 0}, "", name="a/b", held_out_share=2,
+        sentence="n" * 2_001, seed=0.5,
+    )  # fmt: skip
     assert set(problems) == {
-        "hidden_size", "num_layers", "learning_rate", "clip_norm", "text", "name", "held_out_share",
+        "hidden_size", "num_layers", "learning_rate", "clip_norm", "text", "name", "held_out_share", "sentence", "seed",
     }  # fmt: skip
+
+
+def test_every_field_of_a_configuration_is_its_own_complaint():
+    """No field is found by reading a sentence: each is refused by the name it has."""
+    for kind, field in ((k, f.name) for k in (ModelConfig, Recipe) for f in fields(k)):
+        of = {field: object()}
+        problems = problems_of(of if kind is ModelConfig else {}, SMALL | of if kind is Recipe else SMALL, TEXT)
+        assert list(problems) == [field]
+        assert problems[field].field == field
+        assert problems[field].got.startswith("<object object")
+
+
+def test_a_value_that_looks_like_a_sentence_does_not_confuse_it():
+    problems = problems_of({"cell": "a: expected b; got c."}, SMALL, TEXT)
+    assert (problems["cell"].field, problems["cell"].got) == ("cell", "'a: expected b; got c.'")
+
+
+def test_a_request_can_hold_anything_until_it_is_asked():
+    asked = runs.RunRequest({"hidden_size": -1}, {}, "", corpus="", session="")
+    assert set(asked.problems()) == {"hidden_size", "text"}
+    with pytest.raises(RunError, match=r"^hidden_size: expected .* text: expected .*"):
+        runs.new_run(asked)
+
+
+def test_a_form_and_what_is_made_of_it_ask_for_the_same_run():
+    about = {"corpus": "sea", "session": "ann", "seed": 3}
+    form = runs.new_run(runs.RunRequest({"hidden_size": 5}, SMALL, TEXT, **about))
+    made = runs.new_run(runs.RunRequest(ModelConfig(hidden_size=5), Recipe(**SMALL), TEXT, **about))
+    assert replace(form, id=made.id, created=made.created, queued=made.queued) == made
+    assert form.id != made.id
 
 
 @pytest.mark.parametrize(
@@ -79,58 +126,58 @@ def test_every_nonsense_is_told_at_once():
     ids=["empty", "blank", "nul", "one symbol", "short", "large"],
 )
 def test_a_text_that_cannot_be_learned_from(text, word):
-    problems = runs.validate({}, SMALL, text)
+    problems = problems_of({}, SMALL, text)
     assert list(problems) == ["text"]
-    assert word in problems["text"]
+    assert word in str(problems["text"])
 
 
 @pytest.mark.parametrize(
     "name", ["a/b", "..", "a\\b", "../../etc/passwd", "a\0b", "a\nb", "\u202egpj", "n" * 81, "\ud800"]
 )
 def test_a_name_that_could_be_a_path_or_unreadable(name):
-    problems = runs.validate({}, SMALL, TEXT, name=name)
+    problems = problems_of({}, SMALL, TEXT, name=name)
     assert list(problems) == ["name"]
-    problems["name"].encode("utf-8")
+    str(problems["name"]).encode("utf-8")
 
 
 def test_exactly_enough_text_is_enough():
     recipe = Recipe(**SMALL, epochs=1)
     needed = recipe.shortest_text
-    assert runs.validate({}, recipe, TEXT[:needed], held_out_share=0) == {}
-    assert "text" in runs.validate({}, recipe, TEXT[: needed - 1], held_out_share=0)
+    assert problems_of({}, recipe, TEXT[:needed], held_out_share=0) == {}
+    assert "text" in problems_of({}, recipe, TEXT[: needed - 1], held_out_share=0)
 
 
 def test_a_model_too_large_for_its_file_is_refused():
-    problems = runs.validate({"hidden_size": 4_000}, SMALL, TEXT)
+    problems = problems_of({"hidden_size": 4_000}, SMALL, TEXT)
     assert list(problems) == ["hidden_size"]
-    assert "weights" in problems["hidden_size"]
+    assert "weights" in str(problems["hidden_size"])
 
 
 def test_a_text_of_too_many_symbols_for_its_file_is_refused():
     text = "".join(map(chr, range(0x4E00, 0x4E00 + 20_000))) + "".join(map(chr, range(0x20000, 0x2A000)))
-    assert "different characters" in runs.validate({"hidden_size": 1}, SMALL | {"epochs": 5_000}, text)["text"]
+    assert "different characters" in problems_of({"hidden_size": 1}, SMALL | {"epochs": 5_000}, text)["text"].expected
 
 
 def test_a_step_that_would_not_fit_into_memory_is_refused():
     recipe = {"batch_size": 4_096, "num_steps": 400}
-    problems = runs.validate({"hidden_size": 512}, recipe, TEXT * 2_000)
+    problems = problems_of({"hidden_size": 512}, recipe, TEXT * 2_000)
     assert list(problems) == ["batch_size"]
-    assert "GB" in problems["batch_size"]
+    assert "GB" in str(problems["batch_size"])
 
 
 def test_a_server_with_a_limit_refuses_longer_recipes(monkeypatch):
     monkeypatch.setenv("GATE_EXPLORER_MAX_STEPS", "100")
-    assert "limit of this server" in runs.validate({}, SMALL | {"epochs": 50}, TEXT)["epochs"]
-    assert runs.validate({}, SMALL | {"epochs": 1}, TEXT) == {}
+    assert "limit of this server" in problems_of({}, SMALL | {"epochs": 50}, TEXT)["epochs"].expected
+    assert problems_of({}, SMALL | {"epochs": 1}, TEXT) == {}
 
 
 def test_nothing_is_started_or_kept_when_something_makes_no_sense(folder):
     with pytest.raises(RunError, match=r"text: .*empty"):
-        runs.start(ModelConfig(), RECIPES["quick"], "", corpus="x", session="ann")
+        runs.start(runs.RunRequest(ModelConfig(), RECIPES["quick"], "", corpus="x", session="ann"))
     with pytest.raises(RunError, match="name: "):
-        runs.start(ModelConfig(), Recipe(**SMALL), TEXT, corpus="x", session="ann", name="a/b")
+        runs.start(runs.RunRequest(ModelConfig(), Recipe(**SMALL), TEXT, corpus="x", session="ann", name="a/b"))
     with pytest.raises(RunError, match="seed: "):
-        runs.start(ModelConfig(), Recipe(**SMALL), TEXT, corpus="x", session="ann", seed=10**18)
+        runs.start(runs.RunRequest(ModelConfig(), Recipe(**SMALL), TEXT, corpus="x", session="ann", seed=10**18))
     assert runs.runs() == []
     assert list((folder / "texts").iterdir()) == []
 

@@ -21,6 +21,7 @@ from explorer.probes.perplexity import score_text
 from explorer.recording import Recording, snapshot_epochs
 from explorer.runs import recorder as recorder_module
 from explorer.runs import store as store_module
+from explorer.runs.claim import Claim
 from explorer.runs.facts import RunError
 from explorer.runs.recorder import split_text
 from explorer.runs.state import restore_state
@@ -35,23 +36,17 @@ CONFIG = ModelConfig(hidden_size=6)
 SENTENCE = "a bad cab"
 
 
-@pytest.fixture
-def store(folder, monkeypatch):
-    monkeypatch.setenv("GATE_EXPLORER_STATE_SECONDS", "0")
-    store = Store(folder)
-    yield store
-    store.close()
-
-
 def added(store, config=CONFIG, recipe=RECIPE, **changes):
     run = runs.new_run(
-        config, recipe, TEXT, corpus="letters", session="ann", seed=4, sentence=SENTENCE, prefixes=("ab",)
+        runs.RunRequest(
+            config, recipe, TEXT, corpus="letters", session="ann", seed=4, sentence=SENTENCE, prefixes=("ab",)
+        )
     )
-    return store.add(replace(run, text=store.keep_text(TEXT), **changes))
+    return store.add(replace(run, text=store.files.keep_text(TEXT), **changes))
 
 
 def trained(store, run):
-    work(store, run.id, store.begin(run.id))
+    work(store, store.begin(run.id))
     return store.run(run.id)
 
 
@@ -75,7 +70,7 @@ def assert_same_run(store, run):
         assert getattr(metrics, f"{name}_S").tolist() == [getattr(r, name) for r in records]
     for name, norm_S in metrics.grad_norms.items():
         assert norm_S.tolist() == [r.grad_norms[name] for r in records]
-    checkpoint = load_checkpoint(store.checkpoint_path(run.id))
+    checkpoint = load_checkpoint(store.files.checkpoint_path(run.id))
     for (name, p), (_, q) in zip(checkpoint.model.named_parameters(), model.named_parameters(), strict=True):
         torch.testing.assert_close(p, q, rtol=0, atol=0, msg=name)
     assert [e.nll_nats for e in checkpoint.history] == pytest.approx([e.nll_nats for e in recording.history], rel=1e-5)
@@ -160,7 +155,7 @@ def test_a_model_whose_last_step_ruined_it_is_kept_and_measured_as_far_as_it_can
     assert before.gates == ()
     assert (last.samples, last.sentence_nll_nats, last.held_out_nll_nats) == (None, None, None)
     with pytest.raises(ModelDivergedError):
-        load_checkpoint(store.checkpoint_path(run.id)).model.generate("ab", 5)
+        load_checkpoint(store.files.checkpoint_path(run.id)).model.generate("ab", 5)
 
 
 def test_a_text_of_which_nothing_is_left_over_and_no_sentence(store):
@@ -186,7 +181,9 @@ def test_a_diverging_run_says_where_and_keeps_curves_and_the_last_finite_weights
     steps = train(model, split_text(TEXT, recipe, 0.1)[0], recipe, run.seed)
     for _ in range(after.fault_step - 1):
         next(steps)
-    for p, q in zip(load_checkpoint(store.checkpoint_path(run.id)).model.parameters(), model.parameters(), strict=True):
+    for p, q in zip(
+        load_checkpoint(store.files.checkpoint_path(run.id)).model.parameters(), model.parameters(), strict=True
+    ):
         assert torch.equal(p, q)
         assert p.isfinite().all()
     assert not after.resumable
@@ -261,7 +258,7 @@ def test_a_closed_server_interrupts_the_run_which_goes_on_bit_for_bit(store, mon
     read, write = os.pipe()
     with monkeypatch.context() as patch:
         stop_at(patch, store, run, 9, action=lambda _: os.close(write))
-        work(store, run.id, store.begin(run.id), until_closed=read)
+        work(store, store.begin(run.id), until_closed=read)
     os.close(read)
     after = store.run(run.id)
     assert (after.status, after.step) == ("interrupted", 9)
@@ -280,7 +277,7 @@ def test_an_error_in_the_program_is_told_in_one_line_and_kept_whole_in_a_file(st
     after = trained(store, run)
     assert after.status == "failed"
     assert after.message == "Training failed: DefaultCPUAllocator: can't allocate memory"
-    assert "second line" in (store.run_folder(run.id) / "traceback.txt").read_text("utf-8")
+    assert "second line" in (store.files.run_folder(run.id) / "traceback.txt").read_text("utf-8")
     assert after.resumable
 
 
@@ -289,6 +286,7 @@ def test_a_worker_that_lost_its_run_ends_without_a_trace(store, monkeypatch):
 
     def lose(_):
         store.end_dead(run.id, store._rows("SELECT worker FROM runs")[0][0], "given up")
+        store.requeue(run.id, 1, 1)
         store.begin(run.id)
 
     stop_at(monkeypatch, store, run, 10, action=lose)
@@ -343,11 +341,11 @@ def test_a_paused_worker_is_said_not_to_answer_and_goes_on_bit_for_bit(folder, m
     monkeypatch.setattr(store_module, "DEAD_AFTER_S", 2)
     store = Store(folder)
     run = added(store, recipe=replace(RECIPE, epochs=400))
-    token = store.begin(run.id)
+    held = store.begin(run.id)
     worker = subprocess.Popen([sys.executable, "-m", "explorer.runs.worker"], stdin=subprocess.PIPE, text=True)
     try:
-        store.note_process(run.id, token, worker.pid)
-        worker.stdin.write(f"{run.id} {token}\n")
+        held.note_process(worker.pid)
+        worker.stdin.write(f"{run.id} {held.token}\n")
         worker.stdin.flush()
         wait_until(lambda: store.run(run.id).step >= 5)
         pause(worker.pid, folder)
@@ -386,11 +384,12 @@ def test_kill_9_at_twenty_random_moments(folder, monkeypatch):
     run = added(store, recipe=replace(RECIPE, epochs=30))
     generator, kills = random.Random(6), 0
     for _ in range(20):
-        token = store.begin(run.id)
+        held = store.begin(run.id)
         store.close()  # no SQLite connection may live through a fork
         child = os.fork()
         if not child:
-            work(Store(folder), run.id, token)
+            reopened = Store(folder)
+            work(reopened, Claim(reopened.database, run.id, held.token))
             os._exit(0)
         time.sleep(generator.uniform(0.0, 0.4))
         os.kill(child, signal.SIGKILL)
@@ -400,10 +399,10 @@ def test_kill_9_at_twenty_random_moments(folder, monkeypatch):
         assert_at_most_one_step_is_lost(store, run)
         if store.run(run.id).status == "finished":
             break
-        store.end_dead(run.id, token, "killed")
+        store.end_dead(run.id, held.token, "killed")
         assert store.run(run.id).status == "interrupted"
-    if store.run(run.id).status != "finished":
         store.requeue(run.id, 1, 1)
+    if store.run(run.id).status != "finished":
         assert trained(store, run).status == "finished"
     assert kills >= 5
     assert_same_run(store, run)
@@ -420,7 +419,7 @@ def assert_at_most_one_step_is_lost(store, run):
     steps = store.metrics(run.id, at_most=10**6).step_S.tolist()
     assert steps == list(range(1, len(steps) + 1))
     assert store.run(run.id).step == len(steps)
-    path = store.state_path(run.id)
+    path = store.files.state_path(run.id)
     if not path.is_file():
         assert steps == []
         return

@@ -11,12 +11,12 @@ import streamlit as st
 from explorer.figures import gates as drawing
 from explorer.figures import perplexity as curves
 from explorer.figures.hundredths import CONFIG
-from explorer.figures.style import decimals, number, visible
+from explorer.figures.style import number
 from explorer.pages.shell import controls, export, facts, notices, pickers, texts
 from explorer.pages.shell.models import Which
 from explorer.pages.shell.plain import plain
 from explorer.probes.gates import GateTrace, Tape, gate_statistics, memory_time, trace_gates
-from explorer.probes.perplexity import NATS_PER_BIT
+from explorer.probes.reading import gates_read
 
 FRAMED, FRAME_PX = 200, 104
 SCORE_LABEL = {"next": "Perplexity", "cloze": "Pseudo-pp.", "leaky": "Leaky score"}
@@ -70,37 +70,8 @@ def show_metrics(trace: GateTrace, tape: Tape) -> None:
         grid.metric(label, value, border=True, help=explanation)
 
 
-def reading(trace: GateTrace, tape: Tape) -> str:
-    """What this model's numbers say of this text."""
-    if not len(trace):
-        return "There is no text yet: gates and perplexity are not defined."
-    parts = []
-    if (keep := tape.keep_TH) is not None:
-        tau_H = memory_time(keep)
-        slow = int(tau_H.argmax())
-        parts.append(
-            f"Judged by the gate that keeps, half of the units hold their state for {steps(float(np.median(tau_H)))} or less, "
-            f"and unit {slow} for {steps(tau_H[slow])}."
-        )
-    if trace.perplexity is None:
-        return " ".join(
-            [*parts, "One character has gates but no perplexity: nothing stands before it to predict it from."]
-        )
-    worst = int(np.nanargmax(trace.nll_nats_T))
-    likeliest = " and ".join(f"“{plain(visible(symbol))}” with {p:.0%}" for symbol, p in trace.expected(worst)[:2])
-    bits = trace.nll_nats_T[worst] / NATS_PER_BIT
-    what = f"“{plain(visible(trace.text[worst]))}” at step {worst}, {decimals(bits, 1)} bits"
-    parts.append(f"The greatest surprise is {what}; the model expected {likeliest}.")
-    return " ".join(parts)
-
-
-def steps(tau: float) -> str:
-    """A memory time in words."""
-    return f"{tau:,.1f} steps" if tau < 1e4 else "more than 10,000 steps"
-
-
 def short_steps(tau: float) -> str:
-    """The same on a card: five characters at most."""
+    """A memory time on a card: five characters at most."""
     return f"{tau:,.1f}" if tau < 1e3 else f"{tau:,.0f}" if tau < 1e4 else ">10k"
 
 
@@ -159,7 +130,7 @@ def show_reading(which: Which, text: str, layer: int, direction: str | None, ord
     st.caption(trace.config.kind.look_for)
     if len(trace):
         show_gates(trace, quantity, order, None if unit == "none" else int(unit), layer, direction)
-    st.caption(reading(trace, tape))
+    st.caption(plain(str(gates_read(trace, tape))))
     show_metrics(trace, tape)
     kept = tables(trace, which, layer, direction) if len(trace) else []
     return Shown(trace.score_name, trace.perplexity is not None, kept)

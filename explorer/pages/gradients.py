@@ -18,6 +18,7 @@ from explorer.pages.shell.facts import Facts, View, facts
 from explorer.pages.shell.models import Which, checkpoint_of
 from explorer.pages.shell.plain import badge, plain
 from explorer.probes.comparison import Reach, reach_compared
+from explorer.probes.reading import advice, paths_read
 from explorer.reads.base import one_way_layers
 
 THETAS = tuple(mantissa * 10.0**power for power in range(-3, 3) for mantissa in (1, 2, 5))
@@ -90,11 +91,8 @@ def show_verdict(view: View) -> None:
     with st.container(border=True, height="stretch"):
         st.caption(plain(view.label))
         for finding in view.of.diagnosis.findings:
-            advice = finding.advice
-            if finding.rule == "saturated" and (held := view.which.intervention.held):
-                advice = f"You hold {' and '.join(held)} by hand."
             icon = ICONS.get(finding.rule, ":material/warning:")
-            said = plain(" ".join(filter(None, (finding.evidence, advice))))
+            said = plain(" ".join(filter(None, (finding.evidence, advice(finding, view.which.intervention)))))
             st.markdown(f"{icon} **{finding.title}.** {badge(finding.sureness)}{said}")
 
 
@@ -173,19 +171,6 @@ def choose_row(views: Sequence[View]) -> int | None:
 
     default = rows[len(rows) // 2] if views[0].several else rows[-1]  # a net that reads from the end goes on from there
     return int(controls.slide("Follow the loss of", rows, default, "row", format_func=words))
-
-
-def reading(view: View) -> str:
-    """What the numbers say of what carries the gradient."""
-    carried = {path: gain_T[np.isfinite(gain_T)] for path, gain_T in view.of.paths.carried.items()}
-    means = {path: float(gains.mean()) for path, gains in carried.items() if gains.size}
-    if not means:
-        return "No gradient arrives, so no path carries any."
-    if len(means) < 2:
-        return "A plain cell has one path: every step multiplies the gradient by U."
-    most = max(means, key=lambda path: means[path])
-    others = " and ".join(f"the {path} path {mean:.2f}" for path, mean in means.items() if path != most)
-    return f"The {most} path carries most: {means[most]:.2f} of the gradient a step on average, {others}."
 
 
 def show_singular_values(view: View, columns: int) -> None:
@@ -301,7 +286,7 @@ def show_flows(views: Sequence[View]) -> None:
             figure, key=f"flow-{view.key}", config={"displaylogo": False},
             alt="Gradient of every loss at every earlier step, of the whole text, of one loss, and what carries it",
         )  # fmt: skip
-        st.caption(reading(view))
+        st.caption(plain(str(paths_read(view.of.paths))))
 
 
 def show_reach(views: Sequence[View]) -> bool:

@@ -75,6 +75,19 @@ def _some(count: int, thing: str) -> str:
     return f"{count:,} {thing}" + "s" * (count != 1)
 
 
+def _characters(shown: Iterable[str], more: int) -> str:
+    return ", ".join(f"“{character}”" for character in shown) + (f" and {more:,} others" if more else "")
+
+
+def _unknown_scored(score: str, score_nats: float, without_nats: float | None) -> str:
+    without = "not defined" if without_nats is None else _perplexity(without_nats)
+    return f"The {score} is {_perplexity(score_nats)} with them and {without} without them."
+
+
+def _tenths(value: float) -> str:
+    return f"{value:.1f}" if abs(value) < 1e5 else f"{value:.1e}".replace("e+", "e")
+
+
 def _breaks(breaks: int) -> str:
     return f"{_some(breaks, 'page break')} or separators became line ends."
 
@@ -87,6 +100,10 @@ def _cut(count: int, where: str) -> str:
 FORMS: dict[str, Callable[[Any], str]] = {
     "perplexity": _perplexity,
     "steps": _steps,
+    "memory": lambda steps: f"{steps:,.1f} steps" if steps < 1e4 else "more than 10,000 steps",
+    "tenths": _tenths,
+    "sentences": lambda sentences: " ".join(map(str, sentences)),
+    "all": lambda values: " and ".join(map(str, values)),
     "epochs": lambda count: "epoch" if count == 1 else f"{count:g} epochs",
     "layers": lambda count: _some(count, "layer"),
     "characters": lambda count: _some(count, "character"),
@@ -465,6 +482,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "verdict.saturated.found.tanh": "{share:.0%} of the states are beyond ±0.8.",
     "verdict.saturated.found.sigmoid": "{share:.0%} of the states are under 0.1 or over 0.9.",
     "verdict.saturated.advice": "Try a lower learning rate or smaller initial weights.",
+    "verdict.saturated.advice.held": "You hold {gates:all} by hand.",
     "verdict.dead-units": "Most units are dead",
     "verdict.dead-units.found": "{share:.0%} of the units are zero at every step of this text, so no gradient passes them.",
     "verdict.dead-units.advice": "Try tanh, or a lower learning rate.",
@@ -486,6 +504,50 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "verdict.unclear.found": _reads,
     "verdict.too-short": "Too short to tell",
     "verdict.too-short.found": "{least:g} characters or more are needed; this text has {characters:g}.",
+    # probes: what a reading says
+    "sentences": "{sentences:sentences}",
+    "characters": _characters,
+    "reading.no-text": "There is no text yet: gates and perplexity are not defined.",
+    "reading.memory": (
+        "Judged by the gate that keeps, half of the units hold their state for {median:memory} or less, and unit {unit} for "
+        "{longest:memory}."
+    ),
+    "reading.no-surprise": "One character has gates but no perplexity: nothing stands before it to predict it from.",
+    "reading.surprise": (
+        "The greatest surprise is “{character}” at step {step}, {bits:tenths} bits; the model expected {likeliest:all}."
+    ),
+    "reading.expected": "“{character}” with {probability:.0%}",
+    "reading.no-gradient": "No gradient arrives, so no path carries any.",
+    "reading.one-path": "A plain cell has one path: every step multiplies the gradient by U.",
+    "reading.paths": "The {path} path carries most: {share:.2f} of the gradient a step on average, {others:all}.",
+    "reading.path": "the {path} path {share:.2f}",
+    # probes: what to know before the numbers are believed
+    "notice.leaky": (
+        "This model sees the answer: one of its nets reads from the end, so it has read the next character before it is asked "
+        "for it. Its score is not a perplexity, however low."
+    ),
+    "notice.parallel": (
+        "This model was published as bidirectional, but both of its nets read forward. Compare one that really reads from the "
+        "end: lighthouse-bigru-cloze."
+    ),
+    "notice.not-finite": (
+        "States at {count:,} of {total:,} steps are not finite numbers, the first at step {first:,}: this model has diverged, or "
+        "was altered beyond what its numbers can hold. Whatever depends on them is not defined."
+    ),
+    "notice.unknown": lambda count, total, characters: (
+        f"{count:,} of {total:,} characters {'is' if count == 1 else 'are'} unknown to the model, which reads each as the same "
+        f"symbol: {characters}."
+    ),
+    "notice.unknown-scored": _unknown_scored,
+    "notice.knows": "It knows {known}.",
+    "notice.knows-more": "It knows {known} and more.",
+    "notice.unread": (
+        "{share:.0%} of its characters are not in the corpus and will all be read as the same symbol: {characters}."
+    ),
+    # pages: an altered model
+    "page.altered": "**This model is altered:** {changes}.",
+    "page.altered.score": "On this text its {score} was {before} as trained and is {after} now.",
+    "page.altered.restore": "Restore it",
     # probes: how far the gradients of two models reach
     "reach.farther": (
         "The gradient reaches farther in {far}: it falls under {share} after {far_steps:steps}, in {near} it falls under {share} "

@@ -279,7 +279,7 @@ def test_a_diverged_model_is_said_to_be_one_and_its_numbers_not_defined(tmp_path
     while runs.run(trained.id).active:
         time.sleep(0.1)
     app = run(model=f"run:{trained.id}")
-    assert any("are not finite numbers, the first at step" in warning.value for warning in app.warning)
+    assert any(plain("are not finite numbers, the first at step") in warning.value for warning in app.warning)
     assert "The learning rate is too large" in said(app)
     shown = metrics(app)
     assert [shown[name] for name in ("Slope", "λ₁", "‖g‖", "Proof, gates", "Proof, flow")] == ["–"] * 5

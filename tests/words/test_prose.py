@@ -36,7 +36,7 @@ NOT_YET = {
     "figures/training.py",
     "pages/frame.py", "pages/gates.py", "pages/gradients.py", "pages/live.py", "pages/new_run.py", "pages/train.py",
     "pages/shell/alterations.py", "pages/shell/export.py", "pages/shell/facts.py", "pages/shell/links.py",
-    "pages/shell/models.py", "pages/shell/notices.py",
+    "pages/shell/models.py",
     "pages/shell/people.py", "pages/shell/pickers.py", "pages/shell/texts.py",
     "runs/claim.py", "runs/folder.py", "runs/reading.py", "runs/request.py", "runs/status.py",  # of what was runs/store.py
     "runs/__init__.py", "runs/database.py", "runs/facts.py", "runs/foreground.py", "runs/recorder.py", "runs/registry.py",

@@ -15,7 +15,6 @@ from _alternate import seconds
 from torch.nn import functional as F
 
 from explorer import CharModel, ModelConfig, Vocabulary, gradient_flow, load_corpus
-from explorer.cells import gru_step, lstm_step, rnn_step
 from explorer.models import NetKey
 
 TEXT = load_corpus("lighthouse")
@@ -26,15 +25,10 @@ STEPS, HIDDEN, ROUNDS = 200, 256, 3
 def autograd_rows(model: CharModel, text: str):
     """The same matrix by T backward passes through a graph of single steps, as one would write it."""
     ids, config, weights = VOCABULARY.encode(text), model.config, model.rnn.weights(NetKey(0, "forward"))
-    state = tuple(torch.zeros(1, config.hidden_size) for _ in range(1 + (config.cell == "lstm")))
+    state = tuple(torch.zeros(1, config.hidden_size) for _ in range(config.parts))
     states = []
     for t in range(len(ids)):
-        if config.cell == "gru":
-            state = (gru_step(ids[t : t + 1], state[0], weights, config.reset).h,)
-        elif config.cell == "rnn":
-            state = (rnn_step(ids[t : t + 1], state[0], weights).h,)
-        else:
-            state = tuple(lstm_step(ids[t : t + 1], *state, weights)[:2])
+        state = config.kind.state_of(config.kind.step(ids[t : t + 1], state, weights, config.variant))
         states.append(state)
     norms = torch.full((len(ids), len(ids)), torch.nan)
     for t in range(len(ids) - 1):

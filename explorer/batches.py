@@ -42,8 +42,7 @@ def batches(
     needed = min_tokens(batch_size, num_steps, random_offset=random_offset)
     if len(ids_N) < needed:
         raise TextError(
-            f"Expected at least {needed:,} characters for batches of {batch_size} x {num_steps}; got {len(ids_N):,}. "
-            f"Take a longer text, a smaller batch or fewer steps."
+            "batches.too-short", least=needed, batch_size=batch_size, num_steps=num_steps, characters=len(ids_N)
         )
     offset = _offset(num_steps, sampling, random_offset, generator)
     if sampling == "sequential":
@@ -70,7 +69,7 @@ def batch_count(
 def _offset(num_steps: int, sampling: str, random_offset: bool, generator: torch.Generator) -> int:
     """Characters this epoch skips."""
     if sampling not in SAMPLINGS:
-        raise TextError(f"Expected sampling {' or '.join(SAMPLINGS)}; got {sampling!r}.")
+        raise TextError("batches.sampling", allowed=SAMPLINGS, got=sampling)
     if not random_offset:
         return 0
     end = num_steps + 1 if sampling == "sequential" else num_steps

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -29,20 +29,16 @@ from explorer.models import MAX_PARAMETERS, CharModel, ConfigError, ModelConfig
 from explorer.recording import EpochRecord
 from explorer.text import UNKNOWN, TextError, Vocabulary
 from explorer.training import Recipe
+from explorer.words import Saying, Told
 
 FORMAT = "gate-explorer/2"
 MAX_FILE_BYTES, MAX_HEADER_BYTES, MAX_TENSORS = 20_000_000, 1_000_000, 256
 ITEM_TYPES = ("F32", "F16")
 METADATA_KEYS = ("format", "config", "vocabulary", "corpus", "recipe", "seed", "history")
 
-ONLY_OWN = (
-    "This version opens only its own checkpoints: download one from a run on the page Train, or make one with "
-    "`python -m explorer train --output model.safetensors`."
-)
 
-
-class CheckpointError(ValueError):
-    """A checkpoint that cannot be read or written; the message says what was expected and what came."""
+class CheckpointError(Told, ValueError):
+    """A checkpoint that cannot be read or written; says what was expected and what came."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +92,7 @@ class Checkpoint:
 
         """
         if epoch not in self.epochs:
-            raise CheckpointError(f"Expected an epoch out of {', '.join(map(str, self.epochs))}; got {epoch}.")
+            raise CheckpointError("checkpoint.no-such-epoch", epochs=self.epochs, got=epoch)
         model = copy.deepcopy(self.model)
         if epoch != self.last_epoch:
             torch.nn.utils.vector_to_parameters(self.snapshots[epoch].to(torch.float32, copy=True), model.parameters())
@@ -114,7 +110,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     tensors |= {f"snapshot.{epoch}": checkpoint.snapshots[epoch] for epoch in checkpoint.epochs[:-1]}
     for name, tensor in tensors.items():
         if not bool(tensor.isfinite().all()):
-            raise CheckpointError(f"Expected finite weights to save; {name} holds NaN or infinity.")
+            raise CheckpointError("checkpoint.not-finite-to-save", tensor=name)
     vocabulary = checkpoint.vocabulary
     columns = {
         name: [_short(getattr(e, name)) for e in checkpoint.history] for name in EpochRecord.__dataclass_fields__
@@ -133,15 +129,12 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     data = dump_tensors(tensors, metadata)
     if len(data) > MAX_FILE_BYTES or int.from_bytes(data[:8], "little") > MAX_HEADER_BYTES:
         raise CheckpointError(
-            f"Expected at most {MAX_FILE_BYTES // 10**6} MB with a header of 1 MB; this checkpoint has {len(data) / 1e6:.1f} MB. "
-            f"Keep fewer snapshots or take fewer units."
+            "checkpoint.too-large-to-save", most=MAX_FILE_BYTES, header=MAX_HEADER_BYTES, size=len(data)
         )
     try:
         write_atomically(Path(path), data)
     except OSError as fault:
-        raise CheckpointError(
-            f"{path} could not be written: {fault.strerror or fault}. Nothing was changed."
-        ) from fault
+        raise CheckpointError("checkpoint.not-written", path=path, reason=fault.strerror or fault) from fault
 
 
 def load_checkpoint(source: str | Path | bytes) -> Checkpoint:
@@ -153,49 +146,43 @@ def load_checkpoint(source: str | Path | bytes) -> Checkpoint:
     """
     data = source if isinstance(source, bytes) else _read_file(Path(source))
     if len(data) > MAX_FILE_BYTES:
-        raise CheckpointError(_too_large(len(data), data[:4096]))
+        _refuse_size(len(data), data[:4096])
     try:
         metadata, entries = _parse_header(data)
         return _build(metadata, entries, data)
     except strict.StrictError as fault:
-        raise CheckpointError(str(fault)) from fault
+        raise CheckpointError(fault.code, **fault.figures) from fault
     except (ConfigError, TextError) as fault:
-        raise CheckpointError(f"The file's own description makes no sense: {str(fault)[:300]}") from fault
+        raise CheckpointError("checkpoint.makes-no-sense", reason=fault) from fault
 
 
 def _read_file(path: Path) -> bytes:
     try:
         if not path.is_file():
-            raise CheckpointError(
-                f"Expected a .safetensors file at {path}; there is {'a folder or device' if path.exists() else 'nothing'}."
-            )
+            raise CheckpointError("checkpoint.no-file" if path.exists() else "checkpoint.nothing-there", path=path)
         if (size := path.stat().st_size) > MAX_FILE_BYTES:
             with path.open("rb") as file:
-                raise CheckpointError(_too_large(size, file.read(4096)))
+                _refuse_size(size, file.read(4096))
         return path.read_bytes()
     except OSError as fault:
-        raise CheckpointError(f"{path} could not be read: {fault.strerror or fault}.") from fault
+        raise CheckpointError("checkpoint.not-read", path=path, reason=fault.strerror or fault) from fault
 
 
-def _too_large(size: int, head: bytes) -> str:
-    if what := _foreign(head):
-        return what
-    return f"Expected a file of at most {MAX_FILE_BYTES // 10**6} MB; this one has {size / 1e6:.1f} MB."
+def _refuse_size(size: int, head: bytes) -> NoReturn:
+    _refuse_foreign(head)
+    raise CheckpointError("checkpoint.too-large", most=MAX_FILE_BYTES, size=size)
 
 
-def _foreign(data: bytes) -> str:
-    """A sentence about a file of somebody else's program; "" for what may be a checkpoint."""
-    what = foreign.recognised(data)
-    if what == foreign.SAFETENSORS:
-        return ""
-    what = what or foreign.kind_of_text(data)
-    return f"Expected a checkpoint of this program; this is {what}. {ONLY_OWN}" if what else ""
+def _refuse_foreign(data: bytes) -> None:
+    """Refuse a file of somebody else's program by its name; what may be a checkpoint passes."""
+    kind = foreign.recognised(data) or foreign.kind_of_text(data)
+    if kind not in (None, foreign.SAFETENSORS):
+        raise CheckpointError("checkpoint.foreign", kind=Saying(kind), advice=Saying("checkpoint.only-own"))
 
 
 def _parse_header(data: bytes) -> tuple[dict[str, str], dict[str, strict.Entry]]:
     """The metadata and entries of a checkpoint, refused where anything in them is odd."""
-    if what := _foreign(data):
-        raise CheckpointError(what)
+    _refuse_foreign(data)
     header = strict.read_header(data, MAX_HEADER_BYTES)
     metadata = header.pop("__metadata__", None)
     if (
@@ -203,17 +190,12 @@ def _parse_header(data: bytes) -> tuple[dict[str, str], dict[str, strict.Entry]]
         or not all(isinstance(v, str) for v in metadata.values())
         or metadata.get("format") in ("pt", "np", "tf", "flax", "mlx")
     ):
-        raise CheckpointError(
-            "Expected a header with metadata written by this program; this .safetensors file is another program's: it has "
-            f"weights, but neither vocabulary nor configuration. {ONLY_OWN}"
-        )
+        raise CheckpointError("checkpoint.of-another-program", advice=Saying("checkpoint.only-own"))
     if metadata.get("format") != FORMAT:
-        raise CheckpointError(
-            f"Expected a checkpoint of format {FORMAT}; got {str(metadata.get('format', 'none'))[:40]!r}."
-        )
+        raise CheckpointError("checkpoint.format", format=FORMAT, got=metadata.get("format", "none"))
     if set(metadata) != set(METADATA_KEYS):
         odd = sorted(set(metadata) ^ set(METADATA_KEYS))
-        raise CheckpointError(f"Expected the metadata {', '.join(METADATA_KEYS)}; differs in {', '.join(odd)[:80]!r}.")
+        raise CheckpointError("checkpoint.metadata", names=METADATA_KEYS, odd=odd)
     return metadata, strict.read_entries(header, data, MAX_TENSORS, ITEM_TYPES)
 
 
@@ -223,19 +205,17 @@ def _build(metadata: dict[str, str], entries: dict[str, strict.Entry], data: byt
     vocabulary = _parse_vocabulary(strict.read_json(metadata["vocabulary"], "vocabulary"))
     history = _parse_history(strict.read_json(metadata["history"], "history"))
     if not re.fullmatch(r"-?[0-9]{1,18}", metadata["seed"]):
-        raise CheckpointError(f"Expected a whole number as seed; got {metadata['seed'][:40]!r}.")
+        raise CheckpointError("checkpoint.seed", got=metadata["seed"])
     shapes = config.parameter_shapes(len(vocabulary))
     size = sum(map(math.prod, shapes.values()))
     if size > MAX_PARAMETERS:
-        raise CheckpointError(f"Expected at most {MAX_PARAMETERS:,} parameters; this configuration has {size:,}.")
+        raise CheckpointError("checkpoint.too-many-parameters", most=MAX_PARAMETERS, count=size)
     epochs = _check_entries(entries, shapes, size, history[-1].epoch if history else 0)
     _check_finite(entries, data)
     try:
         tensors = load_tensors(data)
     except SafetensorError as fault:
-        raise CheckpointError(
-            f"Expected a .safetensors file; the library refuses it: {ascii(str(fault))[:100]}."
-        ) from fault
+        raise CheckpointError("checkpoint.refused-by-library", reason=str(fault)) from fault
     model = CharModel(config, vocabulary, seed=0)
     model.load_state_dict({name: tensors[name] for name in shapes})
     snapshots = {epoch: tensors[f"snapshot.{epoch}"] for epoch in epochs}
@@ -248,10 +228,10 @@ def _parse_vocabulary(values: Any) -> Vocabulary:
         or set(values) != {"characters", "counts"}
         or not isinstance(values["characters"], str)
     ):
-        raise CheckpointError("Expected a vocabulary of characters and counts; got something else.")
+        raise CheckpointError("checkpoint.vocabulary")
     counts = values["counts"]
     if not isinstance(counts, list) or not all(type(count) is int for count in counts):
-        raise CheckpointError("Expected whole numbers as the vocabulary's counts; got something else.")
+        raise CheckpointError("checkpoint.counts")
     return Vocabulary((UNKNOWN, *values["characters"]), tuple(counts))
 
 
@@ -262,15 +242,15 @@ def _parse_history(columns: Any) -> tuple[EpochRecord, ...]:
         or set(columns) != set(names)
         or not all(isinstance(c, list) for c in columns.values())
     ):
-        raise CheckpointError(f"Expected a history with the columns {', '.join(names)}; got something else.")
+        raise CheckpointError("checkpoint.history.columns", names=names)
     if len({len(column) for column in columns.values()}) != 1:
-        raise CheckpointError("Expected a history whose columns are equally long; they are not.")
+        raise CheckpointError("checkpoint.history.lengths")
     for name, column in columns.items():
         kinds = (int,) if name in ("epoch", "step") else (int, float)
         if not all(type(value) in kinds and abs(value) < 1e300 for value in column):  # also false for NaN
-            raise CheckpointError(f"Expected finite numbers in the history's column {name!r}; got something else.")
+            raise CheckpointError("checkpoint.history.numbers", column=name)
     if columns["epoch"] != list(range(1, len(columns["epoch"]) + 1)):
-        raise CheckpointError("Expected a history that counts its epochs from 1; this one does not.")
+        raise CheckpointError("checkpoint.history.epochs")
     return tuple(EpochRecord(*row) for row in zip(*(columns[name] for name in names), strict=True))
 
 
@@ -283,18 +263,18 @@ def _check_entries(
         if name in shapes:
             if entry.shape != shapes[name] or entry.dtype != "F32":
                 raise CheckpointError(
-                    f"Expected {name} as F32 of shape {shapes[name]}; got {entry.dtype} {entry.shape}."
+                    "checkpoint.parameter", tensor=name, expected=shapes[name], dtype=entry.dtype, shape=entry.shape
                 )
         elif match := re.fullmatch(r"snapshot\.(0|[1-9]\d{0,8})", name):
             epochs.append(int(match[1]))
             if entry.shape != (size,) or epochs[-1] >= max(last_epoch, 1):
                 raise CheckpointError(
-                    f"Expected {name} to hold {size:,} weights of an epoch before {last_epoch}; got {entry.shape}."
+                    "checkpoint.snapshot", tensor=name, count=size, last_epoch=last_epoch, shape=entry.shape
                 )
         else:
-            raise CheckpointError(f"Expected the tensors of this configuration; {name!r} is not one of them.")
+            raise CheckpointError("checkpoint.odd-tensor", tensor=name)
     if missing := sorted(set(shapes) - set(entries)):
-        raise CheckpointError(f"Expected the tensor {missing[0]!r} in the file; it is missing.")
+        raise CheckpointError("checkpoint.missing-tensor", tensor=missing[0])
     return epochs
 
 
@@ -302,7 +282,7 @@ def _check_finite(entries: dict[str, strict.Entry], data: bytes) -> None:
     for name, entry in entries.items():
         # Before anything is copied.
         if not np.isfinite(strict.read_values(data, entry)).all():
-            raise CheckpointError(f"Expected finite weights; tensor {name!r} holds NaN or infinity.")
+            raise CheckpointError("checkpoint.not-finite", tensor=name)
 
 
 def _short(value: float) -> float:

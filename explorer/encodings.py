@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from explorer.likelihood import BINARY, price
+from explorer.words import say
 
 REPLACING = ", replacing what cannot be read"
 _MULTIBYTE = {
@@ -169,11 +170,9 @@ def read_as(data: bytes, encoding: str) -> Reading:
     notes = []
     for count, end in ((skipped, "beginning"), (left, "end")):
         if count:
-            notes.append(
-                f"It is cut in the middle of a character; {count} byte{'s were' if count > 1 else ' was'} dropped at its {end}."
-            )
+            notes.append(say(f"encodings.cut.{end}", count=count))
     if errors == "replace" and (lost := text.count("\ufffd")):
-        notes.append(f"{lost:,} {'place' if lost == 1 else 'places'} could not be read and became \ufffd.")
+        notes.append(say("encodings.replaced", places=lost))
     return Reading(text, encoding, tuple(notes))
 
 
@@ -211,20 +210,20 @@ def _marked(data: bytes, name: str) -> Reading | Doubt:
         return read_as(data, name)
     except UnicodeDecodeError as fault:
         candidates = (name + REPLACING,) if name + REPLACING in ENCODINGS else ()
-        return Doubt(f"This file has the mark of {name}, but {flaw(data, fault)}", candidates)
+        return Doubt(say("encodings.marked", encoding=name, flaw=flaw(data, fault)), candidates)
 
 
 def _read_or_doubt(data: bytes, name: str) -> Reading | Doubt:
     try:
         return read_as(data, name)
     except UnicodeDecodeError as fault:
-        return Doubt(f"This file looks like {name}, but {flaw(data, fault)}")
+        return Doubt(say("encodings.alike", encoding=name, flaw=flaw(data, fault)))
 
 
 def flaw(data: bytes, fault: UnicodeDecodeError) -> str:
     """Where a decoder stopped: byte and line, both counted from 1, as part of a sentence."""
     line = data.count(b"\n", 0, fault.start) + 1
-    return f"byte {fault.start + 1:,} (0x{data[fault.start]:02X}, in line {line:,}) does not fit."
+    return say("encodings.flaw", place=fault.start + 1, byte=data[fault.start], line=line)
 
 
 def _wide_ascii(data: bytes) -> Reading | None:
@@ -260,7 +259,7 @@ def _by_price(data: bytes, in_utf_8: Reading | None) -> Reading | Doubt:
     readings = _cheapest_first(_sample(data), in_utf_8 is not None and not in_utf_8.text.isascii())
     binary = _CONTROL.search(data.rstrip(b"\x1a")) is not None
     if not readings or (binary and readings[0].odd_share > 0.25):
-        return Doubt("This file holds control characters, so it is binary, not a text.")
+        return Doubt(say("encodings.binary"))
     best = readings[0]
     far = len(readings) == 1 or readings[1].nats - best.nats >= MARGIN
     if in_utf_8 is not None and best.name == "UTF-8":
@@ -334,7 +333,7 @@ def _doubt(data: bytes, best: _Priced, candidates: tuple[str, ...]) -> Doubt:
         try:
             read_as(data, best.name)
         except UnicodeDecodeError as fault:
-            return Doubt(f"This file looks like {best.name}, but {flaw(data, fault)}", candidates)
+            return Doubt(say("encodings.alike", encoding=best.name, flaw=flaw(data, fault)), candidates)
     if not candidates:
-        return Doubt("No encoding that is known here gives a text of these bytes.")
-    return Doubt("This file could be in several.", candidates)
+        return Doubt(say("encodings.none"))
+    return Doubt(say("encodings.several"), candidates)

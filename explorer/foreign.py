@@ -1,4 +1,4 @@
-"""What a file is that somebody else's program wrote, by its content: named so that an error can say what came.
+"""What a file is that somebody else's program wrote, by its content: a code of words, so that an error can say what came.
 
 Nothing is unpickled and nothing is decompressed; of a ZIP archive only the names inside are read.
 """
@@ -11,71 +11,71 @@ import struct
 import zipfile
 from itertools import islice
 
-SAFETENSORS = "a .safetensors file"
+SAFETENSORS = "file.safetensors"
 
 # What files begin with. From the formats' own specifications; text that happens to begin like one is not among them.
 _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
-    (b"%PDF-", "a PDF document"),
-    (b"{\\rtf", "an RTF document"),
-    (b"%!PS-Adobe", "a PostScript document"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Word, Excel or PowerPoint file (.doc, .xls, .ppt)"),
-    (b"\x89PNG\r\n\x1a\n", "a PNG image"),
-    (b"\xff\xd8\xff", "a JPEG image"),
-    (b"GIF87a", "a GIF image"),
-    (b"GIF89a", "a GIF image"),
-    (b"II*\0", "a TIFF image"),
-    (b"MM\0*", "a TIFF image"),
-    (b"8BPS\0", "a Photoshop image"),
-    (b"\x89HDF\r\n\x1a\n", "an HDF5 file, such as a Keras .h5 model"),
-    (b"\x93NUMPY", "a NumPy array (.npy)"),
-    (b"GGUF\1\0\0\0", "a GGUF model"),
-    (b"GGUF\2\0\0\0", "a GGUF model"),
-    (b"GGUF\3\0\0\0", "a GGUF model"),
-    (b"\x1f\x8b\x08", "a gzip-compressed file (.gz)"),
-    (b"\xfd7zXZ\0", "an xz-compressed file (.xz)"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
-    (b"Rar!\x1a\x07", "a RAR archive"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard-compressed file (.zst)"),
-    (b"SQLite format 3\0", "an SQLite database"),
-    (b"\x7fELF", "a program (ELF)"),
-    (b"\xcf\xfa\xed\xfe", "a program (Mach-O)"),
-    (b"\xca\xfe\xba\xbe", "a program (Java or Mach-O)"),
-    (b"\0asm", "a program (WebAssembly)"),
-    (b"ID3\x02", "an MP3 recording"),
-    (b"ID3\x03", "an MP3 recording"),
-    (b"ID3\x04", "an MP3 recording"),
-    (b"OggS\0", "an Ogg recording"),
-    (b"fLaC\0", "a FLAC recording"),
-    (b"\x1a\x45\xdf\xa3", "a Matroska or WebM film"),
-    (b"ARROW1\0\0", "an Arrow table"),
-    (b"PAR1\x15", "a Parquet table"),
-    (b"wOFF\0\1\0\0", "a font"),
-    (b"wOF2\0\1\0\0", "a font"),
-    (b"\0\1\0\0\0", "a font"),
-    (b"OTTO\0", "a font"),
+    (b"%PDF-", "file.pdf"),
+    (b"{\\rtf", "file.rtf"),
+    (b"%!PS-Adobe", "file.postscript"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "file.old-office"),
+    (b"\x89PNG\r\n\x1a\n", "file.png"),
+    (b"\xff\xd8\xff", "file.jpeg"),
+    (b"GIF87a", "file.gif"),
+    (b"GIF89a", "file.gif"),
+    (b"II*\0", "file.tiff"),
+    (b"MM\0*", "file.tiff"),
+    (b"8BPS\0", "file.photoshop"),
+    (b"\x89HDF\r\n\x1a\n", "file.hdf5"),
+    (b"\x93NUMPY", "file.npy"),
+    (b"GGUF\1\0\0\0", "file.gguf"),
+    (b"GGUF\2\0\0\0", "file.gguf"),
+    (b"GGUF\3\0\0\0", "file.gguf"),
+    (b"\x1f\x8b\x08", "file.gzip"),
+    (b"\xfd7zXZ\0", "file.xz"),
+    (b"7z\xbc\xaf\x27\x1c", "file.7zip"),
+    (b"Rar!\x1a\x07", "file.rar"),
+    (b"\x28\xb5\x2f\xfd", "file.zstandard"),
+    (b"SQLite format 3\0", "file.sqlite"),
+    (b"\x7fELF", "file.elf"),
+    (b"\xcf\xfa\xed\xfe", "file.mach-o"),
+    (b"\xca\xfe\xba\xbe", "file.java-or-mach-o"),
+    (b"\0asm", "file.webassembly"),
+    (b"ID3\x02", "file.mp3"),
+    (b"ID3\x03", "file.mp3"),
+    (b"ID3\x04", "file.mp3"),
+    (b"OggS\0", "file.ogg"),
+    (b"fLaC\0", "file.flac"),
+    (b"\x1a\x45\xdf\xa3", "file.matroska"),
+    (b"ARROW1\0\0", "file.arrow"),
+    (b"PAR1\x15", "file.parquet"),
+    (b"wOFF\0\1\0\0", "file.font"),
+    (b"wOF2\0\1\0\0", "file.font"),
+    (b"\0\1\0\0\0", "file.font"),
+    (b"OTTO\0", "file.font"),
 )  # fmt: skip
 _LATER: tuple[tuple[int, bytes, str], ...] = (
-    (4, b"ftyp", "a film, a recording or a HEIC image (MP4 family)"),
-    (4, b"TFL3", "a TensorFlow Lite model"),
-    (257, b"ustar", "a tar archive"),
-    (512, b"\x89HDF\r\n\x1a\n", "an HDF5 file, such as a Keras .h5 model"),
+    (4, b"ftyp", "file.mp4"),
+    (4, b"TFL3", "file.tensorflow-lite"),
+    (257, b"ustar", "file.tar"),
+    (512, b"\x89HDF\r\n\x1a\n", "file.hdf5"),
 )
-_IN_RIFF = {b"WAVE": "a WAV recording", b"WEBP": "a WebP image", b"AVI ": "an AVI film"}
+_IN_RIFF = {b"WAVE": "file.wav", b"WEBP": "file.webp", b"AVI ": "file.avi"}
 _ZIPPED: tuple[tuple[str, str], ...] = (
-    (r"(^|/)data\.pkl$", "a PyTorch file (.pth, .pt)"),
-    (r"^(model\.weights\.h5|metadata\.json\n(.*\n)*config\.json)$", "a Keras model (.keras)"),
-    (r"^word/", "a Word document (.docx)"),
-    (r"^xl/", "an Excel table (.xlsx)"),
-    (r"^ppt/", "a PowerPoint presentation (.pptx)"),
-    (r"^META-INF/container\.xml$", "an e-book (.epub)"),
-    (r"^META-INF/manifest\.xml$", "an OpenDocument file (.odt, .ods, .odp)"),
-    (r"^META-INF/MANIFEST\.MF$", "a Java or Android program"),
+    (r"(^|/)data\.pkl$", "file.pytorch"),
+    (r"^(model\.weights\.h5|metadata\.json\n(.*\n)*config\.json)$", "file.keras"),
+    (r"^word/", "file.docx"),
+    (r"^xl/", "file.xlsx"),
+    (r"^ppt/", "file.pptx"),
+    (r"^META-INF/container\.xml$", "file.epub"),
+    (r"^META-INF/manifest\.xml$", "file.opendocument"),
+    (r"^META-INF/MANIFEST\.MF$", "file.java"),
 )
 _TORCH_LEGACY = bytes.fromhex("6cfc9c46f9206aa85019")  # the magic number that torch.save wrote before 1.6
 
 
 def recognised(data: bytes) -> str | None:
-    """A name for the format of a file, with its article ("a PDF document"); None for text and for what is not known."""
+    """A name for the format of a file, with its article ("file.pdf"); None for text and for what is not known."""
     for beginning, name in _BEGINNINGS:
         if data.startswith(beginning):
             return name
@@ -88,17 +88,17 @@ def recognised(data: bytes) -> str | None:
 
 
 def kind_of_text(data: bytes) -> str | None:
-    """A name for a text, where something else was expected; None for what is none."""
+    """What kind of text it is, where something else was expected, as a code of words; None for what is none."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "a text file"
+        return "file.text"
     text = data[:4096].decode("utf-8", "replace").removeprefix("\ufeff")
     if re.search("[\0-\x08\x0e-\x1b]", text):
         return None
     if text.startswith("version https://git-lfs"):
-        return "a Git LFS pointer, which stands for the real file; fetch that with `git lfs pull`"
+        return "file.git-lfs"
     if re.match(r"\s*<(!doctype html|html)", text, re.IGNORECASE):
-        return "a web page (HTML), not the file that was to be downloaded"
-    return "a text file" if text.strip() else None
+        return "file.web-page"
+    return "file.text" if text.strip() else None
 
 
 def _riff(data: bytes) -> str | None:
@@ -107,11 +107,11 @@ def _riff(data: bytes) -> str | None:
 
 def _bitmap(data: bytes) -> str | None:
     """BMP: "BM", the file's size, four zero bytes; two letters alone can begin a text."""
-    return "a BMP image" if data.startswith(b"BM") and data[6:10] == bytes(4) and len(data) > 26 else None
+    return "file.bmp" if data.startswith(b"BM") and data[6:10] == bytes(4) and len(data) > 26 else None
 
 
 def _bzip2(data: bytes) -> str | None:
-    return "a bzip2-compressed file (.bz2)" if re.match(rb"BZh[1-9]1AY&SY", data) else None
+    return "file.bzip2" if re.match(rb"BZh[1-9]1AY&SY", data) else None
 
 
 def _zip(data: bytes) -> str | None:
@@ -122,8 +122,8 @@ def _zip(data: bytes) -> str | None:
         if re.search(pattern, names, re.MULTILINE):
             return name
     if names and all(name.endswith(".npy") for name in names.split("\n")):
-        return "a NumPy archive (.npz)"
-    return "a ZIP archive"
+        return "file.npz"
+    return "file.zip"
 
 
 def _names_in_zip(data: bytes) -> list[str]:
@@ -141,10 +141,10 @@ def _pickle(data: bytes) -> str | None:
     if re.match(rb"\x80[\x02-\x05]", data) is None:
         return None
     if _TORCH_LEGACY in data[:64]:
-        return "a PyTorch file (.pth, .pt)"
+        return "file.pytorch"
     # Protocols 4 and 5 begin with a frame; 2 and 3 with a mark, a class, a list, a dict, a number or a text.
     follows = b"\x95" if data[1] >= 4 else b"c(]}XKJGNU\x8aq"
-    return "a Python pickle (.pkl, .pt)" if data[2:3] and data[2] in follows else None
+    return "file.pickle" if data[2:3] and data[2] in follows else None
 
 
 def _safetensors(data: bytes) -> str | None:
@@ -160,7 +160,7 @@ def _onnx(data: bytes) -> str | None:
     while at < len(data) and seen < 16:
         field, kind = data[at] >> 3, data[at] & 7
         if field in (7, 8) and kind == 2:
-            return "an ONNX model"
+            return "file.onnx"
         if field not in (2, 3, 4, 5, 6, 14, 20, 25):
             return None
         value, at = _varint(data, at + (2 if data[at] >= 0x80 else 1))

@@ -6,9 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 
-from explorer.cells import GATE_ORDER, KEEPS, CellWeights
+from explorer.cells import CellWeights
 
 if TYPE_CHECKING:  # for their names alone: models import this file
     from explorer.models import CharModel, ModelConfig
@@ -44,20 +43,14 @@ def initialise(model: CharModel, generator: torch.Generator) -> None:
         if config.init == "chrono":
             _chrono_bias(weights, config, generator)
         elif config.init == "orthogonal":
-            for u_HH in weights.w_hh_GH.chunk(len(GATE_ORDER[config.cell])):
+            for u_HH in weights.w_hh_GH.chunk(len(config.kind.stacked)):
                 torch.nn.init.orthogonal_(u_HH, generator=generator)
         elif config.init == "identity":
             torch.nn.init.eye_(weights.w_hh_GH)
             weights.b_ih_G.zero_()
             weights.b_hh_G.zero_()
-        if config.keep_bias:
-            gate_rows(weights.b_ih_G, config.cell, KEEPS[config.cell]).add_(config.keep_bias)
-
-
-def gate_rows(stacked: Tensor, cell: str, gate: str) -> Tensor:
-    """The rows of one gate inside stacked weights or biases."""
-    gates = GATE_ORDER[cell]
-    return stacked.chunk(len(gates))[gates.index(gate)]
+        if config.keep_bias and config.kind.keeps:
+            config.kind.rows(weights.b_ih_G, config.kind.keeps.letter).add_(config.keep_bias)
 
 
 def _width_read(config: ModelConfig, name: str) -> int:
@@ -71,7 +64,7 @@ def _chrono_bias(weights: CellWeights, config: ModelConfig, generator: torch.Gen
     """Set the keeping gate's bias to ln U(1, T_max - 1), in b_ih; its other bias, which would add to it, to zero."""
     memory_H = weights.b_ih_G.new_empty(weights.w_hh_GH.shape[1])
     memory_H.uniform_(1, config.chrono_t_max - 1, generator=generator).log_()
-    biases = {"gru": {"z": memory_H}, "lstm": {"f": memory_H, "i": -memory_H}}[config.cell]
-    for gate, value_H in biases.items():
-        gate_rows(weights.b_ih_G, config.cell, gate).copy_(value_H)
-        gate_rows(weights.b_hh_G, config.cell, gate).zero_()
+    for letter, value_H in config.kind.chrono(memory_H).items():
+        config.kind.rows(weights.b_ih_G, letter).copy_(value_H)
+        if config.kind.recurrent:
+            config.kind.rows(weights.b_hh_G, letter).zero_()

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import nn
 
-from explorer.cells import RESETS
-from explorer.initialisation import gate_rows
+from explorer.cells import CELLS, Cell
 from explorer.models import CharModel, ConfigError
 
-HOLDABLE = {"rnn": (), "gru": ("z", "r"), "lstm": ("f", "i", "o")}  # the gate that keeps stands first
 SHUT = 1_000.0  # sigma(-1000) is 0 and sigma(1000) is 1, exactly, in float32 and in float64
 
 
@@ -26,44 +26,37 @@ SHUT = 1_000.0  # sigma(-1000) is 0 and sigma(1000) is 1, exactly, in float32 an
 class Intervention:
     """What is changed in every net of a model. Checked when made; false where it changes nothing.
 
+        Intervention(hold={"z": 1})  # a GRU that keeps everything
+
     Attributes:
-        z: value at which a GRU's update gate is held, in [0, 1]; None leaves it free.
-        r: the same for its reset gate.
-        f: the same for an LSTM's forget gate.
-        i: the same for its input gate.
-        o: the same for its output gate.
+        hold: letter of a gate -> the value in [0, 1] at which it is held. A mapping is taken, pairs are kept.
         keep_bias: added to the bias of the gate that keeps (z of a GRU, f of an LSTM): above 0 it keeps more.
         recurrent: all recurrent weights U are multiplied with it, their biases are not.
-        reset: where a GRU's reset gate acts, "before" or "after": the same weights read in the other convention, as
+        variant: another variant of the cell, read off the same weights: a GRU's reset gate acting "before" or "after", as
             happens where a model is carried from one library to another. None leaves it.
 
     """
 
-    z: float | None = None
-    r: float | None = None
-    f: float | None = None
-    i: float | None = None
-    o: float | None = None
+    hold: Mapping[str, float] | tuple[tuple[str, float], ...] = ()
     keep_bias: float = 0.0
     recurrent: float = 1.0
-    reset: str | None = None
+    variant: str | None = None
 
     def __post_init__(self) -> None:
-        for gate, value in self.held.items():
+        # Pairs, so that an intervention can be a key.
+        object.__setattr__(self, "hold", tuple(sorted(dict(self.hold).items())))
+        for letter, value in self.held.items():
             if not 0 <= value <= 1:
-                raise ConfigError(f"{gate}: expected a value from 0 to 1 to hold the gate at; got {value!r}.")
+                raise ConfigError(f"{letter}: expected a value from 0 to 1 to hold the gate at; got {value!r}.")
         if not math.isfinite(self.keep_bias):
             raise ConfigError(f"keep_bias: expected a finite number; got {self.keep_bias!r}.")
         if not (math.isfinite(self.recurrent) and self.recurrent >= 0):
             raise ConfigError(f"recurrent: expected a finite factor of at least 0; got {self.recurrent!r}.")
-        if self.reset not in (None, *RESETS):
-            raise ConfigError(f"reset: expected one of {', '.join(RESETS)}; got {self.reset!r}.")
 
     @property
     def held(self) -> dict[str, float]:
-        """Gate -> the value it is held at."""
-        gates = {gate: getattr(self, gate) for gates in HOLDABLE.values() for gate in gates}
-        return {gate: value for gate, value in gates.items() if value is not None}
+        """Letter of a gate -> the value it is held at."""
+        return dict(self.hold)
 
     def __bool__(self) -> bool:
         return self != Intervention()
@@ -72,7 +65,8 @@ class Intervention:
         parts = [f"{gate} held at {value:g}" for gate, value in self.held.items()]
         parts += [f"bias of the gate that keeps {self.keep_bias:+g}"] * bool(self.keep_bias)
         parts += [f"recurrent weights × {self.recurrent:g}"] * (self.recurrent != 1)
-        parts += [f"reset gate read as acting {self.reset}"] * bool(self.reset)
+        titles = {variant: title for cell in CELLS.values() for variant, title in cell.variants.items()}
+        parts += [f"weights read as {titles.get(self.variant, self.variant)}"] if self.variant else []
         return ", ".join(parts) or "nothing changed"
 
 
@@ -90,32 +84,44 @@ def altered(model: CharModel, intervention: Intervention) -> CharModel:
         ConfigError: a gate the model's cell does not have.
 
     """
-    cell = model.config.cell
-    holdable = HOLDABLE[cell]
-    if strangers := [gate for gate in intervention.held if gate not in holdable]:
-        raise ConfigError(
-            f"Expected a gate of this {cell} ({', '.join(holdable) or 'it has none'}) to hold; got {', '.join(strangers)}."
-        )
-    if intervention.keep_bias and not holdable:
-        raise ConfigError(f"keep_bias: expected a cell with a gate that keeps (gru, lstm); got {cell}.")
-    if intervention.reset and cell != "gru":
-        raise ConfigError(f"reset: expected a GRU, which has a reset gate; got {cell}.")
+    _check(model.config.kind, intervention)
+    cell = model.config.kind
     changed = copy.deepcopy(model)
     changed.zero_grad()
-    if intervention.reset:
-        changed.config = changed.rnn.config = replace(model.config, reset=intervention.reset)
+    if intervention.variant:
+        setting: dict[str, Any] = {cell.setting: intervention.variant}
+        changed.config = changed.rnn.config = replace(model.config, **setting)
     if model.config.bias == "none" and (intervention.held or intervention.keep_bias):
         _give_bias(changed)
     for net in model.config.nets:
         weights = changed.rnn.weights(net)
         weights.w_hh_GH.mul_(intervention.recurrent)
-        if intervention.keep_bias:
-            gate_rows(weights.b_ih_G, cell, holdable[0]).add_(intervention.keep_bias)
-        for gate, value in intervention.held.items():
-            for weight in weights:
-                gate_rows(weight, cell, gate).zero_()
-            gate_rows(weights.b_ih_G, cell, gate).fill_(_argument(value))
+        if intervention.keep_bias and cell.keeps:
+            cell.rows(weights.b_ih_G, cell.keeps.letter).add_(intervention.keep_bias)
+        for letter, value in intervention.held.items():
+            for weight in weights if cell.recurrent else (weights.w_ih_GE, weights.b_ih_G):
+                cell.rows(weight, letter).zero_()
+            cell.rows(weights.b_ih_G, letter).fill_(_argument(value))
     return changed
+
+
+def _check(cell: Cell, intervention: Intervention) -> None:
+    """Refuse what this cell does not have."""
+    letters = [gate.letter for gate in cell.gates]
+    if strangers := [letter for letter in intervention.held if letter not in letters]:
+        raise ConfigError(
+            f"Expected a gate of this {cell.key} ({', '.join(letters) or 'it has none'}) to hold; got {', '.join(strangers)}."
+        )
+    if intervention.keep_bias and cell.keeps is None:
+        having = ", ".join(other.key for other in CELLS.values() if other.keeps)
+        raise ConfigError(f"keep_bias: expected a cell with a gate that keeps ({having}); got {cell.key}.")
+    if intervention.recurrent != 1 and not cell.recurrent:
+        raise ConfigError(f"recurrent: expected 1 for a cell without recurrent weights ({cell.key}).")
+    if intervention.variant is not None and intervention.variant not in cell.variants:
+        raise ConfigError(
+            f"variant: expected one of {', '.join(filter(None, cell.variants)) or 'none'} for this {cell.key}; "
+            f"got {intervention.variant!r}."
+        )
 
 
 def _give_bias(model: CharModel) -> None:

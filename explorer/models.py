@@ -10,20 +10,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from explorer.cells import ACTIVATIONS, GATE_ORDER, KEEPS, RESETS, CellWeights, input_projection
+from explorer.cells import CELLS, Cell, CellWeights, State, input_projection
+from explorer.cells.gru import RESETS
+from explorer.cells.rnn import ACTIVATIONS
+from explorer.fields import ConfigError as ConfigError
 from explorer.fields import finite, shown, whole
 from explorer.initialisation import INITS, initialise
-from explorer.scan import State, scan
 from explorer.text import Vocabulary
 
 DIRECTIONS = ("forward", "bidirectional", "parallel")
 OBJECTIVES = ("next", "cloze", "leaky")
 BIASES = ("two", "one", "none")
 MAX_HIDDEN, MAX_LAYERS, MAX_PARAMETERS = 4096, 8, 5_000_000
-
-
-class ConfigError(ValueError):
-    """A configuration or a request that makes no sense; the message says what was expected and what came."""
 
 
 class ModelDivergedError(ArithmeticError):
@@ -53,8 +51,8 @@ class ModelConfig:
     """What a model is. Checked when made: a ConfigError names the field, what was expected and what came.
 
     Attributes:
-        cell: "rnn", "gru" or "lstm".
-        reset: where a GRU's reset gate acts, "before" or "after" the matrix product (see cells.gru_step).
+        cell: a key of cells.CELLS: "rnn", "gru", "lstm", ...
+        reset: where a GRU's reset gate acts, "before" or "after" the matrix product (see cells.gru.GRU).
         activation: of an rnn: "tanh", "relu", "sigmoid" or "linear".
         hidden_size: units H of the first layer's (first) net, and of the others' where hidden_sizes says nothing else.
         num_layers: layers, each reading the states of the one below.
@@ -98,7 +96,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         if self.bias is None:
-            self._set("bias", "one" if self.init == "normal" else "two")
+            self._set("bias", "one" if self.init == "normal" or self.cell in _ONE_BIAS else "two")
         for field, allowed in _CHOICES.items():
             value = getattr(self, field)
             if not isinstance(value, str) or value not in allowed:
@@ -148,20 +146,21 @@ class ModelConfig:
                 "hidden_size_backward: expected None for a forward model, which has no second net; "
                 f"got {self.hidden_size_backward}."
             )
-        if self.init == "identity" and self.cell != "rnn":
-            raise ConfigError(
-                f"init: identity expects the plain cell (rnn), whose state U alone carries; got {self.cell}."
-            )
-        self._check_keeping()
+        self._check_cell()
 
-    def _check_keeping(self) -> None:
-        """What is said of the gate that keeps needs such a gate, and a bias in it."""
-        if self.init == "chrono" and (self.cell not in KEEPS or self.chrono_t_max < 3):
+    def _check_cell(self) -> None:
+        """What is said of weights, of the gate that keeps and of its bias needs a cell that has them."""
+        if self.init not in self.kind.initialisations():
             raise ConfigError(
-                f"init: chrono expects a cell with a gate that keeps ({', '.join(KEEPS)}) and chrono_t_max >= 3; "
-                f"got {self.cell} and {self.chrono_t_max}."
+                f"init: expected one of {', '.join(self.kind.initialisations())} for this cell ({self.cell}); got {self.init}."
             )
-        if self.keep_bias and self.cell not in KEEPS:
+        if self.init == "chrono" and self.chrono_t_max < 3:
+            raise ConfigError(f"chrono_t_max: expected at least 3; got {self.chrono_t_max}.")
+        if self.bias == "two" and not self.kind.recurrent:
+            raise ConfigError(
+                f'bias: expected "one" or "none" for a cell without recurrent weights ({self.cell}); got "two".'
+            )
+        if self.keep_bias and self.kind.keeps is None:
             raise ConfigError(
                 f"keep_bias: expected 0 for a cell without a gate that keeps ({self.cell}); got {self.keep_bias:g}."
             )
@@ -171,9 +170,19 @@ class ModelConfig:
             )
 
     @property
+    def kind(self) -> Cell:
+        """The cell itself."""
+        return CELLS[self.cell]
+
+    @property
     def variant(self) -> str:
         """What tells two models of the same cell apart: the activation of an rnn, the reset convention of a gru."""
-        return {"rnn": self.activation, "gru": self.reset, "lstm": ""}[self.cell]
+        return str(getattr(self, self.kind.setting)) if self.kind.setting else ""
+
+    @property
+    def title(self) -> str:
+        """What the cell is called, its variant included."""
+        return self.kind.variants[self.variant]
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -209,7 +218,7 @@ class ModelConfig:
     @property
     def parts(self) -> int:
         """How many vectors of H the state of a net has: h, and for an LSTM (h, c)."""
-        return 2 if self.cell == "lstm" else 1
+        return len(self.kind.state)
 
     def name_of(self, direction: str) -> str:
         """What a net is called: "second forward" where the second one, named as torch names it, reads forward too."""
@@ -237,17 +246,19 @@ class ModelConfig:
         if self.embedding_size:
             shapes["embedding.weight"] = (vocabulary_size, self.embedding_size)
         for net in self.nets:
-            hidden, gates = self.width(net), len(GATE_ORDER[self.cell])
+            hidden, gates = self.width(net), len(self.kind.stacked)
             shapes[f"rnn.weight_ih{net.suffix}"] = (gates * hidden, self.input_size(net, vocabulary_size))
-            shapes[f"rnn.weight_hh{net.suffix}"] = (gates * hidden, hidden)
+            if self.kind.recurrent:
+                shapes[f"rnn.weight_hh{net.suffix}"] = (gates * hidden, hidden)
             for part in {"two": ("ih", "hh"), "one": ("ih",), "none": ()}[str(self.bias)]:
                 shapes[f"rnn.bias_{part}{net.suffix}"] = (gates * hidden,)
         shapes["out.weight"], shapes["out.bias"] = (vocabulary_size, self.features), (vocabulary_size,)
         return shapes
 
 
+_ONE_BIAS = tuple(key for key, cell in CELLS.items() if not cell.recurrent)
 _CHOICES = {
-    "cell": tuple(GATE_ORDER),
+    "cell": tuple(CELLS),
     "reset": RESETS,
     "activation": tuple(ACTIVATIONS),
     "direction": DIRECTIONS,
@@ -265,7 +276,7 @@ _SIZES = {
 
 
 class RecurrentStack(nn.Module):
-    """The nets of a model, parameters named as torch.nn.GRU names them, run by explorer.scan."""
+    """The nets of a model, parameters named as torch.nn.GRU names them, run by their cell's scan."""
 
     def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
         super().__init__()
@@ -276,14 +287,18 @@ class RecurrentStack(nn.Module):
 
     def weights(self, net: NetKey) -> CellWeights:
         """The weights of one net: its parameters, and zeros for the biases it does not have."""
-        w_hh_GH = getattr(self, f"weight_hh{net.suffix}")
-        biases = (getattr(self, f"{part}{net.suffix}", None) for part in ("bias_ih", "bias_hh"))
-        b_ih_G, b_hh_G = (w_hh_GH.new_zeros(len(w_hh_GH)) if bias is None else bias for bias in biases)
-        return CellWeights(getattr(self, f"weight_ih{net.suffix}"), w_hh_GH, b_ih_G, b_hh_G)
+        w_ih_GE: Tensor = getattr(self, f"weight_ih{net.suffix}")
+        rows = len(w_ih_GE) if self.config.kind.recurrent else 0
+        without = {
+            "weight_hh": w_ih_GE.new_zeros(rows, self.config.width(net)),
+            "bias_ih": w_ih_GE.new_zeros(len(w_ih_GE)),
+            "bias_hh": w_ih_GE.new_zeros(rows),
+        }
+        return CellWeights(w_ih_GE, *(getattr(self, f"{name}{net.suffix}", zero) for name, zero in without.items()))
 
     def zero_state(self, batch_size: int) -> dict[NetKey, State]:
         """The state before the first character: zeros for every net."""
-        config, like = self.config, self.weights(self.config.nets[0]).w_hh_GH
+        config, like = self.config, self.weights(self.config.nets[0]).w_ih_GE
         return {
             net: tuple(like.new_zeros(batch_size, config.width(net)) for _ in range(config.parts))
             for net in config.nets
@@ -307,7 +322,7 @@ class RecurrentStack(nn.Module):
         """The same for an x in the order in which the net itself reads, and states in that order."""
         weights = self.weights(net)
         projected_TBG = input_projection(x, weights)
-        return scan(self.config.cell, self.config.variant, projected_TBG, state, weights.w_hh_GH, weights.b_hh_G)
+        return self.config.kind.scan(projected_TBG, state, weights, self.config.variant)
 
     def forward(self, x: Tensor, state: dict[NetKey, State]) -> tuple[dict[NetKey, Tensor], dict[NetKey, State]]:
         """States h_TBH of every net in the order of the text, and the state each net ends in."""

@@ -10,7 +10,7 @@ from dataclasses import astuple, dataclass, fields, replace
 import torch
 from torch import Tensor, nn
 
-from explorer.models import ConfigError
+from explorer.fields import ConfigError, expected, got
 from explorer.training import Recipe, StepRecord
 
 SNAPSHOTS = 10
@@ -158,13 +158,12 @@ class Recording:
         for epoch in (epoch for epoch in self._wanted if epoch <= finished):
             flat = rest.pop(f"snapshot.{epoch}", None)
             if flat is None and left >= 4 * size:
-                raise ConfigError(f"recording: expected snapshot.{epoch}, for which there was room; it is missing.")
+                raise ConfigError("recording", expected("snapshot", epoch=epoch), got("none"))
             if flat is not None:
                 snapshots[epoch] = _checked_snapshot(epoch, flat, size, left)
                 left -= flat.nbytes
         if rest:
-            odd = ", ".join(sorted(rest))[:80]
-            raise ConfigError(f"recording: expected what is kept of {finished:,} epochs; got {odd} too.")
+            raise ConfigError("recording", expected("kept", epochs=finished), got("more", odd=sorted(rest)))
         return snapshots
 
 
@@ -188,11 +187,11 @@ def _step(
 def _checked_snapshot(epoch: int, flat: Tensor, size: int, left: int) -> Tensor:
     if flat.dtype not in (torch.float16, torch.float32) or flat.shape != (size,) or flat.nbytes > left:
         raise ConfigError(
-            f"recording: expected snapshot.{epoch} as half or single precision of {size:,} weights, in {left:,} bytes; got "
-            f"{flat.dtype} {tuple(flat.shape)}."
-        )
+            "recording", expected("snapshot-of", epoch=epoch, weights=size, most=left),
+            got("tensor", dtype=flat.dtype, shape=tuple(flat.shape)),
+        )  # fmt: skip
     if not bool(flat.isfinite().all()):
-        raise ConfigError(f"recording: expected a finite snapshot.{epoch}; it holds NaN or infinity.")
+        raise ConfigError("recording", expected("finite-snapshot", epoch=epoch), got("not-finite"))
     return flat
 
 
@@ -205,13 +204,11 @@ def _rows(tensors: dict[str, Tensor], name: str, columns: Sequence[str], length:
     table = tensors.pop(name, None)
     shape = length, len(columns)
     if table is None or table.dtype != torch.float64 or tuple(table.shape) != shape:
-        got = "none" if table is None else f"{table.dtype} {tuple(table.shape)}"
-        raise ConfigError(f"recording: expected {name} as torch.float64 of shape {shape}; got {got}.")
+        came = got("none") if table is None else got("tensor", dtype=table.dtype, shape=tuple(table.shape))
+        raise ConfigError("recording", expected("table", name=name, shape=shape), came)
     most = torch.tensor([1.0 if column in SHARES else sys.float_info.max for column in columns], dtype=torch.float64)
     if not bool(((table >= 0) & (table <= most)).all()):  # also where it holds NaN
-        raise ConfigError(
-            f"recording: expected in {name} finite numbers of at least 0, and shares up to 1; got others."
-        )
+        raise ConfigError("recording", expected("numbers", name=name), got("others"))
     return table.tolist()
 
 
@@ -220,5 +217,7 @@ def _check_counted(name: str, rows: list[list[float]], counted: list[tuple[int, 
     for row, (epoch, step) in zip(rows, counted, strict=True):
         if row[:2] != [epoch, step]:
             raise ConfigError(
-                f"recording: expected in {name} step {step:,} of epoch {epoch:,}; got step {row[1]:g} of epoch {row[0]:g}."
+                "recording",
+                expected("place", name=name, step=step, epoch=epoch),
+                got("place", step=row[1], epoch=row[0]),
             )

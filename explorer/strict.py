@@ -15,14 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from explorer.words import Told, say
+
 MAX_DIMENSIONS = 4
 ITEM_TYPES: dict[str, np.dtype[Any]] = {
     "F64": np.dtype("<f8"), "F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "U8": np.dtype("<u1"),
 }  # fmt: skip
 
 
-class StrictError(ValueError):
-    """A file that is not what its kind should be; the message says what was expected and what came."""
+class StrictError(Told, ValueError):
+    """A file that is not what its kind should be; says what was expected and what came."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +50,13 @@ def read_header(data: bytes, most: int) -> dict[str, Any]:
     """
     length = header_bytes(data)
     if len(data) < 8 or length > len(data) - 8:
-        raise StrictError(
-            f"Expected a .safetensors file; got {len(data):,} bytes that are too short to be one or cut off."
-        )
+        raise StrictError("strict.cut-off", size=len(data))
     if length > most:
-        raise StrictError(f"Expected a header of at most {most:,} bytes; this one states {length:,}.")
+        raise StrictError("strict.header-too-large", most=most, size=length)
     try:
         header = read_json(data[8 : 8 + length].decode("utf-8"), "header")
     except UnicodeDecodeError as fault:
-        raise StrictError("Expected a header in UTF-8; these bytes are not.") from fault
+        raise StrictError("strict.header-not-utf-8") from fault
     return header if isinstance(header, dict) else {}
 
 
@@ -74,41 +74,36 @@ def read_entries(described: dict[str, Any], data: bytes, most: int, dtypes: Iter
 
     """
     if len(described) > most:
-        raise StrictError(f"Expected at most {most:,} tensors; got {len(described):,}.")
+        raise StrictError("strict.too-many-tensors", most=most, count=len(described))
     formats = tuple(dtypes)
     entries = {name: _entry(name, entry, formats, len(data)) for name, entry in described.items()}
     reached, body = 0, len(data) - 8 - header_bytes(data)
     for name, entry in sorted(entries.items(), key=lambda item: item[1].begin):
         if entry.begin != reached:
-            raise StrictError(f"Expected tensor {name!r} to begin at byte {reached:,}; it begins at {entry.begin:,}.")
+            raise StrictError("strict.begins-elsewhere", tensor=name, expected=reached, begin=entry.begin)
         reached = entry.end
     if reached != body:
-        raise StrictError(f"Expected {reached:,} bytes of weights; got {body:,}.")
+        raise StrictError("strict.size-of-weights", expected=reached, size=body)
     return entries
 
 
 def _entry(name: str, entry: Any, dtypes: tuple[str, ...], most: int) -> Entry:
     if not re.fullmatch(r"[A-Za-z0-9_.]{1,128}", name):
-        raise StrictError(f"Expected tensor names of letters, digits, '_' and '.'; got {name[:60]!r}.")
+        raise StrictError("strict.name-of-tensor", got=name)
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-        raise StrictError(f"Expected dtype, shape and data_offsets for tensor {name!r}; got something else.")
+        raise StrictError("strict.entry", tensor=name)
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in dtypes:
-        raise StrictError(f"Expected tensor {name!r} as {' or '.join(dtypes)}; got {str(dtype)[:20]!r}.")
+        raise StrictError("strict.number-format", tensor=name, allowed=dtypes, got=dtype)
     for what, values, longest in (("shape", shape, MAX_DIMENSIONS), ("data_offsets", offsets, 2)):
         if (
             not isinstance(values, list)
             or len(values) > longest
             or not all(type(v) is int and 0 <= v <= most for v in values)
         ):
-            raise StrictError(
-                f"Expected for {what} of tensor {name!r} at most {longest} whole numbers within the file; "
-                f"got {ascii(values)[:60]}."
-            )
+            raise StrictError("strict.whole-numbers", what=what, tensor=name, most=longest, got=values)
     if len(offsets) != 2 or offsets[1] - offsets[0] != math.prod(shape) * ITEM_TYPES[dtype].itemsize:
-        raise StrictError(
-            f"Expected tensor {name!r} of shape {shape} to take as many bytes as its shape says; got {offsets}."
-        )
+        raise StrictError("strict.bytes-of-shape", tensor=name, shape=shape, offsets=offsets)
     return Entry(dtype, tuple(shape), offsets[0], offsets[1])
 
 
@@ -138,19 +133,19 @@ def read_json(text: str, what: str) -> Any:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(pairs)
         if len(result) != len(pairs):
-            raise ValueError("a key stands twice")
+            raise ValueError(say("strict.key-twice"))
         for text in (text for pair in pairs for text in pair if isinstance(text, str)):
             text.encode("utf-8")  # a lone surrogate is a UnicodeEncodeError, which is a ValueError
         return result
 
     def refuse(constant: str) -> None:
-        raise ValueError(f"{constant} is not JSON")
+        raise ValueError(say("strict.no-json", constant=constant))
 
     try:
         return json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
     except (ValueError, RecursionError) as fault:
-        reason = "nested too deeply" if isinstance(fault, RecursionError) else str(fault)[:100]
-        raise StrictError(f"Expected JSON in the {what}; {reason}.") from fault
+        reason = say("strict.too-deep") if isinstance(fault, RecursionError) else str(fault)
+        raise StrictError("strict.json", what=what, reason=reason) from fault
 
 
 def read_fields(text: str, what: str, expected: Iterable[str]) -> dict[str, Any]:
@@ -168,5 +163,5 @@ def read_fields(text: str, what: str, expected: Iterable[str]) -> dict[str, Any]
     names, values = set(expected), read_json(text, what)
     if not isinstance(values, dict) or set(values) != names:
         odd = sorted(set(values) ^ names) if isinstance(values, dict) else [type(values).__name__]
-        raise StrictError(f"Expected the {what} fields {', '.join(sorted(names))}; differs in {', '.join(odd)[:80]!r}.")
+        raise StrictError("strict.fields", what=what, names=sorted(names), odd=odd)
     return values

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,16 +16,16 @@ from explorer import foreign
 from explorer.composition import Composition
 from explorer.encodings import ENCODINGS, Reading, encoding_named, flaw, read_as, recognise
 from explorer.likelihood import BINARY
+from explorer.words import Saying, Told, say
 
 UNKNOWN = "<unk>"
 MAX_FILE_BYTES = 5_000_000
 MAX_COUNT = 10**15
-NOTHING_VISIBLE = "Expected a text with at least one visible character; this file has none."
 _BREAKS = re.compile("[\v\f\x1c-\x1f]")
 
 
-class TextError(ValueError):
-    """A text or a file that cannot be used; the message says what was expected and what came."""
+class TextError(Told, ValueError):
+    """A text or a file that cannot be used; says what was expected and what came."""
 
 
 class EncodingError(TextError):
@@ -35,8 +36,8 @@ class EncodingError(TextError):
 
     """
 
-    def __init__(self, message: str, candidates: tuple[str, ...]) -> None:
-        super().__init__(message)
+    def __init__(self, code: str, /, *, candidates: tuple[str, ...], **figures: Any) -> None:
+        super().__init__(code, candidates=candidates, **figures)
         self.candidates = candidates
 
 
@@ -87,21 +88,17 @@ def decode_text(data: bytes, encoding: str | None = None) -> DecodedText:
 
     """
     if len(data) > MAX_FILE_BYTES:
-        raise TextError(
-            f"Expected a text of at most 5 MB; this one has {len(data) / 1e6:.1f} MB. Cut it and try again."
-        )
-    if what := foreign.recognised(data):
-        raise TextError(f"Expected plain text; this is {what}. Save or copy the text you mean into a .txt file.")
+        raise TextError("text.too-large", most=MAX_FILE_BYTES, size=len(data))
+    if kind := foreign.recognised(data):
+        raise TextError("text.foreign", kind=Saying(kind))
     if not data.strip(b"\xef\xbb\xbf\xff\xfe \t\r\n\f\v\x1a"):
-        raise TextError(NOTHING_VISIBLE)
+        raise TextError("text.nothing-visible")
     reading = _recognise(data) if encoding is None else _read_as(data, encoding)
     text, notes = _tidied(reading.text)
     if BINARY.search(text):
-        raise TextError(
-            f"Expected plain text; this file holds control characters (read as {reading.encoding}), so it is binary."
-        )
+        raise TextError("text.binary", encoding=reading.encoding)
     if not text.strip():
-        raise TextError(NOTHING_VISIBLE)
+        raise TextError("text.nothing-visible")
     return DecodedText(clean_text(text), reading.encoding, reading.notes + notes)
 
 
@@ -110,24 +107,18 @@ def _recognise(data: bytes) -> Reading:
     if isinstance(found, Reading):
         return found
     if not found.candidates:
-        raise TextError(f"Expected plain text. {found.reason} Save it as UTF-8 and try again.")
-    raise EncodingError(
-        f"Expected a text whose encoding can be told for certain. {found.reason} Choose one: "
-        f"{'; '.join(found.candidates)}. Or save it as UTF-8.",
-        found.candidates,
-    )
+        raise TextError("text.unreadable", reason=found.reason)
+    raise EncodingError("text.encoding-in-doubt", reason=found.reason, candidates=found.candidates)
 
 
 def _read_as(data: bytes, encoding: str) -> Reading:
     name = encoding_named(encoding)
     if name is None:
-        raise TextError(f"Expected an encoding out of {'; '.join(ENCODINGS)}. Got {encoding[:40]!r}.")
+        raise TextError("text.encoding-unknown", known=tuple(ENCODINGS), got=encoding)
     try:
         return read_as(data, name)
     except UnicodeDecodeError as fault:
-        raise TextError(
-            f"Expected a text in {name}, but {flaw(data, fault)} Choose another encoding, or save the file as UTF-8."
-        ) from fault
+        raise TextError("text.other-encoding", encoding=name, flaw=flaw(data, fault)) from fault
 
 
 def _tidied(text: str) -> tuple[str, tuple[str, ...]]:
@@ -135,10 +126,10 @@ def _tidied(text: str) -> tuple[str, tuple[str, ...]]:
     notes = []
     if text.endswith("\x1a"):
         text = text.rstrip("\x1a")
-        notes.append("The end-of-file mark of DOS (^Z) was dropped.")
+        notes.append(say("text.end-of-file-dropped"))
     if breaks := len(_BREAKS.findall(text)):
         text = _BREAKS.sub("\n", text)
-        notes.append(f"{breaks:,} page {'break' if breaks == 1 else 'breaks'} or separators became line ends.")
+        notes.append(say("text.breaks-became-line-ends", breaks=breaks))
     return text, tuple(notes)
 
 
@@ -158,16 +149,14 @@ class Vocabulary:
 
     def __post_init__(self) -> None:
         if len(self.symbols) < 2 or self.symbols[0] != UNKNOWN:
-            raise TextError(
-                f"Expected {UNKNOWN!r} followed by at least one character; got {len(self.symbols)} symbols."
-            )
+            raise TextError("vocabulary.too-few", unknown=UNKNOWN, count=len(self.symbols))
         odd = [s for s in self.symbols[1:] if len(s) != 1 or "\ud800" <= s <= "\udfff"]
-        if odd or len(set(self.symbols)) != len(self.symbols):
-            raise TextError(
-                f"Expected different single characters as symbols; got {ascii(odd[:3])[:60] if odd else 'a repeated one'}."
-            )
+        if odd:
+            raise TextError("vocabulary.odd", symbols=odd[:3])
+        if len(set(self.symbols)) != len(self.symbols):
+            raise TextError("vocabulary.repeated")
         if len(self.counts) != len(self.symbols) or not all(0 <= count <= MAX_COUNT for count in self.counts):
-            raise TextError(f"Expected one count from 0 to {MAX_COUNT:,} for each of {len(self.symbols)} symbols.")
+            raise TextError("vocabulary.counts", most=MAX_COUNT, count=len(self.symbols))
 
     @classmethod
     def from_text(cls, text: str) -> Vocabulary:
@@ -175,7 +164,7 @@ class Vocabulary:
         # Counter keeps first-appearance order and most_common is stable: ties stay as the text has them.
         ranked = Counter(clean_text(text)).most_common()
         if not ranked:
-            raise TextError("Expected a text with at least one character to make a vocabulary from; it is empty.")
+            raise TextError("vocabulary.empty-text")
         return cls((UNKNOWN, *(s for s, _ in ranked)), (0, *(c for _, c in ranked)))
 
     @cached_property

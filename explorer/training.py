@@ -17,10 +17,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from explorer.batches import SAMPLINGS, batch_count, batches, min_tokens
-from explorer.fields import finite, flag, shown, whole
-from explorer.models import CharModel, ConfigError, NetKey
-from explorer.scan import State
+from explorer.cells import State
+from explorer.fields import (
+    ConfigError,
+    check_above_zero,
+    check_choice,
+    check_flag,
+    check_whole,
+    expected,
+    got,
+    whole,
+)  # fmt: skip
+from explorer.models import CharModel, NetKey
 from explorer.text import TextError, clean_text
+from explorer.words import Saying, Told
 
 Batch = tuple[Tensor, Tensor]
 OPTIMIZERS = ("sgd", "adam")
@@ -29,7 +39,7 @@ MAX_SEED = 10**18 - 1  # what a checkpoint can hold
 SAFE_NORM = 1e-140  # of which float64 still holds the square, to full precision
 
 
-class TrainingDivergedError(ArithmeticError):
+class TrainingDivergedError(Told, ArithmeticError):
     """A loss, gradient or weight stopped being a finite number; the model holds the last finite weights.
 
     Attributes:
@@ -40,10 +50,7 @@ class TrainingDivergedError(ArithmeticError):
 
     def __init__(self, step: int, parameter: str, what: str) -> None:
         self.step, self.parameter = step, parameter
-        super().__init__(
-            f"Diverged at step {step}: the {what} of {parameter} is not a finite number. The weights of the step before "
-            f"are kept. Lower the learning rate, or clip the gradient's norm (at a lower threshold, if it is clipped already)."
-        )
+        super().__init__("training.diverged", step=step, parameter=parameter, what=Saying(f"training.diverged.{what}"))
 
 
 @dataclass(frozen=True)
@@ -75,22 +82,14 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for field, allowed in (("optimizer", OPTIMIZERS), ("sampling", SAMPLINGS)):
-            if getattr(self, field) not in allowed:
-                raise ConfigError(f"{field}: expected one of {', '.join(allowed)}; got {shown(getattr(self, field))}.")
+            check_choice(field, getattr(self, field), allowed)
         for field, most in (("batch_size", 4096), ("num_steps", 4096), ("epochs", MAX_EPOCHS), ("max_tokens", 10**9)):
             if field != "max_tokens" or self.max_tokens is not None:
-                number = whole(getattr(self, field))
-                if number is None or not 1 <= number <= most:
-                    raise ConfigError(
-                        f"{field}: expected a whole number from 1 to {most:,}; got {shown(getattr(self, field))}."
-                    )
-                self._set(field, number)
+                self._set(field, check_whole(field, getattr(self, field), 1, most))
         for field in ("learning_rate", "clip_norm"):
             if field != "clip_norm" or self.clip_norm is not None:
-                self._set(field, _above_zero(field, getattr(self, field)))
-        if (random_offset := flag(self.random_offset)) is None:
-            raise ConfigError(f"random_offset: expected True or False; got {shown(self.random_offset)}.")
-        self._set("random_offset", random_offset)
+                self._set(field, check_above_zero(field, getattr(self, field)))
+        self._set("random_offset", check_flag("random_offset", self.random_offset))
 
     def _set(self, field: str, value: object) -> None:
         object.__setattr__(self, field, value)  # frozen, but for a number of another type than its own
@@ -119,8 +118,7 @@ class Recipe:
         most = torch.finfo(dtype).max / (10 if self.optimizer == "adam" else 1)
         if self.learning_rate > most:
             raise ConfigError(
-                f"learning_rate: expected at most {most:.2g} for {self.optimizer}, so that the weights can hold a step; "
-                f"got {shown(self.learning_rate)}."
+                "learning_rate", expected("a-step-that-fits", most=most, optimizer=self.optimizer), self.learning_rate
             )
 
     def optimizer_for(self, model: nn.Module) -> torch.optim.Optimizer:
@@ -134,13 +132,6 @@ class Recipe:
             self.check_precision(parameter.dtype)
         kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[self.optimizer]
         return kind(model.parameters(), lr=float(self.learning_rate))  # type: ignore[no-any-return]
-
-
-def _above_zero(field: str, value: object) -> float:
-    number = finite(value)
-    if number is None or number <= 0:
-        raise ConfigError(f"{field}: expected a finite number above 0; got {shown(value)}.")
-    return number
 
 
 RECIPES = {
@@ -387,9 +378,7 @@ class Training(Iterator[StepRecord]):
 
         """
         if self._closed:
-            raise ConfigError(
-                "state: expected a training between two steps; this one was closed or ended within a step."
-            )
+            raise ConfigError("state", expected("between-steps"), got("closed"))
         tensors: dict[str, Tensor] = {f"weights.{name}": p for name, p in self.model.named_parameters()}
         for index, values in self._optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{key}": v for key, v in values.items() if isinstance(v, Tensor)}
@@ -431,20 +420,17 @@ class Training(Iterator[StepRecord]):
 
         """
         self._check_counters(state)
-        expected = self._layout(state.step)
-        if odd := sorted(expected.keys() ^ state.tensors.keys()):
-            raise ConfigError(
-                f"state: expected one of this model and recipe, with {len(expected)} tensors; differs in {', '.join(odd)[:80]}."
-            )
-        for name, (dtype, shape) in expected.items():
+        layout = self._layout(state.step)
+        if odd := sorted(layout.keys() ^ state.tensors.keys()):
+            raise ConfigError("state", expected("these-tensors", count=len(layout)), got("differs", odd=odd))
+        for name, (dtype, shape) in layout.items():
             tensor = state.tensors[name]
             if tensor.dtype != dtype or tuple(tensor.shape) != shape:
                 raise ConfigError(
-                    f"state: expected one of this model and recipe, with {name} as {dtype} of shape {shape}; got "
-                    f"{tensor.dtype} {tuple(tensor.shape)}."
-                )
-            if problem := self._value_problem(name, tensor, state.step):
-                raise ConfigError(f"state: expected {problem}.")
+                    "state", expected("this-tensor", name=name, dtype=dtype, shape=shape),
+                    got("tensor", dtype=tensor.dtype, shape=tuple(tensor.shape)),
+                )  # fmt: skip
+            self._check_values(name, tensor, state.step)
 
     def _check_counters(self, state: TrainingState) -> None:
         """The seed, the recipe and the text settle every counter but the place, and how far that can be."""
@@ -459,9 +445,7 @@ class Training(Iterator[StepRecord]):
         _check_count("tokens", state.tokens, tokens, tokens)
         nll = state.nll_sum_nats
         if type(nll) is not float or not 0 <= nll < math.inf or (nll > 0 and not tokens):
-            raise ConfigError(
-                f"state: expected as nll_sum_nats a finite number of at least 0, and 0 before the first step; got {shown(nll)}."
-            )
+            raise ConfigError("state", expected("sum-of-losses"), nll)
 
     def _layout(self, step: int) -> dict[str, tuple[torch.dtype, tuple[int, ...]]]:
         """The tensors of a state after so many steps: name -> number format and shape."""
@@ -478,24 +462,25 @@ class Training(Iterator[StepRecord]):
                 layout |= {f"carried.{net.layer}.{net.direction}.{i}": (dtype, shape) for i in range(config.parts)}
         return layout
 
-    def _value_problem(self, name: str, tensor: Tensor, step: int) -> str:
-        """What was expected of a tensor's values and is not so; "" where they can be."""
+    def _check_values(self, name: str, tensor: Tensor, step: int) -> None:
+        """Refuse values that no training of so many steps leaves in a tensor."""
         kind, _, rest = name.partition(".")
         what = rest.rpartition(".")[2] if kind == "optimizer" else ""
         if what == "step":
             # Adam counts in float32, which stands still at 2^24.
-            return "" if float(tensor) == min(step, 2**24) else f"{name} to be {step:,}; got {float(tensor):g}"
-        if what == "exp_avg_sq":
+            if float(tensor) != min(step, 2**24):
+                raise ConfigError("state", expected("tensor-to-be", name=name, value=step), float(tensor))
+        elif what == "exp_avg_sq":
             # The square of a large gradient overflows to infinity, with which Adam trains on: that weight stands still.
-            return "" if bool((tensor >= 0).all()) else f"{name} to be at least 0; it holds less, or NaN"
-        if kind == "carried" and self._unbounded:
-            return ""
-        return "" if bool(tensor.isfinite().all()) else f"{name} to be finite; it holds NaN or infinity"
+            if not bool((tensor >= 0).all()):
+                raise ConfigError("state", expected("tensor-at-least-zero", name=name), got("less-or-nan"))
+        elif not (kind == "carried" and self._unbounded) and not bool(tensor.isfinite().all()):
+            raise ConfigError("state", expected("finite-tensor", name=name), got("not-finite"))
 
     @property
     def _unbounded(self) -> bool:
         """Whether a net's state can outgrow its precision while loss and weights are finite: the next step then says so."""
-        return self.model.config.cell == "rnn" and self.model.config.activation == "relu"
+        return self.model.config.kind.unbounded(self.model.config.variant)
 
     def _restore_optimizer(self, tensors: dict[str, Tensor]) -> None:
         self._optimizer = self.recipe.optimizer_for(self.model)
@@ -508,8 +493,7 @@ class Training(Iterator[StepRecord]):
 
 def _check_count(name: str, value: object, least: int, most: int) -> None:
     if type(value) is not int or not least <= value <= most:
-        span = f"from {least:,} to {most:,}" if least < most else f"{least:,}"
-        raise ConfigError(f"state: expected as {name} the whole number {span}; got {shown(value)}.")
+        raise ConfigError("state", expected("counter", name=name, least=least, most=most), value)
 
 
 def _carried_state(tensors: dict[str, Tensor]) -> dict[NetKey, State] | None:
@@ -555,7 +539,7 @@ def check_seed(seed: int) -> int:
     """
     number = whole(seed)
     if number is None or abs(number) > MAX_SEED:
-        raise ConfigError(f"seed: expected a whole number of at most 18 digits; got {shown(seed)}.")
+        raise ConfigError("seed", expected("seed"), seed)
     return number
 
 
@@ -567,10 +551,9 @@ def _encode_enough(model: CharModel, text_or_ids: str | Tensor, recipe: Recipe) 
         ids_N = _check_ids(text_or_ids[: recipe.max_tokens], len(model.vocabulary))
     if len(ids_N) < recipe.shortest_text:
         raise TextError(
-            f"Expected a text of at least {recipe.shortest_text:,} characters for this recipe (batch_size "
-            f"{recipe.batch_size}, num_steps {recipe.num_steps}); got {len(ids_N):,}. Take a longer text, or lower "
-            f"batch_size or num_steps."
-        )
+            "training.too-short",
+            least=recipe.shortest_text, batch_size=recipe.batch_size, num_steps=recipe.num_steps, characters=len(ids_N),
+        )  # fmt: skip
     return ids_N
 
 
@@ -591,16 +574,13 @@ def _update(step: int, model: CharModel, optimizer: torch.optim.Optimizer) -> No
             with torch.no_grad():
                 for p, kept in zip(model.parameters(), before, strict=True):
                     p.copy_(kept)
-            raise TrainingDivergedError(step, name, "new weight")
+            raise TrainingDivergedError(step, name, "weight")
 
 
 def _check_ids(ids_N: Tensor, symbols: int) -> Tensor:
     """Ids that a model can read: torch's own word on others names neither."""
     if ids_N.dim() != 1 or ids_N.is_floating_point() or ids_N.is_complex():
-        raise TextError(f"ids: expected whole numbers in one row; got {ids_N.dtype} of shape {tuple(ids_N.shape)}.")
+        raise TextError("training.ids.kind", dtype=ids_N.dtype, shape=tuple(ids_N.shape))
     if len(ids_N) and not 0 <= int(ids_N.min()) <= int(ids_N.max()) < symbols:
-        raise TextError(
-            f"ids: expected numbers from 0 to {symbols - 1}, one for each symbol of the vocabulary; got "
-            f"{int(ids_N.min())} to {int(ids_N.max())}. Encode the text with this model's own vocabulary."
-        )
+        raise TextError("training.ids.range", most=symbols - 1, first=int(ids_N.min()), last=int(ids_N.max()))
     return ids_N.long()

@@ -21,7 +21,6 @@ import torch
 
 from checkpoints.make import FOLDER, time_machine
 from explorer import RECIPES, CharModel, ModelConfig, Recipe, Vocabulary, load_checkpoint, load_corpus, train
-from explorer.cells import GATE_ORDER
 from explorer.training import perplexity
 
 HERE = Path(__file__).parent
@@ -217,7 +216,7 @@ def weights_of(model: CharModel) -> independent.Weights:
     weights = {"W_q": model.out.weight.T, "b_q": model.out.bias}
     for index, net in enumerate(model.config.nets):
         stacked = model.rnn.weights(net)
-        gates = GATE_ORDER[model.config.cell]
+        gates = model.config.kind.stacked
         for name, matrix in (("W_x", stacked.w_ih_GE), ("W_h", stacked.w_hh_GH), ("b_", stacked.b_ih_G)):
             for gate, part in zip(gates, matrix.chunk(len(gates)), strict=True):
                 weights[f"{name}{gate}{index}"] = part.T if part.dim() == 2 else part

@@ -4,7 +4,6 @@ The hostile files are laid out here, byte by byte, after the safetensors format:
 endian), a JSON header, the tensors' bytes without a gap.
 """
 
-import ast
 import builtins
 import copy
 import errno
@@ -14,7 +13,6 @@ import math
 import os
 import pickle
 import re
-import stat
 import struct
 import tempfile
 import tracemalloc
@@ -22,6 +20,7 @@ import zipfile
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -30,7 +29,6 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import explorer
 from explorer.checkpoints import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from explorer.models import CharModel, ModelConfig
 from explorer.recording import EpochRecord, flat_weights
@@ -286,121 +284,21 @@ def test_a_stopped_run_keeps_the_snapshots_before_its_last_finished_epoch(tmp_pa
     assert vector(read.model_at(2)).tobytes() == weights[5].tobytes()
 
 
-# ---- written whole or not at all ----------------------------------------------------------------------------
+# ---- refused before it is written; that a write is whole or not at all is in test_files.py ---------------------
 
 
-class FullDisk(io.FileIO):
-    """Takes ten bytes and then has no space left."""
-
-    def write(self, data):
-        super().write(bytes(data)[:10])
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def fail(number):
-    def refuse(*args, **kwargs):
-        raise OSError(number, os.strerror(number))
-
-    return refuse
-
-
-FAULTS = {
-    "write": lambda patch: patch.setattr(os, "fdopen", lambda descriptor, *args, **kwargs: FullDisk(descriptor, "w")),
-    "flush to disk": lambda patch: patch.setattr(os, "fsync", fail(errno.EIO)),
-    "rename": lambda patch: patch.setattr(os, "replace", fail(errno.EXDEV)),
-    "no new files": lambda patch: patch.setattr(tempfile, "mkstemp", fail(errno.EROFS)),
-}
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("existed", [True, False])
-def test_a_write_that_fails_leaves_the_folder_as_it_was(tmp_path, monkeypatch, fault, existed):
+@pytest.mark.parametrize("fault", [OSError(errno.ENOSPC, "the disk is full"), OSError("no number")])
+def test_a_disk_that_refuses_is_told_with_the_path(tmp_path, monkeypatch, fault):
     path = tmp_path / "m.safetensors"
-    if existed:
-        path.write_bytes(b"the old one")
+    path.write_bytes(b"the old one")
     with monkeypatch.context() as patch:
-        FAULTS[fault](patch)
-        with pytest.raises(CheckpointError, match="could not be written") as caught:
+        patch.setattr(os, "replace", Mock(side_effect=fault))
+        with pytest.raises(CheckpointError, match=r"could not be written.*Nothing was changed") as caught:
             save_checkpoint(path, make_checkpoint())
     check_message(caught.value)
-    assert path.name in str(caught.value)
-    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [(path.name, b"the old one")] * existed
-
-
-def test_a_write_over_the_systems_own_limit_leaves_the_old_file(tmp_path):
-    resource = pytest.importorskip("resource", reason="only POSIX systems limit the size of a file")
-    path = tmp_path / "m.safetensors"
-    path.write_bytes(b"the old one")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    try:
-        with pytest.raises(CheckpointError, match="could not be written") as caught:
-            save_checkpoint(path, make_checkpoint())
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    check_message(caught.value)
+    assert str(path) in str(caught.value)
+    assert (fault.strerror or "no number") in str(caught.value)
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [(path.name, b"the old one")]
-
-
-def test_ctrl_c_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
-    path = tmp_path / "m.safetensors"
-    path.write_bytes(b"the old one")
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "replace", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            save_checkpoint(path, make_checkpoint())
-    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [(path.name, b"the old one")]
-
-
-def test_a_folder_that_cannot_be_flushed_is_not_reported_as_nothing_changed(tmp_path, monkeypatch):
-    # Some network and user-space file systems refuse to flush a folder, after the file itself is in place.
-    def files_only(descriptor, flush=os.fsync):
-        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-        flush(descriptor)
-
-    path = tmp_path / "m.safetensors"
-    path.write_bytes(b"the old one")
-    said = ""
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", files_only)
-        try:
-            save_checkpoint(path, make_checkpoint())
-        except CheckpointError as fault:
-            said = str(fault)
-    changed = path.read_bytes() != b"the old one"
-    assert changed != ("Nothing was changed" in said)
-
-
-def test_writing_replaces_the_old_file_and_leaves_no_other(tmp_path):
-    path = tmp_path / "new" / "folder" / "m.safetensors"
-    for seed in (1, 2):
-        save_checkpoint(path, make_checkpoint(make_model(seed)))
-        assert [p.name for p in path.parent.iterdir()] == [path.name]
-        np.testing.assert_array_equal(vector(load_checkpoint(path).model), vector(make_model(seed)))
-
-
-def test_a_folder_that_cannot_be_made_or_written_is_refused(tmp_path):
-    (tmp_path / "file").write_text("in the way")
-    (tmp_path / "folder").mkdir()
-    for path in (tmp_path / "file" / "m", tmp_path / "file" / "deeper" / "m", tmp_path / "folder"):
-        with pytest.raises(CheckpointError, match="could not be written") as caught:
-            save_checkpoint(path, make_checkpoint())
-        check_message(caught.value)
-    assert sorted(p.name for p in tmp_path.rglob("*")) == ["file", "folder"]
-
-
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write into every folder")
-def test_a_read_only_folder_is_refused(tmp_path):
-    tmp_path.chmod(0o555)
-    try:
-        with pytest.raises(CheckpointError, match="could not be written"):
-            save_checkpoint(tmp_path / "m", make_checkpoint())
-    finally:
-        tmp_path.chmod(0o755)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
@@ -575,9 +473,9 @@ def refuse(monkeypatch):
     return refuse
 
 
-def parametrized(cases):
-    """Cases are functions: each builds its file when its test runs."""
-    return pytest.mark.parametrize("case", cases.values(), ids=cases.keys())
+def named(cases):
+    """Cases are functions: each makes its file when its test runs."""
+    return pytest.mark.parametrize("odd", cases.values(), ids=cases)
 
 
 def test_the_file_the_hostile_ones_are_made_from_is_read():
@@ -590,43 +488,41 @@ def test_the_file_the_hostile_ones_are_made_from_is_read():
     assert load_checkpoint(with_field("recipe", "learning_rate", b"0.5")).recipe.learning_rate == 0.5
     assert load_checkpoint(with_weight("snapshot.0", 3.0)).snapshots[0][-1] == 3
     assert load_checkpoint(replaced(b'"seed": "7"', b'"seed": "-8"')).seed == -8
+    assert load_checkpoint(with_header_text(lambda text: text.ljust(1_000_000))).last_epoch == 3
+    metadata, tensors = parts()
+    bare = build(metadata, {n: t for n, t in tensors.items() if not n.startswith("snapshot.")})
+    assert load_checkpoint(bare).epochs == (3,)
 
 
 WHOLE = {
-    "empty": lambda: b"",
-    "7 bytes": lambda: b"\x01\0\0\0\0\0\0",
-    "8 zero bytes": lambda: bytes(8),
-    "only a length": lambda: struct.pack("<Q", 100),
-    "one byte short": lambda: build(*parts())[:-1],
-    "half": lambda: build(*parts())[: len(build(*parts())) // 2],
-    "cut in the header": lambda: build(*parts())[:200],
-    "cut after the header": lambda: pack(lay_out(*parts())[0], b""),
-    "one byte more": lambda: build(*parts()) + b"\0",
-    "a page more": lambda: build(*parts()) + bytes(4096),
-    "twice": lambda: build(*parts()) * 2,
-    "length one too large": lambda: struct.pack("<Q", 2**16) + build(*parts())[8:],
-    "length 2**63": lambda: struct.pack("<Q", 2**63) + build(*parts())[8:],
-    "length 2**64 - 1": lambda: b"\xff" * 8 + build(*parts())[8:],
-    "length of zero": lambda: bytes(8) + build(*parts())[8:],
-    "big-endian length": lambda: build(*parts())[7::-1] + build(*parts())[8:],
-    "a header over 1 MB": lambda: with_header_text(lambda text: text.ljust(1_000_001)),
-    "zeros": lambda: bytes(1_000_000),
-    "text": lambda: b"Once upon a time there was a lighthouse. " * 100,
-    "png": lambda: b"\x89PNG\r\n\x1a\n" + bytes(100),
+    "empty": lambda data: b"",
+    "7 bytes": lambda data: b"\x01\0\0\0\0\0\0",
+    "8 zero bytes": lambda data: bytes(8),
+    "only a length": lambda data: struct.pack("<Q", 100),
+    "one byte short": lambda data: data[:-1],
+    "half": lambda data: data[: len(data) // 2],
+    "cut in the header": lambda data: data[:200],
+    "cut after the header": lambda data: pack(lay_out(*parts())[0], b""),
+    "one byte more": lambda data: data + b"\0",
+    "a page more": lambda data: data + bytes(4096),
+    "twice": lambda data: data * 2,
+    "length one too large": lambda data: struct.pack("<Q", 2**16) + data[8:],
+    "length 2**63": lambda data: struct.pack("<Q", 2**63) + data[8:],
+    "length 2**64 - 1": lambda data: b"\xff" * 8 + data[8:],
+    "length of zero": lambda data: bytes(8) + data[8:],
+    "big-endian length": lambda data: data[7::-1] + data[8:],
+    "a header over 1 MB": lambda data: with_header_text(lambda text: text.ljust(1_000_001)),
+    "over 20 MB": lambda data: data + bytes(20_000_000),
+    "zeros": lambda data: bytes(1_000_000),
+    "text": lambda data: b"Once upon a time there was a lighthouse. " * 100,
+    "png": lambda data: b"\x89PNG\r\n\x1a\n" + bytes(100),
 }
 
 
-@parametrized(WHOLE)
-def test_files_of_another_kind_or_length_are_refused(refuse, case):
-    refuse(case(), "Expected")
-
-
-def test_bytes_of_more_than_20_mb_are_refused_for_their_size(refuse):
-    refuse(build(*parts()) + bytes(20_000_000), "at most 20 MB")
-
-
-def test_a_header_of_exactly_1_mb_is_read():
-    assert load_checkpoint(with_header_text(lambda text: text.ljust(1_000_000))).last_epoch == 3
+@named(WHOLE)
+def test_files_of_another_kind_or_length_are_refused(refuse, odd):
+    data = odd(build(*parts()))
+    refuse(data, "at most 20 MB" if len(data) > 20_000_000 else "Expected")
 
 
 HEADER_TEXT = {
@@ -643,52 +539,44 @@ HEADER_TEXT = {
     "a list": lambda text: b"[" + text + b"]",
     "a number": lambda text: b"12",
     "an empty object": lambda text: b"{}",
-    "not UTF-8": lambda text: text.replace(b"a corpus", b"\xff\xfe"),
-    "cut UTF-8": lambda text: text.replace(b"a corpus", b"\xf0\x9f"),
-    "a raw newline in a string": lambda text: text.replace(b"a corpus", b"a\ncorpus"),
-    "half an escape": lambda text: text.replace(b"a corpus", b"\\u12"),
     "nested lists": lambda text: b"[" * 100_000,
     "nested objects": lambda text: b'{"a":' * 100_000,
     "nested and closed": lambda text: b"[" * 100_000 + b"]" * 100_000,
-    "nested in the metadata": lambda text: text.replace(b'"a corpus"', b"[" * 5000 + b"]" * 5000),
-    "NaN": lambda text: text.replace(b'"shape": [6]', b'"shape": [NaN]'),
-    "Infinity": lambda text: text.replace(b'"shape": [6]', b'"shape": [Infinity]'),
-    "-Infinity": lambda text: text.replace(b'"a corpus"', b"-Infinity"),
-    "5,000 digits": lambda text: text.replace(b'"shape": [6]', b'"shape": [' + b"9" * 5000 + b"]"),
-    "1e999": lambda text: text.replace(b'"shape": [6]', b'"shape": [1e999]'),
-    "a tensor twice": lambda text: (
-        text[:-1] + b', "out.bias": {"dtype": "F32", "shape": [6], "data_offsets": [0, 24]}}'
-    ),
-    "a snapshot twice": lambda text: (
-        text[:-1] + b', "snapshot.1": {"dtype": "F16", "shape": [0], "data_offsets": [0, 0]}}'
-    ),
+    "a tensor twice": lambda text: text[:-1] + b', "out.bias": {"dtype": "F32", "shape": [6], "data_offsets": [0, 24]}}',
+    "a snapshot twice": lambda text: text[:-1] + b', "snapshot.1": {"dtype": "F16", "shape": [0], "data_offsets": [0, 0]}}',
     "metadata twice": lambda text: text[:-1] + b', "__metadata__": {"format": "gate-explorer/2"}}',
-    "dtype twice": lambda text: text.replace(b'"dtype": "F32"', b'"dtype": "F32", "dtype": "F32"', 1),
-    "seed twice": lambda text: text.replace(b'"seed": "7"', b'"seed": "7", "seed": "7"'),
-}
-
-
-@parametrized(HEADER_TEXT)
-def test_headers_that_are_not_strict_json_are_refused(refuse, case):
-    refuse(with_header_text(case), "Expected")
-
-
+}  # fmt: skip
+CORPUS, SHAPE = b'"a corpus"', b'"shape": [6]'
+IN_THE_HEADER = [
+    (b"a corpus", b"\xff\xfe"), (b"a corpus", b"\xf0\x9f"),  # no UTF-8
+    (b"a corpus", b"a\ncorpus"), (b"a corpus", b"\\u12"), (CORPUS, b"[" * 5000 + b"]" * 5000), (CORPUS, b"-Infinity"),
+    (SHAPE, b'"shape": [NaN]'), (SHAPE, b'"shape": [Infinity]'), (SHAPE, b'"shape": [' + b"9" * 5000 + b"]"),
+    (SHAPE, b'"shape": [1e999]'), (b'"dtype": "F32"', b'"dtype": "F32", "dtype": "F32"'),
+    (b'"seed": "7"', b'"seed": "7", "seed": "7"'),
+]  # fmt: skip
 ENCODINGS = {
-    "UTF-16 with a mark": lambda text: text.decode().encode("utf-16"),
-    "UTF-16": lambda text: text.decode().encode("utf-16-le"),
-    "UTF-16, big-endian": lambda text: text.decode().encode("utf-16-be"),
-    "UTF-32": lambda text: text.decode().encode("utf-32"),
-    "UTF-8 with a mark": lambda text: b"\xef\xbb\xbf" + text,
+    **{codec: lambda text, codec=codec: text.decode().encode(codec)
+       for codec in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig")},
     "surrogate in UTF-8": lambda text: text.replace(b"a corpus", b"\xed\xa0\x80"),
     "lone surrogate escaped": lambda text: text.replace(b"a corpus", b"\\ud800"),
     "lone surrogate in a key": lambda text: text.replace(b'"corpus"', b'"\\udfff"'),
     "minus zero": lambda text: text.replace(b'"data_offsets": [0,', b'"data_offsets": [-0,', 1),
-}
+}  # fmt: skip
 
 
-@parametrized(ENCODINGS)
-def test_headers_that_python_reads_but_the_library_does_not_are_refused(refuse, case):
-    refuse(with_header_text(case), library=True)
+@named(HEADER_TEXT)
+def test_headers_that_are_not_strict_json_are_refused(refuse, odd):
+    refuse(with_header_text(odd), "Expected")
+
+
+@pytest.mark.parametrize(("old", "odd"), IN_THE_HEADER, ids=lambda text: ascii(text[:20]))
+def test_headers_with_something_in_them_that_is_not_strict_json_are_refused(refuse, old, odd):
+    refuse(replaced(old, odd), "Expected")
+
+
+@named(ENCODINGS)
+def test_headers_that_python_reads_but_the_library_does_not_are_refused(refuse, odd):
+    refuse(with_header_text(odd), library=True)
 
 
 def test_a_megabyte_of_nested_lists_takes_little_memory(refuse):
@@ -709,124 +597,68 @@ def test_a_megabyte_of_different_characters_takes_little_memory(refuse):
 
 # ---- hostile tensors ----------------------------------------------------------------------------------------
 
-SHAPES = {
-    "a wrong number": [5],
-    "other dimensions": [2, 3],
-    "one more dimension": [6, 1],
-    "none": [],
-    "zero": [0],
-    "zero times 2**40": [0, 2**40],
-    "2**40": [2**40],
-    "product overflows to 6": [2**63, 2, 6],
-    "10**400": [10**400],
-    "negative": [-6],
-    "two negatives": [-2, -3],
-    "5 dimensions": [1, 1, 1, 1, 6],
-    "10,000 dimensions": [1] * 10_000,
-    "float": [6.0],
-    "bool": [True, 6],
-    "string in a list": ["6"],
-    "string": "6",
-    "two lines": "6\n6",
-    "surrogate": "\ud800",
-    "list in a list": [[6]],
-    "null": None,
-    "null in a list": [None],
-    "object": {"0": 6},
-    "number": 6,
-}
 
-
-@parametrized(SHAPES)
-def test_shapes_that_are_not_the_tensors_are_refused(refuse, case):
-    refuse(with_entry("shape", case), "out.bias")
-
-
-OFFSETS = {
-    "reversed": [24, 0],
-    "empty": [0, 0],
-    "negative": [-24, 0],
-    "a hole before": [4, 28],
-    "beyond the end": [10**6, 10**6 + 24],
-    "2**63": [2**63, 2**63 + 24],
-    "2**64 wraps to 0": [2**64, 2**64 + 24],
-    "10**400": [10**400, 10**400 + 24],
-    "floats": [0.0, 24.0],
-    "bool": [False, 24],
-    "strings": ["0", "24"],
-    "string": "0,24",
-    "two lines": "0\n24",
-    "one": [24],
-    "three": [0, 24, 48],
-    "no numbers": [],
-    "null": None,
-    "object": {"begin": 0, "end": 24},
-}
-
-
-@parametrized(OFFSETS)
-def test_offsets_that_are_not_the_tensors_are_refused(refuse, case):
-    refuse(with_entry("data_offsets", case), "tensor")
-
-
-def test_two_tensors_on_the_same_bytes_are_refused(refuse):
-    # Both biases of the net are 36 bytes; the second is put on the first and everything after it moved up.
-    header, body = lay_out(*parts())
-    begin, end = header["rnn.bias_ih_l0"]["data_offsets"]
-    assert header["rnn.bias_hh_l0"]["data_offsets"] == [begin - 36, begin]
-    for name, entry in header.items():
-        if name != "__metadata__" and entry["data_offsets"][0] >= begin:
-            entry["data_offsets"] = [offset - 36 for offset in entry["data_offsets"]]
-    refuse(pack(header, body[:begin] + body[end:]), "begin")
-
-
-def test_a_hole_between_two_tensors_is_refused(refuse):
-    header, body = lay_out(*parts())
-    begin, _ = header["rnn.bias_ih_l0"]["data_offsets"]
-    for name, entry in header.items():
-        if name != "__metadata__" and entry["data_offsets"][0] >= begin:
-            entry["data_offsets"] = [offset + 8 for offset in entry["data_offsets"]]
-    refuse(pack(header, body[:begin] + bytes(8) + body[begin:]), "begin")
-
-
-def test_a_hole_before_the_first_tensor_is_refused(refuse):
-    header, body = lay_out(*parts())
-    for name, entry in header.items():
-        if name != "__metadata__":
-            entry["data_offsets"] = [offset + 8 for offset in entry["data_offsets"]]
-    refuse(pack(header, bytes(8) + body), "begin")
+@pytest.mark.parametrize(
+    "shape",
+    [
+        [5], [2, 3], [6, 1], [], [0], [0, 2**40], [2**40], [2**63, 2, 6], [10**400], [-6], [-2, -3], [1, 1, 1, 1, 6],
+        [1] * 10_000, [6.0], [True, 6], ["6"], "6", "6\n6", "\ud800", [[6]], None, [None], {"0": 6}, 6,
+    ],
+    ids=lambda shape: ascii(shape)[:24],
+)  # fmt: skip
+def test_shapes_that_are_not_the_tensors_are_refused(refuse, shape):
+    refuse(with_entry("shape", shape), "out.bias")
 
 
 @pytest.mark.parametrize(
-    ("dtype", "shape"),
+    "offsets",
     [
-        ("I64", [3]), ("F64", [3]), ("BF16", [12]), ("I32", [6]), ("U8", [24]), ("BOOL", [24]), ("F8_E4M3", [24]), ("f32", [6]),
-        ("F32 ", [6]), ("", [6]), ("X" * 5000, [6]), ("F32\n", [6]), ("\ud800", [6]), (None, [6]), (32, [6]), (["F32"], [6]),
-        ({"F32": 1}, [6]), (True, [6]), ("F4", [48]), ("C64", [3]),
+        [24, 0], [0, 0], [-24, 0], [4, 28], [10**6, 10**6 + 24], [2**63, 2**63 + 24], [2**64, 2**64 + 24],
+        [10**400, 10**400 + 24], [0.0, 24.0], [False, 24], ["0", "24"],
+        "0,24", "0\n24", [24], [0, 24, 48], [], None, {"begin": 0, "end": 24},
     ],
+    ids=lambda offsets: ascii(offsets)[:24],
 )  # fmt: skip
-def test_other_number_formats_are_refused(refuse, dtype, shape):
+def test_offsets_that_are_not_the_tensors_are_refused(refuse, offsets):
+    refuse(with_entry("data_offsets", offsets), "tensor")
+
+
+@pytest.mark.parametrize(
+    ("first", "by", "body"),
+    [
+        # Both biases of the net are 36 bytes; the second is put on the first and everything after it moved up.
+        ("rnn.bias_ih_l0", -36, lambda body, begin: body[:begin] + body[begin + 36 :]),
+        ("rnn.bias_ih_l0", 8, lambda body, begin: body[:begin] + bytes(8) + body[begin:]),
+        ("out.bias", 8, lambda body, begin: bytes(8) + body),
+    ],
+    ids=["two on the same bytes", "a hole between two", "a hole before the first"],
+)
+def test_tensors_that_do_not_lie_one_after_the_other_are_refused(refuse, first, by, body):
+    header, data = lay_out(*parts())
+    begin = header[first]["data_offsets"][0]
+    assert by > 0 or header["rnn.bias_hh_l0"]["data_offsets"] == [begin - 36, begin]
+    for name, entry in header.items():
+        if name != "__metadata__" and entry["data_offsets"][0] >= begin:
+            entry["data_offsets"] = [offset + by for offset in entry["data_offsets"]]
+    refuse(pack(header, body(data, begin)), "begin")
+
+
+FORMATS = [
+    ("I64", [3]), ("F64", [3]), ("BF16", [12]), ("I32", [6]), ("U8", [24]), ("BOOL", [24]), ("F8_E4M3", [24]), ("f32", [6]),
+    ("F32 ", [6]), ("", [6]), ("X" * 5000, [6]), ("F32\n", [6]), ("\ud800", [6]), (None, [6]), (32, [6]), (["F32"], [6]),
+    ({"F32": 1}, [6]), (True, [6]), ("F4", [48]), ("C64", [3]),
+]  # fmt: skip
+ENTRIES = [
+    *({"dtype": dtype, "shape": shape, "data_offsets": [0, 24]} for dtype, shape in FORMATS),
+    ["F32", [6], [0, 24]], None, "F32", {}, {"shape": [6], "data_offsets": [0, 24]}, {"dtype": "F32", "data_offsets": [0, 24]},
+    {"dtype": "F32", "shape": [6]}, {"dtype": "F32", "shape": [6], "data_offsets": [0, 24], "strides": [1]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: ascii(entry)[:40])
+def test_entries_of_another_form_or_number_format_are_refused(refuse, entry):
     header, body = lay_out(*parts())
-    header["out.bias"] |= {"dtype": dtype, "shape": shape}
-    refuse(pack(header, body), "out.bias")
-
-
-ENTRIES = {
-    "a list": ["F32", [6], [0, 24]],
-    "null": None,
-    "string": "F32",
-    "empty": {},
-    "no dtype": {"shape": [6], "data_offsets": [0, 24]},
-    "no shape": {"dtype": "F32", "data_offsets": [0, 24]},
-    "no offsets": {"dtype": "F32", "shape": [6]},
-    "one more field": {"dtype": "F32", "shape": [6], "data_offsets": [0, 24], "strides": [1]},
-}
-
-
-@parametrized(ENTRIES)
-def test_entries_of_another_form_are_refused(refuse, case):
-    header, body = lay_out(*parts())
-    header["out.bias"] = case
+    header["out.bias"] = entry
     refuse(pack(header, body), "out.bias")
 
 
@@ -845,19 +677,6 @@ def test_tensors_of_other_names_are_refused(refuse, name, instead):
     refuse(build(metadata, tensors), "Expected")
 
 
-@pytest.mark.parametrize("name", [name for name in valid()[1] if not name.startswith("snapshot.")])
-def test_a_missing_tensor_is_refused(refuse, name):
-    metadata, tensors = parts()
-    del tensors[name]
-    refuse(build(metadata, tensors), re.escape(name))
-
-
-def test_a_file_without_snapshots_is_read():
-    metadata, tensors = parts()
-    read = load_checkpoint(build(metadata, {n: t for n, t in tensors.items() if not n.startswith("snapshot.")}))
-    assert read.epochs == (3,)
-
-
 @pytest.mark.parametrize("count", [257 - len(valid()[1]), 10_000])
 @pytest.mark.parametrize("name", ["t{}", "snapshot.{}"])
 def test_very_many_empty_tensors_are_refused(refuse, count, name):
@@ -866,22 +685,19 @@ def test_very_many_empty_tensors_are_refused(refuse, count, name):
     refuse(build(metadata, tensors), "256 tensors")
 
 
-@pytest.mark.parametrize("name", ["out.bias", "out.weight", "rnn.weight_ih_l0"])
-def test_final_weights_in_half_precision_are_refused(refuse, name):
-    metadata, tensors = parts()
-    weights = np.frombuffer(tensors[name][2], np.float32).astype(np.float16)
-    tensors[name] = ["F16", tensors[name][1], weights.tobytes()]
-    refuse(build(metadata, tensors), f"{name}.*F32")
+PARAMETERS = [name for name in valid()[1] if not name.startswith("snapshot.")]
 
 
-@pytest.mark.parametrize("name", ["out.weight", "rnn.weight_hh_l0", "rnn.weight_ih_l0"])
-def test_a_transposed_or_shortened_weight_is_refused(refuse, name):
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_parameter_that_is_missing_in_half_precision_or_of_another_shape_is_refused(refuse, name):
     metadata, tensors = parts()
-    rows, columns = tensors[name][1]
-    tensors[name][1] = [columns, rows]
-    refuse(build(metadata, tensors), name)
-    tensors[name] = ["F32", [rows - 1, columns], bytes(4 * (rows - 1) * columns)]
-    refuse(build(metadata, tensors), name)
+    _, shape, data = tensors.pop(name)
+    refuse(build(metadata, tensors), re.escape(name))
+    half = np.frombuffer(data, np.float32).astype(np.float16).tobytes()
+    refuse(with_tensor(name, "F16", shape, half), f"{name}.*F32")
+    refuse(with_tensor(name, "F32", [shape[0] - 1, *shape[1:]], bytes(len(data) - len(data) // shape[0])), name)
+    if shape[::-1] != shape:
+        refuse(with_tensor(name, "F32", shape[::-1], data), name)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
@@ -890,78 +706,47 @@ def test_values_that_are_not_finite_are_refused(refuse, name, value):
     refuse(with_weight(name, value), f"{re.escape(name)}.*NaN")
 
 
-SNAPSHOTS = {
-    "of the last epoch": ("snapshot.3", "F16", [123]),
-    "of a later epoch": ("snapshot.4", "F16", [123]),
-    "of a far epoch": ("snapshot.999999999", "F16", [123]),
-    "of epoch 10**60": ("snapshot.1" + "0" * 60, "F16", [123]),
-    "leading zero": ("snapshot.01", "F16", [123]),
-    "two zeros": ("snapshot.00", "F16", [123]),
-    "no epoch": ("snapshot.", "F16", [123]),
-    "a half epoch": ("snapshot.1.5", "F16", [123]),
-    "exponent": ("snapshot.1e0", "F16", [123]),
-    "underscore": ("snapshot.1_0", "F16", [123]),
-    "negative": ("snapshot.-1", "F16", [123]),
-    "sign": ("snapshot.+1", "F16", [123]),
-    "Arabic digit": ("snapshot.\u0661", "F16", [123]),
-    "other case": ("Snapshot.1", "F16", [123]),
-    "one weight short": ("snapshot.1", "F16", [122]),
-    "one weight more": ("snapshot.1", "F16", [124]),
-    "empty": ("snapshot.1", "F16", [0]),
-    "a row": ("snapshot.1", "F16", [1, 123]),
-    "a number": ("snapshot.1", "F16", []),
-    "bfloat16": ("snapshot.1", "BF16", [123]),
-    "float64": ("snapshot.1", "F64", [123]),
-    "int64": ("snapshot.1", "I64", [123]),
-}
+SNAPSHOTS = [
+    *((f"snapshot.{epoch}", "F16", [123])  # not kept, or not written as an epoch is; the last of these is an Arabic digit
+      for epoch in ("3", "4", "999999999", "1" + "0" * 60, "01", "00", "", "1.5", "1e0", "1_0", "-1", "+1", "\u0661")),
+    ("Snapshot.1", "F16", [123]),
+    *(("snapshot.1", "F16", shape) for shape in ([122], [124], [0], [1, 123], [])),
+    *(("snapshot.1", dtype, [123]) for dtype in ("BF16", "F64", "I64")),
+]  # fmt: skip
 
 
-@parametrized(SNAPSHOTS)
-def test_snapshots_of_other_epochs_or_lengths_are_refused(refuse, case):
-    name, dtype, shape = case
+@pytest.mark.parametrize(("name", "dtype", "shape"), SNAPSHOTS, ids=ascii)
+def test_snapshots_of_other_epochs_or_lengths_are_refused(refuse, name, dtype, shape):
     width = {"F16": 2, "BF16": 2}.get(dtype, 8)
     refuse(with_tensor(name, dtype, shape, bytes(width * math.prod(shape))), "Expected")
 
 
 # ---- hostile metadata ---------------------------------------------------------------------------------------
 
+VERSIONS = [
+    "gate-explorer/1", "gate-explorer/20", "", "gate-explorer/2 ", "gate-explorer/2\ngate-explorer/2", "9" * 100_000, "\ud800",
+    ["gate-explorer/2"],
+]  # fmt: skip
+MORE = [{"author": "nobody"}, {"a\nb": ""}, {"a" * 100_000: ""}, {"\udfff": ""}, {f"k{i}": "" for i in range(10_000)}]
+OTHER_KINDS = [{"config": json.loads(valid()[0]["config"])}, {"seed": 7}, {"corpus": None}, {"corpus": ["a"]}]
 
-def build_without_metadata():
+
+@pytest.mark.parametrize("metadata", [{}, None, [], "gate-explorer/2", {"format": "pt"}], ids=ascii)
+def test_metadata_of_another_program_is_refused(refuse, metadata):
+    refuse(build(metadata, parts()[1]), "metadata|format")
+
+
+def test_a_file_without_metadata_is_refused(refuse):
     header, body = lay_out(*parts())
     del header["__metadata__"]
-    return pack(header, body)
+    refuse(pack(header, body), "metadata|format")
 
 
-METADATA_CASES = {
-    "none": build_without_metadata,
-    "empty": lambda: build({}, parts()[1]),
-    "null": lambda: build(None, parts()[1]),
-    "a list": lambda: build([], parts()[1]),
-    "a string": lambda: build("gate-explorer/2", parts()[1]),
-    "another program's": lambda: build({"format": "pt"}, parts()[1]),
-    "config as an object": lambda: with_metadata(config=json.loads(parts()[0]["config"])),
-    "seed as a number": lambda: with_metadata(seed=7),
-    "corpus as null": lambda: with_metadata(corpus=None),
-    "corpus as a list": lambda: with_metadata(corpus=["a"]),
-    "format as a list": lambda: with_metadata(format=["gate-explorer/2"]),
-    "version 1": lambda: with_metadata(format="gate-explorer/1"),
-    "version 20": lambda: with_metadata(format="gate-explorer/20"),
-    "no version": lambda: with_metadata(format=""),
-    "blank at the end": lambda: with_metadata(format="gate-explorer/2 "),
-    "two lines": lambda: with_metadata(format="gate-explorer/2\ngate-explorer/2"),
-    "long version": lambda: with_metadata(format="9" * 100_000),
-    "surrogate version": lambda: with_metadata(format="\ud800"),
-    "one more key": lambda: with_metadata(author="nobody"),
-    "a key of two lines": lambda: with_metadata(**{"a\nb": ""}),
-    "a long key": lambda: with_metadata(**{"a" * 100_000: ""}),
-    "a key with a surrogate": lambda: with_metadata(**{"\udfff": ""}),
-    "10,000 more keys": lambda: with_metadata(**{f"k{i}": "" for i in range(10_000)}),
-}
-
-
-@parametrized(METADATA_CASES)
-def test_metadata_of_another_form_is_refused(refuse, case):
-    refuse(case(), "metadata|format")
+@pytest.mark.parametrize(
+    "odd", [*({"format": v} for v in VERSIONS), *MORE, *OTHER_KINDS], ids=lambda odd: ascii(odd)[:30]
+)
+def test_metadata_of_another_form_is_refused(refuse, odd):
+    refuse(with_metadata(**odd), "metadata|format")
 
 
 @pytest.mark.parametrize("key", METADATA)
@@ -994,26 +779,53 @@ def test_an_unknown_missing_or_repeated_field_is_refused(refuse, key):
         refuse(with_metadata(**{key: again}), f"{key}.*twice")
 
 
-CONFIG = [
-    *(("hidden_size", v) for v in (10**9, 10**400, 4097, 0, -1, True, "8", b"1e3", 3.0, None)),
-    *(("hidden_size", v) for v in ([3], {}, b"1e999", "9" * 1000, "\n")),
-    *(("num_layers", v) for v in (10**9, 9, 0, -1, True, "1", 1.0, None)),
-    *(("embedding_size", v) for v in (10**9, 0, -1, False, "2", 2.0)),
-    *(("hidden_size_backward", v) for v in (3, 0, "3", True)),
-    *(("chrono_t_max", v) for v in (10**9, 0, None, "100", 100.0, 10**400)),
-    *(("cell", v) for v in ("transformer", "", None, 1, ["gru"], {"gru": 1}, "GRU", "gru\n", "\ud800")),
-    *(("cell", v) for v in ("x" * 1000, ["x" * 1000], {"x" * 1000: 1})),
-    *(("reset", v) for v in ("", None, "After")),
-    *(("activation", v) for v in ("exec", None, 0)),
-    *(("direction", v) for v in ("backward", None, 2)),
-    *(("objective", v) for v in ("cloze", "leaky", "", None, [])),
-    *(("init", v) for v in ("zeros", None, {})),
+ODD = {  # part of the metadata -> field -> values it never has; bytes are written into the JSON as they stand
+    "config": {
+        "hidden_size": (10**9, 10**400, 4097, 0, -1, True, "8", b"1e3", 3.0, None, [3], {}, b"1e999", "9" * 1000, "\n"),
+        "num_layers": (10**9, 9, 0, -1, True, "1", 1.0, None),
+        "embedding_size": (10**9, 0, -1, False, "2", 2.0),
+        "hidden_size_backward": (3, 0, "3", True),
+        "chrono_t_max": (10**9, 0, None, "100", 100.0, 10**400),
+        "cell": (
+            "transformer", "", None, 1, ["gru"], {"gru": 1}, "GRU", "gru\n", "\ud800", "x" * 1000, ["x" * 1000], {"x" * 1000: 1},
+        ),
+        "reset": ("", None, "After"),
+        "activation": ("exec", None, 0),
+        "direction": ("backward", None, 2),
+        "objective": ("cloze", "leaky", "", None, []),
+        "init": ("zeros", None, {}),
+    },
+    "recipe": {
+        "learning_rate": (
+            b"1e999", b"-1e999", b"NaN", b"Infinity", 10**400, "1.0", "\n", True, 0, -1, 0.0, None, [1.0], "1" * 1000,
+        ),
+        "clip_norm": (b"1e999", 0, -1.0, "1", False, [], 10**400),
+        "batch_size": (0, -1, 10**9, 10**400, 32.0, "32", True, None),
+        "num_steps": (0, 10**9, 35.5, None, "x" * 1000),
+        "epochs": (0, 10**9, 1.0, None, [500]),
+        "optimizer": ("adamw", "", None, ["sgd"], {"sgd": 1}, 0, "x" * 1000, "\ud800\n"),
+        "sampling": ("shuffled", None, ["random"], True),
+        "random_offset": (0, 1, "true", None, "x" * 1000),
+        "max_tokens": (0, -1, 10**10, 1.0, "all", True),
+    },
+    "history": {
+        "step": ([1.0, 2.0, 3.0],),
+        "epoch": ([1.0, 2.0, 3.0], [0, 1, 2], [1, 1, 2], [1, 3, 4], [3, 2, 1], [-1, 0, 1], [2, 3, 4]),
+    },
+}  # fmt: skip
+ODD_COLUMNS = [
+    [], [1], [1, 2, 3, 4], "123", None, 3, {"0": 1}, [[1], [2], [3]], [1, 2, "3"], [1, 2, None], [True, 2, 3], b"[1, 2, NaN]",
+    b"[1, 2, -Infinity]", b"[1, 2, 1e999]", [1, 2, 10**400],
 ]  # fmt: skip
+FIELDS = [
+    *((part, field, value) for part, fields in ODD.items() for field, values in fields.items() for value in values),
+    *(("history", column, value) for column in COLUMNS for value in ODD_COLUMNS),
+]
 
 
-@pytest.mark.parametrize(("field", "value"), CONFIG, ids=lambda v: ascii(v)[:24])
-def test_configurations_that_make_no_sense_are_refused(refuse, field, value):
-    refuse(with_field("config", field, value), field)
+@pytest.mark.parametrize(("part", "field", "value"), FIELDS, ids=lambda v: ascii(v)[:24])
+def test_fields_that_make_no_sense_are_refused_by_name(refuse, part, field, value):
+    refuse(with_field(part, field, value), "history" if part == "history" else field)
 
 
 @pytest.mark.parametrize(
@@ -1031,103 +843,30 @@ def test_configurations_of_another_model_are_refused(refuse, change):
     refuse(with_metadata(config=json.dumps(fields)), "Expected")
 
 
-VOCABULARY = {
-    "not an object": (["a", "b"], [0, 1, 1]),
-    "symbols of several characters": (["ab", "c", "d", "e", "f"], [0, 5, 4, 3, 2, 1]),
-    "an object": ({"a": 1}, [0, 5, 4, 3, 2, 1]),
-    "null": (None, [0, 5, 4, 3, 2, 1]),
-    "a number": (5, [0, 5, 4, 3, 2, 1]),
-    "no characters": ("", [0]),
-    "a repeated character": ("abcda", [0, 5, 4, 3, 2, 1]),
-    "a repeated line end": ("a\n\nbc", [0, 5, 4, 3, 2, 1]),
-    "one character fewer": ("abcd", [0, 5, 4, 3, 2]),
-    "one character more": ("abcdef", [0, 5, 4, 3, 2, 1, 1]),
-    "first half of a surrogate pair": ("abcd\ud800", [0, 5, 4, 3, 2, 1]),
-    "second half of a surrogate pair": ("abcd\udfff", [0, 5, 4, 3, 2, 1]),
-    "two halves the wrong way": ("abc\udc00\ud800", [0, 5, 4, 3, 2, 1]),
-    "counts too few": ("abcde", [0, 5, 4, 3, 2]),
-    "counts too many": ("abcde", [0, 5, 4, 3, 2, 1, 1]),
-    "no counts": ("abcde", []),
-    "negative count": ("abcde", [0, 5, 4, 3, 2, -1]),
-    "count as a float": ("abcde", [0, 5, 4, 3, 2, 1.0]),
-    "count as a bool": ("abcde", [0, 5, 4, 3, 2, True]),
-    "count as a string": ("abcde", [0, 5, 4, 3, 2, "1"]),
-    "count as null": ("abcde", [0, 5, 4, 3, 2, None]),
-    "count as a list": ("abcde", [0, 5, 4, 3, 2, [1]]),
-    "count 10**400": ("abcde", [0, 5, 4, 3, 2, 10**400]),
-    "count -10**400": ("abcde", [0, 5, 4, 3, 2, -(10**400)]),
-    "counts as a string": ("abcde", "054321"),
-    "counts as an object": ("abcde", {"a": 5}),
-    "counts as null": ("abcde", None),
-}
+COUNTS = [0, 5, 4, 3, 2, 1]
+VOCABULARIES = [
+    (["a", "b"], [0, 1, 1]), ("", [0]), ("abcd", [0, 5, 4, 3, 2]), ("abcdef", [0, 5, 4, 3, 2, 1, 1]),
+    *((characters, COUNTS) for characters in (
+        ["ab", "c", "d", "e", "f"], {"a": 1}, None, 5, "abcda", "a\n\nbc", "abcd\ud800", "abcd\udfff", "abc\udc00\ud800")),
+    *(("abcde", counts) for counts in ([0, 5, 4, 3, 2], [*COUNTS, 1], [], "054321", {"a": 5}, None)),
+    *(("abcde", [0, 5, 4, 3, 2, count]) for count in (-1, 1.0, True, "1", None, [1], 10**400, -(10**400))),
+]  # fmt: skip
 
 
-@parametrized(VOCABULARY)
-def test_vocabularies_that_make_no_sense_are_refused(refuse, case):
-    text = json.dumps({"characters": case[0], "counts": case[1]})
+@pytest.mark.parametrize(("characters", "counts"), VOCABULARIES, ids=lambda v: ascii(v)[:24])
+def test_vocabularies_that_make_no_sense_are_refused(refuse, characters, counts):
+    text = json.dumps({"characters": characters, "counts": counts})
     refuse(with_metadata(vocabulary=text), "vocabulary|symbol|count|character|out")
 
 
-RECIPE = [
-    *(("learning_rate", v) for v in (b"1e999", b"-1e999", b"NaN", b"Infinity", 10**400, "1.0", "\n")),
-    *(("learning_rate", v) for v in (True, 0, -1, 0.0, None, [1.0], "1" * 1000)),
-    *(("clip_norm", v) for v in (b"1e999", 0, -1.0, "1", False, [], 10**400)),
-    *(("batch_size", v) for v in (0, -1, 10**9, 10**400, 32.0, "32", True, None)),
-    *(("num_steps", v) for v in (0, 10**9, 35.5, None, "x" * 1000)),
-    *(("epochs", v) for v in (0, 10**9, 1.0, None, [500])),
-    *(("optimizer", v) for v in ("adamw", "", None, ["sgd"], {"sgd": 1}, 0, "x" * 1000, "\ud800\n")),
-    *(("sampling", v) for v in ("shuffled", None, ["random"], True)),
-    *(("random_offset", v) for v in (0, 1, "true", None, "x" * 1000)),
-    *(("max_tokens", v) for v in (0, -1, 10**10, 1.0, "all", True)),
-]
-
-
-@pytest.mark.parametrize(("field", "value"), RECIPE, ids=lambda v: ascii(v)[:24])
-def test_recipes_that_make_no_sense_are_refused(refuse, field, value):
-    refuse(with_field("recipe", field, value), field)
-
-
 SEEDS = [
-    "x",
-    "",
-    "-",
-    "+7",
-    "7.0",
-    "1e3",
-    "0x7",
-    "1_000",
-    " 7",
-    "7\n",
-    "--7",
-    "9" * 19,
-    "9" * 5000,
-    "NaN",
-    "\ud800",
-    "7\0",
-]
+    "x", "", "-", "+7", "7.0", "1e3", "0x7", "1_000", " 7", "7\n", "--7", "9" * 19, "9" * 5000, "NaN", "\ud800", "7\0",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("seed", SEEDS, ids=lambda seed: ascii(seed[:20]))
 def test_seeds_that_are_not_whole_numbers_are_refused(refuse, seed):
     refuse(with_metadata(seed=seed), "seed")
-
-
-HISTORY = [
-    *((c, v) for c in COLUMNS for v in ([], [1], [1, 2, 3, 4], "123", None, 3, {"0": 1}, [[1], [2], [3]], [1, 2, "3"])),
-    *(
-        (c, v)
-        for c in COLUMNS
-        for v in ([1, 2, None], [True, 2, 3], b"[1, 2, NaN]", b"[1, 2, -Infinity]", b"[1, 2, 1e999]")
-    ),
-    *((c, [1, 2, 10**400]) for c in COLUMNS),
-    *((c, [1.0, 2.0, 3.0]) for c in ("epoch", "step")),
-    *(("epoch", v) for v in ([0, 1, 2], [1, 1, 2], [1, 3, 4], [3, 2, 1], [-1, 0, 1], [2, 3, 4])),
-]
-
-
-@pytest.mark.parametrize(("column", "value"), HISTORY, ids=lambda v: ascii(v)[:24])
-def test_histories_that_make_no_sense_are_refused(refuse, column, value):
-    refuse(with_field("history", column, value), "history")
 
 
 def test_a_history_shorter_than_the_snapshots_is_refused(refuse):
@@ -1208,7 +947,7 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path, monkeypatch, refuse):
     path.write_bytes(build(*parts()))
     with monkeypatch.context() as patch:
         for module in (io, builtins):  # pathlib asks one of the two, from version to version
-            patch.setattr(module, "open", fail(errno.EACCES))
+            patch.setattr(module, "open", Mock(side_effect=OSError(errno.EACCES, "not yours")))
         refuse(path, "could not be read")
 
 
@@ -1316,49 +1055,3 @@ def test_a_header_with_one_value_replaced_or_removed_is_read_or_refused(data, va
             if key in metadata:
                 metadata[key] = json.dumps(metadata[key])
     check_read_or_refused(pack(header, body))
-
-
-# ---- nothing is unpickled -----------------------------------------------------------------------------------
-
-UNPICKLERS = {"pickle", "_pickle", "cPickle", "pickletools", "dill", "cloudpickle", "shelve", "marshal"}
-
-
-def unpickling(source):
-    """What in a source text could unpickle."""
-    found = {"torch.load("} if "torch.load(" in source else set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names if alias.name.split(".")[0] in UNPICKLERS}
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            imported = {alias.name for alias in node.names}
-            if node.module.split(".")[0] in UNPICKLERS:
-                found.add(node.module)
-            if (node.module in ("torch", "joblib") and "load" in imported) or imported & UNPICKLERS:
-                found.add(f"from {node.module}")
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if (node.value.id, node.attr) in {("torch", "load"), ("joblib", "load"), ("torch", "serialization")}:
-                found.add(f"{node.value.id}.{node.attr}")
-        elif isinstance(node, ast.keyword) and node.arg == "allow_pickle":
-            found.add("allow_pickle")
-        elif isinstance(node, ast.Attribute) and node.attr == "read_pickle":
-            found.add("read_pickle")
-    return found
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        "import pickle", "import pickle as p", "from pickle import loads", "import torch\ntorch.load('x')",
-        "from torch import load", "import os, shelve", "load = torch.load",
-        "np.load(f, allow_pickle=True)", "from torch.serialization import pickle",
-    ],
-)  # fmt: skip
-def test_the_search_for_unpickling_finds_it(source):
-    assert unpickling(source)
-
-
-def test_no_module_of_the_project_can_unpickle():
-    sources = sorted(Path(explorer.__file__).parent.rglob("*.py"))
-    assert Path(explorer.__file__).with_name("checkpoints.py") in sources
-    for path in sources:
-        assert not unpickling(path.read_text("utf-8")), path.name

@@ -20,10 +20,11 @@ from safetensors.torch import save
 
 from explorer.checkpoints import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from explorer.corpora import load_corpus
-from explorer.foreign import SAFETENSORS, kind_of_text, recognised
+from explorer.foreign import kind_of_text, recognised
 from explorer.models import CharModel, ModelConfig
 from explorer.text import TextError, Vocabulary, decode_text
 from explorer.training import Recipe
+from explorer.words import say
 
 WEIGHTS = torch.nn.GRU(3, 4).state_dict()
 
@@ -93,20 +94,20 @@ FILES = {
     },
     "webp": (image("WEBP"), "a WebP image"),
     "gguf": (b"GGUF\x03\0\0\0" + bytes(20), "a GGUF model"),
-    "safetensors": (save({"a": torch.zeros(3)}, {"format": "pt"}), SAFETENSORS),
+    "safetensors": (save({"a": torch.zeros(3)}, {"format": "pt"}), "a .safetensors file"),
 }  # fmt: skip
 UNMARKED = {name: case for name, case in FILES.items() if name != "safetensors"}
 
 
 @pytest.mark.parametrize(("data", "name"), FILES.values(), ids=FILES)
 def test_a_file_is_called_by_its_name(data, name):
-    assert recognised(data) == name
+    assert say(recognised(data)) == name
 
 
 @pytest.mark.parametrize("format_name", ["pth", "pth-legacy", "npy", "npz", "onnx", "keras", "docx", "PNG", "pickle-4"])
 def test_a_file_that_is_cut_off_is_still_called_by_its_name(format_name):
     data, name = FILES[format_name]
-    assert recognised(data[: len(data) * 2 // 3]) == name
+    assert say(recognised(data[: len(data) * 2 // 3])) == name
 
 
 @pytest.mark.parametrize(("data", "name"), UNMARKED.values(), ids=UNMARKED)
@@ -181,10 +182,10 @@ TEXTS = {
 def test_a_text_brought_as_a_checkpoint_is_called_one(text, name):
     for data in (text.encode(), text.encode("utf-8-sig")):
         assert recognised(data) is None
-        assert kind_of_text(data) == name
+        assert say(kind_of_text(data)) == name
         with pytest.raises(CheckpointError, match="Expected a checkpoint of this program; this is a"):
             load_checkpoint(data)
-    assert kind_of_text(text.encode("utf-16")) == "a text file"
+    assert kind_of_text(text.encode("utf-16")) == "file.text"
 
 
 @pytest.mark.parametrize(
@@ -226,4 +227,4 @@ def test_a_damaged_file_is_named_or_not_but_never_an_accident(format_name, seed)
     for _ in range(generator.randrange(1, 9)):
         data[generator.randrange(len(data))] = generator.randrange(256)
     for name in (recognised(bytes(data)), kind_of_text(bytes(data))):
-        assert name is None or name.startswith(("a ", "an "))
+        assert name is None or say(name).startswith(("a ", "an "))

@@ -8,14 +8,14 @@ from torch import nn
 
 import explorer
 from explorer import CharModel, ModelConfig, Recipe, Vocabulary
-from explorer.cells import GATE_ORDER
+from explorer.cells import CELLS as KINDS
 from explorer.models import ConfigError
 from explorer.training import train
 
 TEXT = "the cat sat on the mat and the rat ran at the cat. " * 8
 VOCABULARY = Vocabulary.from_text(TEXT)
 CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
-GATES = {cell: len(order) for cell, order in GATE_ORDER.items()}
+GATES = {key: len(cell.stacked) for key, cell in KINDS.items()}
 HIDDEN = 12
 
 
@@ -67,7 +67,7 @@ def test_the_bias_of_the_keeping_gate_comes_on_top_of_the_rest(cell, gate, init)
     plain, more = (
         model_of(cell, init=init, keep_bias=shift).get_parameter("rnn.bias_ih_l0").detach() for shift in (0, 1.5)
     )
-    for name, was, is_now in zip(GATE_ORDER[cell], plain.chunk(GATES[cell]), more.chunk(GATES[cell]), strict=True):
+    for name, was, is_now in zip(KINDS[cell].stacked, plain.chunk(GATES[cell]), more.chunk(GATES[cell]), strict=True):
         torch.testing.assert_close(is_now - was, torch.full((HIDDEN,), 1.5 * (name == gate)), atol=1e-6, rtol=0)
 
 
@@ -75,7 +75,7 @@ def test_chrono_spreads_the_memory_times_up_to_its_longest():
     for cell, gate in (("lstm", "f"), ("gru", "z")):
         model = CharModel(ModelConfig(cell, hidden_size=1000, init="chrono", chrono_t_max=50), VOCABULARY, seed=1)
         bias = sum(model.get_parameter(f"rnn.bias_{part}_l0").detach() for part in ("ih", "hh"))
-        memory = bias.chunk(GATES[cell])[GATE_ORDER[cell].index(gate)].exp()  # U(1, T - 1): Tallec & Ollivier 2018
+        memory = bias.chunk(GATES[cell])[KINDS[cell].stacked.index(gate)].exp()  # U(1, T - 1): Tallec & Ollivier 2018
         assert memory.min() >= 1 - 1e-4
         assert memory.max() <= 49 + 1e-3
         assert memory.mean() == pytest.approx(25, abs=4 * (48 / math.sqrt(12)) / math.sqrt(1000))
@@ -138,7 +138,7 @@ def test_normal_means_one_bias_unless_told_otherwise():
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        (dict(cell="gru", init="identity"), "init: identity expects the plain cell"),
+        (dict(cell="gru", init="identity"), "init: expected one of torch, normal, chrono, orthogonal for this cell"),
         (dict(cell="rnn", keep_bias=1), "keep_bias: expected 0"),
         (dict(cell="lstm", bias="none", keep_bias=1), 'bias: expected "one" or "two"'),
         (dict(cell="gru", bias="none", init="chrono"), 'bias: expected "one" or "two"'),

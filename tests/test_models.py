@@ -124,7 +124,7 @@ NONSENSE = [
     (dict(direction="parallel", objective="cloze"), "objective", "cloze"),
     (dict(direction="parallel", objective="leaky"), "objective", "leaky"),
     (dict(hidden_size_backward=3), "hidden_size_backward", "3"),
-    (dict(cell="rnn", init="chrono"), "init", "rnn"),
+    (dict(cell="rnn", init="chrono"), "init", "chrono"),
     (dict(init="chrono", chrono_t_max=2), "chrono_t_max", "2"),
     (dict(hidden_size=None), "hidden_size", "None"),
     (dict(num_layers=None), "num_layers", "None"),

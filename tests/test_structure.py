@@ -15,8 +15,8 @@ import explorer
 ROOT = Path(explorer.__file__).parent
 # A module may import what stands before it, and its own room.
 ORDER = [
-    "fields", "everyday", "likelihood", "encodings", "composition", "foreign", "text", "files", "strict", "corpora", "batches",
-    "cells", "scan", "initialisation", "models", "interventions", "training", "recording", "checkpoints", "words", "probes",
+    "words", "fields", "everyday", "likelihood", "encodings", "composition", "foreign", "text", "files", "strict", "corpora",
+    "batches", "cells", "initialisation", "models", "interventions", "training", "recording", "checkpoints", "probes",
     "runs", "cli", "figures", "pages",
 ]  # fmt: skip
 MODULES = [path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.stem not in ("__init__", "__main__")]
@@ -115,3 +115,27 @@ def test_versions_with_known_faults_are_excluded(name, faulty, mended):
     assert faulty not in allowed
     assert mended in allowed
     assert version(name) in allowed
+
+
+UNPICKLING = re.compile(
+    r"^\s*(import|from)\b.*\b(_?pickle|cPickle|pickletools|dill|cloudpickle|shelve|marshal|joblib)\b"
+    r"|torch\.(load|serialization)\b|^\s*from torch import\b.*\bload\b|allow_pickle|read_pickle",
+    re.MULTILINE,
+)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import pickle", "import pickle as p", "from pickle import loads", "import torch\ntorch.load('x')",
+        "from torch import load", "import os, shelve", "load = torch.load",
+        "np.load(f, allow_pickle=True)", "from torch.serialization import pickle",
+    ],
+)  # fmt: skip
+def test_the_search_for_unpickling_finds_it(source):
+    assert UNPICKLING.search(source)
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_module_of_the_project_can_unpickle(path):
+    assert UNPICKLING.search(path.read_text("utf-8")) is None

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from explorer.cells import CellWeights, gru_step
+from explorer.cells import CELLS, CellWeights
 from explorer.models import CharModel, ConfigError, ModelConfig
 from explorer.text import UNKNOWN, TextError, Vocabulary
 from explorer.training import RECIPES, Recipe, StepRecord, TrainingDivergedError, clip_gradients, train
@@ -82,7 +82,7 @@ class LoopedGRU(TorchModel):
         cell = (self.rnn.weight_ih_l0, self.rnn.weight_hh_l0, self.rnn.bias_ih_l0, self.rnn.bias_hh_l0)
         states = []
         for x_B in x:
-            h = gru_step(F.one_hot(x_B, self.symbols).double(), h, CellWeights(*cell), "before").h
+            h = CELLS["gru"].step(F.one_hot(x_B, self.symbols).double(), (h,), CellWeights(*cell), "before").h
             states.append(h)
         return F.cross_entropy(self.out(torch.cat(states)), y.reshape(-1)), h.detach()
 

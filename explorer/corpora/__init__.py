@@ -18,6 +18,7 @@ from pathlib import Path
 from explorer.files import write_atomically
 from explorer.text import TextError, clean_text
 from explorer.text import newlines_to_blanks as without_newlines
+from explorer.words import Saying
 
 TIME_MACHINE_URL = "http://d2l-data.s3-accelerate.amazonaws.com/timemachine.txt"
 TIME_MACHINE_SHA1 = "090b5e7e70c295757f55df93cb0a180b9691891a"
@@ -44,7 +45,7 @@ def load_corpus(name: str, newlines_to_blanks: bool = False) -> str:
         return without_newlines(text) if newlines_to_blanks else text
     if name == "time-machine":
         return preprocess_time_machine(fetch_time_machine())
-    raise TextError(f"Expected a corpus named {', '.join(NAMES)}; got {name!r}.")
+    raise TextError("corpora.unknown", names=NAMES, got=name)
 
 
 def preprocess_time_machine(raw: str) -> str:
@@ -77,34 +78,31 @@ def fetch_time_machine(cache: Path | None = None) -> str:
             data = bytes(response.read(FETCH_MAX_BYTES))
     except (OSError, http.client.HTTPException) as fault:
         raise TextError(
-            f"The Time Machine could not be fetched from {TIME_MACHINE_URL}: {_plainly(fault)}. Try again later, or take "
-            f"one of the built-in corpora, {' or '.join(BUILT_IN)}, which need no network."
+            "corpora.not-fetched", url=TIME_MACHINE_URL, cause=_cause(fault), built_in=tuple(BUILT_IN)
         ) from fault
     if not _is_the_book(data):
-        raise TextError(
-            f"Expected the book with SHA-1 {TIME_MACHINE_SHA1}; what came from {TIME_MACHINE_URL} is another file."
-        )
+        raise TextError("corpora.another-file", sha1=TIME_MACHINE_SHA1, url=TIME_MACHINE_URL)
     with contextlib.suppress(OSError):  # a read-only home only means that the book is fetched again next time
         write_atomically(kept, data)
     return data.decode("utf-8")
 
 
-def _plainly(fault: Exception) -> str:
+def _cause(fault: Exception) -> Saying:
     """Why a fetch failed, without the system's numbers."""
     cause = getattr(fault, "reason", fault)
     if isinstance(fault, urllib.error.HTTPError):
-        return f"the server answers {fault.code}"
+        return Saying("corpora.server-answers", {"status": fault.code})
     if isinstance(cause, socket.gaierror):
-        return "its address cannot be found, so this machine is probably offline"
+        return Saying("corpora.no-address")
     if isinstance(cause, TimeoutError):
-        return f"there was no answer within {FETCH_TIMEOUT_S} seconds"
+        return Saying("corpora.no-answer", {"seconds": FETCH_TIMEOUT_S})
     if isinstance(cause, ConnectionRefusedError):
-        return "the connection was refused"
+        return Saying("corpora.connection-refused")
     if isinstance(cause, ssl.SSLError):
-        return "no secure connection could be made"
+        return Saying("corpora.not-secure")
     if isinstance(cause, OSError) and cause.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN):
-        return "there is no way to it, so this machine is probably offline"
-    return "the connection broke off"
+        return Saying("corpora.no-way")
+    return Saying("corpora.connection-broke-off")
 
 
 def _is_the_book(data: bytes) -> bool:

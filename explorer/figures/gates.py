@@ -28,7 +28,7 @@ from explorer.figures.style import (
     visible,
 )
 from explorer.figures.tables import BLOCK_ROWS
-from explorer.probes.gates import GateTrace, GRUTape, LSTMTape, Tape, memory_time
+from explorer.probes.gates import GateTrace, Tape, memory_time
 from explorer.probes.perplexity import NATS_PER_BIT, Floats
 from explorer.text import UNKNOWN
 
@@ -65,8 +65,8 @@ def quantities(trace: GateTrace, tape: Tape) -> dict[str, Quantity]:
     """What the characters of a text can be coloured by, by name."""
     blind = baselines(trace)[0]
     result = {"surprise": Quantity(trace.nll_nats_T / NATS_PER_BIT, "bits", 0, blind)}
-    for name, gate_TH in tape.gates.items():
-        result[f"mean {name.split()[-1]}"] = Quantity(gate_TH.mean(1), "", 0, 1)
+    for letter, gate_TH in tape.gates.items():
+        result[f"mean {letter}"] = Quantity(gate_TH.mean(1), "", 0, 1)
     return result | {"state change": Quantity(tape.change_T, "rms per unit", *_range(tape.change_T))}
 
 
@@ -168,35 +168,16 @@ def _heatmap_rows(one: Tape, units: NDArray[np.intp], where: str, count: int) ->
         items = _heatmap("h", one.h_TH, {}, units, count, STATE)
         return [Row(f"<b>state h</b>{where}: dark −1, light +1", items, axis, height)]
     # One cursor runs through all heatmaps, so each says its own gate, and the other parts are shared out among them.
-    letters = [name.split()[-1] for name in one.gates]
-    others = {letter: part_TH for letter, part_TH in _parts(one).items() if letter not in letters}
+    others = {letter: part_TH for letter, part_TH in one.parts.items() if letter not in one.gates}
     if count * len(units) > DETAILED_CELLS:
         others = {}
     rows = []
-    for letter, (name, gate_TH) in zip(letters, one.gates.items(), strict=True):
+    for gate in one.cell.gates:
         said = {other: others.pop(other) for other in list(others)[:2]}
-        items = _heatmap(letter, gate_TH, said, units, count)
-        rows.append(Row(f"<b>{name}</b>{where}:<br>{_polarity(name)}", items, axis, height))
+        items = _heatmap(gate.letter, one[gate.letter], said, units, count)
+        title = f"<b>{gate.title}</b>{where}:<br>light {gate.light}, dark {gate.dark}"
+        rows.append(Row(title, items, axis, height))
     return rows
-
-
-def _polarity(name: str) -> str:
-    return {
-        "update gate z": "light keeps the old state, dark renews it",
-        "reset gate r": "light sees the old state, dark forgets it",
-        "forget gate f": "light keeps the cell state, dark drops it",
-        "input gate i": "light writes the candidate, dark does not",
-        "output gate o": "light shows the cell state, dark hides it",
-    }[name]
-
-
-def _parts(one: Tape) -> dict[str, Floats]:
-    """Every part of a step, by its letter."""
-    if isinstance(one, GRUTape):
-        return {"z": one.z_TH, "r": one.r_TH, "n": one.n_TH, "h": one.h_TH}
-    if isinstance(one, LSTMTape):
-        return {"f": one.f_TH, "i": one.i_TH, "g": one.g_TH, "o": one.o_TH, "c": one.c_TH, "h": one.h_TH}
-    return {"h": one.h_TH}
 
 
 def _heatmap(
@@ -222,20 +203,20 @@ def _heatmap(
 
 def _mean_row(one: Tape, where: str, count: int) -> Row:
     """Mean over units, with the band that holds the middle 80 % of them."""
-    drawn = dict(zip(one.gates or {"state h": one.h_TH}, LINES, strict=False))
+    drawn = dict(zip(one.gates or ("h",), LINES, strict=False))
     x = np.arange(count)
     items: list[Item] = []
-    for name, line in drawn.items():
-        part_TH = one.gates.get(name, one.h_TH)[:count]
+    for letter, line in drawn.items():
+        part_TH = one[letter][:count]
         low_T, high_T = _middle(part_TH).astype(np.float32)
         edge = Stroke(line.colour, 0)
         mean_T = part_TH.mean(1, dtype=np.float64).astype(np.float32)
         items += [
             Line(x, low_T, edge),
             Line(x, high_T, edge, filled=0.18),
-            Line(x, mean_T, line, hover=f"mean {name.split()[-1]} %{{y{PLAIN}}}"),
+            Line(x, mean_T, line, hover=f"mean {letter} %{{y{PLAIN}}}"),
         ]
-    title = f"mean and middle 80 % of the units{where}:<br>{_key({n.split()[-1]: v for n, v in drawn.items()})}"
+    title = f"mean and middle 80 % of the units{where}:<br>{_key(drawn)}"
     return Row(title, items, Axis(low=0 if one.gates else -1, high=1, ticks=5), LINES_PX)
 
 
@@ -250,7 +231,7 @@ def _middle(part_TH: Floats) -> NDArray[Any]:
 
 def _unit_row(one: Tape, unit: int, where: str, count: int) -> Row:
     """Every part of one unit alone."""
-    x, parts = np.arange(count), _parts(one)
+    x, parts = np.arange(count), one.parts
     drawn = dict(zip(parts, LINES, strict=False))
     lines = [Line(x, parts[name][:count, unit], line, hover=f"{name} %{{y{PLAIN}}}") for name, line in drawn.items()]
     return Row(f"<b>unit {unit}</b> alone{where}:<br>{_key(drawn)}", lines, Axis(zero=True, ticks=5), LINES_PX)
@@ -305,7 +286,7 @@ def blocks(
     for name in trace.config.directions if direction is None else (direction,):
         one = trace.tape(layer, name)
         steps, hidden = one.h_TH.shape
-        letters, parts, at_once = np.array(list(trace.text), dtype=object), _parts(one), max(1, rows // hidden)
+        letters, parts, at_once = np.array(list(trace.text), dtype=object), one.parts, max(1, rows // hidden)
         for start in range(0, max(steps, 1), at_once):
             here = np.arange(start, min(start + at_once, steps))
             columns: dict[str, Any] = {
@@ -333,7 +314,7 @@ def step_frame(trace: GateTrace, *, layer: int = 0, direction: str | None = None
         for name, quantity in quantities(trace, one).items():
             column = name if name == "surprise" else prefix + name
             columns[f"{column} ({quantity.unit})" if quantity.unit else column] = quantity.values_T
-        for gate, gate_TH in one.gates.items():
+        for letter, gate_TH in one.gates.items():
             low_T, high_T = _middle(gate_TH)
-            columns |= {f"{prefix}{gate.split()[-1]} 10 %": low_T, f"{prefix}{gate.split()[-1]} 90 %": high_T}
+            columns |= {f"{prefix}{letter} 10 %": low_T, f"{prefix}{letter} 90 %": high_T}
     return pd.DataFrame(columns)

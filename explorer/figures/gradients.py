@@ -6,7 +6,7 @@ Everything that may be compared has fixed limits: a colour or a height is the sa
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -82,7 +82,6 @@ DECADES = [
     )
 ]
 NORMS = Scale(10.0**LOW, 10.0**HIGH, DECADES)
-PATHS = {"copy": LINES[0], "update": LINES[1], "gates": LINES[1], "candidate": LINES[2]}
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 ROUND = [mantissa * 10.0**decade for decade in range(-6, 7) for mantissa in (1, 2, 5)]
@@ -255,12 +254,18 @@ def _drawn(x: Values, values: NDArray[Any], line: Stroke, hover: str) -> Line:
 
 
 def _carriers(paths: JacobianPaths, count: int, lettered: bool) -> Row:
-    x, at = np.arange(count), _step(lettered)
-    lines = [_drawn(x, gain_T[:count], PATHS[path], f"{at}: {path}") for path, gain_T in paths.carried.items()]
-    names = [keyed(path, PATHS[path]) for path in paths.carried]
+    x, at, looks = np.arange(count), _step(lettered), _lines_of(paths.carried)
+    lines = [_drawn(x, gain_T[:count], looks[path], f"{at}: {path}") for path, gain_T in paths.carried.items()]
+    names = [keyed(path, line) for path, line in looks.items()]
     title = "<b>what a step back leaves</b><br>" + _listed([*names, keyed("all (thick)", WHOLE)])
     items = [_drawn(x, paths.gain_T[:count], WHOLE, f"{at}: together"), *lines, AT_ONE]
     return Row(title, items, _decades(GAIN_LOW, GAIN_HIGH, 1), ROW_PX + 30)
+
+
+def _lines_of(paths: Iterable[str]) -> dict[str, Stroke]:
+    """A line for each path of a cell. The candidate alone has that of the candidate among others."""
+    named = list(paths)
+    return dict(zip(named, LINES[2:] if len(named) == 1 else LINES, strict=False))
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -280,8 +285,9 @@ def singular_values(flow: GradientFlow, paths: JacobianPaths, steps: int = MAX_S
         ),
         Line(x, paths.sigma_max_T[:count], thin, hover=f"σ max %{{y{PLAIN}}}", filled=0.25),
     ]
-    lines = [_drawn(x, norm_T[:count], PATHS[path], f"{path} at most") for path, norm_T in paths.norms.items()]
-    names = [keyed(path, PATHS[path]) for path in paths.norms]
+    looks = _lines_of(paths.norms)
+    lines = [_drawn(x, norm_T[:count], looks[path], f"{path} at most") for path, norm_T in paths.norms.items()]
+    names = [keyed(path, line) for path, line in looks.items()]
     whole = f"{coloured('▒▒', GREY)} band: σ min to σ max of the whole step"
     title = f"<b>σ max</b> of<br>{_listed(names)}<br>{whole}"
     row = Row(title, [*band, *lines, AT_ONE], _decades(GAIN_LOW, GAIN_HIGH, 1), ROW_PX + 70)

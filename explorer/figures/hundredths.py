@@ -2,7 +2,7 @@
 
 As float32 they are four times as long, and a tape holds hundreds of thousands. d3-format cannot divide, but it groups
 digits as a locale asks it to: with groups of two and a point between them, 7 becomes 0.07 and -123 becomes -1.23. The
-locale is part of plotly's config: a page passes CONFIG to st.plotly_chart, a panel that shows itself has it.
+locale is part of plotly's config: a page passes CONFIG to the chart, a panel that shows itself has it.
 """
 
 from __future__ import annotations

@@ -265,8 +265,8 @@ def _line(stroke: Stroke) -> Made:
 
 @singledispatch
 def _drawn(item: Any, panel: Panel, row: Row) -> Made:
-    """An item as a trace of plotly's, but for its axes."""
-    raise TypeError(f"expected an item of a row (panel.Item), got {item!r}; add how plotly draws it to figures/plot.py")
+    """An item as a trace of plotly's, but for its axes. A new kind of item registers itself below."""
+    raise NotImplementedError(type(item).__name__)
 
 
 @_drawn.register

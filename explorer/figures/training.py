@@ -108,7 +108,7 @@ def _gates(events: Sequence[EpochEvent]) -> dict[_Gate, _Measured]:
     gates: dict[_Gate, _Measured] = {}
     for at, event in enumerate(events):
         for summary in event.gates or ():
-            gate = _Gate(NetKey(summary.layer, summary.direction), summary.gate.split()[-1])
+            gate = _Gate(NetKey(summary.layer, summary.direction), summary.gate)
             if gate not in gates:
                 gates[gate] = _Measured(np.full(len(events), math.nan), np.full(len(events), math.nan))
             gates[gate].mean[at] = summary.mean
@@ -244,7 +244,7 @@ def _gate_rows(one: _Drawn) -> Iterator[Row]:
 
 def _gated_nets(run: Run) -> Sequence[NetKey]:
     """The nets that read a sentence with gates."""
-    return run.config.nets if run.sentence and run.config.cell != "rnn" else ()
+    return run.config.nets if run.sentence and run.config.kind.gates else ()
 
 
 def axis_end(progress: Progress) -> int:
@@ -262,15 +262,15 @@ def over_training(traces: Mapping[int, GateTrace], layer: int = 0, direction: st
     epochs = sorted(traces)
     tapes = {epoch: traces[epoch].tape(layer, direction) for epoch in epochs}
     last, text = tapes[epochs[-1]], traces[epochs[-1]].text
-    units, name = unit_order(last, "memory time"), next(iter(last.gates), "state h")
-    scale, dark = (GATE, "0") if last.gates else (STATE, "−1")
+    units, letter = unit_order(last, "memory time"), next(iter(last.gates), "h")
+    name, scale, dark = (last.cell.gate(letter).title, GATE, "0") if last.gates else ("state h", STATE, "−1")
 
     def values(epoch: int) -> NDArray[Any]:
-        whole, said = hundredths(tapes[epoch].gates.get(name, tapes[epoch].h_TH)[:, units].T)
+        whole, said = hundredths(tapes[epoch][letter][:, units].T)
         return whole if said is None else gapped(whole, said)
 
     lettered = len(text) <= LETTERED_STEPS
-    hover = f"%{{y}}, step %{{x:d}}{' “%{x}”' * lettered}: {name.split()[-1]} %{{z{FORMAT}}}"
+    hover = f"%{{y}}, step %{{x:d}}{' “%{x}”' * lettered}: {letter} %{{z{FORMAT}}}"
     heatmap = Heatmap(values(epochs[-1]), hover, scale, [f"unit {i}" for i in units])
     units_axis = Axis(f"{len(units)} units", reverse=True, grid=False, bare=True)
     row = Row(f"<b>{name}</b>:<br>dark {dark}, light 1", [heatmap], units_axis, 282)

@@ -12,19 +12,12 @@ from explorer.figures import gates as drawing
 from explorer.figures import perplexity as curves
 from explorer.figures.hundredths import CONFIG
 from explorer.figures.style import decimals, number, visible
-from explorer.pages.shell import charts, export, facts, notices, pickers, texts
+from explorer.pages.shell import charts, controls, export, facts, notices, pickers, texts
 from explorer.pages.shell.models import Which
 from explorer.pages.shell.plain import plain
 from explorer.probes.gates import GateTrace, Tape, gate_statistics, memory_time, trace_gates
 from explorer.probes.perplexity import NATS_PER_BIT
 
-LOOK_FOR = {
-    "gru": "Where the **update gate** is light, a unit keeps its past; where it is dark, it takes in the new character. Where "
-    "the **reset gate** is dark, a unit forgets its past when it computes the candidate.",
-    "lstm": "Where the **forget gate** is light, a unit keeps its cell state. The **input gate** sets how much of the candidate "
-    "is written, the **output gate** how much of the cell state is passed on.",
-    "rnn": "A plain cell has **no gates**: every step overwrites every unit. Look how little of its state lasts.",
-}
 FRAMED, FRAME_PX = 200, 104
 SCORE_LABEL = {"perplexity": "Perplexity", "pseudo-perplexity": "Pseudo-pp.", "leaky score": "Leaky score"}
 SCORE_HELP = {
@@ -46,9 +39,9 @@ class Shown(NamedTuple):
 
 def show_metrics(trace: GateTrace, tape: Tape) -> None:
     """The numbers of the whole text, in rows of three, or two where it is narrow."""
-    keep = next(iter(tape.gates.items()), None)
-    letter, statistics = (keep[0].split()[-1], gate_statistics(keep[1])) if keep else ("gate", None)
-    tau = float(memory_time(keep[1]).max()) if keep and statistics else None
+    gate, keep_TH = tape.cell.keeps, tape.keep_TH
+    letter, statistics = (gate.letter, gate_statistics(keep_TH)) if gate and keep_TH is not None else ("gate", None)
+    tau = float(memory_time(keep_TH).max()) if keep_TH is not None and statistics else None
     residual = trace.residual
     cards = {
         "Characters": (f"{len(trace):,}", "Code points of the text; each is one step."),
@@ -56,7 +49,7 @@ def show_metrics(trace: GateTrace, tape: Tape) -> None:
             f"{statistics.mean:.2f}" if statistics else "–",
             "Mean over units and steps of the gate that keeps the old state: at 1 it keeps all of it, at 0 nothing.",
         ),
-        f"Saturated {letter}" if keep else "Saturated": (
+        f"Saturated {letter}" if gate else "Saturated": (
             f"{statistics.saturated_share:.0%}" if statistics else "–",
             "Share of that gate's values under 0.1 or over 0.9: there it acts like a switch, and learns slowly.",
         ),
@@ -158,12 +151,12 @@ def show_reading(which: Which, text: str, layer: int, direction: str | None, ord
     trace = facts.read(which, text)
     tape = trace.tape(layer, direction or "forward")
     with below:
-        quantity = pickers.choose("Colour characters by", list(drawing.quantities(trace, tape)), "colour")
+        quantity = controls.choose("Colour characters by", list(drawing.quantities(trace, tape)), "colour")
         units = ["none", *map(str, drawing.unit_order(tape, order))]
-        unit = pickers.choose("Follow one unit", units, "unit", "Its own gates and states, under the heatmaps.")
+        unit = controls.choose("Follow one unit", units, "unit", "Its own gates and states, under the heatmaps.")
         texts.offer_link()
     notices.show_warnings(trace)
-    st.caption(LOOK_FOR[trace.config.cell])
+    st.caption(trace.config.kind.look_for)
     if len(trace):
         show_gates(trace, quantity, order, None if unit == "none" else int(unit), layer, direction)
     st.caption(reading(trace, tape))
@@ -177,7 +170,7 @@ def page() -> None:
     with st.sidebar:
         which, checkpoint = pickers.choose_model()
         layer, direction = pickers.choose_net(checkpoint.config, range(checkpoint.config.num_layers))
-        order = pickers.choose(
+        order = controls.choose(
             "Order units by",
             drawing.ORDERS,
             "order",

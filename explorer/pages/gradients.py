@@ -13,7 +13,7 @@ import explorer
 from explorer.figures import gradients as drawing
 from explorer.figures.style import number, visible
 from explorer.models import NetKey
-from explorer.pages.shell import charts, export, notices, pickers, texts
+from explorer.pages.shell import charts, controls, export, notices, pickers, texts
 from explorer.pages.shell.facts import Facts, View, facts
 from explorer.pages.shell.models import Which, checkpoint_of
 from explorer.pages.shell.plain import badge, plain
@@ -56,7 +56,7 @@ def choose_part(configs: Sequence[explorer.ModelConfig]) -> str:
     """The part of the state at which the gradient is drawn, where a model's state has parts."""
     if all(config.parts == 1 for config in configs):
         return WHOLE
-    return pickers.choose("Gradient at", (WHOLE, "h", "c"), "part", PARTS_DIFFER)
+    return controls.choose("Gradient at", (WHOLE, "h", "c"), "part", PARTS_DIFFER)
 
 
 def reach_of(view: View) -> en.Reach:
@@ -172,7 +172,7 @@ def choose_row(views: Sequence[View]) -> int | None:
         return f"“{visible(flow.text[int(flow.asked_T[row])])}”, read off step {row}"
 
     default = rows[len(rows) // 2] if views[0].several else rows[-1]  # a net that reads from the end goes on from there
-    return int(pickers.slide("Follow the loss of", rows, default, "row", format_func=words))
+    return int(controls.slide("Follow the loss of", rows, default, "row", format_func=words))
 
 
 def reading(view: View) -> str:
@@ -311,10 +311,10 @@ def show_reach(views: Sequence[View]) -> bool:
         drawing.by_lag({view.label: view.flow for view in views}), key="by_lag",
         config={"displayModeBar": False}, alt="Median share of the local gradient by lag",
     )  # fmt: skip
-    if pickers.switch("Singular values of every step", "sigma", SIGMA_HELP):
+    if controls.switch("Singular values of every step", "sigma", SIGMA_HELP):
         for view in in_columns(views):
             show_singular_values(view, min(len(views), 2))
-    with_weights = pickers.switch("Into which weights, step by step", "weights", WEIGHTS_HELP)
+    with_weights = controls.switch("Into which weights, step by step", "weights", WEIGHTS_HELP)
     if with_weights:
         for view in in_columns(one_of_each_model(views)):
             show_weights(view, min(len(views), 2))
@@ -328,7 +328,7 @@ def show_ledgers(first: Which, second: Which | None, known: Sequence[Facts]) -> 
     )
     checkpoint = checkpoint_of(first)
     default = min(THETAS, key=lambda theta: abs(theta - (checkpoint.recipe.clip_norm or 1.0)))
-    theta = pickers.slide("θ", THETAS, default, "theta", format_func=lambda theta: f"{theta:g}")
+    theta = controls.slide("θ", THETAS, default, "theta", format_func=lambda theta: f"{theta:g}")
     left, right = st.columns(2)
     for column, shown, side in zip((left, right), known, ("first", "second"), strict=False):
         with column:

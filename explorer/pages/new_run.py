@@ -10,7 +10,9 @@ import streamlit as st
 
 from explorer import ModelConfig, Recipe, TextError, load_corpus, runs
 from explorer.batches import SAMPLINGS
-from explorer.cells import ACTIVATIONS, GATE_ORDER, KEEPS, RESETS
+from explorer.cells import CELLS
+from explorer.cells.gru import RESETS
+from explorer.cells.rnn import ACTIVATIONS
 from explorer.corpora import NAMES
 from explorer.initialisation import INITS
 from explorer.models import BIASES, DIRECTIONS, OBJECTIVES
@@ -34,7 +36,7 @@ class Control(NamedTuple):
 
 
 MODEL = {
-    "cell": Control("Cell", ("gru", *(c for c in GATE_ORDER if c != "gru")),
+    "cell": Control("Cell", (ModelConfig.cell, *(c for c in CELLS if c != ModelConfig.cell)),
                     "A plain cell, a gated one, or one with a cell state of its own."),
     "reset": Control("Reset gate acts", RESETS[::-1],
                      "On a GRU's state after the matrix product (cuDNN, torch) or before it (Cho, d2l)."),
@@ -191,11 +193,10 @@ def sizes(written: str) -> tuple[int, ...] | str:
 def _idle(cell: str, direction: str, init: str, *, layered: bool) -> set[str]:
     """The controls that mean nothing beside what else is chosen."""
     means = {
-        "reset": cell == "gru",
-        "activation": cell == "rnn",
+        **{other.setting: other.key == cell for other in CELLS.values() if other.setting},
         "hidden_size": not layered,
         "num_layers": not layered,
-        "keep_bias": cell in KEEPS,
+        "keep_bias": bool(CELLS[cell].keeps),
         "chrono_t_max": init == "chrono",
         "hidden_size_backward": direction != "forward",
     }

@@ -105,7 +105,7 @@ def show_sentence(run: runs.Run) -> None:
     if drawn is None:
         return
     figure, snapshots = drawn
-    what = "the states take shape" if run.config.cell == "rnn" else "the gate that keeps takes shape"
+    what = "the states take shape" if not run.config.kind.gates else "the gate that keeps takes shape"
     st.markdown("**Your sentence over training.**" + f" Press Play: {what}." * (snapshots > 1))
     charts.show(figure, key="over_training", config=CONFIG, alt="The keeping gate on the sentence at each snapshot")
 

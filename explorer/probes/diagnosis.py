@@ -21,7 +21,6 @@ from explorer.text import Vocabulary
 VANISHING_STEPS = 20
 EXPLODING_SHARE = 10.0
 SATURATED_SHARE = 0.9
-TANH_SATURATED = 0.8
 DEAD_SHARE = 0.5
 READS_WELL = 0.75  # of what frequencies alone cost on this text: under it, something beyond them is used
 UNLIKE_UNKNOWN, UNLIKE_NATS = 0.2, 0.5  # share of unknown characters; nats a character above the corpus's own cost
@@ -102,18 +101,18 @@ def _of_text(
     cause = _other_characters(trace, text_nats, vocabulary) or _exploding(flow)
     if cause is not None:
         return [cause]
-    said: dict[str, float | str] = {"score_nats": score_nats, "score": trace.score_name, **_reach(flow)}
+    figures: dict[str, float | str] = {"score_nats": score_nats, "score": trace.score_name, **_reach(flow)}
     if trace.config.objective == "leaky":
-        return [Finding("leaks", CERTAIN, said)]
+        return [Finding("leaks", CERTAIN, figures)]
     if score_nats < READS_WELL * text_nats and not _much_worse(score_nats, record):
-        return [Finding("healthy", LIKELY, said)]
+        return [Finding("healthy", LIKELY, figures)]
     if record is not None and _much_worse(score_nats, record):
         rule = "by-heart" if record.last_nats < BY_HEART * record.unigram_nats else "unlike"
         return [Finding(rule, LIKELY, {"score_nats": score_nats, "last_nats": record.last_nats})]
     symptoms = (_disconnected(flow), _dead(flow, trace), _saturated(flow, trace), _truncated(flow, record),
                 _vanishing(flow, trace.config), still_falling(record))  # fmt: skip
     found = [finding for finding in symptoms if finding is not None]
-    return found[:2] or [Finding("unclear", LIKELY, said)]
+    return found[:2] or [Finding("unclear", LIKELY, figures)]
 
 
 def _much_worse(score_nats: float, record: TrainingRecord | None) -> bool:
@@ -121,10 +120,10 @@ def _much_worse(score_nats: float, record: TrainingRecord | None) -> bool:
 
 
 def _not_finite(flow: GradientFlow, trace: GateTrace) -> Finding | None:
-    fault = flow.non_finite or (
-        None if trace.score.undefined_from is None else f"prediction of step {trace.score.undefined_from}"
-    )
-    return None if fault is None else Finding("exploding", CERTAIN, {"non_finite": str(fault)})
+    if flow.non_finite is not None:
+        return Finding("exploding", CERTAIN, {"non_finite": str(flow.non_finite)}, "value")
+    step = trace.score.undefined_from
+    return None if step is None else Finding("exploding", CERTAIN, {"step": step}, "prediction")
 
 
 def _reach(flow: GradientFlow) -> dict[str, float]:
@@ -143,10 +142,10 @@ def _exploding(flow: GradientFlow) -> Finding | None:
 def _other_characters(trace: GateTrace, text_nats: float, vocabulary: Vocabulary) -> Finding | None:
     """A text of characters that the model does not know, or seldom met."""
     if trace.unknown_share > UNLIKE_UNKNOWN:
-        return Finding("unlike", CERTAIN, {"unknown_share": trace.unknown_share})
+        return Finding("unlike", CERTAIN, {"unknown_share": trace.unknown_share}, "unknown")
     usual_nats = corpus_nats(vocabulary)
     if text_nats > usual_nats + UNLIKE_NATS:
-        return Finding("unlike", LIKELY, {"text_nats": text_nats, "corpus_nats": usual_nats})
+        return Finding("unlike", LIKELY, {"text_nats": text_nats, "corpus_nats": usual_nats}, "frequencies")
     return None
 
 
@@ -157,7 +156,7 @@ def _disconnected(flow: GradientFlow) -> Finding | None:
 
 def _dead(flow: GradientFlow, trace: GateTrace) -> Finding | None:
     """Units of a relu that are zero all along: no gradient passes them on this text."""
-    if trace.config.cell != "rnn" or trace.config.activation != "relu":
+    if not trace.config.kind.dies(trace.config.variant):
         return None
     share = float((trace.tape(*flow.net).h_TH == 0).all(0).mean())
     return Finding("dead-units", LIKELY, {"share": share}) if share >= DEAD_SHARE else None
@@ -165,16 +164,14 @@ def _dead(flow: GradientFlow, trace: GateTrace) -> Finding | None:
 
 def _saturated(flow: GradientFlow, trace: GateTrace) -> Finding | None:
     tape, config = trace.tape(*flow.net), trace.config
-    for name, gate_TH in tape.gates.items():
+    for letter, gate_TH in tape.gates.items():
         statistics = gate_statistics(gate_TH)
         if statistics is not None and statistics.saturated_share >= SATURATED_SHARE:
-            return Finding("saturated", LIKELY, {"gate": name, "share": statistics.saturated_share})
-    stuck = {
-        "tanh": float((np.abs(tape.h_TH) > TANH_SATURATED).mean()),
-        "sigmoid": float((np.abs(tape.h_TH - 0.5) > 0.4).mean()),
-    }
-    if config.cell == "rnn" and (share := stuck.get(config.activation, 0.0)) >= SATURATED_SHARE:
-        return Finding("saturated", LIKELY, {"activation": config.activation, "share": share})
+            said: dict[str, float | str] = {"gate": config.kind.gate(letter).title, "share": statistics.saturated_share}
+            return Finding("saturated", LIKELY, said)
+    share = config.kind.stuck(tape.h_TH, config.variant)
+    if share is not None and share >= SATURATED_SHARE:
+        return Finding("saturated", LIKELY, {"share": share}, config.variant)
     return None
 
 
@@ -192,4 +189,4 @@ def _vanishing(flow: GradientFlow, config: ModelConfig) -> Finding | None:
     horizon = flow.horizon_steps
     if horizon is None or horizon > VANISHING_STEPS or flow.rows_L[horizon] < LEAST_ROWS:
         return None
-    return Finding("vanishing", LIKELY, {"cell": config.cell, **_reach(flow)})
+    return Finding("vanishing", LIKELY, _reach(flow), "gated" if config.kind.keeps else "plain")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-import explorer.words.en as en
+from explorer.words import knows, say
 
 CERTAIN, LIKELY = "certain", "likely"
 RULES = (
@@ -23,22 +23,39 @@ class Finding:
         rule: its name, one of RULES.
         confidence: "certain" where the figures allow nothing else, "likely" where a threshold was passed.
         figures: name -> number or word that led to it, units in the names; the sentences are made from them.
+        case: what tells it from others of its rule, where their sentences differ: a part of the sentences' codes.
 
     """
 
     rule: str
     confidence: str = LIKELY
     figures: Mapping[str, float | str] = field(default_factory=lambda: MappingProxyType({}))
+    case: str = ""
+
+    @property
+    def title(self) -> str:
+        """What the verdict is called."""
+        return say(f"verdict.{self.rule}")
+
+    @property
+    def sureness(self) -> str:
+        """How sure it is, in a word; empty where it is certain."""
+        return say(f"sureness.{self.confidence}")
 
     @property
     def evidence(self) -> str:
         """What was found, with its figures, as a sentence."""
-        return en.evidence(self.rule, self.figures)
+        return self._said("found")
 
     @property
     def advice(self) -> str:
         """One change to try; empty where nothing is to be changed."""
-        return en.advice(self.rule, self.figures)
+        return self._said("advice")
+
+    def _said(self, part: str) -> str:
+        """The sentence of this case, or of the rule in every case; "" where there is none."""
+        codes = f"verdict.{self.rule}.{part}.{self.case}", f"verdict.{self.rule}.{part}"
+        return next((say(code, **self.figures) for code in codes if knows(code)), "")
 
     def __str__(self) -> str:
-        return " ".join(filter(None, (f"{en.title(self.rule)}.", self.evidence, self.advice)))
+        return " ".join(filter(None, (f"{self.title}.", self.evidence, self.advice)))

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from explorer.cells import CellWeights, GRUStep, LSTMStep, RNNStep, gru_step, lstm_gates, lstm_update, rnn_step
+from explorer.cells import Cell, CellWeights, State, input_projection
 from explorer.models import CharModel, ConfigError, ModelConfig, NetKey
 from explorer.probes.kernel import CHUNK, kernel_states
 from explorer.probes.perplexity import SCORE_NAMES, Floats, TextScore, score_states
@@ -70,31 +70,41 @@ def memory_time(keep_TH: Floats) -> NDArray[np.float64]:
 class Tape:
     """What one net did at every step, in the order of the text (a backward net's step t is character t too).
 
+        tape["z"]  # the update gate of a GRU, z_TH
+
     Attributes:
         net: which layer and direction.
+        cell: what kind of cell it is: its gates, and what they are called.
         h_TH: states, float32.
         h_prev_TH: the state each step started from.
+        parts: letter -> part_TH of every part of a step, as Cell.letters has them: z, r, n, h of a GRU; f, i, o, g, c, h of
+            an LSTM; h alone of an RNN.
         residual: max |h by the displayed equation, in float64 - h by the kernel|, each step begun from the kernel's own
             state; None for a text without characters.
-        kernel: what produced the states: "torch.nn.GRU", ..., or "explorer.scan" where torch has no such cell.
+        kernel: what produced the states: "torch.nn.GRU", ..., or "explorer.cells" where torch has no such cell.
 
     """
 
     net: NetKey
+    cell: Cell
     h_TH: Floats
     h_prev_TH: Floats
+    parts: Mapping[str, Floats]
     residual: float | None
     kernel: str
 
+    def __getitem__(self, letter: str) -> Floats:
+        return self.parts[letter]
+
     @property
     def gates(self) -> dict[str, Floats]:
-        """The gates in [0, 1] by their full names, the one that keeps the old state first."""
-        return {}
+        """Letter -> gate_TH, in [0, 1], the one that keeps the old state first; empty for a plain cell."""
+        return {gate.letter: self.parts[gate.letter] for gate in self.cell.gates}
 
     @property
     def keep_TH(self) -> Floats | None:
         """The gate that keeps the old state: z of a GRU, f of an LSTM, none of an RNN."""
-        return next(iter(self.gates.values()), None)
+        return self.parts[self.cell.keeps.letter] if self.cell.keeps else None
 
     @property
     def change_T(self) -> Floats:
@@ -102,41 +112,6 @@ class Tape:
         with np.errstate(invalid="ignore", over="ignore"):  # of a diverged model
             moved_T: Floats = np.sqrt(((self.h_TH - self.h_prev_TH) ** 2).mean(1, dtype=np.float64)).astype(np.float32)
         return moved_T
-
-
-@dataclass(frozen=True)
-class RNNTape(Tape):
-    """A plain cell has a state and no gates."""
-
-
-@dataclass(frozen=True)
-class GRUTape(Tape):
-    """A GRU's update gate z, reset gate r (in [0, 1]) and candidate state n (in [-1, 1]); z keeps the old state."""
-
-    z_TH: Floats
-    r_TH: Floats
-    n_TH: Floats
-
-    @property
-    def gates(self) -> dict[str, Floats]:
-        """Update gate z and reset gate r."""
-        return {"update gate z": self.z_TH, "reset gate r": self.r_TH}
-
-
-@dataclass(frozen=True)
-class LSTMTape(Tape):
-    """An LSTM's input, forget and output gates (in [0, 1]), candidate g (in [-1, 1]) and cell state c."""
-
-    i_TH: Floats
-    f_TH: Floats
-    g_TH: Floats
-    o_TH: Floats
-    c_TH: Floats
-
-    @property
-    def gates(self) -> dict[str, Floats]:
-        """Forget gate f, input gate i and output gate o."""
-        return {"forget gate f": self.f_TH, "input gate i": self.i_TH, "output gate o": self.o_TH}
 
 
 @dataclass(frozen=True)
@@ -223,7 +198,7 @@ class GateTrace:
 def trace_gates(model: CharModel, text: str) -> GateTrace:
     """Read a text, and recover every gate of every net at every step.
 
-    The states come from torch's own fused kernel where torch has the cell, else from explorer.scan; one call of the
+    The states come from torch's own fused kernel where torch has the cell, else from the cell's scan; one call of the
     step function in float64, with time as its leading axis, then recovers all gates, and the state that call returns,
     compared with the kernel's, is the proof. Works for any length; memory is what is returned plus a block of 2,048 steps.
 
@@ -253,13 +228,13 @@ def _trace_net(model: CharModel, net: NetKey, x: Tensor) -> tuple[Tensor, Tape]:
     # With the state before the first step: one block of memory for h and h_prev.
     states_TH = torch.cat([torch.zeros_like(h_TH[:1]), h_TH])
     parts, residual = _recover(model, net, read, states_TH)
-    in_text_order = {f"{name}_TH": _array(part.flip(0) if backward else part) for name, part in parts.items()}
-    kind = {"rnn": RNNTape, "gru": GRUTape, "lstm": LSTMTape}[model.config.cell]
     if backward:
-        states_TH = states_TH.flip(0)
+        states_TH, parts = states_TH.flip(0), {letter: part.flip(0) for letter, part in parts.items()}
     before_TH, after_TH = states_TH[: len(h_TH)], states_TH[-len(h_TH) :] if len(h_TH) else h_TH
     h_TH, h_prev_TH = (before_TH, after_TH) if backward else (after_TH, before_TH)
-    return h_TH, kind(net, _array(h_TH), _array(h_prev_TH), residual, kernel, **in_text_order)
+    cell, h_array_TH = model.config.kind, _array(h_TH)
+    arrays = {letter: h_array_TH if letter == "h" else _array(parts[letter]) for letter in cell.letters}
+    return h_TH, Tape(net, cell, h_array_TH, _array(h_prev_TH), arrays, residual, kernel)
 
 
 def _array(tensor: Tensor) -> Floats:
@@ -269,40 +244,20 @@ def _array(tensor: Tensor) -> Floats:
 
 
 def _recover(model: CharModel, net: NetKey, x: Tensor, states_TH: Tensor) -> tuple[dict[str, Tensor], float | None]:
-    """Every part of every step by the displayed equations, name -> part_TH, and the residual of the state they give.
+    """Every part of every step by the displayed equations, letter -> part_TH, and the residual of the state they give.
 
     The equations run in float64 with time as the leading axis, a block of steps at once; what is kept is float32.
     """
-    config, weights = model.config, CellWeights(*(weight.double() for weight in model.rnn.weights(net)))
-    c_BH = weights.w_hh_GH.new_zeros(states_TH.shape[1])
+    cell, weights = model.config.kind, CellWeights(*(weight.double() for weight in model.rnn.weights(net)))
+    rest: State = tuple(weights.w_ih_GE.new_zeros(states_TH.shape[1]) for _ in cell.state[1:])
     kept: list[dict[str, Tensor]] = []
     residuals: list[Tensor] = []
     for start in range(0, max(len(x), 1), CHUNK):
         part = x[start : start + CHUNK]
         h_prev_CH, h_CH = states_TH[start : start + len(part)].double(), states_TH[start + 1 : start + 1 + len(part)]
-        part = part.double() if part.is_floating_point() else part
-        block: RNNStep | GRUStep | LSTMStep
-        if config.cell == "gru":
-            block = gru_step(part, h_prev_CH, weights, config.reset)
-        elif config.cell == "rnn":
-            block = rnn_step(part, h_prev_CH, weights, config.activation)
-        else:
-            gates = lstm_gates(part, h_prev_CH, weights)
-            c_prev_CH, c_BH = _cell_states_before(*gates[:3], c_BH)
-            block = lstm_update(*gates, c_prev_CH)
+        projected_CG = input_projection(part.double() if part.is_floating_point() else part, weights)
+        block, rest = cell.recover(projected_CG, h_prev_CH, rest, weights, model.config.variant)
         residuals += [(block.h - h_CH.double()).abs().max()] if len(part) else []
-        kept.append({name: getattr(block, name).float() for name in block._fields if name != "h"})
-    parts = {name: torch.cat([block[name] for block in kept]) for name in kept[0]}
+        kept.append({letter: getattr(block, letter).float() for letter in block._fields if letter != "h"})
+    parts = {letter: torch.cat([block[letter] for block in kept]) for letter in kept[0]}
     return parts, float(torch.stack(residuals).max()) if residuals else None
-
-
-def _cell_states_before(i_CH: Tensor, f_CH: Tensor, g_CH: Tensor, c_H: Tensor) -> tuple[Tensor, Tensor]:
-    """The cell state before each step, and after the last: torch's LSTM does not give them, its gates do.
-
-    c_t = f_t * c_{t-1} + i_t * g_t needs no matrix product, so this loop is short.
-    """
-    cells = torch.cat([c_H.unsqueeze(0), i_CH * g_CH])  # what is written first, the recurrence in place after it
-    rows = cells.unbind(0)
-    for c_prev_H, c_H, f_H in zip(rows, rows[1:], f_CH.unbind(0), strict=False):
-        c_H.addcmul_(f_H, c_prev_H)
-    return cells[:-1], cells[-1]

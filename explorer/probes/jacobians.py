@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from explorer.cells.base import LinearNet
 from explorer.models import CharModel, ConfigError, NetKey
 from explorer.probes.gradients import GradientFlow
-from explorer.probes.linear import LinearNet
 from explorer.probes.reading import Reading, check_net, reading_of
 from explorer.probes.sweep import Sweep, random_directions
 
@@ -126,8 +126,8 @@ def jacobian_paths(
     nothing = torch.empty(0, dtype=torch.float64)
     largest = {path: rows(sigma[path]) for path in by_path if path in sigma}
     highest, lowest, log_product = (rows(sigma.get(name, nothing)) for name in ("max", "min", "log product"))
-    gamma = 0.25 if model.config.activation == "sigmoid" else 1.0
-    bound = gamma * float(singular_values_of(line.u[0])[0]) if model.config.cell == "rnn" else None
+    bounding = model.config.kind.bound(reading.precise.rnn.weights(net), model.config.variant)
+    bound = None if bounding is None else float(singular_values_of(bounding)[0])
     return JacobianPaths(net, carried, gain_T, largest, highest, lowest, log_product, bound)
 
 

@@ -1,20 +1,18 @@
-"""The states of a model along a text, by torch's own fused kernel where torch has the cell, else by explorer.scan.
+"""The states of a model along a text, by torch's own fused kernel where torch has the cell, else by the cell's scan.
 
 One call a net, however long the text: beside other threads, a loop of small calls waits for Python at each of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from explorer.cells import CellWeights
+from explorer.cells import CellWeights, State
 from explorer.models import CharModel, NetKey
-from explorer.scan import State
 
 CHUNK = 2048  # steps in memory at once
 BLOCK_BYTES = 32_000_000  # of logits at once: a vocabulary may have 70,000 symbols
@@ -32,20 +30,11 @@ def read_text(model: CharModel, ids_T: Tensor) -> tuple[Tensor, dict[NetKey, Ten
     return x, h
 
 
-# What torch's own modules call, by cell and variant; torch has no other.
-KERNELS: dict[tuple[str, str], tuple[str, Callable[..., tuple[Tensor, ...]]]] = {
-    ("gru", "after"): ("torch.nn.GRU", torch.gru),
-    ("lstm", ""): ("torch.nn.LSTM", torch.lstm),
-    ("rnn", "tanh"): ("torch.nn.RNN", torch.rnn_tanh),
-    ("rnn", "relu"): ("torch.nn.RNN", torch.rnn_relu),
-}
-
-
 def kernel_states(model: CharModel, net: NetKey, x: Tensor) -> tuple[Tensor, str]:
     """States h_TH of one net from a kernel that is not the displayed equation, and the kernel's name."""
     config, weights = model.config, model.rnn.weights(net)
-    name, kernel = KERNELS.get((config.cell, config.variant), ("explorer.scan", None))
-    h_TH = weights.w_hh_GH.new_empty(len(x), weights.w_hh_GH.shape[1])
+    name, kernel = config.kind.kernel(config.variant) or ("explorer.cells", None)
+    h_TH = weights.w_ih_GE.new_empty(len(x), config.width(net))
     state = model.rnn.zero_state(1)[net]
     for start in range(0, len(x), CHUNK):
         part = x[start : start + CHUNK].unsqueeze(1)

@@ -110,7 +110,7 @@ def judge(record: TrainingRecord) -> list[Finding]:
     A ruined learning rate is found before anything it ruins. The thresholds are fixed by benchmarks/verdicts.py.
     """
     if record.fault_step is not None:
-        return [Finding("rate-too-large", CERTAIN, _rate(record) | {"fault_step": record.fault_step})]
+        return [Finding("rate-too-large", CERTAIN, _rate(record) | {"fault_step": record.fault_step}, "broke-off")]
     if not record.history:
         return [Finding("untrained", CERTAIN, {"uniform_nats": record.uniform_nats})]
     found = _too_large(record) or _learned_nothing(record) or _overfitted(record)
@@ -128,11 +128,12 @@ def _too_large(record: TrainingRecord) -> Finding | None:
     if record.last_nats > WORSE_THAN_GUESSING * record.uniform_nats:
         if record.update_share(_after(record)) < SMALL_UPDATE:  # it has not moved from where it began
             return None
-        return Finding("rate-too-large", CERTAIN, figures | {"uniform_nats": record.uniform_nats})
-    if record.growth > GROWN and record.last_nats > NOTHING_LEARNED * record.unigram_nats:
         return Finding(
-            "rate-too-large", LIKELY, figures | {"growth": record.growth, "unigram_nats": record.unigram_nats}
+            "rate-too-large", CERTAIN, figures | {"uniform_nats": record.uniform_nats}, "worse-than-guessing"
         )
+    if record.growth > GROWN and record.last_nats > NOTHING_LEARNED * record.unigram_nats:
+        figures |= {"growth": record.growth, "unigram_nats": record.unigram_nats}
+        return Finding("rate-too-large", LIKELY, figures, "grown")
     late_E = nats_E[len(nats_E) // 2 :]
     if len(nats_E) < 2 * LEAST_EPOCHS:
         return None

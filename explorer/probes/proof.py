@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.cells import gru_step, lstm_step, rnn_step
 from explorer.models import CharModel, NetKey
 from explorer.probes.gradients import GradientFlow
 from explorer.probes.reading import Reading, nets_above, nll_nats, reading_of
@@ -71,13 +70,8 @@ def _unrolled(reading: Reading, net: NetKey, order: Sequence[int]) -> States:
 
 
 def _step(model: CharModel, net: NetKey, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    config, weights = model.config, model.rnn.weights(net)
-    if config.cell == "gru":
-        return (gru_step(x, state[0], weights, config.reset).h,)
-    if config.cell == "rnn":
-        return (rnn_step(x, state[0], weights, config.activation).h,)
-    step = lstm_step(x, state[0], state[1], weights)
-    return step.h, step.c
+    cell = model.config.kind
+    return cell.state_of(cell.step(x, state, model.rnn.weights(net), model.config.variant))
 
 
 def _loss_read_off(

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from explorer.cells.base import LinearNet
 from explorer.models import CharModel, ConfigError, ModelConfig, NetKey
 from explorer.probes.kernel import BLOCK_BYTES, read_text
-from explorer.probes.linear import LinearNet, linearised
 from explorer.text import TextError
 
 
@@ -59,7 +59,7 @@ class Reading:
         read, h_TH = self.precise.rnn.input_of(net, self.x, self.h), self.h[net]
         if config.reads_backward(net):
             read, h_TH = read.flip(0), h_TH.flip(0)
-        return linearised(config, weights, read, h_TH)
+        return config.kind.linearised(read, h_TH, weights, config.variant)
 
     @property
     def losses(self) -> int:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from explorer.cells import CellWeights, gru_step, input_projection
+from explorer.cells import CellWeights, input_projection
+from explorer.cells.base import Outer, State, previous
 from explorer.models import CharModel, NetKey
 from explorer.probes.reading import in_float64, predicted_ids, text_loss
-from explorer.scan import scan
 from explorer.training import grad_norm
 
 Floats64 = NDArray[np.float64]
@@ -35,12 +35,6 @@ class WeightGradients:
     total_norms: Mapping[str, float]
 
     @property
-    def all_T(self) -> Floats64:
-        """Norm of what step t adds to all parameters together."""
-        together_T: Floats64 = np.hypot.reduce(list(self.norms_T.values()))
-        return together_T
-
-    @property
     def surviving_share(self) -> dict[str, float]:
         """Norm of the sum / sum of the norms, in [0, 1]: 1 where all steps agree, 0 where they cancel; NaN for 0 / 0."""
         sums = {name: float(norm_T.sum()) for name, norm_T in self.norms_T.items()}
@@ -57,15 +51,16 @@ def weight_gradient_steps(model: CharModel, text: str) -> WeightGradients:
         TextError: a text of which the model predicts nothing.
 
     """
-    contributions = _contributions(in_float64(model), predicted_ids(model, text))
-    norms_T = {name: _outer_norms(pairs) for name, pairs in contributions.items()}
-    totals = {name: _outer_sum_norm(pairs) for name, pairs in contributions.items()}
-    return WeightGradients(norms_T, totals)
-
-
-Outer = tuple[Tensor, Tensor]
-
-"""Two blocks of rows whose outer products, step by step, make a part of a gradient: (rows_TA, columns_TB)."""
+    precise, ids_T = in_float64(model), predicted_ids(model, text)
+    outer = _contributions(precise, ids_T)
+    norms_T = {name: _outer_norms(pairs) for name, pairs in outer.items()}
+    totals = {name: _outer_sum_norm(pairs) for name, pairs in outer.items()}
+    names = [name for name, _ in model.named_parameters()]
+    for net in model.config.nets:
+        if any(name not in outer for name in names if name.endswith(net.suffix)):
+            by_step_T, whole = _by_autograd(precise, ids_T, net)
+            norms_T, totals = norms_T | by_step_T, totals | whole
+    return WeightGradients({name: norms_T[name] for name in names}, {name: totals[name] for name in names})
 
 
 def _outer_norms(pairs: Sequence[Outer]) -> Floats64:
@@ -88,7 +83,7 @@ def _outer_sum_norm(pairs: Sequence[Outer]) -> float:
 
 
 def _contributions(model: CharModel, ids_T: Tensor) -> dict[str, list[Outer]]:
-    """The parts of every parameter's gradient, in the order of the text.
+    """The parts of the gradient of every parameter for which they are written by hand, in the order of the text.
 
     Autograd is asked for the gradient at a zero that is added to every projected input, so that no parameter is touched.
     """
@@ -107,10 +102,9 @@ def _contributions(model: CharModel, ids_T: Tensor) -> dict[str, list[Outer]]:
         for net in model.config.nets:
             weights, flip = model.rnn.weights(net), model.config.reads_backward(net)
             read[net] = model.rnn.input_of(net, x, states)
-            own = read[net].flip(0) if flip else read[net]
-            projected = nudged(net.suffix, input_projection(own, weights))
+            projected = nudged(net.suffix, input_projection(read[net].flip(0) if flip else read[net], weights))
             zero = model.rnn.zero_state(1)[net]
-            h_T1H, _ = scan(model.config.cell, model.config.variant, projected, zero, weights.w_hh_GH, weights.b_hh_G)
+            h_T1H, _ = model.config.kind.scan(projected, zero, weights, model.config.variant)
             states[net] = h_T1H.flip(0) if flip else h_T1H
         features_TF = model.features(states)[:, 0]
         logits_TV = nudged("out", model.out(features_TF))
@@ -135,29 +129,61 @@ def _ones(like_TA: Tensor) -> Tensor:
 def _net_contributions(
     model: CharModel, net: NetKey, dgates_TG: Tensor, x_TE: Tensor, h_TH: Tensor
 ) -> dict[str, list[Outer]]:
-    """The parts of one net's four parameters; dgates_TG in the order in which the net reads, the rest in the text's."""
-    config, hidden = model.config, h_TH.shape[1]
+    """The parts of one net's parameters; dgates_TG in the order in which the net reads, the rest in the text's."""
+    config, cell = model.config, model.config.kind
     weights = CellWeights(*(parameter.detach() for parameter in model.rnn.weights(net)))
     if config.reads_backward(net):
         x_TE, h_TH = x_TE.flip(0), h_TH.flip(0)
-    h_prev_TH = torch.cat([torch.zeros_like(h_TH[:1]), h_TH[:-1]])
-    recurrent: list[Outer] = [(dgates_TG, h_prev_TH)]
-    dbias_TG = dgates_TG
-    if config.cell == "gru":
-        step = gru_step(x_TE, h_prev_TH, weights, config.reset)
-        drz, dn = dgates_TG.split([2 * hidden, hidden], 1)
-        if config.reset == "before":
-            recurrent = [(drz, h_prev_TH), (dn, step.r * h_prev_TH)]
-        else:  # U_n h' + c_n is behind the reset gate
-            dbias_TG = torch.cat([drz, dn * step.r], 1)
-            recurrent = [(dbias_TG, h_prev_TH)]
-    parts = {
-        f"rnn.weight_ih{net.suffix}": [(dgates_TG, x_TE)],
-        f"rnn.weight_hh{net.suffix}": recurrent,
-        f"rnn.bias_ih{net.suffix}": [(dgates_TG, _ones(dgates_TG))],
-        f"rnn.bias_hh{net.suffix}": [(dbias_TG, _ones(dgates_TG))],
-    }
-    parts = {name: pairs for name, pairs in parts.items() if name in config.parameter_shapes(len(model.vocabulary))}
+    rest = tuple(h_TH.new_zeros(h_TH.shape[1]) for _ in cell.state[1:])
+    step, _ = cell.recover(input_projection(x_TE, weights), previous(h_TH), rest, weights, config.variant)
+    parts = {"weight_ih": [(dgates_TG, x_TE)], "bias_ih": [(dgates_TG, _ones(dgates_TG))]}
+    if (recurrent := cell.recurrent_parts(dgates_TG, step, previous(h_TH), config.variant)) is not None:
+        parts |= {"weight_hh": recurrent[0], "bias_hh": [(recurrent[1], _ones(dgates_TG))]}
+    there = config.parameter_shapes(len(model.vocabulary))
+    named = {f"rnn.{part}{net.suffix}": pairs for part, pairs in parts.items()}
+    named = {name: pairs for name, pairs in named.items() if name in there}
     if config.reads_backward(net):
-        return {name: [(a.flip(0), b.flip(0)) for a, b in pairs] for name, pairs in parts.items()}
-    return parts
+        return {name: [(a.flip(0), b.flip(0)) for a, b in pairs] for name, pairs in named.items()}
+    return named
+
+
+def _by_autograd(model: CharModel, ids_T: Tensor, net: NetKey) -> tuple[dict[str, Floats64], dict[str, float]]:
+    """What each step adds to the recurrent weights of a net, and the norm of the sum, for any cell.
+
+    At each step the weights go through a door of their own, where autograd is seen coming by with what this step adds.
+    """
+    names = [f"rnn.{part}{net.suffix}" for part in ("weight_hh", "bias_hh")]
+    parameters = {name: parameter for name, parameter in model.named_parameters() if name in names}
+    noted = {name: np.zeros(len(ids_T)) for name in parameters}
+
+    def door(name: str, t: int) -> Tensor:
+        used = parameters[name].view_as(parameters[name])
+        used.register_hook(lambda gradient: noted[name].__setitem__(t, grad_norm(gradient)))
+        return used
+
+    def looped(x: Tensor, state: State) -> Tensor:
+        weights, h = model.rnn.weights(net), []
+        for t, projected_BG in enumerate(input_projection(x, weights).unbind(0)):
+            fields = {"w_hh_GH" if "weight" in name else "b_hh_G": door(name, t) for name in parameters}
+            step = model.config.kind.update(projected_BG, state, weights._replace(**fields), model.config.variant)
+            state = model.config.kind.state_of(step)
+            h.append(step.h)
+        return torch.stack(h)
+
+    with torch.enable_grad():
+        x, zero = ids_T.unsqueeze(1), model.rnn.zero_state(1)
+        states: dict[NetKey, Tensor] = {}
+        x = model.embedding(x) if model.embedding is not None else x
+        for key in model.config.nets:
+            read = model.rnn.input_of(key, x, states)
+            flip = model.config.reads_backward(key)
+            if key != net:
+                states[key], _ = model.rnn.run_net(key, read, zero[key])
+            else:
+                h_T1H = looped(read.flip(0) if flip else read, zero[key])
+                states[key] = h_T1H.flip(0) if flip else h_T1H
+        loss = text_loss(model, model.out(model.features(states)[:, 0]), ids_T)
+        whole = torch.autograd.grad(loss, list(parameters.values()))
+    if model.config.reads_backward(net):
+        noted = {name: norms_T[::-1].copy() for name, norms_T in noted.items()}
+    return noted, dict(zip(parameters, map(grad_norm, whole), strict=True))

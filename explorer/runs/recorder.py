@@ -213,9 +213,9 @@ class Recorder:
             return None, None
         trace = trace_gates(self._model, self._run.sentence)
         gates = [
-            GateSummary(net.layer, net.direction, name, s.mean, s.low_share, s.high_share, s.sensitivity)
+            GateSummary(net.layer, net.direction, letter, s.mean, s.low_share, s.high_share, s.sensitivity)
             for net, tape in trace.tapes.items()
-            for name, gate_TH in tape.gates.items()
+            for letter, gate_TH in tape.gates.items()
             if (s := gate_statistics(gate_TH)) is not None
         ]
         return trace.score.mean_nll_nats, tuple(gates)

@@ -7,7 +7,6 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from explorer.cells import GATE_ORDER
 from explorer.models import MAX_PARAMETERS, ConfigError, ModelConfig
 from explorer.recording import MAX_BYTES
 from explorer.runs.recorder import split_text
@@ -169,7 +168,7 @@ def weight_count(config: ModelConfig, symbols: int) -> int:
 def step_bytes(config: ModelConfig, recipe: Recipe, symbols: int) -> int:
     """About how much memory a step takes: gates, factors and states of every net, logits and their gradients, float32."""
     widths = sum(config.width(net) for net in config.nets)
-    a_character = (3 * len(GATE_ORDER[config.cell]) + 4) * widths + 3 * symbols
+    a_character = (3 * len(config.kind.stacked) + 4) * widths + 3 * symbols
     return 4 * recipe.batch_size * recipe.num_steps * a_character
 
 
@@ -192,7 +191,6 @@ def _product(shape: tuple[int, ...]) -> int:
 
 def describe(config: ModelConfig, recipe: Recipe, corpus: str) -> str:
     """A name for a run that was given none."""
-    variant = {"gru": f" reset {config.reset}", "rnn": f" {config.activation}", "lstm": ""}[config.cell]
     asked = "" if config.objective == "next" else f" {config.objective}"
-    name = f"{config.cell.upper()}{variant}{asked}, {config.units} units, {recipe.optimizer}, {corpus}"
+    name = f"{config.title}{asked}, {config.units} units, {recipe.optimizer}, {corpus}"
     return "".join(c for c in name if not name_problem(f"a{c}a"))[:MAX_NAME]

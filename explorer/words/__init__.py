@@ -1,1 +1,86 @@
-"""Every sentence a person reads, made in one place from a rule's name and its figures; words know nothing of the rest."""
+"""Every sentence a person reads is made here, from a code and its figures; words know nothing of the rest.
+
+A language is one file beside this one: `SENTENCES` (code -> a template for str.format, or a function of the figures where
+a template cannot do) and `FORMS` (what may stand behind a colon in a template -> how it writes a figure).
+
+    say("text.too-large", size=7_000_000)  # "Expected a text of at most 5 MB; this one has 7.0 MB. ..."
+"""
+
+from __future__ import annotations
+
+import pkgutil
+import string
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Protocol, cast
+
+LANGUAGES = tuple(module.name for module in pkgutil.iter_modules(__path__))
+LANGUAGE: ContextVar[str] = ContextVar("LANGUAGE", default="en")
+"""The one that is spoken, out of LANGUAGES; a thread of its own has its own."""
+
+
+class Language(Protocol):
+    """What the file of a language holds."""
+
+    SENTENCES: Mapping[str, str | Callable[..., str]]
+    FORMS: Mapping[str, Callable[[Any], str]]
+
+
+class _Writer(string.Formatter):
+    """str.format with the forms of a language."""
+
+    def __init__(self, forms: Mapping[str, Callable[[Any], str]]) -> None:
+        self.forms = forms
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        form = self.forms.get(format_spec)
+        return form(value) if form else format(value, format_spec)
+
+
+def language(name: str) -> Language:
+    """A language by its name out of LANGUAGES."""
+    return cast("Language", import_module(f"{__name__}.{name}"))
+
+
+def say(code: str, /, **figures: Any) -> str:
+    """The sentence of a code with its figures, in the language that is spoken."""
+    spoken = language(LANGUAGE.get())
+    sentence = spoken.SENTENCES.get(code)
+    if sentence is None:
+        return code  # a sentence of a module that still writes its own: tests/words/test_prose.py lists those
+    return sentence(**figures) if callable(sentence) else _Writer(spoken.FORMS).vformat(sentence, (), figures)
+
+
+def knows(code: str) -> bool:
+    """Whether there is a sentence of this code."""
+    return code in language(LANGUAGE.get()).SENTENCES
+
+
+@dataclass(frozen=True)
+class Saying:
+    """A code and its figures that become words only where they are read: a part of another sentence, or a note."""
+
+    code: str
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return say(self.code, **self.figures)
+
+
+class Told(Exception):
+    """An error that tells a person what was expected, what came and what to do.
+
+    Attributes:
+        code: of its sentence.
+        figures: that stand in the sentence, by name.
+
+    """
+
+    def __init__(self, code: str, /, **figures: Any) -> None:
+        # Exception.__init__ is not called: what a subclass was made from stays in args, so that it can be pickled.
+        self.code, self.figures = code, figures
+
+    def __str__(self) -> str:
+        return say(self.code, **self.figures)

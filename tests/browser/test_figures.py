@@ -139,7 +139,7 @@ def test_hovering_says_numbers_in_their_own_unit(page, draw):
     draw(gates.tape(trace, order="index"))
     for step in (0, 7, len(NASTY) - 1):
         labels = hovered(page, 2, (step + 0.5) / len(NASTY), (2 + 0.5) / 5)
-        values = [tape.z_TH[step, 2], tape.n_TH[step, 2], tape.h_TH[step, 2], tape.r_TH[step, 2]]
+        values = [tape["z"][step, 2], tape["n"][step, 2], tape.h_TH[step, 2], tape["r"][step, 2]]
         shown = "; ".join(labels)
         for letter, value in zip("znhr", values, strict=True):
             (said,) = re.findall(rf"(?:: |  ){letter} (-?\d+\.\d\d)(?!\d)", shown)
@@ -161,9 +161,9 @@ def test_a_state_of_any_size_is_said_as_it_is(page, draw):
 
 def test_the_sentence_over_training_says_numbers_in_their_own_unit(page, draw):
     draw(training.over_training({3: TRACE}))
-    units = np.argsort(-memory_time(TRACE.tape().z_TH), kind="stable")
+    units = np.argsort(-memory_time(TRACE.tape()["z"]), kind="stable")
     (said,) = hovered(page, 1, 7.5 / len(NASTY), 1.5 / 5)
-    assert said == f"unit {units[1]}, step 7 “{NASTY[7]}”: z {TRACE.tape().z_TH[7, units[1]]:.2f}"
+    assert said == f"unit {units[1]}, step 7 “{NASTY[7]}”: z {TRACE.tape()['z'][7, units[1]]:.2f}"
 
 
 def test_what_is_not_defined_is_said_in_words(page, draw):

@@ -41,13 +41,13 @@ def test_heatmaps_are_the_gates_in_whole_hundredths_on_an_absolute_scale(order):
     units = [int(label.split()[1]) for label in z.y]
     assert sorted(units) == list(range(6))
     assert np.asarray(z.z).dtype == np.int8
-    np.testing.assert_allclose(np.asarray(z.z) / 100, tape.z_TH[:, units].T, atol=0.005 + 1e-6)
-    np.testing.assert_allclose(np.asarray(r.z) / 100, tape.r_TH[:, units].T, atol=0.005 + 1e-6)
-    np.testing.assert_allclose(np.asarray(z.hovertext) / 100, tape.n_TH[:, units].T, atol=0.005 + 1e-6)
+    np.testing.assert_allclose(np.asarray(z.z) / 100, tape["z"][:, units].T, atol=0.005 + 1e-6)
+    np.testing.assert_allclose(np.asarray(r.z) / 100, tape["r"][:, units].T, atol=0.005 + 1e-6)
+    np.testing.assert_allclose(np.asarray(z.hovertext) / 100, tape["n"][:, units].T, atol=0.005 + 1e-6)
     np.testing.assert_allclose(np.asarray(z.customdata) / 100, tape.h_TH[:, units].T, atol=0.005 + 1e-6)
     assert z.hovertemplate.startswith("%{y}: z %{z:04,d}  n %{hovertext:04,d}  h %{customdata:04,d}")
     assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (0, 100)
-    key = {"index": -np.arange(6), "mean": tape.z_TH.mean(0), "memory time": memory_time(tape.z_TH)}[order]
+    key = {"index": -np.arange(6), "mean": tape["z"].mean(0), "memory time": memory_time(tape["z"])}[order]
     assert (np.diff(key[units]) <= 1e-7).all()
 
 
@@ -87,7 +87,7 @@ def test_every_gate_of_the_cell_is_drawn_and_a_plain_cell_shows_its_state(name, 
 def test_means_and_bands():
     trace = trace_of("gru")
     lines = [t for t in drawing.tape(trace).figure().data if t.hovertemplate and t.hovertemplate.startswith("mean z")]
-    np.testing.assert_allclose(lines[0].y, trace.tape().z_TH.mean(1), atol=1e-6)
+    np.testing.assert_allclose(lines[0].y, trace.tape()["z"].mean(1), atol=1e-6)
 
 
 def test_characters_are_numbered_steps_and_come_out_as_text():
@@ -116,7 +116,7 @@ def test_the_strip_is_text_with_its_values_in_its_titles():
     shown = re.findall(r'<span title="step (\d+): mean z ([\d.]+)" style="background:rgb[^"]+">(.*?)</span>', strip)
     assert [int(step) for step, _, _ in shown] == list(range(len(TEXT)))
     assert html.unescape("".join(c for _, _, c in shown)) == TEXT.replace(" ", "␣").replace("\n", "↵")
-    np.testing.assert_allclose([float(v) for _, v, _ in shown], trace.tape().z_TH.mean(1), atol=0.005 + 1e-6)
+    np.testing.assert_allclose([float(v) for _, v, _ in shown], trace.tape()["z"].mean(1), atol=0.005 + 1e-6)
     assert "<b>" not in strip
 
 
@@ -200,7 +200,7 @@ def test_frames_hold_every_number_and_survive_csv():
     assert list(frame.columns) == ["direction", "step", "character", "unit", "z", "r", "n", "h"]
     assert len(frame) == len(TEXT) * (6 + 4)
     cell = frame.query("direction == 'backward' and step == 7 and unit == 3").iloc[0]
-    assert cell["r"] == trace.tape(0, "backward").r_TH[7, 3]
+    assert cell["r"] == trace.tape(0, "backward")["r"][7, 3]
     assert cell["character"] == TEXT[7]
     again = pd.read_csv(io.StringIO(frame.to_csv(index=False)), keep_default_na=False)
     np.testing.assert_allclose(again["h"], frame["h"], atol=1e-6)
@@ -231,15 +231,16 @@ def test_the_frame_of_steps():
     trace = trace_of("gru")
     frame = drawing.step_frame(trace)
     np.testing.assert_allclose(frame["surprise (bits)"][1:], trace.nll_nats_T[1:] / np.log(2), rtol=1e-6)
-    np.testing.assert_allclose(frame["z 90 %"], np.quantile(trace.tape().z_TH, 0.9, axis=1), rtol=1e-6)
+    np.testing.assert_allclose(frame["z 90 %"], np.quantile(trace.tape()["z"], 0.9, axis=1), rtol=1e-6)
     assert {"forward mean z", "backward mean z"} <= set(drawing.step_frame(trace_of("bidirectional")).columns)
 
 
 def test_the_cell_state_of_an_lstm_is_not_cut_at_what_a_byte_holds():
     trace = trace_of("lstm")
     net, tape = next(iter(trace.tapes.items()))
-    c_TH = np.linspace(-9, 9, tape.c_TH.size, dtype=np.float32).reshape(tape.c_TH.shape)
-    figure = drawing.tape(replace(trace, tapes={net: replace(tape, c_TH=c_TH)}), order="index").figure()
+    c_TH = np.linspace(-9, 9, tape["c"].size, dtype=np.float32).reshape(tape["c"].shape)
+    grown = replace(trace, tapes={net: replace(tape, parts={**tape.parts, "c": c_TH})})
+    figure = drawing.tape(grown, order="index").figure()
     said = [t for t in heatmaps(figure) if "c %{" in t.hovertemplate]
     slot = re.search(r"c %{(\w+):", said[0].hovertemplate)[1]
     np.testing.assert_allclose(np.asarray(said[0][slot]) / 100, c_TH.T, atol=0.005 + 1e-6)
@@ -248,9 +249,10 @@ def test_the_cell_state_of_an_lstm_is_not_cut_at_what_a_byte_holds():
 def test_what_is_not_finite_is_a_gap_that_says_so():
     trace = trace_of("gru")
     net, tape = next(iter(trace.tapes.items()))
-    z_TH = tape.z_TH.copy()
+    z_TH = tape["z"].copy()
     z_TH[4, 2], z_TH[5, 1] = np.nan, np.inf
-    z, gaps, r = heatmaps(drawing.tape(replace(trace, tapes={net: replace(tape, z_TH=z_TH)}), order="index").figure())
+    broken = replace(trace, tapes={net: replace(tape, parts={**tape.parts, "z": z_TH})})
+    z, gaps, r = heatmaps(drawing.tape(broken, order="index").figure())
     holes = np.argwhere(np.isnan(np.asarray(z.z))).tolist()
     assert holes == [[1, 5], [2, 4]]
     assert np.argwhere(np.isfinite(np.asarray(gaps.z))).tolist() == holes

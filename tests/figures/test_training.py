@@ -19,7 +19,7 @@ METRICS = Metrics(
     STEPS, np.repeat([1, 2], 4), np.linspace(3, 2, 8), np.linspace(3, 2.5, 8), np.arange(8) % 4 == 3, np.full(8, 5.0),
     np.minimum(5.0, np.full(8, 2.0)), np.array([1, 1, 0.4, 0.4, 1, 0.4, 0.4, 0.4]), np.full(8, 1e4), NORMS,
 )  # fmt: skip
-GATE = GateSummary(0, "forward", "update gate z", 0.3, 0.5, 0.25, 0.1)
+GATE = GateSummary(0, "forward", "z", 0.3, 0.5, 0.25, 0.1)
 
 
 def event(epoch, **more):
@@ -205,6 +205,6 @@ def test_the_sentence_over_training_has_a_frame_an_epoch():
     assert [frame.name for frame in figure.frames] == ["0", "1", "4"]
     units = [int(label.split()[1]) for label in figure.data[0].y]
     for frame in figure.frames:
-        z_TH = traces[int(frame.name)].tape().z_TH
+        z_TH = traces[int(frame.name)].tape()["z"]
         np.testing.assert_allclose(np.asarray(frame.data[0].z) / 100, z_TH[:, units].T, atol=0.005 + 1e-6)
     assert [step.label for step in figure.layout.sliders[0].steps] == ["0", "1", "4"]

@@ -41,7 +41,7 @@ def test_it_opens_on_a_trained_gru_and_a_sentence():
     shown = metrics(app)
     assert shown["Characters"] == str(len(trace))
     assert float(shown["Perplexity"]) == pytest.approx(trace.perplexity, abs=0.006)
-    assert float(shown["Mean z"]) == pytest.approx(float(trace.tape().z_TH.mean()), abs=0.006)
+    assert float(shown["Mean z"]) == pytest.approx(float(trace.tape()["z"].mean()), abs=0.006)
     assert 0 < float(shown["Proof (float64)"]) < 1e-5
     assert len(app.get("plotly_chart")) == 2
 

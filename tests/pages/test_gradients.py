@@ -70,13 +70,13 @@ def test_an_untrained_model_is_one_click_away_and_said_to_be_one():
     assert not app.exception
     assert "Not trained yet." in said(app)
     assert len(specs(app)) == 6  # two flows, by lag, two ledgers of the text, ledger of the training
-    app.selectbox(key="kind").set_value("RNN").run()
+    app.selectbox(key="kind").set_value("RNN (tanh)").run()
     assert not app.exception
     assert "A plain cell has one path" in " ".join(caption.value for caption in app.caption)
     table = app.table[0].value
-    assert list(table.columns) == [plain("time-machine-gru, epoch 500"), "untrained RNN"]
+    assert list(table.columns) == [plain("time-machine-gru, epoch 500"), plain("untrained RNN (tanh)")]
     trained = table.loc["Half-life", plain("time-machine-gru, epoch 500")]
-    assert int(table.loc["Half-life", "untrained RNN"]) < int(trained)
+    assert int(table.loc["Half-life", plain("untrained RNN (tanh)")]) < int(trained)
 
 
 def test_two_models_or_two_epochs_beside_each_other():
@@ -167,7 +167,7 @@ def test_an_altered_model_is_marked_compared_and_restored_with_one_click():
     app = run(hold_z="0.9", recurrent="1.5")
     assert "This model is altered:** z held at 0.9, recurrent weights × 1.5" in said(app)
     trained = explorer.load_checkpoint(models.CHECKPOINTS / "time-machine-gru.safetensors").model
-    changed = explorer.altered(trained, explorer.Intervention(z=0.9, recurrent=1.5))
+    changed = explorer.altered(trained, explorer.Intervention({"z": 0.9}, recurrent=1.5))
     flow = explorer.gradient_flow(changed, SENTENCE)
     assert metrics(app)["Slope"] == f"{flow.slope_per_step:+.3f}"
     assert metrics(app)["Perplexity"] == f"{math.exp(explorer.score_text(changed, SENTENCE).mean_nll_nats):.0f}"
@@ -193,14 +193,14 @@ def test_the_alteration_comes_along_from_page_to_page_and_goes_where_the_cell_ha
 
 
 def test_the_same_weights_can_be_read_in_the_other_reset_convention():
-    app = run(read_reset="before")
-    assert "reset gate read as acting before" in said(app)
+    app = run(read_as="before")
+    assert "weights read as GRU, reset before" in said(app)
     trained = explorer.load_checkpoint(models.CHECKPOINTS / "time-machine-gru.safetensors").model
-    changed = explorer.altered(trained, explorer.Intervention(reset="before"))
+    changed = explorer.altered(trained, explorer.Intervention(variant="before"))
     shown = float(metrics(app)["Perplexity"].replace(",", ""))
     assert shown == pytest.approx(math.exp(explorer.score_text(changed, SENTENCE).mean_nll_nats), rel=0.01)
     assert shown > 2 * math.exp(explorer.score_text(trained, SENTENCE).mean_nll_nats)
-    app.selectbox(key="read_reset").set_value("after").run()  # as it was trained
+    app.selectbox(key="read_as").set_value("after").run()  # as it was trained
     assert "This model is altered" not in said(app)
 
 

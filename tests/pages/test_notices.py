@@ -98,7 +98,7 @@ def test_the_mean_leaves_out_what_is_unknown_and_what_is_not_predicted():
 def test_an_altered_model_says_before_and_after_on_the_same_text():
     app = opened(hold_z="0.9", sentence=KNOWN)
     trained = explorer.load_checkpoint(models.CHECKPOINTS / "time-machine-gru.safetensors").model
-    changed = explorer.altered(trained, explorer.Intervention(z=0.9))
+    changed = explorer.altered(trained, explorer.Intervention({"z": 0.9}))
     before, after = (math.exp(explorer.score_text(m, KNOWN).mean_nll_nats) for m in (trained, changed))
     (mark,) = [m.value for m in app.markdown if "This model is altered" in m.value]
     assert f"its perplexity was {number(before)} as trained and is {number(after)} now" in mark

@@ -14,7 +14,7 @@ from explorer import CharModel, ModelConfig, Recipe, Vocabulary, diagnose, load_
 from explorer.probes.finding import RULES, Finding
 from explorer.probes.progress import TrainingRecord, judge
 from explorer.recording import EpochRecord
-from explorer.words import en
+from explorer.words import en, knows
 
 ROOT = Path(__file__).parents[2]
 TEXT = load_corpus("lighthouse")[200:400]
@@ -152,8 +152,10 @@ def test_the_model_is_left_as_it_was_found():
 
 
 def test_every_rule_has_words():
-    assert set(RULES) == set(en.TITLES) == set(en.EVIDENCE)
-    assert set(en.ADVICE) <= set(RULES)
+    for rule in RULES:
+        assert knows(f"verdict.{rule}")
+        assert knows(f"verdict.{rule}.found")
+    assert {code.split(".")[1] for code in en.SENTENCES if code.startswith("verdict.")} == set(RULES)
     assert str(Finding("too-short", figures={"least": 29, "characters": 3})) == (
         "Too short to tell. 29 characters or more are needed; this text has 3."
     )

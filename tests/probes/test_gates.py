@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from explorer import CharModel, ConfigError, ModelConfig, Vocabulary, score_text, trace_gates
+from explorer.cells import CELLS
 from explorer.models import NetKey
 from explorer.probes import gates as module
 from explorer.probes.gates import gate_statistics, memory_time
@@ -71,7 +72,7 @@ def test_every_gate_equals_the_textbook_loop(name):
     model = model_of(CONFIGS[name])
     tape = trace_gates(model, TEXT).tape()
     for letter, expected_TH in numpy_gates(model, VOCABULARY.encode(TEXT).tolist()).items():
-        got_TH = getattr(tape, f"{letter}_TH")
+        got_TH = tape[letter]
         assert got_TH.dtype == np.float32
         np.testing.assert_allclose(got_TH, expected_TH, atol=2e-6, err_msg=letter)
 
@@ -97,13 +98,15 @@ def test_states_are_those_the_model_computes(config):
 def test_the_kernel_is_torchs_own_wherever_torch_has_the_cell(config):
     kernel = trace_gates(model_of(config), TEXT).tape().kernel
     ours = config.variant in ("before", "sigmoid")
-    assert kernel == ("explorer.scan" if ours else f"torch.nn.{config.cell.upper()}")
+    assert kernel == ("explorer.cells" if ours else f"torch.nn.{config.cell.upper()}")
 
 
 def test_a_wrong_equation_does_not_pass_the_proof(monkeypatch):
     model = model_of(CONFIGS["gru after"])
-    right = module.gru_step
-    monkeypatch.setattr(module, "gru_step", lambda x, h, weights, reset: right(x, h, weights, "before"))
+    right = type(CELLS["gru"]).update
+    monkeypatch.setattr(
+        type(CELLS["gru"]), "update", lambda self, x, h, weights, reset: right(self, x, h, weights, "before")
+    )
     assert trace_gates(model, TEXT).residual > 1e-3
 
 
@@ -130,8 +133,8 @@ def test_a_reversed_text_mirrors_the_tapes_of_a_bidirectional_model():
     }
     swapped.load_state_dict({k: weights[other.get(k, k)] for k in weights})
     ahead, mirrored = trace_gates(model, TEXT), trace_gates(swapped, TEXT[::-1])
-    np.testing.assert_array_equal(ahead.tape(0, "backward").z_TH, mirrored.tape(0, "forward").z_TH[::-1])
-    np.testing.assert_array_equal(ahead.tape(0, "forward").r_TH, mirrored.tape(0, "backward").r_TH[::-1])
+    np.testing.assert_array_equal(ahead.tape(0, "backward")["z"], mirrored.tape(0, "forward")["z"][::-1])
+    np.testing.assert_array_equal(ahead.tape(0, "forward")["r"], mirrored.tape(0, "backward")["r"][::-1])
 
 
 @every_config
@@ -196,5 +199,5 @@ def test_memory_time_by_hand():
 def test_twenty_thousand_characters_work():
     model = CharModel(ModelConfig(hidden_size=16), VOCABULARY, seed=0)
     trace = trace_gates(model, (TEXT * 500)[:20_000])
-    assert trace.tape().z_TH.shape == (20_000, 16)
+    assert trace.tape()["z"].shape == (20_000, 16)
     assert np.isfinite(trace.nll_nats_T[1:]).all()

@@ -21,7 +21,6 @@ from explorer import (
     score_text,
     weight_gradient_steps,
 )
-from explorer.cells import gru_step, lstm_gates, lstm_step, rnn_step
 from explorer.models import NetKey
 from explorer.probes.proof import flow_residual
 from explorer.probes.reading import Reading
@@ -79,12 +78,7 @@ def unrolled(model, text, weights_of=None):
         for t in steps:
             read = x[t : t + 1] if net.layer == 0 else torch.cat([s[NetKey(net.layer - 1, d)][t][0] for d in below], 1)
             weights = weights_of(net, t)
-            if config.cell == "gru":
-                state = (gru_step(read, state[0], weights, config.reset).h,)
-            elif config.cell == "rnn":
-                state = (rnn_step(read, state[0], weights, config.activation).h,)
-            else:
-                state = tuple(lstm_step(read, *state, weights)[:2])
+            state = config.kind.state_of(config.kind.step(read, state, weights, config.variant))
             if not state[0].requires_grad:
                 state = tuple(part.requires_grad_() for part in state)
             s[net][t] = state
@@ -146,11 +140,7 @@ def step_jacobian(model, net, s, t):
 
     def step(s_S):
         parts = s_S.unsqueeze(0).chunk(len(zero), 1)
-        if config.cell == "gru":
-            return gru_step(x, *parts, weights, config.reset).h[0]
-        if config.cell == "rnn":
-            return rnn_step(x, *parts, weights, config.activation).h[0]
-        return torch.cat(lstm_step(x, *parts, weights)[:2], 1)[0]
+        return torch.cat(config.kind.state_of(config.kind.step(x, parts, weights, config.variant)), 1)[0]
 
     return torch.autograd.functional.jacobian(step, start)
 
@@ -192,7 +182,7 @@ def test_paths_and_singular_values_equal_those_of_autograds_jacobian(name, net):
 def test_the_copy_path_is_the_update_gate_and_the_bound_is_pascanus():
     model = model_of(CONFIGS["gru before"])
     paths = jacobian_paths(model, TEXT)
-    z_TH = explorer_gates(model).z_TH
+    z_TH = explorer_gates(model)["z"]
     np.testing.assert_allclose(paths.norms["copy"], z_TH.max(1), atol=1e-6)
     assert paths.bound is None
     for name, gamma in (("rnn tanh", 1), ("rnn sigmoid", 0.25)):
@@ -470,14 +460,14 @@ def test_a_flow_that_is_there_saves_the_sweep_and_changes_nothing(name, net):
 
 def path_alone(config, path, x, s_prev, weights):
     """One step under autograd in which only one path of the cell sees the state before it; what the gradient leaves by."""
+    step = config.kind.step(x, s_prev, weights, config.variant)
     if config.cell == "gru":
-        step = gru_step(x, s_prev[0], weights, config.reset)
         h, z, n = (part if on == path else part.detach() for on, part in
                    (("copy", s_prev[0]), ("update", step.z), ("candidate", step.n)))  # fmt: skip
         return (z * h + (1 - z) * n,)
     if config.cell == "rnn":
-        return (rnn_step(x, s_prev[0], weights, config.activation).h,)
-    i, f, g, o = lstm_gates(x, s_prev[0], weights)
+        return (step.h,)
+    i, f, g, o = step[2:]
     i, f, o = (part if path == "gates" else part.detach() for part in (i, f, o))
     g, c = (g if path == "candidate" else g.detach()), (s_prev[1] if path == "copy" else s_prev[1].detach())
     c_new = f * c + i * g
@@ -504,7 +494,8 @@ def test_what_each_path_carries_equals_autograd_through_that_path_alone(name, ne
             out = path_alone(config, path, x, s_prev, weights)
             if config.cell == "lstm":  # the gradient at c has in it what came through h: here h sees only its own gate
                 tanh_c = torch.tanh(out[1].detach())
-                o = lstm_gates(x, s_prev[0] if path == "gates" else s_prev[0].detach(), weights)[3]
+                seen = [part if path == "gates" else part.detach() for part in s_prev]
+                o = config.kind.step(x, seen, weights, config.variant).o
                 out = (o * tanh_c, out[1])
             wanted = [(part, g) for part, g in zip(out, gradient, strict=True) if part.requires_grad]
             got = torch.autograd.grad([w[0] for w in wanted], s_prev, [w[1] for w in wanted], allow_unused=True)

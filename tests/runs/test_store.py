@@ -130,7 +130,7 @@ def test_shares_of_the_squared_norm_add_up_to_one_even_where_squares_overflow(st
 def test_epochs_come_back_and_a_second_time_measured_less_takes_nothing_away(store):
     run = added(store)
     token = store.begin(run.id)
-    gates = (GateSummary(0, "forward", "update gate z", 0.5, 0.25, 0.125, 0.2),)
+    gates = (GateSummary(0, "forward", "z", 0.5, 0.25, 0.125, 0.2),)
     zero = EpochEvent(0, 0, None, 3.5, 3.25, gates, ("the the",), True)
     summary = EpochRecord(1, 8, 2.0, 1.5, 3.0, 1.0, 0.25, 1000.0)
     one = EpochEvent(1, 8, summary, 3.0, 2.5, gates, None, False)

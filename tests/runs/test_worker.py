@@ -122,8 +122,8 @@ def test_what_is_measured_along_the_way_is_what_the_probes_say(store):
         trace = trace_gates(model, SENTENCE)
         assert event.held_out_nll_nats == score_text(model, held_out).mean_nll_nats
         assert event.sentence_nll_nats == trace.score.mean_nll_nats
-        assert [g.gate for g in event.gates] == ["update gate z", "reset gate r"]
-        expected = gate_statistics(trace.tape().z_TH)
+        assert [g.gate for g in event.gates] == ["z", "r"]
+        expected = gate_statistics(trace.tape()["z"])
         assert (event.gates[0].mean, event.gates[0].low_share) == (expected.mean, expected.low_share)
         assert event.samples == (model.generate("ab", 50, temperature=0),)
 

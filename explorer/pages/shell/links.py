@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from explorer.cells import gate_titles
 from explorer.pages.shell import session
 from explorer.pages.shell.plain import plain
 
@@ -42,14 +43,10 @@ CHOICES = {
     "epoch": Choice("epoch"),
     "layer": Choice("layer"),
     "net": Choice("net"),
-    "hold_z": Choice("value of the update gate z"),
-    "hold_r": Choice("value of the reset gate r"),
-    "hold_f": Choice("value of the forget gate f"),
-    "hold_i": Choice("value of the input gate i"),
-    "hold_o": Choice("value of the output gate o"),
+    **{f"hold_{letter}": Choice(f"value of the {title}") for letter, title in gate_titles().items()},
     "keep_bias": Choice("shift of the bias"),
     "recurrent": Choice("factor of the recurrent weights"),
-    "read_reset": Choice("place of the reset gate"),
+    "read_as": Choice("variant of the cell"),
     "sentence": Choice("sentence"),
     "order": Choice("order of units", (GATES,)),
     "colour": Choice("colour of characters", (GATES,)),

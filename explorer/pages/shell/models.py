@@ -8,16 +8,15 @@ from typing import NamedTuple
 
 import explorer
 from explorer import Intervention, runs
+from explorer.cells import CELLS
 from explorer.pages.shell import shelf
 
 CHECKPOINTS = Path(__file__).parents[3] / "checkpoints"
 RUN = "run:"  # begins the name of a model that a run made
-UNTRAINED: dict[str, dict[str, str]] = {
-    "model of its kind": {},
-    "RNN": {"cell": "rnn", "activation": "tanh"},
-    "GRU, reset after": {"cell": "gru", "reset": "after"},
-    "GRU, reset before": {"cell": "gru", "reset": "before"},
-    "LSTM": {"cell": "lstm"},
+UNTRAINED: dict[str, dict[str, str]] = {"model of its kind": {}} | {
+    cell.variants[variant]: {"cell": cell.key} | ({cell.setting: variant} if cell.setting else {})
+    for cell in CELLS.values()
+    for variant in cell.looked_at
 }
 
 
@@ -106,12 +105,9 @@ def _made(which: Which) -> explorer.CharModel:
 def describe(checkpoint: explorer.Checkpoint) -> str:
     """A model in one line."""
     config = checkpoint.config
-    cell = {"rnn": f"RNN ({config.activation})", "gru": f"GRU, reset {config.reset}", "lstm": "LSTM"}[config.cell]
     shape = f"{config.units} units" + (f", {config.num_layers} layers" if config.num_layers > 1 else "")
     reads = {"forward": "", "bidirectional": ", reads from both ends", "parallel": ", two nets that both read forward"}
-    return (
-        f"{cell}, {shape}{reads[config.direction]}; learned {checkpoint.corpus}, {len(checkpoint.vocabulary)} symbols"
-    )
+    return f"{config.title}, {shape}{reads[config.direction]}; learned {checkpoint.corpus}, {len(checkpoint.vocabulary)} symbols"
 
 
 def traces_of_run(run_id: str, text: str) -> dict[int, explorer.GateTrace]:

@@ -12,7 +12,7 @@ from streamlit.navigation.page import Page
 import explorer
 from explorer import runs
 from explorer.figures.style import number, visible
-from explorer.pages.shell import facts, links, people, pickers
+from explorer.pages.shell import alterations, facts, links, people
 from explorer.pages.shell.models import Which, checkpoint_of
 from explorer.pages.shell.plain import plain
 from explorer.probes.perplexity import SCORE_NAMES
@@ -47,7 +47,7 @@ def mark_altered(which: Which, text: str) -> None:
     with st.container(border=True):
         words, button = st.columns([4, 1], vertical_alignment="center")
         words.markdown(f":material/science: **This model is altered:** {which.intervention}.{change}")
-        button.button("Restore it", icon=":material/undo:", on_click=pickers.restore, width="stretch")
+        button.button("Restore it", icon=":material/undo:", on_click=alterations.restore, width="stretch")
 
 
 def _perplexity(which: Which, text: str) -> str:

@@ -3,46 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import streamlit as st
 
 import explorer
-from explorer import Intervention, runs
-from explorer.cells import RESETS
-from explorer.interventions import HOLDABLE
+from explorer import runs
 from explorer.pages.shell import links, people, session
+from explorer.pages.shell.alterations import AS_TRAINED, choose_alterations
+from explorer.pages.shell.controls import choose, slide
 from explorer.pages.shell.models import CHECKPOINTS, RUN, UNTRAINED, Which, describe, file_of, load, model_label
 from explorer.pages.shell.plain import plain
 
 FIRST_MODEL = "time-machine-gru"
-
-
-def choose(
-    label: str,
-    options: Sequence[str],
-    key: str,
-    explanation: str | None = None,
-    name_of: Callable[[str], str] = str,
-) -> str:
-    """One of several words; the first is the default."""
-    links.ready(key, options[0], options)
-    return st.selectbox(
-        label, options, key=key, help=explanation, format_func=name_of, on_change=links.take, args=(key,)
-    )
-
-
-def slide(label: str, steps: Sequence[Any], default: Any, key: str, explanation: str | None = None, **more: Any) -> Any:
-    """One of several values in their order."""
-    links.ready(key, default, steps)
-    return st.select_slider(label, steps, key=key, help=explanation, on_change=links.take, args=(key,), **more)
-
-
-def switch(label: str, key: str, explanation: str | None = None) -> bool:
-    """Yes or no; no is the default."""
-    links.ready(key, False, (False, True))
-    return st.toggle(label, key=key, help=explanation, on_change=links.take, args=(key,))
 
 
 def model_names() -> list[str]:
@@ -83,7 +56,7 @@ def choose_model() -> tuple[Which, explorer.Checkpoint]:
         "Epochs of training", checkpoint.epochs, checkpoint.epochs[-1], "epoch",
         "The model as it was after so many epochs; 0 is before training. Everything on the page follows.",
     )  # fmt: skip
-    return Which.of(name, epoch, intervention=_choose_intervention(checkpoint.config)), checkpoint
+    return Which.of(name, epoch, intervention=choose_alterations(checkpoint.config)), checkpoint
 
 
 def _loaded(name: str) -> explorer.Checkpoint:
@@ -98,52 +71,6 @@ def _choose_epoch(
     label: str, epochs: Sequence[int], default: int, key: str, explanation: str | None = None
 ) -> int:  # fmt: skip
     return int(slide(label, list(epochs), default, key, explanation)) if len(epochs) > 1 else epochs[-1]
-
-
-GATE_NAMES = {
-    "z": "update gate z",
-    "r": "reset gate r",
-    "f": "forget gate f",
-    "i": "input gate i",
-    "o": "output gate o",
-}
-FREE = "free"
-HELD = (FREE, "0", "0.1", "0.25", "0.5", "0.75", "0.9", "0.95", "0.99", "1")
-SHIFTS = (-6.0, -4.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 4.0, 6.0)
-FACTORS = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0)
-AS_TRAINED = "as trained"
-ALTERING = ("keep_bias", "recurrent", "read_reset", *(f"hold_{gate}" for gate in GATE_NAMES))
-
-
-def _choose_intervention(config: explorer.ModelConfig) -> Intervention:
-    """What is altered by hand in the model, without training it again."""
-    gates = HOLDABLE[config.cell]
-    with st.expander("Alter the model", expanded=links.at_arrival(*ALTERING)):
-        st.caption("The weights change without retraining, and everything on the page follows at once.")
-        held = {
-            gate: slide(
-                f"Hold the {GATE_NAMES[gate]} at", HELD, FREE, f"hold_{gate}", "At every step, whatever is read."
-            )
-            for gate in gates
-        }
-        shift = 0.0
-        if gates:
-            label = f"Shift the bias of the {GATE_NAMES[gates[0]]}"
-            shift = slide(label, SHIFTS, 0.0, "keep_bias", "Above 0 the cell keeps more.")
-        explanation = "Multiplies all recurrent weights U, but not their biases."
-        factor = slide("Recurrent weights times", FACTORS, 1.0, "recurrent", explanation)
-        reset = AS_TRAINED
-        if config.cell == "gru":
-            explanation = "The same weights in the other convention, as when a model is moved to another library."
-            reset = choose("Reset gate acts", (AS_TRAINED, *RESETS), "read_reset", explanation)
-    values = {gate: float(value) for gate, value in held.items() if value != FREE}
-    other = None if reset in (AS_TRAINED, config.reset) else reset
-    return Intervention(**values, keep_bias=shift, recurrent=factor, reset=other)
-
-
-def restore() -> None:
-    """Take back everything that was altered."""
-    links.drop(*ALTERING)
 
 
 def go_to_clicked_epoch(chart: str, epochs: Sequence[int]) -> None:

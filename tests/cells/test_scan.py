@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from explorer.cells import CELLS, CellWeights
 from explorer.models import CharModel, ModelConfig, NetKey
-from explorer.scan import scan
 from explorer.text import UNKNOWN, Vocabulary
 
 ATOL = 1e-12
@@ -16,10 +16,7 @@ TORCH_CELLS = [
     (dict(cell="gru", reset="after"), nn.GRU),
     (dict(cell="lstm"), nn.LSTM),
 ]
-EVERY_CELL = [
-    ("rnn", "tanh", 1), ("rnn", "relu", 1), ("rnn", "sigmoid", 1), ("rnn", "linear", 1),
-    ("gru", "before", 3), ("gru", "after", 3), ("lstm", "", 4),
-]  # fmt: skip
+EVERY_CELL = [(key, variant) for key, cell in CELLS.items() for variant in cell.variants]
 
 
 @pytest.mark.parametrize(("fields", "torch_cell"), TORCH_CELLS, ids=lambda v: str(v) if isinstance(v, dict) else "")
@@ -63,19 +60,21 @@ def test_states_and_gradients_equal_torch_nn(fields, torch_cell, layers, bidirec
         torch.testing.assert_close(g, e, atol=ATOL, rtol=ATOL, msg=lambda m, name=name: f"{name}: {m}")
 
 
-@pytest.mark.parametrize(("cell", "variant", "gates"), EVERY_CELL)
-def test_gradcheck(cell, variant, gates):
+@pytest.mark.parametrize(("key", "variant"), EVERY_CELL)
+def test_gradcheck(key, variant):
     generator = torch.Generator().manual_seed(5)
 
     def make(*shape):
         return torch.randn(*shape, dtype=torch.float64, generator=generator).requires_grad_()
 
-    hidden = 3
-    state = tuple(make(2, hidden) for _ in range(2 if cell == "lstm" else 1))
+    cell, hidden = CELLS[key], 3
+    rows = len(cell.stacked) * hidden
+    state = tuple(make(2, hidden) for _ in cell.state)
+    own = rows if cell.recurrent else 0
 
     def run(x, w, b, *state):
-        h, last = scan(cell, variant, x, state, w, b)
+        h, last = cell.scan(x, state, CellWeights(x, w, b, b), variant)
         return h, *last
 
-    inputs = (make(4, 2, gates * hidden), make(gates * hidden, hidden), make(gates * hidden), *state)
+    inputs = (make(4, 2, rows), make(own, hidden), make(own), *state)
     assert torch.autograd.gradcheck(run, inputs)

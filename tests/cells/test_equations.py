@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from onnx import TensorProto, checker, helper
 from onnx.reference import ReferenceEvaluator
 
-from explorer.cells import CellWeights, gru_step, input_projection, lstm_step, rnn_step
+from explorer.cells import CELLS as KINDS
+from explorer.cells import CellWeights, input_projection
 from explorer.models import CharModel, ModelConfig, NetKey
 from explorer.text import UNKNOWN, Vocabulary
 
@@ -43,11 +44,19 @@ def random_state(cell, generator, *leading, hidden=HIDDEN):
 
 
 def step(cell, variant, x, state, weights):
-    if cell == "rnn":
-        return rnn_step(x, *state, weights, activation=variant)
-    if cell == "gru":
-        return gru_step(x, *state, weights, reset=variant)
-    return lstm_step(x, *state, weights)
+    return KINDS[cell].step(x, state, weights, variant)
+
+
+def gru_step(x, h_prev, weights, reset="after"):
+    return step("gru", reset, x, (h_prev,), weights)
+
+
+def rnn_step(x, h_prev, weights, activation="tanh"):
+    return step("rnn", activation, x, (h_prev,), weights)
+
+
+def lstm_step(x, h_prev, c_prev, weights):
+    return step("lstm", "", x, (h_prev, c_prev), weights)
 
 
 def loop(cell, variant, x, state, weights):

@@ -6,6 +6,7 @@ and titles are counted here, and so are the margins: plotly's own would lay ever
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
@@ -14,7 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
+import plotly.io
 from numpy.typing import NDArray
+from plotly.basedatatypes import BaseFigure
 
 from explorer.figures.panel import (
     Alarm,
@@ -52,14 +55,51 @@ Made = dict[str, Any]
 """A part of a plotly figure."""
 
 
-def figure(panel: Panel, ink: str | None = None) -> go.Figure:
-    """A panel as plotly draws it.
+def figure(panel: Panel) -> go.Figure:
+    """A panel as a figure of plotly's, which checks every property of it."""
+    return go.Figure(made(panel))
 
-    Args:
-        panel: what is shown.
-        ink: the colour of every word; None: that of plotly's template.
 
+class Sent(BaseFigure):  # type: ignore[misc]  # plotly has no types
+    """What st.plotly_chart sends: it asks a figure of plotly's for its dictionary, and for nothing else.
+
+    plotly makes an object of every property, checks it and copies it, several milliseconds a figure at every keystroke. The
+    tests have it check them all, so a page sends the dictionary as it was made. Nothing of plotly's is in here.
     """
+
+    def __init__(self, panel: Panel, ink: str) -> None:
+        self._panel, self._ink = panel, ink
+
+    def to_dict(self) -> Made:
+        """What plotly.js draws: arrays in base64, every word in the ink, and plotly's template of the moment."""
+        parts = made(self._panel)
+        name = plotly.io.templates.default
+        template = {"template": plotly.io.templates[name].to_plotly_json()} if name else {}
+        sent: Made = sendable(parts | {"layout": template | inked(parts["layout"], self._ink)})
+        return sent
+
+
+def sendable(part: Any) -> Any:
+    """A copy with every array as plotly.js reads it."""
+    if isinstance(part, dict):
+        return {name: sendable(value) for name, value in part.items()}
+    if isinstance(part, list | tuple):
+        return list(map(sendable, part))
+    return typed(part) if isinstance(part, np.ndarray) else part
+
+
+def typed(array: NDArray[Any]) -> Any:
+    """An array of numbers as {"dtype", "bdata", "shape"}; any other, or an empty one, as a list."""
+    if array.dtype == np.int64:  # plotly.js has none
+        array = array.astype(np.int32)
+    if not array.size or array.dtype.kind not in "iuf":
+        return array.tolist()
+    packed = {"dtype": array.dtype.str[1:], "bdata": b64encode(array.tobytes()).decode("ascii")}
+    return packed | ({"shape": ", ".join(map(str, array.shape))} if array.ndim > 1 else {})
+
+
+def made(panel: Panel) -> Made:
+    """A panel as the data, layout and frames of plotly.js."""
     rows = _placed(panel)
     data = [
         _drawn(item, panel, placed.row) | {"xaxis": "x", "yaxis": f"y{placed.suffix}"}
@@ -71,8 +111,10 @@ def figure(panel: Panel, ink: str | None = None) -> go.Figure:
     layout |= {"annotations": list(_titles(rows)), "shapes": [*_chosen(panel), *_alarms(rows)]}
     if panel.frames:
         layout |= _player(list(panel.frames))
+    if not panel.frames:
+        return {"data": data, "layout": layout}
     frames = [{"name": name, "data": [_cells(values)]} for name, values in panel.frames.items()]
-    return go.Figure({"data": data, "layout": inked(layout, ink) if ink else layout, "frames": frames})
+    return {"data": data, "layout": layout, "frames": frames}
 
 
 def over_px(row: Row) -> int:

@@ -1,10 +1,14 @@
 """What plotly is told of a panel. That the words and numbers come out is in tests/browser/test_figures.py."""
 
+import json
+from base64 import b64decode
 from itertools import pairwise
 
 import numpy as np
+import plotly.graph_objects as go
 import plotly.io
 import pytest
+from plotly.tools import return_figure_from_figure_or_data
 from streamlit.elements.lib.streamlit_plotly_theme import GRAY_90
 
 from explorer.figures.panel import (
@@ -24,7 +28,7 @@ from explorer.figures.panel import (
     Scale,
     over_steps,
 )
-from explorer.figures.plot import INK, figure, over_px
+from explorer.figures.plot import INK, Sent, figure, inked, made, over_px, typed
 from explorer.figures.style import Stroke
 
 STEPS = np.arange(4)
@@ -33,8 +37,8 @@ LINE = Line(STEPS, STEPS + 0.5, Stroke("#112233", 3, "dash"), hover="%{y}")
 
 def drawn(*items, row=None, **panel):
     """The traces of a panel of one row, and its layout."""
-    made = figure(Panel(Axis("step", 0, 4), [Row("title", items, **(row or {}))], **panel))
-    return made.data, made.layout
+    shown = figure(Panel(Axis("step", 0, 4), [Row("title", items, **(row or {}))], **panel))
+    return shown.data, shown.layout
 
 
 def test_a_line_has_its_look_its_words_and_its_points():
@@ -151,8 +155,8 @@ def test_marks_and_areas():
     ],
 )
 def test_an_axis_is_what_it_is_asked_to_be(axis, expected):
-    made = figure(Panel(axis, [Row("", [LINE], axis)])).layout
-    for shown in (made.xaxis, made.yaxis):
+    layout = figure(Panel(axis, [Row("", [LINE], axis)])).layout
+    for shown in (layout.xaxis, layout.yaxis):
         assert {name: shown[name] for name in expected} == expected
 
 
@@ -187,11 +191,11 @@ def test_every_row_has_its_pixels_and_titles_stand_over_their_rows(lettered, top
 def test_frames_are_played_by_a_slider():
     cells = {str(epoch): np.full((1, 2), epoch) for epoch in (0, 1, 16)}
     panel = Panel(Axis("step"), [Row("z", [Heatmap(cells["16"], "%{z}", Scale(0, 100))])], frames=cells)
-    made = figure(panel)
-    assert [(frame.name, np.asarray(frame.data[0].z).tolist()) for frame in made.frames] == [
+    played = figure(panel)
+    assert [(frame.name, np.asarray(frame.data[0].z).tolist()) for frame in played.frames] == [
         (name, values.tolist()) for name, values in cells.items()
     ]
-    (slider,), (buttons,) = made.layout.sliders, made.layout.updatemenus
+    (slider,), (buttons,) = played.layout.sliders, played.layout.updatemenus
     assert [list(step.args[0]) for step in slider.steps] == [["0"], ["1"], ["16"]]
     assert (slider.active, [button.label for button in buttons.buttons]) == (2, ["Play", "Pause"])
     assert figure(Panel(Axis(), ROWS)).frames == ()
@@ -205,14 +209,74 @@ def test_what_plotly_cannot_draw_is_named():
         drawn(Bubble())
 
 
-def test_every_word_has_the_ink_that_is_asked_for(monkeypatch):
+EVERY_KIND = Panel(
+    over_steps("ab", 2, "step", lettered=True),
+    [
+        Row("a", [ColourBar(-6, 2, {-6: "x"}, left=True), Heatmap(np.eye(2, dtype=np.int8), "%{z}"), LINE], Axis("bits")),
+        Row("b", [Bars([0, 1], [2, 3], "red", "%{y}", said=[0, 1]), Level(1), Alarm(1, "not finite", "#ff0000")]),
+        Row("c", [Marks([1], [2], "diamond", 14), Area([0, 1], [0, 1], "no path"), Gaps(np.eye(2, dtype=bool), "none")]),
+    ],
+    lettered=True,
+    scale=Scale(0, 100),
+    chosen=1,
+    frames={"0": np.eye(2, dtype=np.int8).T, "1": np.eye(2, dtype=np.int8)},
+)  # fmt: skip
+
+
+def numbers(part):
+    """A sent figure with its arrays as lists of numbers, however they were packed."""
+    if isinstance(part, dict) and "bdata" in part:
+        packed = np.frombuffer(b64decode(part["bdata"]), np.dtype(part["dtype"]))
+        shape = [int(n) for n in part["shape"].split(",")] if "shape" in part else [-1]
+        return np.nan_to_num(packed.reshape(shape).astype(float), nan=-99).tolist()
+    if isinstance(part, dict):
+        return {name: numbers(value) for name, value in part.items()}
+    return [numbers(value) for value in part] if isinstance(part, list | tuple) else part
+
+
+def json_of(shown):
+    return numbers(json.loads(plotly.io.to_json(shown, validate=False)))
+
+
+@pytest.mark.parametrize("template", [None, "plotly"])
+def test_a_page_is_sent_what_plotly_would_send(template, monkeypatch):
+    monkeypatch.setattr(plotly.io.templates, "default", template)
+    checked = go.Figure(made(EVERY_KIND) | {"layout": inked(made(EVERY_KIND)["layout"], INK)})
+    assert json_of(Sent(EVERY_KIND, INK).to_dict()) == json_of(checked)
+    assert ("template" in Sent(EVERY_KIND, INK).to_dict()["layout"]) == bool(
+        template
+    )  # Streamlit draws both themes by it
+
+
+def test_streamlit_takes_it_as_a_figure_and_sends_its_dictionary():
+    sent = Sent(EVERY_KIND, INK)
+    assert return_figure_from_figure_or_data(sent, validate_figure=True) == sent.to_dict()
+
+
+def test_what_was_sent_is_a_copy():
+    sent = Sent(EVERY_KIND, INK).to_dict()
+    sent["layout"]["height"] = sent["data"][0]["z"] = sent["layout"]["xaxis"]["ticktext"][0] = "changed"
+    assert "changed" not in str(Sent(EVERY_KIND, INK).to_dict())
+
+
+def test_every_word_on_a_page_has_the_ink_and_none_elsewhere(monkeypatch):
     monkeypatch.setattr(plotly.io.templates, "default", None)
-    bar = ColourBar(-6, 2, {-6: "a"}, left=True)
-    panel = Panel(over_steps("ab", 2, "step", lettered=True), [Row("a", [bar, LINE], Axis("bits"))], lettered=True)
-    inked, plain = figure(panel, INK).layout, figure(panel).layout
-    for axis in (inked.xaxis, inked.yaxis):
+    inks, plain = go.Figure(Sent(EVERY_KIND, INK).to_dict()).layout, figure(EVERY_KIND).layout
+    for axis in (inks.xaxis, inks.yaxis):
         assert axis.tickfont.color == axis.title.font.color == INK
-    assert inked.font.color == inked.hoverlabel.font.color == inked.coloraxis2.colorbar.tickfont.color == INK
+    assert inks.font.color == inks.hoverlabel.font.color == inks.coloraxis2.colorbar.tickfont.color == INK
     assert (plain.font.color, plain.xaxis.tickfont.color, plain.xaxis.title.font.color) == (None, None, None)
-    assert inked.xaxis.title.text == plain.xaxis.title.text == "step"
+    assert inks.xaxis.title.text == plain.xaxis.title.text == "step"
     assert INK == GRAY_90  # which Streamlit's page replaces
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "int32", "int64", "float32", "float64"])
+def test_arrays_of_every_kind_are_packed(dtype):
+    array = np.array([[0, 1], [2, 100]], dtype)
+    assert numbers(typed(array)) == array.tolist()
+    assert typed(array)["dtype"] != "i8"  # which plotly.js cannot read
+
+
+def test_what_is_not_numbers_stays_a_list():
+    assert typed(np.array(["a", "b"])) == ["a", "b"]
+    assert typed(np.empty(0)) == []

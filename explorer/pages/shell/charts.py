@@ -7,9 +7,9 @@ from typing import Any
 import streamlit as st
 
 from explorer.figures.panel import Panel
-from explorer.figures.plot import INK, figure
+from explorer.figures.plot import INK, Sent
 
 
 def show(panel: Panel, *, key: str, alt: str, config: dict[str, Any], **options: Any) -> None:
     """Draw a panel; the options are those of st.plotly_chart."""
-    st.plotly_chart(figure(panel, INK), key=key, config=config, alt=alt, **options)
+    st.plotly_chart(Sent(panel, INK), key=key, config=config, alt=alt, **options)

@@ -12,7 +12,7 @@ from explorer.figures import gates as drawing
 from explorer.figures import perplexity as curves
 from explorer.figures.hundredths import CONFIG
 from explorer.figures.style import decimals, number, visible
-from explorer.pages.shell import controls, export, facts, notices, pickers, texts
+from explorer.pages.shell import charts, controls, export, facts, notices, pickers, texts
 from explorer.pages.shell.models import Which
 from explorer.pages.shell.plain import plain
 from explorer.probes.gates import GateTrace, Tape, gate_statistics, memory_time, trace_gates
@@ -112,7 +112,7 @@ def show_gates(
     with st.container(border=True, height=FRAME_PX if len(trace) > FRAMED else "content"):
         st.html(drawing.strip_html(trace, quantity, layer=layer, direction=direction or "forward"))
     figure = drawing.tape(trace, layer=layer, direction=direction, order=order, quantity=quantity, unit=unit)
-    st.plotly_chart(figure, key="tape", config=CONFIG, alt="Gates of every unit at every step of the text")
+    charts.show(figure, key="tape", config=CONFIG, alt="Gates of every unit at every step of the text")
     if len(trace) > drawing.MAX_STEPS:
         st.caption(
             f"All {len(trace):,} characters are analysed; the first {drawing.MAX_STEPS:,} are drawn. The downloads hold them "
@@ -127,7 +127,7 @@ def show_learning(by_epoch: dict[int, float | None], which: Which, score_name: s
         f"**How the model learned to read {part}this text.** Move the slider *Epochs of training* to see the model as it was."
         + " This curve shows the model as trained, without your changes." * bool(which.intervention)
     )
-    st.plotly_chart(
+    charts.show(
         curves.by_epoch(by_epoch, which.epoch, score_name), key="by_epoch", config={"displayModeBar": False},
         alt="Perplexity of this text at each epoch of training",
     )  # fmt: skip

@@ -13,7 +13,7 @@ import explorer
 from explorer.figures import gradients as drawing
 from explorer.figures.style import number, visible
 from explorer.models import NetKey
-from explorer.pages.shell import controls, export, notices, pickers, texts
+from explorer.pages.shell import charts, controls, export, notices, pickers, texts
 from explorer.pages.shell.facts import Facts, View, facts
 from explorer.pages.shell.models import Which, checkpoint_of
 from explorer.pages.shell.plain import badge, plain
@@ -194,7 +194,7 @@ def show_singular_values(view: View, columns: int) -> None:
         paths = view.of.singular_values
     figure = drawing.singular_values(view.flow, paths, columns=columns)
     alt = "Largest singular value of each path, and the band of singular values of the whole step"
-    st.plotly_chart(figure, key=f"sigma-{view.key}", config={"displayModeBar": False}, alt=alt)
+    charts.show(figure, key=f"sigma-{view.key}", config={"displayModeBar": False}, alt=alt)
     if paths.bound is not None:
         st.caption(f"Pascanu's bound σ max(U)·γ is {paths.bound:.3f}: under 1 it must vanish, above 1 it may explode.")
 
@@ -203,7 +203,7 @@ def show_weights(view: View, columns: int) -> None:
     """Into which weights the gradient goes, step by step, and how far the steps agree."""
     if (gradients := view.of.whole.weight_gradients) is None:
         return
-    st.plotly_chart(
+    charts.show(
         drawing.weights(gradients, view.of.flow, columns=columns), key=f"weights-{view.key}",
         config={"displayModeBar": False}, alt="Norm of what each step adds to the gradient of each weight matrix",
     )  # fmt: skip
@@ -221,7 +221,7 @@ def show_clipping(known: Facts, theta: float, side: str) -> None:
     if ledger is None:
         st.caption("There is no loss yet, so there is nothing to clip.")
         return
-    st.plotly_chart(
+    charts.show(
         drawing.clip(ledger), key=f"clip-{side}", config={"displayModeBar": False},
         alt="Norm of every parameter's gradient before and after clipping",
     )  # fmt: skip
@@ -240,7 +240,7 @@ def show_clipping(known: Facts, theta: float, side: str) -> None:
 def show_training(checkpoint: explorer.Checkpoint, which: Which) -> None:
     """What clipping did while the model was trained."""
     st.caption("Its training, epoch by epoch")
-    st.plotly_chart(
+    charts.show(
         drawing.clip_history(checkpoint.history, checkpoint.recipe.clip_norm, which.epoch), key="clip_history",
         config={"displayModeBar": False}, alt="Gradient norms before and after clipping, by epoch of training",
         on_select=partial(pickers.go_to_clicked_epoch, "clip_history", checkpoint.epochs), selection_mode="points",
@@ -297,7 +297,7 @@ def show_flows(views: Sequence[View]) -> None:
     row = choose_row(views)
     for view in in_columns(views):
         figure = drawing.flow(view.flow, view.of.paths, row, columns=min(len(views), 2))
-        st.plotly_chart(
+        charts.show(
             figure, key=f"flow-{view.key}", config={"displaylogo": False},
             alt="Gradient of every loss at every earlier step, of the whole text, of one loss, and what carries it",
         )  # fmt: skip
@@ -307,7 +307,7 @@ def show_flows(views: Sequence[View]) -> None:
 def show_reach(views: Sequence[View]) -> bool:
     """How far the gradient reaches, and what takes longer and is asked for; whether the weights are shown."""
     st.markdown("**How far it reaches.** The median over all losses, by how many steps back; thin: the fitted slope.")
-    st.plotly_chart(
+    charts.show(
         drawing.by_lag({view.label: view.flow for view in views}), key="by_lag",
         config={"displayModeBar": False}, alt="Median share of the local gradient by lag",
     )  # fmt: skip

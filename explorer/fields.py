@@ -22,14 +22,9 @@ class ConfigError(Told, ValueError):
 
     """
 
-    def __init__(self, field: str, expected: Saying | None = None, got: object = None, /) -> None:
+    def __init__(self, field: str, expected: Saying, got: object, /) -> None:
         self.field, self.expected, self.got = field, expected, got
-        if expected is None:
-            super().__init__(field)  # the whole sentence, of a module that still writes its own
-        else:
-            super().__init__(
-                "config", field=field, expected=expected, got=got if isinstance(got, Saying) else shown(got)
-            )
+        super().__init__("config", field=field, expected=expected, got=got if isinstance(got, Saying) else shown(got))
 
 
 def expected(what: str, /, **figures: Any) -> Saying:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,9 @@ import torch
 from torch import nn
 
 from explorer.cells import CELLS, Cell
-from explorer.models import CharModel, ConfigError
+from explorer.fields import ConfigError, expected, finite, got
+from explorer.models import CharModel
+from explorer.words import Saying, say
 
 SHUT = 1_000.0  # sigma(-1000) is 0 and sigma(1000) is 1, exactly, in float32 and in float64
 
@@ -46,12 +48,12 @@ class Intervention:
         # Pairs, so that an intervention can be a key.
         object.__setattr__(self, "hold", tuple(sorted(dict(self.hold).items())))
         for letter, value in self.held.items():
-            if not 0 <= value <= 1:
-                raise ConfigError(f"{letter}: expected a value from 0 to 1 to hold the gate at; got {value!r}.")
-        if not math.isfinite(self.keep_bias):
-            raise ConfigError(f"keep_bias: expected a finite number; got {self.keep_bias!r}.")
-        if not (math.isfinite(self.recurrent) and self.recurrent >= 0):
-            raise ConfigError(f"recurrent: expected a finite factor of at least 0; got {self.recurrent!r}.")
+            if (number := finite(value)) is None or not 0 <= number <= 1:
+                raise ConfigError(letter, expected("value-of-gate"), value)
+        if finite(self.keep_bias) is None:
+            raise ConfigError("keep_bias", expected("finite"), self.keep_bias)
+        if (factor := finite(self.recurrent)) is None or factor < 0:
+            raise ConfigError("recurrent", expected("factor"), self.recurrent)
 
     @property
     def held(self) -> dict[str, float]:
@@ -62,12 +64,18 @@ class Intervention:
         return self != Intervention()
 
     def __str__(self) -> str:
-        parts = [f"{gate} held at {value:g}" for gate, value in self.held.items()]
-        parts += [f"bias of the gate that keeps {self.keep_bias:+g}"] * bool(self.keep_bias)
-        parts += [f"recurrent weights × {self.recurrent:g}"] * (self.recurrent != 1)
-        titles = {variant: title for cell in CELLS.values() for variant, title in cell.variants.items()}
-        parts += [f"weights read as {titles.get(self.variant, self.variant)}"] if self.variant else []
-        return ", ".join(parts) or "nothing changed"
+        return say("intervention", changes=self._changes()) if self else say("intervention.none")
+
+    def _changes(self) -> Iterator[Saying]:
+        for gate, value in self.held.items():
+            yield Saying("intervention.held", {"gate": gate, "value": value})
+        if self.keep_bias:
+            yield Saying("intervention.keep-bias", {"shift": self.keep_bias})
+        if self.recurrent != 1:
+            yield Saying("intervention.recurrent", {"factor": self.recurrent})
+        if self.variant:
+            titles = {variant: title for cell in CELLS.values() for variant, title in cell.variants.items()}
+            yield Saying("intervention.read-as", {"variant": titles.get(self.variant, self.variant)})
 
 
 @torch.no_grad()
@@ -109,19 +117,19 @@ def _check(cell: Cell, intervention: Intervention) -> None:
     """Refuse what this cell does not have."""
     letters = [gate.letter for gate in cell.gates]
     if strangers := [letter for letter in intervention.held if letter not in letters]:
-        raise ConfigError(
-            f"Expected a gate of this {cell.key} ({', '.join(letters) or 'it has none'}) to hold; got {', '.join(strangers)}."
+        having = (
+            expected("gate-of-cell", letters=letters, cell=cell.key) if letters else expected("no-gate", cell=cell.key)
         )
+        raise ConfigError("hold", having, got("letters", letters=strangers))
     if intervention.keep_bias and cell.keeps is None:
-        having = ", ".join(other.key for other in CELLS.values() if other.keeps)
-        raise ConfigError(f"keep_bias: expected a cell with a gate that keeps ({having}); got {cell.key}.")
+        keeping = [other.key for other in CELLS.values() if other.keeps]
+        raise ConfigError("keep_bias", expected("cell-that-keeps", cells=keeping), cell.key)
     if intervention.recurrent != 1 and not cell.recurrent:
-        raise ConfigError(f"recurrent: expected 1 for a cell without recurrent weights ({cell.key}).")
+        raise ConfigError("recurrent", expected("factor-without-recurrence", cell=cell.key), intervention.recurrent)
     if intervention.variant is not None and intervention.variant not in cell.variants:
-        raise ConfigError(
-            f"variant: expected one of {', '.join(filter(None, cell.variants)) or 'none'} for this {cell.key}; "
-            f"got {intervention.variant!r}."
-        )
+        named = [variant for variant in cell.variants if variant]
+        offered = expected("variant", allowed=named, cell=cell.key) if named else expected("no-variant", cell=cell.key)
+        raise ConfigError("variant", offered, intervention.variant)
 
 
 def _give_bias(model: CharModel) -> None:

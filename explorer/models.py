@@ -14,9 +14,10 @@ from explorer.cells import CELLS, Cell, CellWeights, State, input_projection
 from explorer.cells.gru import RESETS
 from explorer.cells.rnn import ACTIVATIONS
 from explorer.fields import ConfigError as ConfigError
-from explorer.fields import expected, finite, shown, whole
+from explorer.fields import check_choice, check_whole, expected, finite, got, whole
 from explorer.initialisation import INITS, initialise
 from explorer.text import Vocabulary
+from explorer.words import Told, say
 
 DIRECTIONS = ("forward", "bidirectional", "parallel")
 OBJECTIVES = ("next", "cloze", "leaky")
@@ -24,14 +25,11 @@ BIASES = ("two", "one", "none")
 MAX_HIDDEN, MAX_LAYERS, MAX_PARAMETERS = 4096, 8, 5_000_000
 
 
-class ModelDivergedError(ArithmeticError):
+class ModelDivergedError(Told, ArithmeticError):
     """A model was asked for a prediction, and what it gives is not finite: its numbers have outgrown their precision."""
 
     def __init__(self, read: int) -> None:
-        super().__init__(
-            f"After reading {read:,} character{'s' * (read != 1)} this model's prediction is not a finite number: it has "
-            f"diverged. Take its weights of an earlier epoch, or train it with a lower learning rate."
-        )
+        super().__init__("models.diverged", read=read)
 
 
 class NetKey(NamedTuple):
@@ -98,9 +96,7 @@ class ModelConfig:
         if self.bias is None:
             self._set("bias", "one" if self.init == "normal" or self.cell in _ONE_BIAS else "two")
         for field, allowed in _CHOICES.items():
-            value = getattr(self, field)
-            if not isinstance(value, str) or value not in allowed:
-                raise ConfigError(field, expected("choice", allowed=allowed), value)
+            check_choice(field, getattr(self, field), allowed)
         self._set_sizes()
         for field, most in _SIZES.items():
             self._set(field, self._checked_size(field, getattr(self, field), most))
@@ -117,10 +113,10 @@ class ModelConfig:
         if self.hidden_sizes is None:
             return
         if not isinstance(self.hidden_sizes, list | tuple) or not self.hidden_sizes:
-            raise ConfigError("hidden_sizes", expected("a-size-each"), self.hidden_sizes)
+            raise ConfigError("hidden_sizes", expected("size-each-layer"), self.hidden_sizes)
         sizes = tuple(self._checked_size("hidden_sizes", size, MAX_HIDDEN) for size in self.hidden_sizes)
         if self.num_layers not in (1, len(sizes)):
-            raise ConfigError("hidden_sizes", expected("sizes", layers=self.num_layers), len(sizes))
+            raise ConfigError("hidden_sizes", expected("sizes", count=self.num_layers), len(sizes))
         self._set("hidden_sizes", sizes)
         self._set("hidden_size", sizes[0])
         self._set("num_layers", len(sizes))
@@ -128,34 +124,30 @@ class ModelConfig:
     def _checked_size(self, field: str, value: object, most: int) -> int | None:
         if value is None and field in ("hidden_size_backward", "embedding_size"):
             return None
-        size = whole(value)
-        if size is None or not 1 <= size <= most:
-            raise ConfigError(field, expected("whole", least=1, most=most), value)
-        return size
+        return check_whole(field, value, 1, most)
 
     def _check_sense(self) -> None:
         if self.objective == "next" and self.direction == "bidirectional":
-            raise ConfigError("objective", expected("not-next"), self.objective)
+            raise ConfigError("objective", expected("objective-both-ways"), self.objective)
         if self.objective != "next" and self.direction != "bidirectional":
-            raise ConfigError("objective", expected("next", direction=self.direction), self.objective)
+            raise ConfigError("objective", expected("objective-one-way", direction=self.direction), self.objective)
         if self.direction == "forward" and self.hidden_size_backward is not None:
             raise ConfigError("hidden_size_backward", expected("no-second-net"), self.hidden_size_backward)
         self._check_cell()
 
     def _check_cell(self) -> None:
         """What is said of weights, of the gate that keeps and of its bias needs a cell that has them."""
-        if self.init not in self.kind.initialisations():
-            raise ConfigError(
-                "init", expected("cell-init", allowed=self.kind.initialisations(), cell=self.cell), self.init
-            )
+        inits = self.kind.initialisations()
+        if self.init not in inits:
+            raise ConfigError("init", expected("init-of-cell", allowed=inits, cell=self.cell), self.init)
         if self.init == "chrono" and self.chrono_t_max < 3:
             raise ConfigError("chrono_t_max", expected("at-least", least=3), self.chrono_t_max)
         if self.bias == "two" and not self.kind.recurrent:
             raise ConfigError("bias", expected("bias-without-recurrence", cell=self.cell), self.bias)
         if self.keep_bias and self.kind.keeps is None:
-            raise ConfigError("keep_bias", expected("no-keep-bias", cell=self.cell), self.keep_bias)
+            raise ConfigError("keep_bias", expected("keep-bias-without-gate", cell=self.cell), self.keep_bias)
         if self.bias == "none" and (self.keep_bias or self.init == "chrono"):
-            raise ConfigError("bias", expected("a-bias"), self.bias)
+            raise ConfigError("bias", expected("bias-to-shift"), self.bias)
 
     @property
     def kind(self) -> Cell:
@@ -210,7 +202,8 @@ class ModelConfig:
 
     def name_of(self, direction: str) -> str:
         """What a net is called: "second forward" where the second one, named as torch names it, reads forward too."""
-        return "second forward" if direction == "backward" and self.direction == "parallel" else direction
+        second = direction == "backward" and self.direction == "parallel"
+        return say("net.second-forward" if second else f"net.{direction}")
 
     def reads_backward(self, net: NetKey) -> bool:
         """Whether this net reads the text from its end."""
@@ -354,9 +347,9 @@ class SequenceModel(nn.Module):
         size = sum(math.prod(shape) for shape in config.parameter_shapes(inputs, outputs).values())
         if size > MAX_PARAMETERS:
             raise ConfigError(
-                f"Expected at most {MAX_PARAMETERS:,} parameters; hidden_size {config.hidden_size} with "
-                f"{config.num_layers} layer(s) and {outputs} symbols gives {size:,}. Take fewer units."
-            )
+                "hidden_size", expected("fewer-units", most=MAX_PARAMETERS),
+                got("units", units=config.units, layers=config.num_layers, outputs=outputs, count=size),
+            )  # fmt: skip
         self.config, self.inputs = config, inputs
         self.embedding = nn.Embedding(inputs, config.embedding_size) if config.embedding_size else None
         self.rnn = RecurrentStack(config, inputs)
@@ -447,13 +440,10 @@ class CharModel(SequenceModel):
 
         """
         if self.config.objective != "next":
-            raise ConfigError(
-                f'generate: expected a model with objective "next"; this one is {self.config.objective!r}.'
-            )
+            raise ConfigError("generate", expected("model-of-objective", objective="next"), self.config.objective)
         if not prefix or length < 0 or not 0 <= temperature < math.inf:
             raise ConfigError(
-                "generate: expected a prefix of at least one character, length >= 0 and a finite temperature >= 0; "
-                f"got {prefix[:20]!r}, {length} and {temperature}."
+                "generate", expected("draw"), got("draw", prefix=prefix[:20], length=length, temperature=temperature)
             )
         generator = torch.Generator().manual_seed(seed)
         drawn: list[int] = []
@@ -477,11 +467,11 @@ class CharModel(SequenceModel):
 
         """
         if self.config.objective != "cloze":
-            raise ConfigError(f'fill: expected a model with objective "cloze"; this one is {self.config.objective!r}.')
+            raise ConfigError("fill", expected("model-of-objective", objective="cloze"), self.config.objective)
         ids_T = self.vocabulary.encode(text)
         if not 0 <= position < len(ids_T) or k < 1:
             raise ConfigError(
-                f"fill: expected a position from 0 to {len(ids_T) - 1} and k >= 1; got {position} and {k}."
+                "fill", expected("position", last=len(ids_T) - 1), got("position", position=position, k=k)
             )
         logits_TBV, _ = self(ids_T.unsqueeze(1))
         logits_V = _finite(logits_TBV[position, 0], len(ids_T))
@@ -492,7 +482,7 @@ class CharModel(SequenceModel):
 def _seeded(seed: object) -> torch.Generator:
     number = whole(seed)
     if number is None or not -(2**63) <= number < 2**64:
-        raise ConfigError(f"seed: expected a whole number from -2^63 to 2^64 - 1; got {shown(seed)}.")
+        raise ConfigError("seed", expected("seed-of-torch"), seed)
     return torch.Generator().manual_seed(number)
 
 

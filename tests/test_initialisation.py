@@ -140,8 +140,8 @@ def test_normal_means_one_bias_unless_told_otherwise():
     [
         (dict(cell="gru", init="identity"), "init: expected one of torch, normal, chrono, orthogonal for this cell"),
         (dict(cell="rnn", keep_bias=1), "keep_bias: expected 0"),
-        (dict(cell="lstm", bias="none", keep_bias=1), 'bias: expected "one" or "two"'),
-        (dict(cell="gru", bias="none", init="chrono"), 'bias: expected "one" or "two"'),
+        (dict(cell="lstm", bias="none", keep_bias=1), "bias: expected 'one' or 'two'"),
+        (dict(cell="gru", bias="none", init="chrono"), "bias: expected 'one' or 'two'"),
         (dict(bias="three"), "bias: expected one of two, one, none"),
         (dict(hidden_sizes=()), "hidden_sizes: expected one size for each layer"),
         (dict(hidden_sizes=(4, 0)), "hidden_sizes: expected a whole number from 1"),

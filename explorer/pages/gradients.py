@@ -17,8 +17,8 @@ from explorer.pages.shell import charts, controls, export, notices, pickers, tex
 from explorer.pages.shell.facts import Facts, View, facts
 from explorer.pages.shell.models import Which, checkpoint_of
 from explorer.pages.shell.plain import badge, plain
+from explorer.probes.comparison import Reach, reach_compared
 from explorer.reads.base import one_way_layers
-from explorer.words import en
 
 THETAS = tuple(mantissa * 10.0**power for power in range(-3, 3) for mantissa in (1, 2, 5))
 SCORE_MARK = {"next": "", "cloze": " (pseudo)", "leaky": " (leaks)"}
@@ -59,12 +59,12 @@ def choose_part(configs: Sequence[explorer.ModelConfig]) -> str:
     return controls.choose("Gradient at", (WHOLE, "h", "c"), "part", PARTS_DIFFER)
 
 
-def reach_of(view: View) -> en.Reach:
+def reach_of(view: View) -> Reach:
     """What one model's reach is compared by."""
     flow, trace = view.of.flow, view.of.whole.trace
     comparable = trace.config.objective == "next"
     score = trace.perplexity if comparable else None
-    return en.Reach(view.label, flow.half_life_steps, flow.horizon_steps, score)
+    return Reach(view.label, flow.half_life_steps, flow.horizon_steps, score)
 
 
 def views_of(known: Facts, layer: int, direction: str | None, *about: str) -> list[View]:
@@ -95,7 +95,7 @@ def show_verdict(view: View) -> None:
                 advice = f"You hold {' and '.join(held)} by hand."
             icon = ICONS.get(finding.rule, ":material/warning:")
             said = plain(" ".join(filter(None, (finding.evidence, advice))))
-            st.markdown(f"{icon} **{en.title(finding.rule)}.** {badge(en.sureness(finding.confidence))}{said}")
+            st.markdown(f"{icon} **{finding.title}.** {badge(finding.sureness)}{said}")
 
 
 HELP = {
@@ -353,7 +353,7 @@ def page() -> None:
         for view in in_columns(views):
             show_verdict(view)
         if second is not None and len(views) == 2:
-            st.caption(plain(en.reach_compared(*map(reach_of, views))))
+            st.caption(plain(reach_compared(*map(reach_of, views))))
     show_figures(views)
     if part != WHOLE:
         st.caption(f"Drawn, and counted in half-life, horizon and slope: the gradient at {part} alone. {PARTS_DIFFER}")

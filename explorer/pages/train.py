@@ -15,7 +15,6 @@ from explorer.pages import live, new_run
 from explorer.pages.shell import charts, export, links, models, people, session
 from explorer.pages.shell.plain import badge, cells, plain
 from explorer.runs.status import DIVERGED, FINISHED, STATUSES
-from explorer.words import en
 
 NEWEST = 8  # runs that are listed until one asks for all
 HIGHLIGHT = "rgba(224, 138, 30, 0.25)"
@@ -31,7 +30,7 @@ def watch(run_id: str) -> None:
         (st.error if STATUSES[run.status].bad else st.caption)(people.told(run.message))
     for finding in findings:
         st.markdown(
-            f":material/stethoscope: **{en.title(finding.rule)}.** {badge(en.sureness(finding.confidence))}"
+            f":material/stethoscope: **{finding.title}.** {badge(finding.sureness)}"
             + plain(f"{finding.evidence} {finding.advice}")
         )
     live.show_curves([run], key="live")

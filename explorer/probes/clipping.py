@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import torch
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from explorer.clipping import grad_norm
-from explorer.fields import finite, shown
-from explorer.models import ConfigError, SequenceModel
+from explorer.fields import ConfigError, expected, finite
+from explorer.models import SequenceModel
 from explorer.probes.gradients import NonFinite
 from explorer.reads import Read, read_of
+from explorer.words import Saying
 
 WAYS = ("norm", "value", "parameter")
 LARGEST = 5
@@ -110,7 +112,7 @@ def clip_ledger(model: SequenceModel, text: str | Read, max_norm: float | None) 
     """
     theta = None if max_norm is None else finite(max_norm)
     if max_norm is not None and (theta is None or theta <= 0):
-        raise ConfigError(f"max_norm: expected a finite number above 0, or None; got {shown(max_norm)}.")
+        raise ConfigError("max_norm", expected("above-zero-or-none"), max_norm)
     loss, gradients = mean_gradient(read_of(model, text))
     norms = {name: grad_norm(gradient) for name, gradient in gradients.items()}
     norm_before = math.hypot(*norms.values())
@@ -128,9 +130,11 @@ def clip_ledger(model: SequenceModel, text: str | Read, max_norm: float | None) 
     coefficient = _coefficient(norm_before, theta)
     outcomes = {way: _outcome(gradients, clipped[way], coefficient if way == "norm" else None) for way in WAYS}
     fault = _first_non_finite(
-        {name: parameter.detach() for name, parameter in model.named_parameters()}
-        | {"loss": torch.tensor(loss)}
-        | {f"gradient of {name}": gradient for name, gradient in gradients.items()}
+        chain(
+            ((name, parameter.detach()) for name, parameter in model.named_parameters()),
+            [(Saying("value.loss"), torch.tensor(loss))],
+            ((Saying("value.gradient-of", {"parameter": name}), gradient) for name, gradient in gradients.items()),
+        )
     )
     return ClipLedger(loss, theta, norm_before, parameters, outcomes, fault)
 
@@ -196,8 +200,8 @@ def _largest(gradient: Tensor) -> tuple[tuple[tuple[int, ...], float], ...]:
     )
 
 
-def _first_non_finite(values: Mapping[str, Tensor]) -> NonFinite | None:
-    for name, value in values.items():
+def _first_non_finite(values: Iterable[tuple[str | Saying, Tensor]]) -> NonFinite | None:
+    for name, value in values:
         bad: NDArray[np.int64] = (~value.isfinite()).flatten().nonzero().numpy()
         if bad.size:
             return NonFinite(name, None, int(bad[0, 0]))

@@ -121,7 +121,7 @@ def _much_worse(score_nats: float, record: TrainingRecord | None) -> bool:
 
 def _not_finite(flow: GradientFlow, trace: GateTrace) -> Finding | None:
     if flow.non_finite is not None:
-        return Finding("exploding", CERTAIN, {"non_finite": str(flow.non_finite)}, "value")
+        return Finding("exploding", CERTAIN, {"non_finite": flow.non_finite}, "value")
     step = trace.score.undefined_from
     return None if step is None else Finding("exploding", CERTAIN, {"step": step}, "prediction")
 

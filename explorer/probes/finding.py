@@ -22,14 +22,14 @@ class Finding:
     Attributes:
         rule: its name, one of RULES.
         confidence: "certain" where the figures allow nothing else, "likely" where a threshold was passed.
-        figures: name -> number or word that led to it, units in the names; the sentences are made from them.
+        figures: name -> number, word or NonFinite that led to it, units in the names; the sentences are made from them.
         case: what tells it from others of its rule, where their sentences differ: a part of the sentences' codes.
 
     """
 
     rule: str
     confidence: str = LIKELY
-    figures: Mapping[str, float | str] = field(default_factory=lambda: MappingProxyType({}))
+    figures: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     case: str = ""
 
     @property

@@ -153,8 +153,8 @@ class GateTrace:
         try:
             return self.tapes[NetKey(layer, direction)]
         except KeyError:
-            there = ", ".join(f"(layer={net.layer}, direction={net.direction!r})" for net in self.tapes)
-            raise ConfigError(f"Expected a net out of {there}; got (layer={layer}, direction={direction!r}).") from None
+            asked = got("net", layer=layer, direction=direction)
+            raise ConfigError("net", expected("net", nets=tuple(self.tapes)), asked) from None
 
     @property
     def nll_nats_T(self) -> Floats:

@@ -16,11 +16,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from explorer.models import ConfigError, NetKey, SequenceModel
+from explorer.fields import ConfigError, expected
+from explorer.models import NetKey, SequenceModel
 from explorer.probes.sweep import Sweep
 from explorer.reads import Read, read_of
 from explorer.reads.base import check_net
 from explorer.text import TextError
+from explorer.words import Saying, say
 
 Floats64 = NDArray[np.float64]
 MAX_STEPS = 4_000  # steps of a flow: its matrix has their square, 128 MB
@@ -33,19 +35,20 @@ class NonFinite:
     """The first value that is not a finite number.
 
     Attributes:
-        what: what holds it: a parameter's name, "state h of layer 0, forward", or "gradient ...".
+        what: what holds it: a parameter by its name, or what is said of a state, a gradient or the loss.
         step: of the text; None for a parameter.
         unit: which unit (of a parameter: which entry, counted row by row); None for a norm.
 
     """
 
-    what: str
+    what: str | Saying
     step: int | None
     unit: int | None
 
     def __str__(self) -> str:
-        place = [f"step {self.step}"] * (self.step is not None) + [f"entry {self.unit}"] * (self.unit is not None)
-        return ", ".join([self.what, *place])
+        step = [Saying("value.step", {"step": self.step})] * (self.step is not None)
+        entry = [Saying("value.entry", {"entry": self.unit})] * (self.unit is not None)
+        return say("value", parts=[self.what, *step, *entry])
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ class GradientFlow:
 
         """
         if part not in self.parts:
-            raise ConfigError(f"part: expected {' or '.join(self.parts)}; got {part!r}.")
+            raise ConfigError("part", expected("part", parts=tuple(self.parts)), part)
         norms_TT, step_norms_T = self.parts[part]
         return replace(self, norms_TT=norms_TT, step_norms_T=step_norms_T, parts={part: self.parts[part]})
 
@@ -187,7 +190,7 @@ def gradient_flow(model: SequenceModel, text: str | Read, layer: int = 0, direct
     read = read_of(model, text)
     steps = len(read)
     if steps > MAX_STEPS:
-        raise TextError(f"Expected at most {MAX_STEPS:,} characters for a T x T flow; got {steps:,}. Take a part.")
+        raise TextError("text.too-long-for-flow", most=MAX_STEPS, count=steps)
     asked_T = read.asked_T(net).numpy()
     swept = _swept(read, net, asked_T)
     fault = _first_non_finite(read, net, swept, asked_T)
@@ -251,7 +254,7 @@ def _first_non_finite(read: Read, net: NetKey, swept: _Swept, asked_T: NDArray[n
         if (bad := (~(h_TH.abs() <= largest)).nonzero()).numel():
             step, unit = bad[0].tolist()
             step = len(h_TH) - 1 - step if read.model.config.reads_backward(key) else step
-            return NonFinite(f"state h of layer {key.layer}, {key.direction}", step, unit)
+            return NonFinite(Saying("value.state", {"layer": key.layer, "direction": key.direction}), step, unit)
     return _first_non_finite_gradient(swept, asked_T)
 
 
@@ -261,7 +264,8 @@ def _first_non_finite_gradient(swept: _Swept, asked_T: NDArray[np.int64]) -> Non
     for part, norms_TT, step_norms_T in zip(("h", "c"), swept.norms_PTT, swept.step_norms_PT, strict=False):
         bad_rows, bad_steps = np.nonzero(~np.isfinite(norms_TT) & inside_TT)
         if bad_rows.size:
-            return NonFinite(f"gradient at {part} of the loss read off step {bad_rows[0]}", int(bad_steps[0]), None)
+            what = Saying("value.gradient-of-loss", {"part": part, "row": int(bad_rows[0])})
+            return NonFinite(what, int(bad_steps[0]), None)
         if (bad := np.flatnonzero(~np.isfinite(step_norms_T))).size and inside_TT.any():
-            return NonFinite(f"gradient at {part} of the mean loss", int(bad[0]), None)
+            return NonFinite(Saying("value.gradient-of-mean-loss", {"part": part}), int(bad[0]), None)
     return None

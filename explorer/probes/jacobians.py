@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from explorer.cells.base import LinearNet
-from explorer.models import ConfigError, NetKey, SequenceModel
+from explorer.fields import ConfigError, check_whole, expected, got
+from explorer.models import NetKey, SequenceModel
 from explorer.probes.gradients import GradientFlow
 from explorer.probes.sweep import Sweep, random_directions
 from explorer.reads import Read, read_of
@@ -99,7 +100,7 @@ def jacobian_paths(
     net = check_net(model, layer, direction)
     read = read_of(model, text)
     if flow is not None and (flow.labels, flow.net) != (read.labels, net):
-        raise ConfigError(f"flow: expected one of the same text and net, layer {layer}, {direction}; got another.")
+        raise ConfigError("flow", expected("flow", layer=layer, direction=direction), got("another"))
     if not read.losses:
         none = np.empty(0)
         return JacobianPaths(net, {}, none, {}, none, none, none, None)
@@ -123,7 +124,7 @@ def jacobian_paths(
     sigma = _singular_values(line, len(read)) if singular_values else {}
     nothing = torch.empty(0, dtype=torch.float64)
     largest = {path: rows(sigma[path]) for path in by_path if path in sigma}
-    highest, lowest, log_product = (rows(sigma.get(name, nothing)) for name in ("max", "min", "log product"))
+    highest, lowest, log_product = (rows(sigma.get(name, nothing)) for name in ("max", "min", "log_product"))
     bounding = model.config.kind.bound(read.precise.rnn.weights(net), model.config.variant)
     bound = None if bounding is None else float(singular_values_of(bounding)[0])
     return JacobianPaths(net, carried, gain_T, largest, highest, lowest, log_product, bound)
@@ -143,7 +144,7 @@ def _singular_values(line: LinearNet, steps: int) -> dict[str, Tensor]:
         size = torch.linalg.vector_norm(product)
         log_scale = log_scale + size.log()
         product = product / size if size > 0 else product
-        row |= {"max": sigma[0], "min": sigma[-1], "log product": log_scale}
+        row |= {"max": sigma[0], "min": sigma[-1], "log_product": log_scale}
         for name, value in row.items():
             values.setdefault(name, []).append(value)
     return {name: torch.stack(column).flip(0) for name, column in values.items()}
@@ -181,8 +182,7 @@ def lyapunov_exponents(
     net = check_net(model, layer, direction)
     read = read_of(model, text)
     width = model.config.parts * model.config.width(net)
-    if not 1 <= k <= width:
-        raise ConfigError(f"k: expected 1 to {width} exponents for this net; got {k}.")
+    k = check_whole("k", k, 1, width)
     steps = len(read)
     if not steps:
         return LyapunovSpectrum(net, np.empty((0, k)))

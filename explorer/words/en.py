@@ -8,20 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 
-def title(rule: str) -> str:
-    """What a verdict is called."""
-    return str(SENTENCES[f"verdict.{rule}"])
-
-
-def sureness(confidence: str) -> str:
-    """How sure a verdict is, where it is not certain: a word behind its title."""
-    return str(SENTENCES[f"sureness.{confidence}"])
-
-
-def perplexity(nats: float) -> str:
+def _perplexity(nats: float) -> str:
     """A mean loss as the perplexity it is."""
     if nats > 20:
         return f"e^{nats:.0f}"
@@ -42,12 +32,12 @@ def _reach(half_life_steps: float | None = None, horizon_steps: float | None = N
 
 
 def _reads(score: str, score_nats: float, **reach: Any) -> str:
-    return f"It reads this text with a {score} of {perplexity(score_nats)}. {_reach(**reach)}"
+    return f"It reads this text with a {score} of {_perplexity(score_nats)}. {_reach(**reach)}"
 
 
 def _leaks(score_nats: float, **reach: Any) -> str:
     return (
-        f"One of its nets reads from the end, past the character it is asked for, so its score of {perplexity(score_nats)} says "
+        f"One of its nets reads from the end, past the character it is asked for, so its score of {_perplexity(score_nats)} says "
         f"nothing about what it can predict. {_reach(**reach)}"
     )
 
@@ -95,9 +85,11 @@ def _cut(count: int, where: str) -> str:
 
 
 FORMS: dict[str, Callable[[Any], str]] = {
-    "perplexity": perplexity,
+    "perplexity": _perplexity,
     "steps": _steps,
     "epochs": lambda count: "epoch" if count == 1 else f"{count:g} epochs",
+    "layers": lambda count: _some(count, "layer"),
+    "characters": lambda count: _some(count, "character"),
     "names": _names,
     "nets": lambda nets: "; ".join(f"layer {net.layer}, {net.direction}" for net in nets),
     "some": lambda values: _names(values)[:80],
@@ -124,21 +116,59 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "got.numbers": "numbers",
     "expected.same-model": "a read of the same model",
     "got.another": "another",
-    "expected.finite": "a finite number",
-    "expected.at-least": "at least {least:,}",
-    "expected.a-size-each": "one size for each layer",
-    "expected.sizes": "{layers} sizes, one for each layer",
-    "expected.not-next": '"cloze" or "leaky" for a bidirectional model, whose second net has already read the next character',
-    "expected.next": '"next" for a {direction} model',
-    "expected.no-second-net": "None for a forward model, which has no second net",
-    "expected.cell-init": "one of {allowed:names} for this cell ({cell})",
-    "expected.bias-without-recurrence": '"one" or "none" for a cell without recurrent weights ({cell})',
-    "expected.no-keep-bias": "0 for a cell without a gate that keeps ({cell})",
-    "expected.a-bias": '"one" or "two" for a model whose keeping gate is given a bias',
+    "expected.flow": "one of the same text and net, layer {layer}, {direction}",
+    "expected.part": "{parts:alternatives}",
     "expected.choice": "one of {allowed:names}",
     "expected.whole": "a whole number from {least:,} to {most:,}",
     "expected.above-zero": "a finite number above 0",
+    "expected.above-zero-or-none": "a finite number above 0, or None",
     "expected.flag": "True or False",
+    "expected.finite": "a finite number",
+    "expected.at-least": "at least {least:,}",
+    # models
+    "expected.size-each-layer": "one size for each layer",
+    "expected.sizes": "{count} sizes, one for each layer",
+    "expected.objective-both-ways": (
+        "'cloze' or 'leaky' for a bidirectional model, whose second net has already read the next character"
+    ),
+    "expected.objective-one-way": "'next' for a {direction} model",
+    "expected.no-second-net": "None for a forward model, which has no second net",
+    "expected.init-of-cell": "one of {allowed:names} for this cell ({cell})",
+    "expected.bias-without-recurrence": "'one' or 'none' for a cell without recurrent weights ({cell})",
+    "expected.keep-bias-without-gate": "0 for a cell without a gate that keeps ({cell})",
+    "expected.bias-to-shift": "'one' or 'two' for a model whose keeping gate is given a bias",
+    "expected.fewer-units": "so few units that the model has at most {most:,} parameters",
+    "got.units": "{units} in {layers:layers} with {outputs:,} symbols, which make {count:,} parameters",
+    "expected.model-of-objective": "a model with objective {objective!r}",
+    "expected.draw": "a prefix of at least one character, length >= 0 and a finite temperature >= 0",
+    "got.draw": "{prefix!r}, {length} and {temperature}",
+    "expected.position": "a position from 0 to {last} and k >= 1",
+    "got.position": "{position} and {k}",
+    "expected.seed-of-torch": "a whole number from -2^63 to 2^64 - 1",
+    "net.forward": "forward",
+    "net.backward": "backward",
+    "net.second-forward": "second forward",
+    "net.both": "both",
+    "models.diverged": (
+        "After reading {read:characters} this model's prediction is not a finite number: it has diverged. Take its weights of "
+        "an earlier epoch, or train it with a lower learning rate."
+    ),
+    # interventions
+    "intervention": "{changes:names}",
+    "intervention.none": "nothing changed",
+    "intervention.held": "{gate} held at {value:g}",
+    "intervention.keep-bias": "bias of the gate that keeps {shift:+g}",
+    "intervention.recurrent": "recurrent weights × {factor:g}",
+    "intervention.read-as": "weights read as {variant}",
+    "expected.value-of-gate": "a value from 0 to 1 to hold the gate at",
+    "expected.factor": "a finite factor of at least 0",
+    "expected.gate-of-cell": "a gate of this {cell} ({letters:names}) to hold",
+    "expected.no-gate": "a gate of this {cell} (it has none) to hold",
+    "got.letters": "{letters:names}",
+    "expected.cell-that-keeps": "a cell with a gate that keeps ({cells:names})",
+    "expected.factor-without-recurrence": "1 for a cell without recurrent weights ({cell})",
+    "expected.variant": "one of {allowed:names} for this {cell}",
+    "expected.no-variant": "None for this {cell}, which has no variants",
     # training
     "training.diverged": (
         "Diverged at step {step}: the {what} of {parameter} is not a finite number. The weights of the step before are kept. "
@@ -233,6 +263,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "file.onnx": "an ONNX model",
     # text
     "text.no-loss": "Expected a text of at least {least} characters, so that there is a loss; got {count}.",
+    "text.too-long-for-flow": "Expected at most {most:,} characters for a T x T flow; got {count:,}. Take a part.",
     "text.too-large": "Expected a text of at most {most:whole MB}; this one has {size:MB}. Cut it and try again.",
     "text.foreign": "Expected plain text; this is {kind}. Save or copy the text you mean into a .txt file.",
     "text.nothing-visible": "Expected a text with at least one visible character; this file has none.",
@@ -345,6 +376,15 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "got.others": "others",
     "expected.place": "in {name} step {step:,} of epoch {epoch:,}",
     "got.place": "step {step:g} of epoch {epoch:g}",
+    # probes: a value that is not a finite number
+    "value": "{parts:names}",
+    "value.loss": "loss",
+    "value.gradient-of": "gradient of {parameter}",
+    "value.state": "state h of layer {layer}, {direction}",
+    "value.gradient-of-loss": "gradient at {part} of the loss read off step {row}",
+    "value.gradient-of-mean-loss": "gradient at {part} of the mean loss",
+    "value.step": "step {step}",
+    "value.entry": "entry {entry}",
     # probes: the verdicts; a title, what was found, and one change to try
     "sureness.certain": "",
     "sureness.likely": "likely",
@@ -446,57 +486,26 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "verdict.unclear.found": _reads,
     "verdict.too-short": "Too short to tell",
     "verdict.too-short.found": "{least:g} characters or more are needed; this text has {characters:g}.",
+    # probes: how far the gradients of two models reach
+    "reach.farther": (
+        "The gradient reaches farther in {far}: it falls under {share} after {far_steps:steps}, in {near} it falls under {share} "
+        "after {near_steps:steps}. So what {far} predicts badly can still correct what it did longer ago. {reads}"
+    ),
+    "reach.farther-than-the-text": (
+        "The gradient reaches farther in {far}: it stays over {share} at every step of this text, in {near} it falls under "
+        "{share} after {near_steps:steps}. So what {far} predicts badly can still correct what it did longer ago. {reads}"
+    ),
+    "reach.share.horizon": "1 %",
+    "reach.share.half-life": "half",
+    "reach.alone": (
+        "That alone makes it no better reader: a gate that lets go of what is of no use ends the reach on purpose."
+    ),
+    "reach.reads-better": (
+        "It also reads this text better (perplexity {far_nats:perplexity} against {near_nats:perplexity}); a long reach alone "
+        "does not bring that."
+    ),
+    "reach.reads-no-better": (
+        "It is not the better reader for that (perplexity {far_nats:perplexity} against {near_nats:perplexity}): a gate that "
+        "lets go of what is of no use ends the reach on purpose."
+    ),
 }
-
-
-class Reach(NamedTuple):
-    """How far back the gradient of one model reaches on a text, and how well the model reads the text.
-
-    Attributes:
-        name: of the model.
-        half_life_steps: the first lag at which the median loss has less than half of its local gradient left; None where
-            it has more at every lag of the text.
-        horizon_steps: the same for 1 %.
-        perplexity: of the text; None where it is not defined, or not to be compared.
-
-    """
-
-    name: str
-    half_life_steps: int | None
-    horizon_steps: int | None
-    perplexity: float | None
-
-
-def reach_compared(first: Reach, second: Reach) -> str:
-    """What it means that the gradient reaches farther in one of two models, and what it does not; "" if it does not.
-
-    Judged by the horizons, and by the half-lives where the horizons are equal.
-    """
-    for share, key in (("1 %", "horizon_steps"), ("half", "half_life_steps")):
-        far, near = sorted((first, second), key=lambda reach: -_lag(reach, key))
-        if _lag(far, key) != _lag(near, key):
-            falls = f"falls under {share} after {_steps(_lag(far, key))}"
-            stays = f"stays over {share} at every step of this text"
-            return (
-                f"The gradient reaches farther in {far.name}: it {falls if _lag(far, key) < math.inf else stays}, in {near.name} "
-                f"it falls under {share} after {_steps(_lag(near, key))}. So what {far.name} predicts badly can still correct "
-                f"what it did longer ago. {_read(far, near)}"
-            )
-    return ""
-
-
-def _lag(reach: Reach, key: str) -> float:
-    lag = getattr(reach, key)
-    return math.inf if lag is None else float(lag)
-
-
-def _read(far: Reach, near: Reach) -> str:
-    """What the farther reach has to do with how well the two models read."""
-    if far.perplexity is None or near.perplexity is None or not far.perplexity < math.inf > near.perplexity:
-        return (
-            "That alone makes it no better reader: a gate that lets go of what is of no use ends the reach on purpose."
-        )
-    figures = f"(perplexity {perplexity(math.log(far.perplexity))} against {perplexity(math.log(near.perplexity))})"
-    if far.perplexity < near.perplexity:
-        return f"It also reads this text better {figures}; a long reach alone does not bring that."
-    return f"It is not the better reader for that {figures}: a gate that lets go of what is of no use ends the reach on purpose."

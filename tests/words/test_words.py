@@ -1,4 +1,4 @@
-"""What is said is made of a code and its figures, in the language that is spoken; and the comparison of two reaches."""
+"""What is said is made of a code and its figures, in the language that is spoken."""
 
 import pickle
 
@@ -7,7 +7,6 @@ import pytest
 from explorer import ConfigError, TextError, words
 from explorer.fields import expected
 from explorer.words import LANGUAGE, Saying, Told, say
-from explorer.words.en import Reach, reach_compared
 
 
 @pytest.fixture
@@ -78,47 +77,3 @@ def test_what_came_is_never_long_in_the_sentence_and_never_hides_it(value, said)
 def test_a_figure_is_written_as_its_sentence_says():
     assert say("text.breaks-became-line-ends", breaks=1) == "1 page break or separators became line ends."
     assert say("text.breaks-became-line-ends", breaks=1200) == "1,200 page breaks or separators became line ends."
-
-
-# ---- two reaches
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "said"),
-    [
-        (
-            (5, 12, 2.0),
-            (5, 35, 8.0),
-            "farther in B: it falls under 1 % after 35 steps, in A it falls under 1 % after 12 steps.",
-        ),
-        (
-            (5, None, 2.0),
-            (5, 1, 8.0),
-            "farther in A: it stays over 1 % at every step of this text, in B it falls under 1 % after",
-        ),
-        ((5, 1, None), (9, 0, 8.0), "in A: it falls under 1 % after 1 step, in B it falls under 1 % after 0 steps."),
-        (
-            (5, None, 2.0),
-            (26, None, 2.0),
-            "farther in B: it falls under half after 26 steps, in A it falls under half after 5",
-        ),
-        ((9, 9, 250.0), (9, 3, 1.25), "not the better reader for that (perplexity 250 against 1.25): a gate"),
-        ((9, 9, 2.0), (9, 3, 2.0), "not the better reader for that (perplexity 2.00 against 2.00): a gate"),
-        (
-            (9, 9, 1.25),
-            (9, 3, 250.0),
-            "It also reads this text better (perplexity 1.25 against 250); a long reach alone",
-        ),
-        ((9, 9, 1.25), (9, 3, float("inf")), "That alone makes it no better reader: a gate"),
-        ((9, 9, None), (9, 3, 4.0), "That alone makes it no better reader: a gate"),
-    ],
-)
-def test_the_farther_reach_is_named_with_its_figures(first, second, said):
-    a, b = (Reach(name, *about) for name, about in zip("AB", (first, second), strict=True))
-    assert said in reach_compared(a, b)
-    assert reach_compared(a, b) == reach_compared(b, a)
-
-
-@pytest.mark.parametrize("lags", [(None, None), (0, 0), (7, 20), (7, None)])
-def test_of_two_equal_reaches_nothing_is_said(lags):
-    assert reach_compared(Reach("A", *lags, 2.0), Reach("B", *lags, 3.0)) == ""

@@ -87,7 +87,7 @@ def make(shipped: Shipped) -> None:
 def row(shipped: Shipped, checkpoint: Checkpoint, date: str) -> str:
     """One line of the table."""
     config = checkpoint.config
-    cell = {"rnn": f"RNN {config.activation}", "gru": f"GRU, reset {config.reset}", "lstm": "LSTM"}[config.cell]
+    cell = config.title
     if config.direction != "forward":
         cell += f", {config.direction}" + (f", {config.objective}" if config.objective != "next" else "")
     value = f"{perplexity(checkpoint.history[-1].nll_nats):.3f}"

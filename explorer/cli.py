@@ -6,7 +6,7 @@ import contextlib
 import os
 import runpy
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import click
 from click._termui_impl import ProgressBar
 
 from explorer import runs
+from explorer.cells import CELLS
 from explorer.checkpoints import Checkpoint, CheckpointError, save_checkpoint
 from explorer.corpora import NAMES, load_corpus
 from explorer.models import CharModel, ConfigError, ModelConfig
@@ -113,6 +114,12 @@ def _sizes(given: str) -> tuple[int, ...]:
     return tuple(int(size) for size in given.split(","))
 
 
+def suggested(of_model: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes sense beside the cell that was asked for; nothing for a cell that is none."""
+    cell = CELLS.get(of_model.get("cell", ModelConfig.cell))
+    return dict(cell.suggested) if cell else {}
+
+
 def _options(command: Any) -> Any:
     """One option for each field of ModelConfig and Recipe; what is not given keeps the default or the recipe's value."""
     kinds = {"int": int, "float": float, "bool": bool, "str": str, "tuple[int, ...]": _sizes}
@@ -176,7 +183,7 @@ def train_command(
     given = {name: value for name, value in given.items() if value is not None}
     try:
         of_model = {name: given[name] for name in MODEL_OPTIONS if name in given}
-        config = ModelConfig(**RECIPE_MODELS[recipe_name] | of_model)
+        config = ModelConfig(**RECIPE_MODELS[recipe_name] | suggested(of_model) | of_model)
         recipe = replace(RECIPES[recipe_name], **{name: given[name] for name in RECIPE_OPTIONS if name in given})
         recipe = replace(recipe, clip_norm=None) if no_clip else recipe
         name, text = read_corpus(corpus, encoding)

@@ -1,7 +1,7 @@
 // Curves that grow while one looks at them: rows over one axis of steps, drawn on a canvas.
 // They are fetched from the server, again and again while a run goes. New data only draw again: the zoom and the cursor
 // stay as the person set them.
-// What arrives is written by Curves.pack in curves.py.
+// What arrives is written by pack in curves.py.
 
 const LEFT = 56, TOP = 40, BOTTOM = 44, LINE = 13, SWATCH = 16, STEP_PX = 64
 const FADED = 0.75 // of words that are not the point: 4.5:1 and more against both themes' backgrounds

@@ -1,118 +1,86 @@
-"""Curves that grow while one looks at them: what is drawn, and how it is sent to curves.js, which draws it.
+"""The lines of a panel as numbers for curves.js, which draws them on a canvas while they grow.
 
-A plotly figure is built again at every change, an ECharts one forgets its zoom and its tooltip. These are numbers and a
-canvas, which fetches them: a second of training costs the server a copy of bytes, and the person's zoom and cursor stay.
+A plotly figure is built again at every change, an ECharts one forgets its zoom and its tooltip. The canvas fetches these: a
+second of training costs the server a copy of bytes, and the person's zoom and cursor stay.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.figures.style import GREY
+from explorer.figures.panel import ROW_PX, Alarm, Kind, Level, Line, Panel, Row, Values
 
 SCRIPT = Path(__file__).with_name("curves.js")
-ROW_PX, GAP_PX, MARGIN_PX = 150, 46, 84  # the last is curves.js's TOP + BOTTOM
+GAP_PX, MARGIN_PX = 46, 84  # the last is curves.js's TOP + BOTTOM
 LARGEST = float(np.finfo(np.float32).max)
+DASHES = {"solid": (), "dash": (6, 4), "dot": (2, 3)}  # pixels drawn and left out
 
 
-@dataclass(frozen=True)
-class Row:
-    """One row over the shared axis of steps; a range of None is that of the curves in it."""
-
-    title: str
-    log: bool = False
-    low: float | None = None
-    high: float | None = None
-    percent: bool = False
-    stacked: bool = False
+def height_px(rows: int) -> int:
+    """Height of the drawing of so many rows."""
+    return rows * (ROW_PX + GAP_PX) - GAP_PX + MARGIN_PX
 
 
-@dataclass(frozen=True)
-class Curve:
-    """One curve: steps x ascending, values y; what is not finite, or not positive in a row with log, is not drawn."""
+def pack(panel: Panel, about: Mapping[str, Any] | None = None) -> bytes:
+    """The length of a JSON in 4 bytes, the JSON, padded to a multiple of 4, and the columns it points to, float32.
 
-    row: int
-    name: str
-    x: NDArray[Any] = field(repr=False)
-    y: NDArray[Any] = field(repr=False)
-    colour: str = GREY
-    dash: tuple[int, ...] = ()
-    width: float = 2
-    opacity: float = 1
+    Args:
+        panel: lines, levels and alarms in rows over an axis of steps from 0 on.
+        about: what curves.js also wants to know of them: "state", "active", "said", "samples".
+
+    """
+    columns: list[NDArray[np.float32]] = []
+    places: dict[int, int] = {}
+
+    def place(column: Values) -> int:
+        if id(column) not in places:
+            places[id(column)] = len(columns)
+            columns.append(np.clip(column, -LARGEST, LARGEST).astype(np.float32))
+        return places[id(column)]
+
+    head = {
+        "about": about or {},
+        "alt": panel.alt,
+        "end": panel.x.high,
+        "rowPx": ROW_PX,
+        "gapPx": GAP_PX,
+        "rows": list(map(_row, panel.rows)),
+        "curves": [
+            _curve(line) | {"row": row, "x": place(line.x), "y": place(line.y)} for row, line in _all(panel, Line)
+        ],
+        "levels": [
+            {"row": row, "name": level.name, "value": level.value, "colour": level.stroke.colour}
+            for row, level in _all(panel, Level)
+        ],
+        "alarms": [
+            {"row": row, "name": alarm.name, "step": alarm.step, "colour": alarm.colour}
+            for row, alarm in _all(panel, Alarm)
+        ],
+        "lengths": [len(column) for column in columns],
+    }
+    text = json.dumps(head, ensure_ascii=False, allow_nan=False).encode()
+    text += b" " * (-len(text) % 4)
+    return len(text).to_bytes(4, "little") + text + b"".join(column.tobytes() for column in columns)
 
 
-@dataclass(frozen=True)
-class Level:
-    """A value to compare with, as a dashed line across its row."""
-
-    row: int
-    name: str
-    value: float
-    colour: str = GREY
+def _all(panel: Panel, kind: type[Kind]) -> Iterator[tuple[int, Kind]]:
+    """Every item of one kind, with the number of its row."""
+    return ((number, item) for number, row in enumerate(panel.rows) for item in row.of(kind))
 
 
-@dataclass(frozen=True)
-class Alarm:
-    """A step at which something broke, over the whole height of its row: it has no point to draw."""
-
-    row: int
-    name: str
-    step: int
-    colour: str
+def _row(row: Row) -> dict[str, Any]:
+    axis = row.y
+    look = {"log": axis.log, "low": axis.low, "high": axis.high, "percent": axis.percent}
+    return {"title": row.title, "stacked": row.stacked} | look
 
 
-@dataclass(frozen=True)
-class Curves:
-    """Rows over one axis of steps from 0 to end."""
-
-    end: int
-    rows: Sequence[Row]
-    curves: Sequence[Curve]
-    levels: Sequence[Level] = ()
-    alarms: Sequence[Alarm] = ()
-    alt: str = ""
-
-    @property
-    def height_px(self) -> int:
-        """Height of the drawing."""
-        return len(self.rows) * (ROW_PX + GAP_PX) - GAP_PX + MARGIN_PX
-
-    def pack(self, about: Mapping[str, Any] | None = None) -> bytes:
-        """The length of a JSON in 4 bytes, the JSON, padded to a multiple of 4, and the columns it points to, float32.
-
-        Args:
-            about: what curves.js also wants to know of them: "state", "active", "said", "samples".
-
-        """
-        columns: list[NDArray[np.float32]] = []
-        places: dict[int, int] = {}
-
-        def place(column: NDArray[Any]) -> int:
-            if id(column) not in places:
-                places[id(column)] = len(columns)
-                columns.append(np.clip(column, -LARGEST, LARGEST).astype(np.float32))
-            return places[id(column)]
-
-        curves = [vars(curve) | {"x": place(curve.x), "y": place(curve.y)} for curve in self.curves]
-        head = {
-            "about": about or {},
-            "alt": self.alt,
-            "end": self.end,
-            "rowPx": ROW_PX,
-            "gapPx": GAP_PX,
-            "rows": list(map(asdict, self.rows)),
-            "curves": curves,
-            "levels": list(map(asdict, self.levels)),
-            "alarms": list(map(asdict, self.alarms)),
-            "lengths": [len(column) for column in columns],
-        }
-        text = json.dumps(head, ensure_ascii=False, allow_nan=False).encode()
-        text += b" " * (-len(text) % 4)
-        return len(text).to_bytes(4, "little") + text + b"".join(column.tobytes() for column in columns)
+def _curve(line: Line) -> dict[str, Any]:
+    stroke = line.stroke
+    look = {"colour": stroke.colour, "dash": DASHES[stroke.dash], "width": stroke.width}
+    return {"name": line.name, "opacity": line.opacity} | look

@@ -12,21 +12,19 @@ import pandas as pd
 from numpy.typing import NDArray
 from plotly.colors import sample_colorscale
 
-from explorer.figures.figure import Figure
-from explorer.figures.hundredths import FORMAT, gapped, hundredths, saying
+from explorer.figures.hundredths import FORMAT, gapped, hundredths
+from explorer.figures.panel import LETTERED_STEPS, Axis, Gaps, Heatmap, Item, Line, Marks, Panel, Row, Scale, over_steps
 from explorer.figures.perplexity import baselines, surprise_row
-from explorer.figures.stack import LETTERED_STEPS, Row, stack
 from explorer.figures.style import (
     LINES,
     ORANGE,
     PLAIN,
     SEQUENTIAL,
+    Stroke,
     coloured,
     escaped,
     keyed,
-    line_trace,
     number,
-    translucent,
     visible,
 )
 from explorer.figures.tables import BLOCK_ROWS
@@ -41,6 +39,7 @@ STRIP_PX, LINES_PX = 26, 130
 LEAST_HEATMAP_PX, MOST_HEATMAP_PX = 144, 288
 PALETTE = sample_colorscale(SEQUENTIAL, [i / 15 for i in range(16)])
 MORE, UNREAD = "▲", "○"  # marks on the strip
+GATE, STATE = Scale(0, 100), Scale(-100, 100)  # in hundredths
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ def tape(
     quantity: str = "surprise",
     unit: int | None = None,
     steps: int = MAX_STEPS,
-) -> Figure:
+) -> Panel:
     """The gates of one layer over a text, unit by step, with what the text, the state and the surprise did meanwhile.
 
     Args:
@@ -133,27 +132,15 @@ def tape(
             rows.append(_unit_row(one, unit, where, count))
         rows.append(_mean_row(one, where, count))
     rows.append(surprise_row(trace, count))
-    return stack(
-        rows, trace.text, count, "step", lettered=0 < count <= LETTERED_STEPS,
-        hovermode="x", hoversubplots="axis",
-        coloraxis={"cmin": 0, "cmax": 100, "colorscale": SEQUENTIAL, "showscale": False},
-    )  # fmt: skip
+    lettered = 0 < count <= LETTERED_STEPS
+    return Panel(over_steps(trace.text, count, "step", lettered=lettered), rows, lettered=lettered, scale=GATE)
 
 
 def _strip_row(trace: GateTrace, one: Tape, name: str, count: int) -> Row:
     quantity = quantities(trace, one)[name]
     shown_T = quantity.values_T[:count].astype(np.float32)
-    strip = {
-        "type": "heatmap",
-        "z": shown_T.reshape(1, -1),
-        "zmin": quantity.low,
-        "zmax": quantity.high,
-        "colorscale": SEQUENTIAL,
-        "showscale": False,
-        "text": [[escaped(words) for words in described(trace, name, quantity, count)]],
-        "xaxis": "x",
-        "hovertemplate": "%{text}<extra></extra>",
-    }
+    words = [[escaped(words) for words in described(trace, name, quantity, count)]]
+    strip = Heatmap(shown_T.reshape(1, -1), "%{text}", Scale(quantity.low, quantity.high), text=words)
     high = f"{number(quantity.high)} light"
     title = f"{name}" + f" ({quantity.unit})" * bool(quantity.unit) + f": {number(quantity.low)} dark, {high}"
     marks = []
@@ -163,28 +150,23 @@ def _strip_row(trace: GateTrace, one: Tape, name: str, count: int) -> Row:
     marks.append((UNREAD, "unknown to the model", trace.unknown_T[:count]))
     marks = [mark for mark in marks if mark[2].any()]
     title += "<br>" * bool(marks) + ", ".join(f"{coloured(mark, ORANGE)} {words}" for mark, words, _ in marks)
-    traces = [strip, *(_marks(mark, where_T) for mark, _, where_T in marks)]
-    return Row(title, STRIP_PX, traces, {"visible": False, "range": [-0.5, 0.5]})
+    items = [strip, *(_marks(mark, where_T) for mark, _, where_T in marks)]
+    return Row(title, items, Axis(low=-0.5, high=0.5, hidden=True), STRIP_PX)
 
 
-def _marks(mark: str, where_T: NDArray[np.bool_]) -> dict[str, Any]:
+def _marks(mark: str, where_T: NDArray[np.bool_]) -> Marks:
     """Marks on the characters of the strip, at its lower edge or in its middle, where they show on dark and on light."""
     steps = np.flatnonzero(where_T)
-    symbol = {MORE: "triangle-up", UNREAD: "circle-open"}[mark]
-    look = {"symbol": symbol, "size": 7, "color": ORANGE, "line": {"width": 2 if mark == UNREAD else 0}}
-    place = {"x": steps, "y": np.full(len(steps), -0.25 if mark == MORE else 0.2), "xaxis": "x"}
-    return place | {"type": "scatter", "mode": "markers", "marker": look, "hoverinfo": "skip", "cliponaxis": False}
+    symbol, height, outline_px = {MORE: ("triangle-up", -0.25, 0), UNREAD: ("circle-open", 0.2, 2)}[mark]
+    return Marks(steps, np.full(len(steps), height), symbol, 7, outline_px=outline_px)
 
 
 def _heatmap_rows(one: Tape, units: NDArray[np.intp], where: str, count: int) -> list[Row]:
     height = min(max(len(units), LEAST_HEATMAP_PX), MOST_HEATMAP_PX)  # a pixel a unit where it can be
-    axis = {"autorange": "reversed", "showgrid": False, "zeroline": False, "showticklabels": False, "ticks": ""}
-    axis["title"] = {"text": f"{len(units)} units"}
+    axis = Axis(f"{len(units)} units", reverse=True, grid=False, bare=True)
     if not one.gates:  # a plain cell: its state is all there is to see
-        state, *gaps = _heatmap("h", one.h_TH, {}, units, count)
-        state |= {"colorscale": SEQUENTIAL, "zmin": -100, "zmax": 100, "showscale": False}
-        del state["coloraxis"]
-        return [Row(f"<b>state h</b>{where}: dark −1, light +1", height, [state, *gaps], axis)]
+        items = _heatmap("h", one.h_TH, {}, units, count, STATE)
+        return [Row(f"<b>state h</b>{where}: dark −1, light +1", items, axis, height)]
     # One cursor runs through all heatmaps, so each says its own gate, and the other parts are shared out among them.
     others = {letter: part_TH for letter, part_TH in one.parts.items() if letter not in one.gates}
     if count * len(units) > DETAILED_CELLS:
@@ -194,51 +176,48 @@ def _heatmap_rows(one: Tape, units: NDArray[np.intp], where: str, count: int) ->
         said = {other: others.pop(other) for other in list(others)[:2]}
         items = _heatmap(gate.letter, one[gate.letter], said, units, count)
         title = f"<b>{gate.title}</b>{where}:<br>light {gate.light}, dark {gate.dark}"
-        rows.append(Row(title, height, items, axis))
+        rows.append(Row(title, items, axis, height))
     return rows
 
 
 def _heatmap(
-    letter: str, values_TH: Floats, said: dict[str, Floats], units: NDArray[np.intp], count: int
-) -> list[dict[str, Any]]:
+    letter: str,
+    values_TH: Floats,
+    said: dict[str, Floats],
+    units: NDArray[np.intp],
+    count: int,
+    scale: Scale | None = None,
+) -> list[Item]:
     """One part of every unit; hovering also says up to two other parts (plotly has two more slots a cell)."""
     parts = {name: hundredths(part_TH[:count, units].T) for name, part_TH in {letter: values_TH, **said}.items()}
     slots = dict(zip(("z", "hovertext", "customdata"), (whole for whole, _ in parts.values()), strict=False))
     partial = [said_HT for _, said_HT in parts.values() if said_HT is not None]  # of a diverged model
-    hover = "  ".join(f"{name} %{{{slot}{FORMAT}}}" for name, slot in zip(parts, slots, strict=True))
-    item: dict[str, Any] = {
-        **slots,
-        "type": "heatmap",
-        "coloraxis": "coloraxis",
-        "xaxis": "x",
-        "y": [f"unit {i}" for i in units],
-        "hovertemplate": f"%{{y}}: {hover}<extra></extra>",
-    }
+    hover = "%{y}: " + "  ".join(f"{name} %{{{slot}{FORMAT}}}" for name, slot in zip(parts, slots, strict=True))
+    names, shown = [f"unit {i}" for i in units], slots.pop("z")
     if not partial:
-        return [item]
+        return [Heatmap(shown, hover, scale, names, more=slots)]
     kept = np.logical_and.reduce(partial)
-    item |= {"z": gapped(slots["z"], kept), "hoverongaps": False}
-    return [item, saying(f"%{{y}}: {letter} is not a finite number here", ~kept) | {"y": item["y"]}]
+    gaps = Gaps(~kept, f"%{{y}}: {letter} is not a finite number here", names)
+    return [Heatmap(gapped(shown, kept), hover, scale, names, more=slots), gaps]
 
 
 def _mean_row(one: Tape, where: str, count: int) -> Row:
     """Mean over units, with the band that holds the middle 80 % of them."""
     drawn = dict(zip(one.gates or ("h",), LINES, strict=False))
     x = np.arange(count)
-    traces: list[dict[str, Any]] = []
+    items: list[Item] = []
     for letter, line in drawn.items():
         part_TH = one[letter][:count]
-        low_T, high_T = _middle(part_TH)
-        band = {"fill": "tonexty", "fillcolor": translucent(line["color"], 0.18)}
+        low_T, high_T = _middle(part_TH).astype(np.float32)
+        edge = Stroke(line.colour, 0)
         mean_T = part_TH.mean(1, dtype=np.float64).astype(np.float32)
-        traces += [
-            line_trace(x, low_T.astype(np.float32), {"width": 0}),
-            line_trace(x, high_T.astype(np.float32), {"width": 0}, **band),
-            line_trace(x, mean_T, line, f"mean {letter} %{{y{PLAIN}}}"),
+        items += [
+            Line(x, low_T, edge),
+            Line(x, high_T, edge, filled=0.18),
+            Line(x, mean_T, line, hover=f"mean {letter} %{{y{PLAIN}}}"),
         ]
-    axis = {"range": [0, 1] if one.gates else [-1, 1], "zeroline": False, "nticks": 5}
     title = f"mean and middle 80 % of the units{where}:<br>{_key(drawn)}"
-    return Row(title, LINES_PX, traces, axis)
+    return Row(title, items, Axis(low=0 if one.gates else -1, high=1, ticks=5), LINES_PX)
 
 
 def _middle(part_TH: Floats) -> NDArray[Any]:
@@ -254,11 +233,11 @@ def _unit_row(one: Tape, unit: int, where: str, count: int) -> Row:
     """Every part of one unit alone."""
     x, parts = np.arange(count), one.parts
     drawn = dict(zip(parts, LINES, strict=False))
-    traces = [line_trace(x, parts[name][:count, unit], line, f"{name} %{{y{PLAIN}}}") for name, line in drawn.items()]
-    return Row(f"<b>unit {unit}</b> alone{where}:<br>{_key(drawn)}", LINES_PX, traces, {"zeroline": True, "nticks": 5})
+    lines = [Line(x, parts[name][:count, unit], line, hover=f"{name} %{{y{PLAIN}}}") for name, line in drawn.items()]
+    return Row(f"<b>unit {unit}</b> alone{where}:<br>{_key(drawn)}", lines, Axis(zero=True, ticks=5), LINES_PX)
 
 
-def _key(drawn: dict[str, dict[str, Any]]) -> str:
+def _key(drawn: dict[str, Stroke]) -> str:
     """The lines of a row: a piece of each, and its name."""
     return ", ".join(keyed(name, line) for name, line in drawn.items())
 

@@ -2,7 +2,7 @@
 
 As float32 they are four times as long, and a tape holds hundreds of thousands. d3-format cannot divide, but it groups
 digits as a locale asks it to: with groups of two and a point between them, 7 becomes 0.07 and -123 becomes -1.23. The
-locale is part of plotly's config: a page passes CONFIG to st.plotly_chart, figure.Figure does so by itself.
+locale is part of plotly's config: a page passes CONFIG to the chart, a panel that shows itself has it.
 """
 
 from __future__ import annotations
@@ -44,9 +44,3 @@ def _packed(whole: NDArray[Any], most: float) -> NDArray[Any]:
 def gapped(values: NDArray[Any], kept: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Values with gaps where they are not kept; a byte has none."""
     return np.where(kept, values.astype(np.float32), np.float32(np.nan))
-
-
-def saying(words: str, where: NDArray[np.bool_]) -> dict[str, Any]:
-    """A heatmap that is not seen, over the gaps of another one; hovering says in words what they are."""
-    unseen = {"type": "heatmap", "z": gapped(np.zeros(where.shape), where), "opacity": 0, "showscale": False}
-    return unseen | {"xaxis": "x", "hoverongaps": False, "hovertemplate": f"{words}<extra></extra>"}

@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from explorer.figures.figure import Figure
-from explorer.figures.stack import Row
-from explorer.figures.style import BLUE, GREEN, GREY, MARGIN, ORANGE, keyed, line_trace, translucent
+from explorer.figures.panel import Axis, Bars, Level, Line, Marks, Panel, Row
+from explorer.figures.style import BLUE, GREEN, GREY, ORANGE, Stroke, keyed, translucent
 from explorer.probes.gates import GateTrace
 from explorer.probes.perplexity import NATS_PER_BIT
 
@@ -24,34 +23,21 @@ def surprise_row(trace: GateTrace, count: int) -> Row:
 
     Bits on the axis; 2 to the power of the running mean is the perplexity up to there, and is what the hover says.
     """
-    x, ends = np.arange(count), [-0.5, max(count, 1) - 0.5]
-    running_T = trace.score.running_nll_nats_T[:count]
+    x, running_T = np.arange(count), trace.score.running_nll_nats_T[:count]
     uniform, unigram = baselines(trace)
-    bars = {
-        "type": "bar",
-        "x": x,
-        "xaxis": "x",
-        "y": trace.nll_nats_T[:count] / NATS_PER_BIT,
-        "customdata": x,
-        "width": 0.8,
-        "marker": {"color": translucent(BLUE, 0.65)},
-        "hovertemplate": "step %{customdata}: surprise %{y:.3~g} bits<extra></extra>",
-    }
+    bits_T = trace.nll_nats_T[:count] / NATS_PER_BIT
     hover = f"running {trace.score_name} %{{customdata:.4~g}}"
     running = (running_T / NATS_PER_BIT).astype(np.float32)
-    mean = {"color": ORANGE, "width": 2.5}
-    dashed, dotted = {"color": GREY, "width": 1.5, "dash": "dash"}, {"color": GREEN, "width": 1.5, "dash": "dot"}
-    traces = [
-        bars,
-        line_trace(x, running, mean, hover, customdata=_exp(running_T).astype(np.float32)),
-        line_trace(ends, [uniform, uniform], dashed),
-        line_trace(ends, [unigram, unigram], dotted),
+    mean, dashed, dotted = Stroke(ORANGE, 2.5), Stroke(GREY, 1.5, "dash"), Stroke(GREEN, 1.5, "dot")
+    items = [
+        Bars(x, bits_T, translucent(BLUE, 0.65), "step %{customdata}: surprise %{y:.3~g} bits", said=x, width=0.8),
+        Line(x, running, mean, hover=hover, values=_exp(running_T).astype(np.float32)),
+        Level(uniform, dashed),
+        Level(unigram, dotted),
     ]
     guesses = f"{keyed('blind guess', dashed)}, {keyed('by frequency', dotted)}"
     title = f"surprise (bits), {keyed('running mean', mean)},<br>{guesses}"
-    return Row(
-        title, ROW_PX, traces, {"rangemode": "tozero", "zeroline": False, "nticks": 6, "title": {"text": "bits"}}
-    )
+    return Row(title, items, Axis("bits", ticks=6, from_zero=True), ROW_PX)
 
 
 def baselines(trace: GateTrace) -> tuple[float, float]:
@@ -79,27 +65,16 @@ def curve_frame(trace: GateTrace) -> pd.DataFrame:
     )
 
 
-def by_epoch(values: Mapping[int, float | None], chosen: int, score_name: str = "perplexity") -> Figure:
+def by_epoch(values: Mapping[int, float | None], chosen: int, score_name: str = "perplexity") -> Panel:
     """The perplexity of one text under the model as it was at each epoch, the chosen epoch marked."""
     hover = f"epoch %{{x}}: {score_name} %{{y:.3g}}"
     epochs = [str(epoch) for epoch in values]
-    curve = line_trace(epochs, list(values.values()), {"color": BLUE, "width": 2}, hover, mode="lines+markers")
-    mark = {"size": 14, "color": ORANGE, "symbol": "diamond"}
-    here = line_trace([str(chosen)], [values.get(chosen)], {"color": ORANGE}, hover, mode="markers", marker=mark)
-    layout = {
-        "height": 220,
-        "dragmode": False,
-        "margin": MARGIN | {"t": 12},
-        "showlegend": False,
-        "xaxis": {"type": "category", "title": {"text": "epoch"}, "categoryorder": "array", "categoryarray": epochs},
-        "yaxis": {
-            "type": "log",
-            "title": {"text": score_name},
-            "tickvals": TICKS,
-            "ticktext": [f"{tick:,}" for tick in TICKS],
-        },
-    }
-    return Figure({"data": [curve, here], "layout": layout})
+    items = [
+        Line(epochs, list(values.values()), Stroke(BLUE), hover=hover, dots_px=6),
+        Marks([str(chosen)], [values.get(chosen)], "diamond", 14, hover=hover),
+    ]
+    axis = Axis(score_name, log=True, ticks={tick: f"{tick:,}" for tick in TICKS})
+    return Panel(Axis("epoch", names=epochs), [Row("", items, axis, 164)], hover="closest", top_px=12)
 
 
 def by_epoch_frame(values: Mapping[int, float | None], score_name: str = "perplexity") -> pd.DataFrame:

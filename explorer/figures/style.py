@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from plotly.colors import get_colorscale
 
-from explorer.characters import visible as visible
+from explorer.characters import visible
 
 # Sequential data. The scale is absolute: one colour is one number in every row and every model.
 SEQUENTIAL = get_colorscale("Cividis")
@@ -16,16 +17,26 @@ SEQUENTIAL = get_colorscale("Cividis")
 # No colour reaches the 4.5:1 of text against both, so words are always in the theme's own colour.
 BLUE, ORANGE, GREEN, GREY, PURPLE = "#3d8fd1", "#c97a12", "#1b9a80", "#858a94", "#a476d6"
 RED = "#d1495b"
-LINES: tuple[dict[str, Any], ...] = (
-    {"color": BLUE, "width": 2},
-    {"color": ORANGE, "width": 2, "dash": "dash"},
-    {"color": GREEN, "width": 2, "dash": "dot"},
-    {"color": PURPLE, "width": 2, "dash": "dashdot"},
-    {"color": GREY, "width": 2, "dash": "longdash"},
-    {"color": BLUE, "width": 1, "dash": "2px,6px"},
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """How a line looks; the dash is a key of SWATCHES."""
+
+    colour: str = GREY
+    width: float = 2
+    dash: str = "solid"
+
+
+LINES = (
+    Stroke(BLUE),
+    Stroke(ORANGE, dash="dash"),
+    Stroke(GREEN, dash="dot"),
+    Stroke(PURPLE, dash="dashdot"),
+    Stroke(GREY, dash="longdash"),
+    Stroke(BLUE, 1, "2px,6px"),
 )
 SWATCHES = {"solid": "━━", "dash": "━ ━", "dot": "∙∙∙", "dashdot": "━ ∙", "longdash": "━━ ━", "2px,6px": "∙ ∙"}
-MARGIN = {"l": 60, "r": 16, "t": 28, "b": 44}
 PLAIN = ":.3~g"  # a d3-format: a number in its own unit, three digits of it
 
 _MARKUP = frozenset("&<>$%")
@@ -42,6 +53,11 @@ def escaped(text: str) -> str:
         return text
     shown = "".join(f"&#{ord(c)};" if c in _MARKUP else c for c in text)
     return shown + "\u200e" * any(unicodedata.bidirectional(c) in _RIGHT_TO_LEFT for c in text)
+
+
+def characters(text: Sequence[str]) -> list[str]:
+    """Each character as plotly shall show it."""
+    return [escaped(visible(c)) for c in text]
 
 
 def broken(text: str, columns: int = 40) -> str:
@@ -61,20 +77,14 @@ def _columns(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
 
 
-def line_trace(x: Any, y: Any, line: dict[str, Any], hover: str | None = None, **more: Any) -> dict[str, Any]:
-    """A line on the shared x axis; without a hover text the pointer passes over it."""
-    shown = {"hoverinfo": "skip"} if hover is None else {"hovertemplate": f"{hover}<extra></extra>"}
-    return {"type": "scatter", "mode": "lines", "xaxis": "x", "x": x, "y": y, "line": line} | shown | more
-
-
 def coloured(text: str, colour: str) -> str:
     """A mark in a title, in the colour of what it stands for; words keep the colour of text."""
     return f"<span style='color:{colour}'>{text}</span>"
 
 
-def keyed(name: str, line: dict[str, Any]) -> str:
+def keyed(name: str, line: Stroke) -> str:
     """A name in a title, behind a piece of its line."""
-    return f"{coloured(SWATCHES[line.get('dash', 'solid')], line['color'])} {name}"
+    return f"{coloured(SWATCHES[line.dash], line.colour)} {name}"
 
 
 def translucent(colour: str, alpha: float) -> str:

@@ -1,26 +1,26 @@
 """Training as it goes: every curve of one or several runs on one axis of steps, and the gates of a sentence over epochs.
 
-What ticks are figures.curves, which keep the zoom and do not flicker. What is looked at is a plotly figure, as everywhere.
+What ticks is drawn by curves.js, which keeps the zoom and does not flicker. What is looked at is drawn by plotly.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from explorer.figures.curves import Alarm, Curve, Curves, Level, Row
-from explorer.figures.figure import Figure
-from explorer.figures.gates import unit_order
+from explorer.figures import curves
+from explorer.figures.gates import GATE, STATE, unit_order
 from explorer.figures.hundredths import FORMAT, gapped, hundredths
-from explorer.figures.stack import LETTERED_STEPS, characters, note
-from explorer.figures.style import BLUE, GREEN, GREY, LINES, ORANGE, PURPLE, RED, SEQUENTIAL, translucent
+from explorer.figures.panel import LETTERED_STEPS, Alarm, Axis, Heatmap, Item, Level, Line, Panel, Row
+from explorer.figures.style import BLUE, GREEN, GREY, LINES, ORANGE, PURPLE, RED, Stroke, characters
+from explorer.models import NetKey
 from explorer.probes.gates import GateTrace
 from explorer.reads.text import score_name
 from explorer.runs import EpochEvent, Metrics, Run
@@ -29,9 +29,8 @@ RUN_COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
 # Pairs of a strong and a light tone, so that neighbours in a stack differ in lightness too.
 SHARE_COLOURS = (BLUE, "#9ec9ea", GREEN, "#9bd6c4", ORANGE, "#f3c58c", PURPLE, "#d4bdec", GREY, "#c8ccd2")
 FIRST_AXIS_STEPS = 100
-FIRST_GATE_ROW = 4
 OVERFLOW_NATS = 700  # exp of more has no float
-DASHED, DOTTED = (6, 4), (2, 3)
+SHARE = Axis(low=0, high=1, percent=True)
 
 
 @dataclass(frozen=True)
@@ -76,25 +75,50 @@ def _step_columns(progress: Progress) -> Columns:
 
 
 def _epoch_columns(progress: Progress) -> Columns:
-    events = progress.epochs
-    columns: dict[str, list[float]] = {
-        "step": [event.step for event in events],
-        "epoch": [event.epoch for event in events],
-        "clipped share": [event.summary.clipped_share if event.summary else math.nan for event in events],
-        "held out": [_perplexity(event.held_out_nll_nats) for event in events],
-        "sentence": [_perplexity(event.sentence_nll_nats) for event in events],
+    events, run = progress.epochs, progress.run
+    columns = {
+        "step": np.array([event.step for event in events]),
+        "epoch": np.array([event.epoch for event in events]),
+        "clipped share": np.array([event.summary.clipped_share if event.summary else math.nan for event in events]),
+        "held out": np.array([_perplexity(event.held_out_nll_nats) for event in events]),
+        "sentence": np.array([_perplexity(event.sentence_nll_nats) for event in events]),
     }
+    for gate, measured in _gates(events).items():
+        where = _where(gate.net, run)
+        columns |= {f"mean {gate.letter}{where}": measured.mean, f"saturated {gate.letter}{where}": measured.saturated}
+    return columns
+
+
+class _Gate(NamedTuple):
+    """Which gate of which net."""
+
+    net: NetKey
+    letter: str
+
+
+class _Measured(NamedTuple):
+    """What a gate was on the person's sentence after each epoch; NaN where it was not measured."""
+
+    mean: NDArray[np.float64]
+    saturated: NDArray[np.float64]
+
+
+def _gates(events: Sequence[EpochEvent]) -> dict[_Gate, _Measured]:
+    """Every gate that was measured, in the order of the nets and of their gates."""
+    gates: dict[_Gate, _Measured] = {}
     for at, event in enumerate(events):
-        for gate in event.gates or ():
-            where = gate.gate + _where(gate.layer, gate.direction, progress.run)
-            for name, value in (("mean", gate.mean), ("saturated", gate.low_share + gate.high_share)):
-                columns.setdefault(f"{name} {where}", [math.nan] * len(events))[at] = value
-    return {name: np.array(column) for name, column in columns.items()}
+        for summary in event.gates or ():
+            gate = _Gate(NetKey(summary.layer, summary.direction), summary.gate)
+            if gate not in gates:
+                gates[gate] = _Measured(np.full(len(events), math.nan), np.full(len(events), math.nan))
+            gates[gate].mean[at] = summary.mean
+            gates[gate].saturated[at] = summary.low_share + summary.high_share
+    return gates
 
 
-def _where(layer: int, direction: str, run: Run) -> str:
-    parts = [f"layer {layer}"] if run.config.num_layers > 1 else []
-    parts += [run.config.name_of(direction)] if len(run.config.directions) > 1 else []
+def _where(net: NetKey, run: Run) -> str:
+    parts = [f"layer {net.layer}"] if run.config.num_layers > 1 else []
+    parts += [run.config.name_of(net.direction)] if len(run.config.directions) > 1 else []
     return f" ({', '.join(parts)})" if parts else ""
 
 
@@ -102,7 +126,7 @@ def _perplexity(nll_nats: float | None) -> float:
     return math.nan if nll_nats is None else math.exp(min(nll_nats, OVERFLOW_NATS))
 
 
-def live(progresses: Sequence[Progress], alt: str = "") -> Curves:
+def live(progresses: Sequence[Progress], alt: str = "") -> Panel:
     """Every curve of one or several runs on one axis of steps.
 
     Rows: perplexity or what stands for it (log); gradient norm before and after clipping (log), theta dashed, a step that
@@ -111,44 +135,116 @@ def live(progresses: Sequence[Progress], alt: str = "") -> Curves:
     curves of one run by dash.
     """
     alone = len(progresses) == 1
-    curves: list[Curve] = []
-    for number, progress in enumerate(progresses):
-        steps, epochs = _step_columns(progress), _epoch_columns(progress)
-        name, colour = "" if alone else f"{number + 1}: ", RUN_COLOURS[number % len(RUN_COLOURS)]
-        curves += _common(steps, epochs, name, colour, alone)
-        if alone:
-            curves += [*_shares(steps), *_gates(epochs, progress.run)]
-    levels = [level for number, progress in enumerate(progresses) for level in _levels(progress, number, alone)]
-    alarms = [
-        Alarm(1, ("" if alone else f"{number + 1}: ") + f"not finite at step {step:,}", step, RED)
-        for number, progress in enumerate(progresses)
-        if (step := progress.run.fault_step) is not None
+    drawn = [
+        _Drawn(
+            progress, _step_columns(progress), _epoch_columns(progress), "" if alone else f"{number}: ", colour,
+            beside=GREY if alone else colour,
+        )
+        for number, (progress, colour) in enumerate(zip(progresses, itertools.cycle(RUN_COLOURS)), 1)
+    ]  # fmt: skip
+    score = " / ".join(dict.fromkeys(score_name(one.run.config.objective) for one in drawn))
+    rows = [
+        Row(score, [item for one in drawn for item in _scores(one, alone)], Axis(log=True)),
+        Row("gradient norm", [item for one in drawn for item in _norms(one)], Axis(log=True)),
+        Row("clipping", [item for one in drawn for item in _clipping(one)], SHARE),
     ]
-    rows = _rows([progress.run for progress in progresses])
-    return Curves(max(map(axis_end, progresses)), rows, curves, levels, alarms, alt)
+    if alone:
+        rows += [Row("share of the squared norm", _shares(drawn[0]), SHARE, stacked=True), *_gate_rows(drawn[0])]
+    return Panel(Axis("step", 0, max(map(axis_end, progresses))), rows, alt=alt)
 
 
 def live_height_px(runs: Sequence[Run]) -> int:
     """Height of that drawing, which is known before there is anything to draw."""
-    return Curves(1, _rows(runs), []).height_px
+    alone = len(runs) == 1
+    return curves.height_px(3 + alone * (1 + len(_gated_nets(runs[0]))))
 
 
-def _rows(runs: Sequence[Run]) -> list[Row]:
-    score = " / ".join(dict.fromkeys(score_name(run.config.objective) for run in runs))
-    rows = [Row(score, log=True), Row("gradient norm", log=True), Row("clipping", low=0, high=1, percent=True)]
-    if len(runs) == 1:
-        rows.append(Row("share of the squared norm", low=0, high=1, percent=True, stacked=True))
-        if _gated(runs[0]):
-            rows += [
-                Row(f"gates on your sentence{_where(net.layer, net.direction, runs[0])}", low=0, high=1)
-                for net in runs[0].config.nets
-            ]
-    return rows
+@dataclass(frozen=True)
+class _Drawn:
+    """One of the runs that are drawn together: what stands before the names of its curves, and their colours."""
+
+    progress: Progress
+    steps: Columns
+    epochs: Columns
+    prefix: str
+    colour: str
+    beside: str
+
+    @property
+    def run(self) -> Run:
+        return self.progress.run
+
+    def of_steps(self, name: str, column: str, stroke: Stroke | None = None, opacity: float = 1) -> Line:
+        """A curve of what every step has."""
+        stroke = stroke or Stroke(self.colour)
+        return Line(self.steps["step"], self.steps[column], stroke, self.prefix + name, opacity=opacity)
+
+    def of_epochs(self, name: str, values: NDArray[Any], stroke: Stroke) -> list[Line]:
+        """A curve of what is measured after some epochs: a line over those where it was; none where it never was."""
+        known = ~np.isnan(values)
+        return [Line(self.epochs["step"][known], values[known], stroke, self.prefix + name)] if known.any() else []
 
 
-def _gated(run: Run) -> bool:
-    """Whether there is a sentence, and a cell with gates to read it."""
-    return bool(run.sentence) and bool(run.config.kind.gates)
+def _scores(one: _Drawn, alone: bool) -> list[Item]:
+    """Perplexity or what stands for it; of a single run also what guessing has."""
+    levels = [
+        Level(one.run.symbols, name="blind guess"),
+        Level(math.exp(one.run.unigram_nll_nats), name="by frequency"),
+    ]
+    return [
+        one.of_steps("training", "perplexity"),
+        *one.of_epochs("held out", one.epochs["held out"], Stroke(one.colour, dash="dash")),
+        *one.of_epochs("your sentence", one.epochs["sentence"], Stroke(one.colour, dash="dot")),
+        *(levels if alone else ()),
+    ]
+
+
+def _norms(one: _Drawn) -> list[Item]:
+    """The gradient's norm before and after clipping, theta, and the step that broke."""
+    run = one.run
+    theta = (
+        [Level(run.recipe.clip_norm, Stroke(one.beside), f"{one.prefix}θ")] if run.recipe.clip_norm is not None else []
+    )
+    alarm = f"{one.prefix}not finite at step {run.fault_step:,}" if run.fault_step is not None else ""
+    return [
+        one.of_steps("before", "gradient norm before", Stroke(one.beside, 5), opacity=0.45),
+        one.of_steps("after", "gradient norm after"),
+        *theta,
+        *([Alarm(run.fault_step, alarm, RED)] if run.fault_step is not None else []),
+    ]
+
+
+def _clipping(one: _Drawn) -> list[Item]:
+    """How much is clipped, and how often."""
+    return [
+        *one.of_epochs("steps clipped", one.epochs["clipped share"], Stroke(one.colour, dash="dash")),
+        one.of_steps("coefficient", "clip coefficient"),
+    ]
+
+
+def _shares(one: _Drawn) -> list[Item]:
+    """Whose gradient it is: squares add, so they may be stacked."""
+    shares = one.progress.metrics.squared_share()
+    return [
+        Line(one.steps["step"], share_S, Stroke(colour), parameter.removeprefix("rnn."), opacity=0.85)
+        for (parameter, share_S), colour in zip(shares.items(), itertools.cycle(SHARE_COLOURS))
+    ]
+
+
+def _gate_rows(one: _Drawn) -> Iterator[Row]:
+    """Mean (line) and saturated share (dashed) of every gate on the person's sentence, one row a net."""
+    gates = _gates(one.progress.epochs)
+    for net in _gated_nets(one.run):
+        items: list[Item] = []
+        for (gate, measured), line in zip(((g, m) for g, m in gates.items() if g.net == net), LINES, strict=False):
+            items += one.of_epochs(f"mean {gate.letter}", measured.mean, Stroke(line.colour))
+            items += one.of_epochs(f"saturated {gate.letter}", measured.saturated, Stroke(line.colour, dash="dash"))
+        yield Row(f"gates on your sentence{_where(net, one.run)}", items, Axis(low=0, high=1))
+
+
+def _gated_nets(run: Run) -> Sequence[NetKey]:
+    """The nets that read a sentence with gates."""
+    return run.config.nets if run.sentence and run.config.kind.gates else ()
 
 
 def axis_end(progress: Progress) -> int:
@@ -161,138 +257,26 @@ def axis_end(progress: Progress) -> int:
     return max(last, min(end, run.steps_total)) if run.active else last
 
 
-def _common(steps: Columns, epochs: Columns, name: str, colour: str, alone: bool) -> list[Curve]:
-    """The curves that every run has."""
-
-    def of_steps(row: int, label: str, column: str, **look: Any) -> Curve:
-        return Curve(row, name + label, steps["step"], steps[column], **{"colour": colour} | look)
-
-    measured = [
-        _of_epochs(epochs, row, name + label, column, colour, dash)
-        for row, column, label, dash in (
-            (0, "held out", "held out", DASHED),
-            (0, "sentence", "your sentence", DOTTED),
-            (2, "clipped share", "steps clipped", DASHED),
-        )
-    ]
-    grey = {"colour": GREY if alone else colour, "width": 5, "opacity": 0.45}
-    return [
-        of_steps(0, "training", "perplexity"),
-        *(curve for curve in measured if len(curve.x)),
-        of_steps(1, "before", "gradient norm before", **grey),
-        of_steps(1, "after", "gradient norm after"),
-        of_steps(2, "coefficient", "clip coefficient"),
-    ]
-
-
-def _of_epochs(epochs: Columns, row: int, name: str, column: str, colour: str, dash: tuple[int, ...]) -> Curve:
-    """A curve of what is measured after some epochs: a line over those where it was."""
-    known = ~np.isnan(epochs[column])
-    return Curve(row, name, epochs["step"][known], epochs[column][known], colour, dash)
-
-
-def _levels(progress: Progress, number: int, alone: bool) -> list[Level]:
-    """What the curves are to be compared with: guessing, and theta."""
-    run = progress.run
-    levels = [
-        Level(0, "blind guess", float(run.symbols)),
-        Level(0, "by frequency", math.exp(run.unigram_nll_nats)),
-    ] * alone
-    if run.recipe.clip_norm is not None:
-        colour = GREY if alone else RUN_COLOURS[number % len(RUN_COLOURS)]
-        levels.append(Level(1, "θ" if alone else f"{number + 1}: θ", run.recipe.clip_norm, colour))
-    return levels
-
-
-def _shares(steps: Columns) -> list[Curve]:
-    """Whose gradient it is: squares add, so they may be stacked."""
-    columns = [column for column in steps if column.startswith("share ")]
-    return [
-        Curve(3, column.removeprefix("share ").removeprefix("rnn."), steps["step"], steps[column], colour, opacity=0.85)
-        for column, colour in zip(columns, itertools.cycle(SHARE_COLOURS), strict=False)
-    ]
-
-
-def _gates(epochs: Columns, run: Run) -> list[Curve]:
-    """Mean (line) and saturated share (dashed) of every gate on the person's sentence, one row a net."""
-    curves = []
-    for row, net in enumerate(run.config.nets, FIRST_GATE_ROW):
-        where = _where(net.layer, net.direction, run)
-        means = [column for column in epochs if column.startswith("mean ") and column.endswith(where)]
-        for mean, line in zip(means, LINES, strict=False):
-            gate = mean.removeprefix("mean ").removesuffix(where)
-            curves += [
-                _of_epochs(epochs, row, f"mean {gate}", mean, line["color"], ()),
-                _of_epochs(epochs, row, f"saturated {gate}", f"saturated {gate}{where}", line["color"], DASHED),
-            ]
-    return [curve for curve in curves if len(curve.x)]
-
-
-def over_training(traces: Mapping[int, GateTrace], layer: int = 0, direction: str = "forward") -> Figure:
+def over_training(traces: Mapping[int, GateTrace], layer: int = 0, direction: str = "forward") -> Panel:
     """The gate that keeps, for one sentence, under the model as it was at each epoch: a heatmap one can play."""
     epochs = sorted(traces)
     tapes = {epoch: traces[epoch].tape(layer, direction) for epoch in epochs}
     last, text = tapes[epochs[-1]], traces[epochs[-1]].text
     units, letter = unit_order(last, "memory time"), next(iter(last.gates), "h")
-    name, low = (last.cell.gate(letter).title, 0) if last.gates else ("state h", -100)
+    name, scale, dark = (last.cell.gate(letter).title, GATE, "0") if last.gates else ("state h", STATE, "−1")
 
-    def values(epoch: int) -> dict[str, Any]:
-        values_HT = tapes[epoch][letter][:, units].T
-        z, said = hundredths(values_HT)
-        return {"type": "heatmap", "z": z if said is None else gapped(z, said)}
+    def values(epoch: int) -> NDArray[Any]:
+        whole, said = hundredths(tapes[epoch][letter][:, units].T)
+        return whole if said is None else gapped(whole, said)
 
     lettered = len(text) <= LETTERED_STEPS
-    heatmap = values(epochs[-1]) | {
-        "zmin": low,
-        "zmax": 100,
-        "colorscale": SEQUENTIAL,
-        "showscale": False,
-        "hoverongaps": False,
-        "y": [f"unit {i}" for i in units],
-        "hovertemplate": f"%{{y}}, step %{{x:d}}{' “%{x}”' * lettered}: {letter} %{{z{FORMAT}}}<extra></extra>",
-    }
-    letters = {"tickvals": list(range(len(text))), "ticktext": characters(text), "showticklabels": False, "ticks": ""}
-    layout = {
-        "height": 440,
-        "margin": {"l": 60, "r": 16, "t": 48, "b": 110},
-        "dragmode": False,
-        "annotations": [note(f"<b>{name}</b>:<br>dark {'−1' if low else '0'}, light 1", 1)],
-        "xaxis": (letters if lettered else {}) | {"title": {"text": "step"}, "showgrid": False},
-        "yaxis": {"autorange": "reversed", "showticklabels": False, "title": {"text": f"{len(units)} units"}},
-        "updatemenus": [_play_buttons()],
-        "sliders": [_slider(epochs)],
-    }
-    frames = [{"name": str(epoch), "data": [values(epoch)]} for epoch in epochs]  # the rest stays as it is drawn
-    return Figure({"data": [heatmap], "layout": layout, "frames": frames})
-
-
-def _play_buttons() -> dict[str, Any]:
-    play = {"frame": {"duration": 600, "redraw": True}, "transition": {"duration": 0}, "fromcurrent": True}
-    buttons = [
-        {"label": "Play", "method": "animate", "args": [None, play]},
-        {"label": "Pause", "method": "animate", "args": [[None], _AT_ONCE]},
-    ]
-    place: dict[str, Any] = {
-        "x": 1,
-        "y": 1,
-        "xanchor": "right",
-        "yanchor": "bottom",
-        "direction": "left",
-        "pad": {"b": 6},
-    }
-    # Colours that are legible on both themes; plotly's own active button is white with the theme's text on it.
-    place |= {"showactive": False, "bgcolor": translucent(GREY, 0.2), "bordercolor": translucent(GREY, 0.5)}
-    return place | {"type": "buttons", "buttons": buttons}
-
-
-def _slider(epochs: Sequence[int]) -> dict[str, Any]:
-    steps = [{"label": str(e), "method": "animate", "args": [[str(e)], _AT_ONCE]} for e in epochs]
-    place: dict[str, Any] = {"x": 0, "len": 1, "y": 0, "pad": {"t": 44}, "active": len(epochs) - 1, "ticklen": 4}
-    place |= {"bgcolor": translucent(GREY, 0.5), "activebgcolor": BLUE, "borderwidth": 0}
-    return place | {"currentvalue": {"prefix": "epoch ", "font": {"size": 13}}, "steps": steps}
-
-
-_AT_ONCE = {"frame": {"duration": 0, "redraw": True}, "transition": {"duration": 0}, "mode": "immediate"}
+    hover = f"%{{y}}, step %{{x:d}}{' “%{x}”' * lettered}: {letter} %{{z{FORMAT}}}"
+    heatmap = Heatmap(values(epochs[-1]), hover, scale, [f"unit {i}" for i in units])
+    units_axis = Axis(f"{len(units)} units", reverse=True, grid=False, bare=True)
+    row = Row(f"<b>{name}</b>:<br>dark {dark}, light 1", [heatmap], units_axis, 282)
+    steps = Axis("step", words=characters(text) if lettered else (), grid=False)
+    frames = {str(epoch): values(epoch) for epoch in epochs}
+    return Panel(steps, [row], hover="closest", frames=frames, top_px=48)
 
 
 def settings_frame(runs: Sequence[Run]) -> tuple[pd.DataFrame, list[str]]:

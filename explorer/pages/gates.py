@@ -13,7 +13,7 @@ from explorer.figures import gates as drawing
 from explorer.figures import perplexity as curves
 from explorer.figures.hundredths import CONFIG
 from explorer.figures.style import number
-from explorer.pages.shell import controls, export, facts, notices, pickers, texts
+from explorer.pages.shell import charts, controls, export, facts, notices, pickers, texts
 from explorer.pages.shell.models import Which
 from explorer.pages.shell.plain import plain
 from explorer.probes.gates import GateTrace, Tape, gate_statistics, memory_time, trace_gates
@@ -71,7 +71,7 @@ def show_gates(
     with st.container(border=True, height=FRAME_PX if len(trace) > FRAMED else "content"):
         st.html(drawing.strip_html(trace, quantity, layer=layer, direction=direction or "forward"))
     figure = drawing.tape(trace, layer=layer, direction=direction, order=order, quantity=quantity, unit=unit)
-    st.plotly_chart(figure, key="tape", config=CONFIG, alt=say("gate-page.alt.tape"))
+    charts.show(figure, key="tape", config=CONFIG, alt=say("gate-page.alt.tape"))
     if len(trace) > drawing.MAX_STEPS:
         st.caption(say("gate-page.cut", count=len(trace), most=drawing.MAX_STEPS))
 
@@ -81,7 +81,7 @@ def show_learning(by_epoch: dict[int, float | None], which: Which, score_name: s
     said = say("gate-page.learning.part", read=read) if read else say("gate-page.learning")
     altered = f" {say('gate-page.learning.as-trained')}" if which.intervention else ""
     st.markdown(f"{said}{altered}")
-    st.plotly_chart(
+    charts.show(
         curves.by_epoch(by_epoch, which.epoch, score_name), key="by_epoch", config={"displayModeBar": False},
         alt=say("gate-page.alt.by-epoch"),
     )  # fmt: skip

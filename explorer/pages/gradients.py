@@ -10,10 +10,11 @@ import pandas as pd
 import streamlit as st
 
 import explorer
+from explorer.characters import visible
 from explorer.figures import gradients as drawing
-from explorer.figures.style import number, visible
+from explorer.figures.style import number
 from explorer.models import NetKey
-from explorer.pages.shell import controls, export, notices, pickers, texts
+from explorer.pages.shell import charts, controls, export, notices, pickers, texts
 from explorer.pages.shell.facts import Facts, View, facts
 from explorer.pages.shell.models import Which, checkpoint_of
 from explorer.pages.shell.plain import badge, plain
@@ -147,7 +148,7 @@ def show_singular_values(view: View, columns: int) -> None:
         paths = view.of.singular_values
     figure = drawing.singular_values(view.flow, paths, columns=columns)
     alt = say("gradient-page.alt.sigma")
-    st.plotly_chart(figure, key=f"sigma-{view.key}", config={"displayModeBar": False}, alt=alt)
+    charts.show(figure, key=f"sigma-{view.key}", config={"displayModeBar": False}, alt=alt)
     if paths.bound is not None:
         st.caption(say("gradient-page.bound", bound=paths.bound))
 
@@ -156,7 +157,7 @@ def show_weights(view: View, columns: int) -> None:
     """Into which weights the gradient goes, step by step, and how far the steps agree."""
     if (gradients := view.of.whole.weight_gradients) is None:
         return
-    st.plotly_chart(
+    charts.show(
         drawing.weights(gradients, view.of.flow, columns=columns), key=f"weights-{view.key}",
         config={"displayModeBar": False}, alt=say("gradient-page.alt.weights"),
     )  # fmt: skip
@@ -174,7 +175,7 @@ def show_clipping(known: Facts, theta: float, side: str) -> None:
     if ledger is None:
         st.caption(say("gradient-page.clip.no-loss"))
         return
-    st.plotly_chart(
+    charts.show(
         drawing.clip(ledger), key=f"clip-{side}", config={"displayModeBar": False},
         alt=say("gradient-page.alt.clip"),
     )  # fmt: skip
@@ -196,7 +197,7 @@ def show_clipping(known: Facts, theta: float, side: str) -> None:
 def show_training(checkpoint: explorer.Checkpoint, which: Which) -> None:
     """What clipping did while the model was trained."""
     st.caption(say("gradient-page.training"))
-    st.plotly_chart(
+    charts.show(
         drawing.clip_history(checkpoint.history, checkpoint.recipe.clip_norm, which.epoch), key="clip_history",
         config={"displayModeBar": False}, alt=say("gradient-page.alt.training"),
         on_select=partial(pickers.go_to_clicked_epoch, "clip_history", checkpoint.epochs), selection_mode="points",
@@ -248,7 +249,7 @@ def show_flows(views: Sequence[View]) -> None:
     row = choose_row(views)
     for view in in_columns(views):
         figure = drawing.flow(view.flow, view.of.paths, row, columns=min(len(views), 2))
-        st.plotly_chart(
+        charts.show(
             figure, key=f"flow-{view.key}", config={"displaylogo": False},
             alt=say("gradient-page.alt.flow"),
         )  # fmt: skip
@@ -258,7 +259,7 @@ def show_flows(views: Sequence[View]) -> None:
 def show_reach(views: Sequence[View]) -> bool:
     """How far the gradient reaches, and what takes longer and is asked for; whether the weights are shown."""
     st.markdown(say("gradient-page.reach"))
-    st.plotly_chart(
+    charts.show(
         drawing.by_lag({view.label: view.flow for view in views}), key="by_lag",
         config={"displayModeBar": False}, alt=say("gradient-page.alt.lags"),
     )  # fmt: skip

@@ -18,8 +18,8 @@ import streamlit as st
 import explorer
 from explorer import runs
 from explorer.figures import training as drawing
-from explorer.figures.curves import SCRIPT
-from explorer.figures.figure import Figure
+from explorer.figures.curves import SCRIPT, pack
+from explorer.figures.panel import Panel
 from explorer.pages.shell import models, people
 from explorer.probes.progress import TrainingRecord, judge
 from explorer.runs import Run
@@ -102,7 +102,7 @@ def _packed(ids: tuple[str, ...], shown: str, moment: int) -> bytes:
         "said": said(watched[0]) if alone else "",
         "samples": "\n".join(samples or ()),
     }
-    return gzip.compress(drawing.live(drawn, ALONE if alone else TOGETHER).pack(about), 1)
+    return gzip.compress(pack(drawing.live(drawn, ALONE if alone else TOGETHER), about), 1)
 
 
 def answer(ids: tuple[str, ...], shown: str) -> tuple[int, bytes]:
@@ -152,7 +152,7 @@ def verdict(run_id: str, version: int, status: str) -> tuple[explorer.Finding, .
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def over_training(run_id: str, version: int, sentence: str) -> tuple[Figure, int] | None:
+def over_training(run_id: str, version: int, sentence: str) -> tuple[Panel, int] | None:
     """The gates of a run's sentence at every snapshot, and how many there are, for all who watch it; None for none."""
     traces = models.traces_of_run(run_id, sentence)
     return (drawing.over_training(traces), len(traces)) if traces else None

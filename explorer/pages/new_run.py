@@ -100,11 +100,22 @@ def fill_in(name: str) -> None:
     session.fill(values_of(name))
 
 
+def suggest() -> None:
+    """Put what makes sense beside the cell into the controls, and take out what was put there for another."""
+    defaults = {field: control.allowed for field, control in (MODEL | MORE).items()}
+    for cell in CELLS.values():
+        if cell.suggested and all(session.kept(f"new_{field}", None) == v for field, v in cell.suggested.items()):
+            session.fill({f"new_{field}": defaults[field] for field in cell.suggested})
+    chosen = CELLS[session.kept("new_cell", ModelConfig.cell)]
+    session.fill({f"new_{field}": value for field, value in chosen.suggested.items()})
+
+
 def offer(place: Any, field: str, control: Control, slots: Slots, *, disabled: bool = False) -> Any:
     """One control, and under it a place for what is wrong with it."""
     key, allowed = f"new_{field}", control.allowed
     keep: dict[str, Any] = {"key": key, "help": control.explanation, "disabled": disabled, "persist_state": "session"}
     if isinstance(allowed, tuple):
+        keep |= {"on_change": suggest} if field == "cell" else {}
         value = place.selectbox(control.label, allowed, **keep)
     else:
         session.fill_once({key: allowed})

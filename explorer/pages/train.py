@@ -12,7 +12,7 @@ from explorer import runs
 from explorer.figures import training as drawing
 from explorer.figures.hundredths import CONFIG
 from explorer.pages import live, new_run
-from explorer.pages.shell import export, links, models, people, session
+from explorer.pages.shell import charts, export, links, models, people, session
 from explorer.pages.shell.plain import badge, cells, plain
 from explorer.runs.status import DIVERGED, FINISHED, STATUSES
 
@@ -107,7 +107,7 @@ def show_sentence(run: runs.Run) -> None:
     figure, snapshots = drawn
     what = "the states take shape" if not run.config.kind.gates else "the gate that keeps takes shape"
     st.markdown("**Your sentence over training.**" + f" Press Play: {what}." * (snapshots > 1))
-    st.plotly_chart(figure, key="over_training", config=CONFIG, alt="The keeping gate on the sentence at each snapshot")
+    charts.show(figure, key="over_training", config=CONFIG, alt="The keeping gate on the sentence at each snapshot")
 
 
 def show_list() -> None:

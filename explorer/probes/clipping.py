@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from explorer.clipping import grad_norm
 from explorer.fields import ConfigError, expected, finite
 from explorer.models import SequenceModel
 from explorer.probes.gradients import NonFinite
+from explorer.probes.pictured import Pictured
 from explorer.reads import Read, read_of
 from explorer.words import Saying
 
@@ -61,8 +63,8 @@ class ClipOutcome:
     changed_share: float
 
 
-@dataclass(frozen=True)
-class ClipLedger:
+@dataclass(frozen=True, repr=False)
+class ClipLedger(Pictured):
     """Clipping, for the mean loss of one text.
 
     Attributes:
@@ -83,6 +85,10 @@ class ClipLedger:
     parameters: tuple[ParameterGradient, ...]
     outcomes: Mapping[str, ClipOutcome]
     non_finite: NonFinite | None
+
+    def _facts(self) -> dict[str, Any]:
+        norms = {"norm_before": self.norm_before, "norm_after": self.norm_after}
+        return norms | {"max_norm": self.max_norm, "parameters": len(self.parameters)}
 
     @property
     def coefficient(self) -> float:

@@ -7,6 +7,7 @@ text shows is a fault only where the model does not read it well: a model that d
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from explorer.models import CharModel, ModelConfig, NetKey
 from explorer.probes.finding import CERTAIN, LIKELY, Finding
 from explorer.probes.gates import GateTrace, gate_statistics, trace_gates
 from explorer.probes.gradients import LEAST_ROWS, GradientFlow, gradient_flow
+from explorer.probes.pictured import Pictured
 from explorer.probes.progress import TrainingRecord, corpus_nats, judge, still_falling
 from explorer.text import Vocabulary
 
@@ -30,8 +32,8 @@ GAP_NATS, BY_HEART = (
 )  # surprise above training's; share of the corpus's cost under which a text is known by heart
 
 
-@dataclass(frozen=True)
-class Diagnosis:
+@dataclass(frozen=True, repr=False)
+class Diagnosis(Pictured):
     """What can be said of a model on a text.
 
     Attributes:
@@ -42,6 +44,9 @@ class Diagnosis:
 
     net: NetKey
     findings: tuple[Finding, ...]
+
+    def _facts(self) -> dict[str, Any]:
+        return {"net": tuple(self.net), "rules": self.rules}
 
     @property
     def rules(self) -> tuple[str, ...]:

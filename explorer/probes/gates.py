@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from explorer.cells import Cell, CellWeights, State, input_projection
 from explorer.fields import expected, got
 from explorer.models import CharModel, ConfigError, ModelConfig, NetKey
 from explorer.probes.perplexity import Floats, TextScore, score_states
+from explorer.probes.pictured import Pictured
 from explorer.reads import Read, TextRead, read_of
 from explorer.reads.kernel import CHUNK, kernel_states, through_nets
 from explorer.reads.text import score_name
@@ -117,8 +119,8 @@ class Tape:
         return moved_T
 
 
-@dataclass(frozen=True)
-class GateTrace:
+@dataclass(frozen=True, repr=False)
+class GateTrace(Pictured):
     """Everything a model did while it read a text.
 
     Attributes:
@@ -142,6 +144,10 @@ class GateTrace:
 
     def __len__(self) -> int:
         return len(self.text)
+
+    def _facts(self) -> dict[str, Any]:
+        score = {} if self.perplexity is None else {self.score_name.replace(" ", "_"): self.perplexity}
+        return {"steps": len(self), "cell": self.config.title, "nets": len(self.tapes)} | score
 
     def tape(self, layer: int = 0, direction: str = "forward") -> Tape:
         """The tape of one net.

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from explorer.fields import ConfigError, expected
 from explorer.models import NetKey, SequenceModel
+from explorer.probes.pictured import Pictured
 from explorer.probes.sweep import Sweep
 from explorer.reads import Read, read_of
 from explorer.reads.base import check_net
@@ -51,8 +53,8 @@ class NonFinite:
         return say("value", parts=[self.what, *step, *entry])
 
 
-@dataclass(frozen=True)
-class GradientFlow:
+@dataclass(frozen=True, repr=False)
+class GradientFlow(Pictured):
     """How much of each character's loss reaches each step of one net. Not truncated.
 
     Row t is the loss that is *read off* h_t: of character t + 1, or of character t - 1 for a cloze model's net that
@@ -87,6 +89,10 @@ class GradientFlow:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def _facts(self) -> dict[str, Any]:
+        steps = {"half_life_steps": self.half_life_steps, "horizon_steps": self.horizon_steps}
+        return {"steps": len(self), "net": tuple(self.net)} | steps | {"lambda_1": self.lambda_1}
 
     @property
     def state(self) -> str:

@@ -6,24 +6,33 @@ import itertools
 import numpy as np
 import pytest
 
-from explorer.figures.curves import SCRIPT, Alarm, Curve, Curves, Level, Row
+from explorer.figures.curves import SCRIPT, height_px, pack
+from explorer.figures.panel import Alarm, Axis, Level, Line, Panel, Row
+from explorer.figures.style import Stroke
 
 STEPS = np.arange(0, 101)
 BLUE = "#0000ff"
 count = itertools.count()
 
 
+SHARE = Axis(low=0, high=1)
+
+
+def panel(end, *rows, alt=""):
+    return Panel(Axis("step", 0, end), rows, alt=alt)
+
+
 def figure(last=100):
     kept = np.less_equal(STEPS, last)
-    return Curves(
+
+    def line(name, height, colour, width=2):
+        return Line(STEPS[kept], np.full(kept.sum(), height), Stroke(colour, width), name)
+
+    stacked = [line("lower", 0.25, "#ff0000"), line("upper", 0.75, "#00ff00")]
+    return panel(
         100,
-        [Row("flat", low=0, high=1), Row("stacked", low=0, high=1, percent=True, stacked=True)],
-        [
-            Curve(0, "half", STEPS[kept], np.full(kept.sum(), 0.5), BLUE, width=6),
-            Curve(1, "lower", STEPS[kept], np.full(kept.sum(), 0.25), "#ff0000"),
-            Curve(1, "upper", STEPS[kept], np.full(kept.sum(), 0.75), "#00ff00"),
-        ],
-        [Level(0, "θ", 0.9)],
+        Row("flat", [line("half", 0.5, BLUE, 6), Level(0.9, name="θ")], SHARE),
+        Row("stacked", stacked, Axis(low=0, high=1, percent=True), stacked=True),
         alt="a flat line",
     )
 
@@ -49,11 +58,11 @@ def show(page):
 
     def draw(drawn, *, state="running", address="live/a,b", **about):
         about = {"state": "running", "active": False, "said": f"drawing {next(count)}", "samples": ""} | about
-        sent["body"] = drawn.pack(about)
+        sent["body"] = pack(drawn, about)
         page.evaluate(
             """asked => window.unmount = curves.default({data: asked, parentElement: document.querySelector('div'),
                                         setTriggerValue: (name, value) => changed.push([name, value])})""",
-            {"address": address, "state": state, "height": drawn.height_px},
+            {"address": address, "state": state, "height": height_px(len(drawn.rows))},
         )
         page.get_by_text(about["said"]).wait_for()
 
@@ -84,12 +93,12 @@ def drag(page, start, end):
 
 
 def test_it_reads_what_python_packs(page, show):
-    drawn = Curves(9, [Row("温", log=True)], [Curve(0, "a", np.array([1, 5]), np.array([np.nan, 2.5]))], alt="x")
+    drawn = panel(9, Row("温", [Line(np.array([1, 5]), np.array([np.nan, 2.5]))], Axis(log=True)))
     show(drawn)
     read = page.evaluate(
         """text => { const f = curves.unpack(bytes(text)), [c] = f.curves;
                      return [f.rows[0].title, f.end, [...c.x], String([...c.y])] }""",
-        base64.b64encode(drawn.pack()).decode(),
+        base64.b64encode(pack(drawn)).decode(),
     )
     assert read == ["温", 9, [1, 5], "NaN,2.5"]
 
@@ -102,7 +111,7 @@ def test_a_value_is_drawn_where_it_belongs(page, show):
 
 
 def test_a_single_point_can_be_seen(page, show):
-    show(Curves(100, [Row("r", low=0, high=1)], [Curve(0, "a", np.array([50]), np.array([0.5]), BLUE, width=6)]))
+    show(panel(100, Row("r", [Line(np.array([50]), np.array([0.5]), Stroke(BLUE, 6))], SHARE)))
     assert colour_at(page, 50, 0, 0.53) == [0, 0, 255, 255]
 
 
@@ -160,25 +169,27 @@ def test_a_cleanup_that_comes_late_does_not_end_what_came_after_it(page, show):
     page.evaluate("window.first = window.unmount")
     show(figure(last=20), active=True)
     page.evaluate("first()")
-    show.sent["body"] = figure(last=30).pack({"state": "running", "active": True, "said": "still asked", "samples": ""})
+    show.sent["body"] = pack(
+        figure(last=30), {"state": "running", "active": True, "said": "still asked", "samples": ""}
+    )
     page.get_by_text("still asked").wait_for()
     page.evaluate("window.unmount()")
-    show.sent["body"] = figure(last=30).pack({"state": "running", "active": True, "said": "gone", "samples": ""})
+    show.sent["body"] = pack(figure(last=30), {"state": "running", "active": True, "said": "gone", "samples": ""})
     page.wait_for_timeout(2500)
     assert page.get_by_text("still asked").is_visible()
 
 
 def test_it_asks_again_while_a_run_goes_and_no_more_when_it_is_over(page, show):
     show(figure(last=10), active=True, said="step 10")
-    show.sent["body"] = figure(last=20).pack(
-        {"state": "running", "active": True, "said": "step 20", "samples": "the la"}
+    show.sent["body"] = pack(
+        figure(last=20), {"state": "running", "active": True, "said": "step 20", "samples": "the la"}
     )
     page.get_by_text("step 20").wait_for()
     assert page.locator("pre").inner_text() == "the la"
-    show.sent["body"] = figure(last=30).pack({"state": "running", "active": False, "said": "step 30", "samples": ""})
+    show.sent["body"] = pack(figure(last=30), {"state": "running", "active": False, "said": "step 30", "samples": ""})
     page.get_by_text("step 30").wait_for()
     assert page.locator(".writes").is_hidden()
-    show.sent["body"] = figure(last=40).pack({"state": "running", "active": False, "said": "step 40", "samples": ""})
+    show.sent["body"] = pack(figure(last=40), {"state": "running", "active": False, "said": "step 40", "samples": ""})
     page.wait_for_timeout(2500)
     assert page.get_by_text("step 30").is_visible()
     assert page.evaluate("changed") == []
@@ -187,7 +198,7 @@ def test_it_asks_again_while_a_run_goes_and_no_more_when_it_is_over(page, show):
 def test_what_the_page_does_not_show_yet_is_told_once(page, show):
     show(figure(), state="running", active=False, said="over")
     assert page.evaluate("changed") == []
-    show.sent["body"] = figure().pack({"state": "finished", "active": False, "said": "finished now", "samples": ""})
+    show.sent["body"] = pack(figure(), {"state": "finished", "active": False, "said": "finished now", "samples": ""})
     page.evaluate("dispatchEvent(new Event('x')); document.dispatchEvent(new Event('visibilitychange'))")
     page.get_by_text("finished now").wait_for()
     page.wait_for_timeout(2500)  # it asks on, since the page has not answered, but does not tell again
@@ -204,7 +215,7 @@ def test_a_server_that_does_not_answer_is_told_and_asked_again(page, show):
     page.route(
         f"{ADDRESS}/live/*",
         lambda route: route.fulfill(
-            body=figure().pack({"state": "running", "active": False, "said": "back", "samples": ""})
+            body=pack(figure(), {"state": "running", "active": False, "said": "back", "samples": ""})
         ),
     )
     page.get_by_text("back").wait_for()
@@ -247,16 +258,10 @@ def test_nothing_that_is_written_is_cut_or_lies_on_other_words(page, show, width
     }""")
     steps, shown = np.array([1, 999_999]), np.array([1.2e-5, 123_456_789.0])
     names = ["gradient norm after clipping", "before", "your sentence", "steps clipped"]
-    curves = [Curve(0, name, steps, shown / (1 + at)) for at, name in enumerate(names)]
+    items = [Line(steps, shown / (1 + at), name=name) for at, name in enumerate(names)]
     page.evaluate("written.length = 0")
-    show(
-        Curves(
-            1_000_000,
-            [Row("gradient norm", log=True)],
-            curves,
-            alarms=[Alarm(0, f"not finite at step {step:,}", step, BLUE)],
-        )
-    )
+    alarm = Alarm(step, f"not finite at step {step:,}", BLUE)
+    show(panel(1_000_000, Row("gradient norm", [*items, alarm], Axis(log=True))))
     written = page.evaluate("written")
     assert any(text == f"not finite at step {step:,}" for text, *_ in written)
     assert [text for text, left, right, _ in written if left < -1 or right > width + 1] == []

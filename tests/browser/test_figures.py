@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import plotly
-import plotly.io
+import plotly.graph_objects as go
 import pytest
 import torch
 
@@ -21,10 +21,10 @@ from explorer import (
     trace_gates,
     weight_gradient_steps,
 )
+from explorer.characters import visible
 from explorer.figures import gates, gradients, perplexity, training
-from explorer.figures.figure import Figure
 from explorer.figures.hundredths import CONFIG
-from explorer.figures.style import LINES, escaped, visible
+from explorer.figures.style import LINES, escaped
 from explorer.probes.gates import memory_time
 from explorer.recording import EpochRecord
 
@@ -57,7 +57,8 @@ def draw(page):
     def drawn(figure, width=800):
         page.set_content(f"<body style='margin: 0'><div id='figure' style='width: {width}px'></div></body>")
         page.add_script_tag(path=str(PLOTLY))
-        spec = json.loads(plotly.io.to_json(figure, validate=False))
+        made = figure if isinstance(figure, go.Figure) else figure.figure()
+        spec = json.loads(made.to_json())
         page.evaluate("([made, config]) => Plotly.newPlot('figure', made.data, made.layout, config)", [spec, CONFIG])
 
     return drawn
@@ -110,7 +111,7 @@ def test_words_come_out_to_the_letter_wherever_plotly_takes_some(page, draw):
     ]
     notes = [{"text": escaped(word), "x": 0, "y": step, "showarrow": False} for step, word in enumerate(WORDS)]
     layout = {"height": 600, "xaxis": ticks, "annotations": notes, "showlegend": False, "hovermode": "closest"}
-    draw(Figure({"data": traces, "layout": layout}))
+    draw(go.Figure({"data": traces, "layout": layout}))
     assert texts(page, ".xtick text") == WORDS
     assert texts(page, ".annotation text") == WORDS
     points = page.locator(".scatterlayer .point")
@@ -212,7 +213,7 @@ def test_a_median_of_zero_is_said_to_be_none(page, draw):
     model = CharModel(ModelConfig("rnn", hidden_size=5), MODEL.vocabulary, seed=1)
     with torch.no_grad():
         model.rnn.weight_hh_l0.zero_()
-    figure = gradients.by_lag({"a": gradient_flow(model, NASTY)})
+    figure = gradients.by_lag({"a": gradient_flow(model, NASTY)}).figure()
     draw(figure)
     assert figure.data[0].text[0] == "100 %"
     assert set(figure.data[0].text[1:]) == {"nothing is left, exactly 0"}
@@ -291,7 +292,7 @@ def test_a_finger_on_a_figure_scrolls_the_page(page, draw, name):
 
 
 def test_a_finger_on_a_figure_that_can_be_dragged_does_not(page, draw):
-    draw(gates.tape(TRACE).update_layout(dragmode="zoom"), width=358)
+    draw(gates.tape(TRACE).figure().update_layout(dragmode="zoom"), width=358)
     assert scrolled_by_a_finger(page) == 0
 
 

@@ -290,11 +290,12 @@ def test_every_figure_has_all_of_it(key, variant):
     trace = explorer.trace_gates(model, TEXT)
     cell = model.config.kind
     assert set(cell.letters) <= set(drawing.frame(trace).columns)
-    titles = " ".join(str(note["text"]) for note in drawing.tape(trace, unit=0).to_dict()["layout"]["annotations"])
+    titles = " ".join(row.title for row in drawing.tape(trace, unit=0).rows)
     assert all(f"light {gate.light}, dark {gate.dark}" in titles for gate in cell.gates)
     flow = explorer.gradient_flow(model, TEXT)
     paths = explorer.jacobian_paths(model, TEXT)
-    drawn = str(flow_drawing.flow(flow, paths).to_dict()) + str(flow_drawing.singular_values(flow, paths).to_dict())
+    panels = [flow_drawing.flow(flow, paths), flow_drawing.singular_values(flow, paths)]
+    drawn = str([panel.figure().to_dict() for panel in panels])
     assert all(path in drawn for path in cell.paths)
 
 

@@ -36,7 +36,7 @@ def heatmaps(figure):
 @pytest.mark.parametrize("order", drawing.ORDERS)
 def test_heatmaps_are_the_gates_in_whole_hundredths_on_an_absolute_scale(order):
     trace = trace_of("gru")
-    figure, tape = drawing.tape(trace, order=order), trace.tape()
+    figure, tape = drawing.tape(trace, order=order).figure(), trace.tape()
     z, r = heatmaps(figure)
     units = [int(label.split()[1]) for label in z.y]
     assert sorted(units) == list(range(6))
@@ -52,7 +52,7 @@ def test_heatmaps_are_the_gates_in_whole_hundredths_on_an_absolute_scale(order):
 
 
 def test_one_time_axis_runs_through_all_rows_of_both_directions():
-    figure = drawing.tape(trace_of("bidirectional"), unit=2)
+    figure = drawing.tape(trace_of("bidirectional"), unit=2).figure()
     assert {trace.xaxis for trace in figure.data} == {"x"}
     assert (
         len({trace.yaxis for trace in figure.data}) == 1 + 2 * 4 + 2
@@ -65,17 +65,20 @@ def test_one_time_axis_runs_through_all_rows_of_both_directions():
 
 
 def test_a_single_direction_can_be_drawn_alone():
-    assert [len(h.y) for h in heatmaps(drawing.tape(trace_of("bidirectional"), direction="backward"))] == [4, 4]
+    assert [len(h.y) for h in heatmaps(drawing.tape(trace_of("bidirectional"), direction="backward").figure())] == [
+        4,
+        4,
+    ]
 
 
 def test_a_unit_the_second_net_does_not_have_is_left_out_there():
-    titles = [a.text for a in drawing.tape(trace_of("bidirectional"), unit=5).layout.annotations]
+    titles = [a.text for a in drawing.tape(trace_of("bidirectional"), unit=5).figure().layout.annotations]
     assert sum("unit 5" in title for title in titles) == 1
 
 
 @pytest.mark.parametrize(("name", "gates"), [("gru", 2), ("lstm", 3), ("rnn", 1)])
 def test_every_gate_of_the_cell_is_drawn_and_a_plain_cell_shows_its_state(name, gates):
-    figure = drawing.tape(trace_of(name))
+    figure = drawing.tape(trace_of(name)).figure()
     assert len(heatmaps(figure)) == gates
     if name == "rnn":
         assert (heatmaps(figure)[0].zmin, heatmaps(figure)[0].zmax) == (-100, 100)
@@ -83,19 +86,19 @@ def test_every_gate_of_the_cell_is_drawn_and_a_plain_cell_shows_its_state(name, 
 
 def test_means_and_bands():
     trace = trace_of("gru")
-    lines = [t for t in drawing.tape(trace).data if t.hovertemplate and t.hovertemplate.startswith("mean z")]
+    lines = [t for t in drawing.tape(trace).figure().data if t.hovertemplate and t.hovertemplate.startswith("mean z")]
     np.testing.assert_allclose(lines[0].y, trace.tape()["z"].mean(1), atol=1e-6)
 
 
 def test_characters_are_numbered_steps_and_come_out_as_text():
-    axis = drawing.tape(trace_of("gru")).layout.xaxis
+    axis = drawing.tape(trace_of("gru")).figure().layout.xaxis
     assert list(axis.tickvals) == list(range(len(TEXT)))
     assert html.unescape("".join(axis.ticktext)) == TEXT.replace(" ", "␣").replace("\n", "↵")
     assert not re.search(r"[<>$]", "".join(axis.ticktext))
 
 
 def test_only_the_first_steps_are_drawn_of_a_long_text():
-    figure = drawing.tape(trace_of("gru", TEXT * 100), steps=300)
+    figure = drawing.tape(trace_of("gru", TEXT * 100), steps=300).figure()
     assert np.asarray(heatmaps(figure)[0].z).shape == (6, 300)
     assert figure.layout.xaxis.tickvals is None
 
@@ -103,7 +106,7 @@ def test_only_the_first_steps_are_drawn_of_a_long_text():
 @pytest.mark.parametrize("text", ["", "o", "☃"])
 @pytest.mark.parametrize("name", CONFIGS)
 def test_odd_texts_can_be_drawn(name, text):
-    drawing.tape(trace_of(name, text), unit=0).to_json()
+    drawing.tape(trace_of(name, text), unit=0).figure().to_json()
     drawing.strip_html(trace_of(name, text), "surprise")
 
 
@@ -134,7 +137,7 @@ def test_what_is_not_defined_is_said_in_words():
     first = "not predicted: nothing stands before it"
     trace = trace_of("gru")
     assert titles(drawing.strip_html(trace, "surprise"))[0] == f"step 0: {first}"
-    assert strip_of(drawing.tape(trace)).text[0][0] == first
+    assert strip_of(drawing.tape(trace).figure()).text[0][0] == first
     predicted = trace_of("bidirectional")  # a cloze model is asked for every character
     assert first not in drawing.strip_html(predicted, "surprise")
     broken = with_surprise(trace, [np.nan, 1.0, np.nan, *[2.0] * (len(TEXT) - 3)])
@@ -147,7 +150,7 @@ def test_surprise_has_one_scale_from_certainty_to_a_blind_guess(bits):
     trace = trace_of("gru")
     trace = with_surprise(trace, np.resize(bits, len(TEXT)))
     blind = np.log2(len(VOCABULARY.symbols))
-    strip = strip_of(drawing.tape(trace))
+    strip = strip_of(drawing.tape(trace).figure())
     assert (strip.zmin, strip.zmax) == (0, pytest.approx(blind))
     colours = re.findall(r"background:(rgb[^;]+);", drawing.strip_html(trace, "surprise"))
     for value, colour in zip(bits, colours, strict=False):
@@ -157,12 +160,12 @@ def test_surprise_has_one_scale_from_certainty_to_a_blind_guess(bits):
     assert ("more than a blind guess" in said[1]) == more
     assert "more than a blind guess" not in said[0]
     assert ("outline" in drawing.strip_html(trace, "surprise")) == more
-    marks = [t for t in drawing.tape(trace).data if t.type == "scatter" and t.mode == "markers"]
+    marks = [t for t in drawing.tape(trace).figure().data if t.type == "scatter" and t.mode == "markers"]
     assert [list(mark.x) for mark in marks] == [list(range(1, len(TEXT), 2))] * more
 
 
 def test_gates_are_coloured_from_0_to_1():
-    strip = strip_of(drawing.tape(trace_of("gru"), quantity="mean r"))
+    strip = strip_of(drawing.tape(trace_of("gru"), quantity="mean r").figure())
     assert (strip.zmin, strip.zmax) == (0, 1)
 
 
@@ -171,18 +174,20 @@ def test_characters_the_model_does_not_know_are_marked_in_both_strips():
     strip = drawing.strip_html(trace, "mean z")
     assert [step for step, title in enumerate(titles(strip)) if "unknown to the model, read as <unk>" in title] == [4]
     assert strip.count("underline dotted") == 1
-    figure = drawing.tape(trace, quantity="mean z")
+    figure = drawing.tape(trace, quantity="mean z").figure()
     (mark,) = [t for t in figure.data if t.type == "scatter" and t.mode == "markers"]
     assert list(mark.x) == [4]
     assert "unknown to the model, read as &#60;unk&#62;" in strip_of(figure).text[0][4]
     known = trace_of("gru")
     assert "underline" not in drawing.strip_html(known, "mean z")
-    assert not [t for t in drawing.tape(known, quantity="mean z").data if t.type == "scatter" and t.mode == "markers"]
+    assert not [
+        t for t in drawing.tape(known, quantity="mean z").figure().data if t.type == "scatter" and t.mode == "markers"
+    ]
 
 
 def test_the_range_of_a_strip_that_has_its_own_is_written_above_it():
     trace = trace_of("gru")
-    title = drawing.tape(trace, quantity="state change").layout.annotations[0].text
+    title = drawing.tape(trace, quantity="state change").figure().layout.annotations[0].text
     change = trace.tape().change_T
     assert title == f"state change (rms per unit): {number(change.min())} dark, {number(change.max())} light"
     by_hand = np.sqrt(((trace.tape().h_TH[3] - trace.tape().h_TH[2]) ** 2).mean())
@@ -234,7 +239,8 @@ def test_the_cell_state_of_an_lstm_is_not_cut_at_what_a_byte_holds():
     trace = trace_of("lstm")
     net, tape = next(iter(trace.tapes.items()))
     c_TH = np.linspace(-9, 9, tape["c"].size, dtype=np.float32).reshape(tape["c"].shape)
-    figure = drawing.tape(replace(trace, tapes={net: replace(tape, parts={**tape.parts, "c": c_TH})}), order="index")
+    grown = replace(trace, tapes={net: replace(tape, parts={**tape.parts, "c": c_TH})})
+    figure = drawing.tape(grown, order="index").figure()
     said = [t for t in heatmaps(figure) if "c %{" in t.hovertemplate]
     slot = re.search(r"c %{(\w+):", said[0].hovertemplate)[1]
     np.testing.assert_allclose(np.asarray(said[0][slot]) / 100, c_TH.T, atol=0.005 + 1e-6)
@@ -245,12 +251,11 @@ def test_what_is_not_finite_is_a_gap_that_says_so():
     net, tape = next(iter(trace.tapes.items()))
     z_TH = tape["z"].copy()
     z_TH[4, 2], z_TH[5, 1] = np.nan, np.inf
-    z, gaps, r = heatmaps(
-        drawing.tape(replace(trace, tapes={net: replace(tape, parts={**tape.parts, "z": z_TH})}), order="index")
-    )
+    broken = replace(trace, tapes={net: replace(tape, parts={**tape.parts, "z": z_TH})})
+    z, gaps, r = heatmaps(drawing.tape(broken, order="index").figure())
     holes = np.argwhere(np.isnan(np.asarray(z.z))).tolist()
     assert holes == [[1, 5], [2, 4]]
     assert np.argwhere(np.isfinite(np.asarray(gaps.z))).tolist() == holes
     assert "not a finite number" in gaps.hovertemplate
     assert np.asarray(r.z).dtype == np.int8
-    assert len(heatmaps(drawing.tape(trace))) == 2  # nothing of the kind over a sound one
+    assert len(heatmaps(drawing.tape(trace).figure())) == 2  # nothing of the kind over a sound one

@@ -55,7 +55,7 @@ def axis_of(figure, trace):
 @pytest.mark.parametrize("direction", ["forward", "backward"])
 def test_the_triangle_is_the_flow_in_decades_on_fixed_colours(direction):
     flow, paths = facts_of("bidirectional", direction=direction)
-    figure = drawing.flow(flow, paths)
+    figure = drawing.flow(flow, paths).figure()
     z = np.asarray(heatmaps(figure)[0].z)
     np.testing.assert_allclose(z, flow.norms_TT, rtol=1e-6)
     assert np.isnan(z[0, -1] if direction == "forward" else z[-1, 0])
@@ -73,7 +73,7 @@ def mixed(scale, place):
 
 @pytest.mark.parametrize("norm", [1e-6, 3.3e-6, 1e-4, 0.02, 0.5, 1.0, 7.7, 100.0])
 def test_the_colour_of_a_norm_is_that_of_its_decade_on_the_bar(norm):
-    layout = drawing.flow(*facts_of("gru")).layout
+    layout = drawing.flow(*facts_of("gru")).figure().layout
     low, high = layout.coloraxis.cmin, layout.coloraxis.cmax
     shown = mixed(layout.coloraxis.colorscale, (norm - low) / (high - low))
     bar = [(place, "rgb" + str(tuple(bytes.fromhex(c[1:])))) for place, c in layout.coloraxis2.colorscale]
@@ -86,7 +86,7 @@ def test_the_state_is_called_what_it_is(name):
     flow, _ = facts_of(name)
     state = flow.state
     assert state == ("(h, c)" if name == "lstm" else "h")
-    titles = [a.text for a in drawing.flow(flow).layout.annotations[:2]]
+    titles = [a.text for a in drawing.flow(flow).figure().layout.annotations[:2]]
     assert titles[0].startswith(f"<b>‖∂L<sub>t</sub>/∂{state}<sub>k</sub>‖</b>")
     assert titles[1].startswith(f"<b>‖∂L/∂{state}<sub>k</sub>‖</b>")
 
@@ -94,7 +94,7 @@ def test_the_state_is_called_what_it_is(name):
 def test_norms_too_small_or_large_for_four_bytes_are_sent_in_eight():
     flow, _ = facts_of("gru")
     for factor, dtype in ((1, np.float32), (1e-60, np.float64), (1e60, np.float64)):
-        z = np.asarray(heatmaps(drawing.flow(replace(flow, norms_TT=flow.norms_TT * factor)))[0].z)
+        z = np.asarray(heatmaps(drawing.flow(replace(flow, norms_TT=flow.norms_TT * factor)).figure())[0].z)
         assert z.dtype == dtype
         np.testing.assert_allclose(z, flow.norms_TT * factor, rtol=1e-6)
 
@@ -107,12 +107,12 @@ def said_over(figure, words):
 
 def test_where_there_is_no_gradient_the_triangle_says_why():
     flow, _ = facts_of("gru")
-    figure = drawing.flow(flow)
+    figure = drawing.flow(flow).figure()
     assert said_over(figure, "exactly 0") is None
     assert said_over(figure, "finite") is None
     norms_TT = flow.norms_TT.copy()
     norms_TT[7, 3], norms_TT[8, 2], norms_TT[9, 1] = 0, np.nan, np.inf
-    figure = drawing.flow(replace(flow, norms_TT=norms_TT))
+    figure = drawing.flow(replace(flow, norms_TT=norms_TT)).figure()
     assert np.argwhere(said_over(figure, "exactly 0")).tolist() == [[7, 3]]
     assert np.argwhere(said_over(figure, "not a finite number")).tolist() == [[8, 2], [9, 1]]
     (silent,) = [t for t in heatmaps(figure) if t.hovertemplate and t.hovertemplate.startswith("no loss is read")]
@@ -123,7 +123,7 @@ def test_every_model_is_drawn_on_the_same_limits():
     small, large = model_of("gru"), model_of("gru")
     with torch.no_grad():
         large.out.weight.mul_(50)
-    figures = [drawing.flow(gradient_flow(m, TEXT), jacobian_paths(m, TEXT), 5) for m in (small, large)]
+    figures = [drawing.flow(gradient_flow(m, TEXT), jacobian_paths(m, TEXT), 5).figure() for m in (small, large)]
     axes = [[figure.layout[f"yaxis{i}"].range for i in ("", 3, 4, 5)] for figure in figures]
     assert axes[0] == axes[1]
     assert figures[0].layout.coloraxis.cmin == figures[1].layout.coloraxis.cmin
@@ -143,7 +143,7 @@ def test_the_reach_is_the_nearest_step_under_one_percent():
 
 def test_one_loss_is_its_row_and_names_its_characters():
     flow, _ = facts_of("gru")
-    figure = drawing.flow(flow, row=9)
+    figure = drawing.flow(flow, row=9).figure()
     (line,) = [t for t in figure.data if t.text is not None and "of the local one" in t.text[0]]
     np.testing.assert_allclose(line.y, flow.norms_TT[9, :10], rtol=1e-6)
     assert list(line.x) == list(range(10))
@@ -163,7 +163,7 @@ def test_what_carries_the_gradient_is_drawn_by_path():
         ("rnn", ["candidate"]),
     ):
         flow, paths = facts_of(name)
-        figure = drawing.flow(flow, paths)
+        figure = drawing.flow(flow, paths).figure()
         drawn = {
             t.hovertemplate.split(": ")[1].split()[0]: t
             for t in figure.data
@@ -176,7 +176,7 @@ def test_what_carries_the_gradient_is_drawn_by_path():
 
 
 def test_one_time_axis_runs_through_all_rows():
-    figure = drawing.flow(*facts_of("lstm"), row=3)
+    figure = drawing.flow(*facts_of("lstm"), row=3).figure()
     assert {trace.xaxis for trace in figure.data} == {"x"}
     domains = sorted(tuple(figure.layout[f"yaxis{i or ''}"].domain) for i in (0, 2, 3, 4, 5, 6))
     assert all(low[1] < high[0] for low, high in pairwise(domains))
@@ -187,7 +187,7 @@ def test_one_time_axis_runs_through_all_rows():
 
 def test_only_the_first_steps_of_a_long_text_are_drawn():
     flow, paths = facts_of("rnn", TEXT * 6)
-    figure = drawing.flow(flow, paths, row=140, steps=30)
+    figure = drawing.flow(flow, paths, row=140, steps=30).figure()
     assert np.asarray(heatmaps(figure)[0].z).shape == (30, 30)
     assert not any("the loss of" in a.text for a in figure.layout.annotations)
 
@@ -196,23 +196,23 @@ def test_only_the_first_steps_of_a_long_text_are_drawn():
 @pytest.mark.parametrize("name", CONFIGS)
 def test_odd_texts_can_be_drawn(name, text):
     flow, paths = facts_of(name, text)
-    drawing.flow(flow, paths, 0).to_json()
-    drawing.singular_values(flow, paths).to_json()
-    drawing.by_lag({name: flow}).to_json()
+    drawing.flow(flow, paths, 0).figure().to_json()
+    drawing.singular_values(flow, paths).figure().to_json()
+    drawing.by_lag({name: flow}).figure().to_json()
 
 
 def test_a_gradient_of_zero_is_drawn_at_the_floor_and_not_left_out():
     model = model_of("rnn")
     with torch.no_grad():
         model.rnn.weight_hh_l0.zero_()
-    z = np.asarray(heatmaps(drawing.flow(gradient_flow(model, TEXT)))[0].z)
+    z = np.asarray(heatmaps(drawing.flow(gradient_flow(model, TEXT)).figure())[0].z)
     assert z[5, 3] == 0
     assert z[5, 5] > 1e-10
 
 
 def test_the_median_by_lag_with_its_slope_beside_lambda():
     flow, _ = facts_of("gru")
-    figure = drawing.by_lag({"a <b>": flow})
+    figure = drawing.by_lag({"a <b>": flow}).figure()
     np.testing.assert_allclose(figure.data[0].y, flow.median_L[: len(figure.data[0].y)], rtol=1e-6)
     slope, intercept = flow.fit
     np.testing.assert_allclose(np.log(figure.data[1].y), intercept + slope * np.asarray(figure.data[1].x), rtol=1e-6)
@@ -222,7 +222,7 @@ def test_the_median_by_lag_with_its_slope_beside_lambda():
 
 def test_the_singular_values():
     flow, paths = facts_of("gru")
-    figure = drawing.singular_values(flow, paths)
+    figure = drawing.singular_values(flow, paths).figure()
     np.testing.assert_allclose(figure.data[1].y, paths.sigma_max_T)
     drawn = {t.hovertemplate.split()[0]: t.y for t in figure.data if t.hovertemplate and "at most" in t.hovertemplate}
     for path, norm_T in paths.norms.items():
@@ -231,7 +231,7 @@ def test_the_singular_values():
 
 def test_the_ledger_has_a_bar_for_every_parameter_before_and_after():
     ledger = clip_ledger(model_of("gru"), TEXT, 0.05)
-    figure = drawing.clip(ledger)
+    figure = drawing.clip(ledger).figure()
     before, after, theta = figure.data
     assert before.y[0] == "all together"
     assert len(before.y) == 1 + len(ledger.parameters)
@@ -243,13 +243,13 @@ def test_the_ledger_has_a_bar_for_every_parameter_before_and_after():
 
 def test_the_training_ledger():
     history = [EpochRecord(e, 8 * e, 2.0, 3.0 / e, 4.0 / e, 1.0 / e, 1 / e, 1e5) for e in range(1, 6)]
-    largest, before, after, share, theta = drawing.clip_history(history, 1.0, 3).data
+    largest, before, after, theta, share = drawing.clip_history(history, 1.0, 3).figure().data
     np.testing.assert_allclose(largest.y, [4.0 / e for e in range(1, 6)])
     np.testing.assert_allclose(before.y, [3.0 / e for e in range(1, 6)])
     np.testing.assert_allclose(after.y, [1.0 / e for e in range(1, 6)])
     np.testing.assert_allclose(share.y, [1 / e for e in range(1, 6)])
     assert set(theta.y) == {1.0}
-    assert drawing.clip_history(history, None, 3).layout.shapes[0].x0 == 3
+    assert drawing.clip_history(history, None, 3).figure().layout.shapes[0].x0 == 3
     assert list(drawing.clip_history_frame(history)["clipped_share"]) == [1 / e for e in range(1, 6)]
 
 
@@ -291,7 +291,7 @@ def test_blocks_are_the_frame_a_few_lines_at_a_time(name, rows):
 )
 def test_characters_stand_under_a_figure_where_they_fit(length, columns, lettered):
     flow = gradient_flow(model_of("gru"), ("ab " * 40)[:length])
-    figure = drawing.flow(flow, columns=columns)
+    figure = drawing.flow(flow, columns=columns).figure()
     assert (figure.layout.xaxis.ticktext is not None) == lettered
     assert any(t.type == "bar" for t in figure.data) == lettered
     assert ("%{x}”" in figure.data[0].hovertemplate) == lettered
@@ -301,7 +301,7 @@ def test_characters_stand_under_a_figure_where_they_fit(length, columns, lettere
 def test_what_each_step_adds_to_the_weights_and_what_survives_is_that_of_the_probe(name):
     model = model_of(name)
     flow, gradients = gradient_flow(model, TEXT), weight_gradient_steps(model, TEXT)
-    figure = drawing.weights(gradients, flow)
+    figure = drawing.weights(gradients, flow).figure()
     matrices = [parameter for parameter in gradients.norms_T if "bias" not in parameter]
     drawn = [t for t in figure.data if t.type == "scatter"]
     for trace, parameter in zip(drawn, matrices, strict=True):

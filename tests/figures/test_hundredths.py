@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer.figures.hundredths import gapped, hundredths, saying
+from explorer.figures.hundredths import gapped, hundredths
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,6 @@ def test_every_value_is_there_to_two_decimals_or_to_what_four_bytes_of_it_hold(v
     np.testing.assert_allclose(sent / 100, values, atol=0.0051, rtol=1e-6)
 
 
-def test_gaps_and_what_is_said_of_them():
+def test_what_is_not_kept_is_a_gap():
     mask = np.array([[True, False]])
     assert np.isnan(gapped(np.array([[1, 2]], np.int8), mask)).tolist() == [[False, True]]
-    assert np.isnan(saying("why", mask)["z"]).tolist() == [[False, True]]

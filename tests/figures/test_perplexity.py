@@ -14,7 +14,7 @@ TRACE = trace_gates(CharModel(ModelConfig(hidden_size=4), VOCABULARY, seed=0), T
 
 
 def test_bars_and_running_mean_are_the_score():
-    data = gates.tape(TRACE).data
+    data = gates.tape(TRACE).figure().data
     (bars,) = [t for t in data if t.type == "bar" and t.hovertemplate]
     np.testing.assert_allclose(bars.y[1:], TRACE.nll_nats_T[1:] / math.log(2), rtol=1e-6)
     (running,) = [t for t in data if t.hovertemplate and "running" in t.hovertemplate]
@@ -38,7 +38,7 @@ def test_curve_frame():
 
 def test_epochs_are_drawn_in_order_with_the_chosen_one_marked():
     values = {0: 30.0, 1: 20.0, 16: 5.0, 500: None}
-    curve, mark = perplexity.by_epoch(values, 16).data
+    curve, mark = perplexity.by_epoch(values, 16).figure().data
     assert list(curve.x) == ["0", "1", "16", "500"]
     assert list(curve.y) == [30.0, 20.0, 5.0, None]
     assert (list(mark.x), list(mark.y)) == (["16"], [5.0])

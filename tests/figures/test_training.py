@@ -8,6 +8,8 @@ import pytest
 
 from explorer import CharModel, ModelConfig, Recipe, Vocabulary, trace_gates
 from explorer.figures import training as drawing
+from explorer.figures.curves import height_px, pack
+from explorer.figures.panel import Alarm, Level, Line
 from explorer.recording import EpochRecord
 from explorer.runs import EpochEvent, GateSummary, Metrics, Run
 
@@ -41,8 +43,13 @@ RUN = Run(
 PROGRESS = drawing.Progress(RUN, METRICS, EPOCHS)
 
 
-def named(figure, name):
-    (found,) = [c for c in (*figure.curves, *figure.levels) if c.name == name]
+def items(panel, kind):
+    """Each item of one kind, with its row."""
+    return [(row, item) for row in panel.rows for item in row.of(kind)]
+
+
+def named(panel, name):
+    (found,) = [item for _, item in items(panel, (Line, Level)) if item.name == name]
     return found
 
 
@@ -70,22 +77,22 @@ def test_theta_and_the_baselines_are_lines_across():
     assert {name: named(figure, name).value for name in ("θ", "blind guess", "by frequency")} == {
         "θ": 2.0, "blind guess": 28, "by frequency": pytest.approx(17)}  # fmt: skip
     unclipped = replace(PROGRESS, run=replace(RUN, recipe=Recipe(epochs=2, clip_norm=None)))
-    assert "θ" not in [level.name for level in drawing.live([unclipped]).levels]
+    assert "θ" not in [level.name for _, level in items(drawing.live([unclipped]), Level)]
 
 
 def test_squares_are_stacked_and_add_up_to_one():
     figure = drawing.live([PROGRESS])
     np.testing.assert_allclose(named(figure, "weight_hh_l0").y, 9 / 25)
     np.testing.assert_allclose(named(figure, "out.bias").y, 16 / 25)
-    row = named(figure, "out.bias").row
-    assert named(figure, "weight_hh_l0").row == row
-    assert [r.title for r in figure.rows if r.stacked] == [figure.rows[row].title]  # norms do not add
+    (stacked,) = [row for row in figure.rows if row.stacked]  # norms do not add
+    assert [line.name for line in stacked.of(Line)] == ["weight_hh_l0", "out.bias"]
 
 
 def test_a_step_that_was_not_finite_is_marked_loudly():
-    assert drawing.live([PROGRESS]).alarms == []
-    (alarm,) = drawing.live([replace(PROGRESS, run=replace(RUN, status="diverged", fault_step=9))]).alarms
-    assert (alarm.step, alarm.name) == (9, "not finite at step 9")
+    assert items(drawing.live([PROGRESS]), Alarm) == []
+    broken = drawing.live([replace(PROGRESS, run=replace(RUN, status="diverged", fault_step=9))])
+    ((row, alarm),) = items(broken, Alarm)
+    assert (row.title, alarm.step, alarm.name) == ("gradient norm", 9, "not finite at step 9")
 
 
 def test_the_mark_of_a_step_that_was_not_finite_is_inside_the_axis():
@@ -96,16 +103,14 @@ def test_the_mark_of_a_step_that_was_not_finite_is_inside_the_axis():
 
 def test_every_curve_stands_in_its_row():
     figure = drawing.live([PROGRESS])
-    rows = {c.name: figure.rows[c.row].title for c in (*figure.curves, *figure.levels)}
+    rows = {item.name: row.title for row, item in items(figure, (Line, Level))}
     assert rows == {
         "training": "perplexity", "held out": "perplexity", "your sentence": "perplexity", "blind guess": "perplexity",
         "by frequency": "perplexity", "before": "gradient norm", "after": "gradient norm", "θ": "gradient norm",
         "coefficient": "clipping", "steps clipped": "clipping", "weight_hh_l0": "share of the squared norm",
         "out.bias": "share of the squared norm", "mean z": "gates on your sentence", "saturated z": "gates on your sentence",
     }  # fmt: skip
-    assert [row.title for row in figure.rows if row.log] == ["perplexity", "gradient norm"]
-    diverged = replace(PROGRESS, run=replace(RUN, status="diverged", fault_step=9))
-    assert figure.rows[drawing.live([diverged]).alarms[0].row].title == "gradient norm"
+    assert [row.title for row in figure.rows if row.y.log] == ["perplexity", "gradient norm"]
 
 
 def test_only_a_model_that_has_not_read_the_character_has_a_perplexity():
@@ -124,13 +129,14 @@ def test_nets_and_overflowing_losses_are_told_apart():
     run = replace(RUN, config=ModelConfig(hidden_size=4, num_layers=2, direction="parallel"))
     gates = (GATE, replace(GATE, layer=1, mean=0.6), replace(GATE, direction="backward", mean=0.9))
     figure = drawing.live([drawing.Progress(run, METRICS, [event(1, gates=gates, held_out_nll_nats=1e4)])])
-    means = {figure.rows[c.row].title: (c.name, c.y.tolist()) for c in figure.curves if c.name.startswith("mean")}
+    lines = items(figure, Line)
+    means = {row.title: (line.name, line.y.tolist()) for row, line in lines if line.name.startswith("mean")}
     assert means == {
         "gates on your sentence (layer 0, forward)": ("mean z", [0.3]),
         "gates on your sentence (layer 1, forward)": ("mean z", [0.6]),
         "gates on your sentence (layer 0, second forward)": ("mean z", [0.9]),
     }
-    assert drawing.live_height_px([run]) == figure.height_px > drawing.live([PROGRESS]).height_px
+    assert drawing.live_height_px([run]) == height_px(len(figure.rows)) > drawing.live_height_px([RUN])
     assert np.isfinite(named(figure, "held out").y).all()
 
 
@@ -149,15 +155,28 @@ def test_the_axis_of_steps_doubles_and_ends_with_the_run(step, total, status, en
 def test_runs_on_the_same_axes_differ_in_colour_and_number():
     other = drawing.Progress(replace(RUN, name="second", step=20, steps_total=20), METRICS, [])
     figure = drawing.live([PROGRESS, other])
-    assert named(figure, "1: training").colour != named(figure, "2: training").colour
-    assert named(figure, "1: θ").colour == named(figure, "1: training").colour
-    assert figure.end == 20
+    colours = {item.name: item.stroke.colour for _, item in items(figure, (Line, Level))}
+    assert colours["1: training"] != colours["2: training"]
+    assert colours["1: θ"] == colours["1: training"]
+    assert figure.x.high == 20
     assert len(figure.rows) == 3
+
+
+def test_in_a_notebook_the_same_curves_are_drawn_by_plotly():
+    panel = drawing.live([replace(PROGRESS, run=replace(RUN, status="diverged", fault_step=9))])
+    made = panel.figure()
+    lines = [item for _, item in items(panel, (Line, Level))]
+    assert len(made.data) == len(lines)
+    for trace, line in zip(made.data, lines, strict=True):
+        assert trace.hovertemplate.startswith(f"{line.name} %{{y")
+        assert trace.line.color == line.stroke.colour
+    assert [shape.x0 for shape in made.layout.shapes] == [9]
+    assert [trace.name or trace.stackgroup for trace in made.data].count("share of the squared norm") == 2
 
 
 def test_a_run_without_a_step_can_be_drawn():
     empty = Metrics(*(column[:0] for column in vars(METRICS).values() if isinstance(column, np.ndarray)), {})
-    drawing.live([drawing.Progress(RUN, empty, [])]).pack()
+    pack(drawing.live([drawing.Progress(RUN, empty, [])]))
 
 
 def test_settings_that_differ_are_named():
@@ -182,7 +201,7 @@ def test_every_setting_of_one_run_is_in_words():
 def test_the_sentence_over_training_has_a_frame_an_epoch():
     vocabulary = Vocabulary.from_text("abc")
     traces = {e: trace_gates(CharModel(ModelConfig(hidden_size=4), vocabulary, seed=e), "abcab") for e in (4, 0, 1)}
-    figure = drawing.over_training(traces)
+    figure = drawing.over_training(traces).figure()
     assert [frame.name for frame in figure.frames] == ["0", "1", "4"]
     units = [int(label.split()[1]) for label in figure.data[0].y]
     for frame in figure.frames:

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from plotly.colors import sample_colorscale
 
+from explorer.characters import visible
 from explorer.figures.hundredths import FORMAT, gapped, hundredths
 from explorer.figures.panel import LETTERED_STEPS, Axis, Gaps, Heatmap, Item, Line, Marks, Panel, Row, Scale, over_steps
 from explorer.figures.perplexity import baselines, surprise_row
@@ -25,7 +26,6 @@ from explorer.figures.style import (
     escaped,
     keyed,
     number,
-    visible,
 )
 from explorer.figures.tables import BLOCK_ROWS
 from explorer.probes.gates import GateTrace, Tape, memory_time

@@ -710,6 +710,26 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "table.weights": "Weights by step",
     "table.clip": "Clip ledger",
     "table.training": "Training ledger",
+    # pages: the live curves of a run
+    "live.step": "step {step:,} of about {total:,}",
+    "live.epoch": "epoch {epoch} of {total}",
+    "live.fault": "not finite at step {step:,} of about {total:,}",
+    "live.fault-epoch": "in epoch {epoch} of {total}",
+    "live.place": "place {place} in line, about {wait_s:.0f} s to wait",
+    "live.speed": "{speed:,.0f} characters/s",
+    "live.left": "about {left_s:.0f} s left",
+    "live.alone": "Perplexity, gradient norms, clipping, shares and gates over the steps of training",
+    "live.together": "The chosen runs on the same axes, by number as in the table",
+    "live.writes": "The model writes, at this point of its training:",
+    # the door
+    "door.host": (
+        "Expected a host name of this server; got {host!r}. Whoever runs it can add a name with --server.allowedHosts "
+        "(docs/serving.md)."
+    ),
+    "door.files-coming": "Expected at most {most} files at once; wait until they have arrived.",
+    "door.files-full": "The server holds as many files as it can. Try again in a few minutes.",
+    "door.file-too-large": "Expected a file of at most {most:whole MB}; this one is larger.",
+    "door.file-late": "Expected the file within {seconds:.0f} seconds.",
     # pages: gates
     "card.characters": "Characters",
     "card.characters.help": "Code points of the text; each is one step.",

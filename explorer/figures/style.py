@@ -1,4 +1,4 @@
-"""What all drawings share: colours for both themes, characters one can see, numbers that fit, a person's text to the letter."""
+"""What all drawings share: colours for both themes, numbers that fit, a person's text to the letter."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import math
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from plotly.colors import get_colorscale
+
+from explorer.characters import visible
 
 # Sequential data. The scale is absolute: one colour is one number in every row and every model.
 SEQUENTIAL = get_colorscale("Cividis")
@@ -38,36 +39,8 @@ LINES = (
 SWATCHES = {"solid": "━━", "dash": "━ ━", "dot": "∙∙∙", "dashdot": "━ ∙", "longdash": "━━ ━", "2px,6px": "∙ ∙"}
 PLAIN = ":.3~g"  # a d3-format: a number in its own unit, three digits of it
 
-_MARKS = {" ": "␣", "\n": "↵", "\t": "⇥", "\u00a0": "⍽", "\u3000": "␣", "\u200b": "∅"}
-# Letters and marks that are blank by design; Unicode gives them the categories of those that are not.
-_BLANK = (
-    "FILLER",
-    "JOINER",
-    "VARIATION SELECTOR",
-    "VOWEL INHERENT",
-    "PATTERN BLANK",
-    "NULL NOTEHEAD",
-    "OBJECT REPLACEMENT",
-)
 _MARKUP = frozenset("&<>$%")
 _RIGHT_TO_LEFT = frozenset(("R", "AL"))
-
-
-@lru_cache(maxsize=4096)
-def visible(character: str) -> str:
-    """A character as something one can see and point at.
-
-    Blanks and line ends get a mark, a combining accent a dotted circle to sit on; what has no shape of its own (control
-    and format characters, variation selectors, fillers) is shown by its code.
-    """
-    if character in _MARKS:
-        return _MARKS[character]
-    if len(character) != 1:  # the unknown symbol has a name
-        return "".join(map(visible, character))
-    name = unicodedata.name(character, "")
-    if not character.isprintable() or any(word in name for word in _BLANK):
-        return f"U+{ord(character):04X}"
-    return f"◌{character}" if unicodedata.category(character).startswith("M") else character
 
 
 def escaped(text: str) -> str:

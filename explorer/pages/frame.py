@@ -8,29 +8,21 @@ st.set_page_config(page_title="Gate explorer", page_icon=str(Path(__file__).with
 with st.spinner("Loading PyTorch; only the first visit after a start waits for it."):
     # Not before the page is there: the import takes seconds.
     from explorer.pages.shell import links, notices, process, shelf
+    from explorer.words import say
 
     process.settle()
 
 PAGES = {
-    links.GATES: (
-        st.Page("gates.py", title="Gates", icon=":material/grid_on:", default=True),
-        "What the gates of a trained network do at every step of a text.",
-    ),
-    links.GRADIENTS: (
-        st.Page("gradients.py", title="Gradients", icon=":material/timeline:"),
-        "How much of each character's loss reaches each earlier step, what carries it, and what clipping leaves.",
-    ),
-    links.TRAIN: (
-        st.Page("train.py", title="Train", icon=":material/model_training:"),
-        "Train a model of your own and watch every curve while it learns.",
-    ),
+    links.GATES: st.Page("gates.py", title=say("page.gates"), icon=":material/grid_on:", default=True),
+    links.GRADIENTS: st.Page("gradients.py", title=say("page.gradients"), icon=":material/timeline:"),
+    links.TRAIN: st.Page("train.py", title=say("page.train"), icon=":material/model_training:"),
 }
 # Streamlit's own navigation would lead to bare addresses. These links carry what is chosen, also into a new tab.
-shown = st.navigation([page for page, _ in PAGES.values()], position="hidden")
-links.read(next(name for name, (page, _) in PAGES.items() if page == shown))
+shown = st.navigation(list(PAGES.values()), position="hidden")
+links.read(next(name for name, page in PAGES.items() if page == shown))
 with st.container(horizontal=True, key="navigation"):
-    for name, (page, explanation) in PAGES.items():
-        st.page_link(page, help=explanation, query_params=links.address(name))
+    for name, page in PAGES.items():
+        st.page_link(page, help=say(f"page.{name}.help"), query_params=links.address(name))
 problems = st.container()
 if notices.runs_whole(shown):
     links.write(complete=True)

@@ -10,53 +10,34 @@ import pandas as pd
 import streamlit as st
 
 import explorer
+from explorer.characters import visible
 from explorer.figures import gradients as drawing
-from explorer.figures.style import number, visible
+from explorer.figures.style import number
 from explorer.models import NetKey
 from explorer.pages.shell import charts, controls, export, notices, pickers, texts
 from explorer.pages.shell.facts import Facts, View, facts
 from explorer.pages.shell.models import Which, checkpoint_of
 from explorer.pages.shell.plain import badge, plain
 from explorer.probes.comparison import Reach, reach_compared
+from explorer.probes.gradients import MAX_STEPS
+from explorer.probes.reading import advice, paths_read
 from explorer.reads.base import one_way_layers
+from explorer.words import say
 
 THETAS = tuple(mantissa * 10.0**power for power in range(-3, 3) for mantissa in (1, 2, 5))
-SCORE_MARK = {"next": "", "cloze": " (pseudo)", "leaky": " (leaks)"}
 ICONS = {
     "healthy": ":material/check_circle:", "unclear": ":material/info:", "too-short": ":material/info:",
     "untrained": ":material/info:", "unlike": ":material/info:", "by-heart": ":material/info:",
     "still-learning": ":material/info:", "exploding": ":material/trending_up:", "vanishing": ":material/trending_down:",
 }  # fmt: skip
-LOOK_FOR = (
-    "Each character's loss sends a gradient back through the steps before it. **Read a row of the triangle from its "
-    "diagonal away**: where it turns dark, the loss no longer reaches. A row that is dark from its diagonal on belongs to a "
-    "character that was well predicted: it asks for no change."
-)
-PROVED = (
-    "The two proofs are differences, computed just now: of the states from the same equations in float64, and of three rows of "
-    "the flow from torch.autograd.grad in float64."
-)
 WHOLE = "(h, c)"
-PARTS_DIFFER = (
-    "An LSTM's state is h and c together: what reaches h_k goes on through c_k. The verdict is always of the whole state; at "
-    "h alone, a gradient that travels through c is not seen."
-)
-SIGMA_HELP = (
-    "What each path could pass at most: the largest singular value of the path, and the band from σ min to σ max of the whole "
-    "step. Three decompositions a step: at 256 units, a few seconds for a sentence."
-)
-
-WEIGHTS_HELP = (
-    "A weight is used at every step, and its gradient is a sum over the steps. Where they agree, all of it survives the sum; "
-    "where they pull in different directions, they cancel."
-)
 
 
 def choose_part(configs: Sequence[explorer.ModelConfig]) -> str:
     """The part of the state at which the gradient is drawn, where a model's state has parts."""
     if all(config.parts == 1 for config in configs):
         return WHOLE
-    return controls.choose("Gradient at", (WHOLE, "h", "c"), "part", PARTS_DIFFER)
+    return controls.choose("part", (WHOLE, "h", "c"))
 
 
 def reach_of(view: View) -> Reach:
@@ -77,12 +58,12 @@ def views_of(known: Facts, layer: int, direction: str | None, *about: str) -> li
 
 
 def clipped_in_training(which: Which) -> str:
-    """How often clipping was at work while a model was trained, which one text cannot tell."""
+    """How often clipping was at work while a model was trained, which one text cannot tell; "" where it was not."""
     history = checkpoint_of(which).history
     if which.untrained or not history:
         return ""
     share = sum(epoch.clipped_share for epoch in history) / len(history)
-    return f" While this model was trained, {share:.0%} of the steps were clipped."
+    return say("gradient-page.clipped-in-training", share=share)
 
 
 def show_verdict(view: View) -> None:
@@ -90,66 +71,52 @@ def show_verdict(view: View) -> None:
     with st.container(border=True, height="stretch"):
         st.caption(plain(view.label))
         for finding in view.of.diagnosis.findings:
-            advice = finding.advice
-            if finding.rule == "saturated" and (held := view.which.intervention.held):
-                advice = f"You hold {' and '.join(held)} by hand."
             icon = ICONS.get(finding.rule, ":material/warning:")
-            said = plain(" ".join(filter(None, (finding.evidence, advice))))
+            said = plain(" ".join(filter(None, (finding.evidence, advice(finding, view.which.intervention)))))
             st.markdown(f"{icon} **{finding.title}.** {badge(finding.sureness)}{said}")
 
 
-HELP = {
-    "Perplexity": "exp of the mean surprise of this text. Of a cloze model it is a pseudo-perplexity, of a leaky one a score.",
-    "Half-life": "The first number of steps back at which half of the losses have less than half of their local gradient left. "
-    "It says how fast the gradient fades at first.",
-    "Horizon": "The same for 1 %: how far a loss reaches at all.",
-    "Slope": "A straight line through the logarithm of the median, over all lags of this text: nats a step, on average. What "
-    "fades fast at first and slowly later has a short half-life and a slope near 0.",
-    "λ₁": "The largest finite-time Lyapunov exponent, nats a step: of the one direction that lasts longest.",
-    "‖g‖": "Norm of the gradient of this text's mean loss over all parameters together, before any clipping.",
-    "Proof, gates": "The largest difference between the states by the equations in float64, whose gates carry the gradient here, "
-    "and the states by the kernel that ran the text. Up to about 1e-06 it is the rounding of float32.",
-    "Proof, flow": "The largest relative difference between three rows of this flow and torch.autograd.grad in float64 through "
-    "a plain loop over the first 32 steps, computed just now. Around 1e-12 is the rounding of float64.",
-}
+CARDS = ("perplexity", "half-life", "horizon", "slope", "lambda", "norm", "proof-gates", "proof-flow")
 
 
 def figures_of(view: View) -> dict[str, str]:
-    """The numbers of one net, in words; a dash where the text is too short for them to be defined."""
+    """Card -> the number of one net, as it is shown; a dash where the text is too short for it to be defined."""
     flow, trace, ledger = view.flow, view.of.whole.trace, view.of.whole.own_ledger
     if len(flow) < 2 or flow.non_finite is not None:
-        return dict.fromkeys(HELP, "–")
+        return dict.fromkeys(CARDS, "–")
     residual = view.of.residual
 
     def steps(lag: int | None) -> str:
-        return f"over {len(flow) - 2}" if lag is None else str(lag)
+        return say("card.over", steps=len(flow) - 2) if lag is None else str(lag)
 
     def said(value: float | None, shape: str) -> str:
         return "–" if value is None or not np.isfinite(value) else format(value, shape)
 
-    return {
-        "Perplexity": number(trace.perplexity) + SCORE_MARK[trace.config.objective],
-        "Half-life": steps(flow.half_life_steps),
-        "Horizon": steps(flow.horizon_steps),
-        "Slope": "–" if flow.slope_per_step is None else f"{flow.slope_per_step:+.3f}",
-        "λ₁": said(flow.lambda_1, "+.3f"),
-        "‖g‖": said(ledger.norm_before if ledger else None, ".3g"),
-        "Proof, gates": said(trace.residual, ".0e"),
-        "Proof, flow": said(residual, ".0e"),
-    }
+    values = (
+        say(f"card.perplexity.{trace.config.objective}", score=number(trace.perplexity)),
+        steps(flow.half_life_steps),
+        steps(flow.horizon_steps),
+        "–" if flow.slope_per_step is None else f"{flow.slope_per_step:+.3f}",
+        said(flow.lambda_1, "+.3f"),
+        said(ledger.norm_before if ledger else None, ".3g"),
+        said(trace.residual, ".0e"),
+        said(residual, ".0e"),
+    )
+    return dict(zip(CARDS, values, strict=True))
 
 
 def show_figures(views: Sequence[View]) -> None:
     """The numbers of one net as cards, of several as a table."""
     if len(views) == 1:
         pairs = st.grid(2, min_column_width=340)  # of pairs: four cards or two beside each other, never three
-        for i, (name, value) in enumerate(figures_of(views[0]).items()):
+        for i, (card, value) in enumerate(figures_of(views[0]).items()):
             if i % 2 == 0:
                 pair = pairs.grid(2, min_column_width=150)
-            pair.metric(name, value, border=True, help=HELP[name])
+            pair.metric(say(f"card.{card}"), value, border=True, help=say(f"card.{card}.help"))
     else:
-        st.table(pd.DataFrame({plain(view.label): figures_of(view) for view in views}), border="horizontal")
-    st.caption(PROVED)
+        table = pd.DataFrame({plain(view.label): figures_of(view) for view in views})
+        st.table(table.rename(index=lambda card: say(f"card.{card}")), border="horizontal")
+    st.caption(say("gradient-page.proved"))
 
 
 def in_columns(views: Sequence[View]) -> Iterator[View]:
@@ -168,35 +135,22 @@ def choose_row(views: Sequence[View]) -> int | None:
     if len(rows) < 2:
         return rows[0] if rows else None
 
-    def words(row: int) -> str:
-        return f"“{visible(flow.labels[int(flow.asked_T[row])])}”, read off step {row}"
+    def name_of(row: int) -> str:
+        return say("gradient-page.row", character=visible(flow.labels[int(flow.asked_T[row])]), step=row)
 
     default = rows[len(rows) // 2] if views[0].several else rows[-1]  # a net that reads from the end goes on from there
-    return int(controls.slide("Follow the loss of", rows, default, "row", format_func=words))
-
-
-def reading(view: View) -> str:
-    """What the numbers say of what carries the gradient."""
-    carried = {path: gain_T[np.isfinite(gain_T)] for path, gain_T in view.of.paths.carried.items()}
-    means = {path: float(gains.mean()) for path, gains in carried.items() if gains.size}
-    if not means:
-        return "No gradient arrives, so no path carries any."
-    if len(means) < 2:
-        return "A plain cell has one path: every step multiplies the gradient by U."
-    most = max(means, key=lambda path: means[path])
-    others = " and ".join(f"the {path} path {mean:.2f}" for path, mean in means.items() if path != most)
-    return f"The {most} path carries most: {means[most]:.2f} of the gradient a step on average, {others}."
+    return int(controls.slide("row", rows, default, name_of))
 
 
 def show_singular_values(view: View, columns: int) -> None:
     """What each path could pass at most, and for a plain cell the bound that goes with it."""
-    with st.spinner("Singular values of every step"):
+    with st.spinner(say("control.sigma")):
         paths = view.of.singular_values
     figure = drawing.singular_values(view.flow, paths, columns=columns)
-    alt = "Largest singular value of each path, and the band of singular values of the whole step"
+    alt = say("gradient-page.alt.sigma")
     charts.show(figure, key=f"sigma-{view.key}", config={"displayModeBar": False}, alt=alt)
     if paths.bound is not None:
-        st.caption(f"Pascanu's bound σ max(U)·γ is {paths.bound:.3f}: under 1 it must vanish, above 1 it may explode.")
+        st.caption(say("gradient-page.bound", bound=paths.bound))
 
 
 def show_weights(view: View, columns: int) -> None:
@@ -205,7 +159,7 @@ def show_weights(view: View, columns: int) -> None:
         return
     charts.show(
         drawing.weights(gradients, view.of.flow, columns=columns), key=f"weights-{view.key}",
-        config={"displayModeBar": False}, alt="Norm of what each step adds to the gradient of each weight matrix",
+        config={"displayModeBar": False}, alt=say("gradient-page.alt.weights"),
     )  # fmt: skip
 
 
@@ -216,57 +170,57 @@ def one_of_each_model(views: Sequence[View]) -> list[View]:
 
 def show_clipping(known: Facts, theta: float, side: str) -> None:
     """The ledger of this text: bars, coefficient, and what the other ways of clipping would do to the direction."""
-    st.caption(f"This text, {plain(known.which.label)}")
+    st.caption(say("gradient-page.clip.of", model=plain(known.which.label)))
     ledger = known.ledger(theta)
     if ledger is None:
-        st.caption("There is no loss yet, so there is nothing to clip.")
+        st.caption(say("gradient-page.clip.no-loss"))
         return
     charts.show(
         drawing.clip(ledger), key=f"clip-{side}", config={"displayModeBar": False},
-        alt="Norm of every parameter's gradient before and after clipping",
+        alt=say("gradient-page.alt.clip"),
     )  # fmt: skip
     if ledger.non_finite is not None:
-        st.error(f"Not a finite number: {ledger.non_finite}. Nothing was clipped.")
+        st.error(plain(say("gradient-page.clip.not-finite", what=ledger.non_finite)))
         return
-    clipped = f"multiplied with {ledger.coefficient:.3g}, direction kept" if ledger.coefficient < 1 else "not clipped"
     value, parameter = ledger.outcomes["value"], ledger.outcomes["parameter"]
-    st.caption(
-        f"Norm {ledger.norm_before:.3g} against θ = {theta:g}: {clipped}. By value, {value.changed_share:.1%} of the entries "
-        f"would change and the direction would turn by {value.angle_degrees:.1f}°; per parameter, by "
-        f"{parameter.angle_degrees:.1f}°."
-    )
+    said = say(
+        "gradient-page.clip.clipped" if ledger.coefficient < 1 else "gradient-page.clip.kept",
+        norm=ledger.norm_before, theta=theta, coefficient=ledger.coefficient,
+    )  # fmt: skip
+    others = say(
+        "gradient-page.clip.others", changed_share=value.changed_share, value_degrees=value.angle_degrees,
+        parameter_degrees=parameter.angle_degrees,
+    )  # fmt: skip
+    st.caption(f"{said} {others}")
 
 
 def show_training(checkpoint: explorer.Checkpoint, which: Which) -> None:
     """What clipping did while the model was trained."""
-    st.caption("Its training, epoch by epoch")
+    st.caption(say("gradient-page.training"))
     charts.show(
         drawing.clip_history(checkpoint.history, checkpoint.recipe.clip_norm, which.epoch), key="clip_history",
-        config={"displayModeBar": False}, alt="Gradient norms before and after clipping, by epoch of training",
+        config={"displayModeBar": False}, alt=say("gradient-page.alt.training"),
         on_select=partial(pickers.go_to_clicked_epoch, "clip_history", checkpoint.epochs), selection_mode="points",
     )  # fmt: skip
-    st.caption(
-        "Click an epoch: everything on the page is then drawn for the model as it was at the nearest snapshot."
-        f"{clipped_in_training(which)}"
-    )
+    st.caption(f"{say('gradient-page.training.click')} {clipped_in_training(which)}")
 
 
 def tables(views: Sequence[View], theta: float, *, with_weights: bool) -> Iterator[export.Table]:
     """What the page shows, as tables."""
     flow, about, known = views[0].flow, views[0].label, views[0].of.whole
     if len(flow) > 1:
-        yield export.Table("Gradient flow", about, partial(drawing.blocks, flow), rows=drawing.row_count(flow))
-        yield export.Table("Gradient by step", about, partial(drawing.step_frame, flow, views[0].of.paths))
+        yield export.Table(say("table.flow"), about, partial(drawing.blocks, flow), rows=drawing.row_count(flow))
+        yield export.Table(say("table.flow-steps"), about, partial(drawing.step_frame, flow, views[0].of.paths))
         flows = {view.label: view.flow for view in views}
-        yield export.Table("Gradient by lag", " ".join(flows), partial(drawing.lag_frame, flows))
+        yield export.Table(say("table.lags"), " ".join(flows), partial(drawing.lag_frame, flows))
     for view in one_of_each_model(views) if with_weights else ():
         if (gradients := view.of.whole.weight_gradients) is not None:
             make = partial(drawing.weights_frame, gradients, view.of.flow)
-            yield export.Table("Weights by step" + f", {view.label}" * (len(views) > 1), view.label, make)
+            yield export.Table(say("table.weights") + f", {view.label}" * (len(views) > 1), view.label, make)
     if (ledger := known.ledger(theta)) is not None:
-        yield export.Table("Clip ledger", known.which.label, partial(drawing.clip_frame, ledger))
+        yield export.Table(say("table.clip"), known.which.label, partial(drawing.clip_frame, ledger))
     if history := checkpoint_of(known.which).history:
-        yield export.Table("Training ledger", known.which.name, partial(drawing.clip_history_frame, history))
+        yield export.Table(say("table.training"), known.which.name, partial(drawing.clip_history_frame, history))
 
 
 def choose_models() -> tuple[Which, Which | None, list[View], str]:
@@ -278,16 +232,14 @@ def choose_models() -> tuple[Which, Which | None, list[View], str]:
         part = choose_part([checkpoint.config, *([checkpoint_of(second).config] if second else [])])
         texts.offer_link()
     whole = texts.choose_text(checkpoint)
-    st.caption(LOOK_FOR)
+    st.caption(say("gradient-page.look-for"))
     text = whole[: drawing.MAX_STEPS]
     notices.mark_altered(first, text)
     if len(whole) > len(text):
-        st.caption(
-            f"The gradients on this page are those of the first {len(text)} characters; the library takes 4,000."
-        )
+        st.caption(say("gradient-page.cut", count=len(text), most=MAX_STEPS))
     views = views_of(facts(first, text), layer, direction, "first", "", part)
     if second is not None:
-        beside = " (beside)" * (second.label == first.label)
+        beside = f" {say('gradient-page.beside')}" if second.label == first.label else ""
         views += views_of(facts(second, text), layer, direction, "second", beside, part)
     return first, second, views, part
 
@@ -299,22 +251,22 @@ def show_flows(views: Sequence[View]) -> None:
         figure = drawing.flow(view.flow, view.of.paths, row, columns=min(len(views), 2))
         charts.show(
             figure, key=f"flow-{view.key}", config={"displaylogo": False},
-            alt="Gradient of every loss at every earlier step, of the whole text, of one loss, and what carries it",
+            alt=say("gradient-page.alt.flow"),
         )  # fmt: skip
-        st.caption(reading(view))
+        st.caption(plain(str(paths_read(view.of.paths))))
 
 
 def show_reach(views: Sequence[View]) -> bool:
     """How far the gradient reaches, and what takes longer and is asked for; whether the weights are shown."""
-    st.markdown("**How far it reaches.** The median over all losses, by how many steps back; thin: the fitted slope.")
+    st.markdown(say("gradient-page.reach"))
     charts.show(
         drawing.by_lag({view.label: view.flow for view in views}), key="by_lag",
-        config={"displayModeBar": False}, alt="Median share of the local gradient by lag",
+        config={"displayModeBar": False}, alt=say("gradient-page.alt.lags"),
     )  # fmt: skip
-    if controls.switch("Singular values of every step", "sigma", SIGMA_HELP):
+    if controls.switch("sigma"):
         for view in in_columns(views):
             show_singular_values(view, min(len(views), 2))
-    with_weights = controls.switch("Into which weights, step by step", "weights", WEIGHTS_HELP)
+    with_weights = controls.switch("weights")
     if with_weights:
         for view in in_columns(one_of_each_model(views)):
             show_weights(view, min(len(views), 2))
@@ -323,12 +275,10 @@ def show_reach(views: Sequence[View]) -> bool:
 
 def show_ledgers(first: Which, second: Which | None, known: Sequence[Facts]) -> float:
     """What clipping leaves of the text's gradient, and left in training; the threshold that is chosen."""
-    st.markdown(
-        "**What clipping leaves.** The gradient of this text's mean loss, parameter by parameter, and what θ makes of it."
-    )
+    st.markdown(say("gradient-page.clip"))
     checkpoint = checkpoint_of(first)
     default = min(THETAS, key=lambda theta: abs(theta - (checkpoint.recipe.clip_norm or 1.0)))
-    theta = controls.slide("θ", THETAS, default, "theta", format_func=lambda theta: f"{theta:g}")
+    theta = controls.slide("theta", THETAS, default, "{:g}".format)
     left, right = st.columns(2)
     for column, shown, side in zip((left, right), known, ("first", "second"), strict=False):
         with column:
@@ -356,7 +306,7 @@ def page() -> None:
             st.caption(plain(reach_compared(*map(reach_of, views))))
     show_figures(views)
     if part != WHOLE:
-        st.caption(f"Drawn, and counted in half-life, horizon and slope: the gradient at {part} alone. {PARTS_DIFFER}")
+        st.caption(f"{say('gradient-page.part', part=part)} {say('control.part.help')}")
     with_weights = show_reach(views) if several_steps else False
     theta = show_ledgers(first, second, known)
     export.offer(tables(views, theta, with_weights=with_weights), key="gradients")

@@ -75,6 +75,36 @@ def _some(count: int, thing: str) -> str:
     return f"{count:,} {thing}" + "s" * (count != 1)
 
 
+def _characters(shown: Iterable[str], more: int) -> str:
+    return ", ".join(f"“{character}”" for character in shown) + (f" and {more:,} others" if more else "")
+
+
+def _unknown_scored(score: str, score_nats: float, without_nats: float | None) -> str:
+    without = "not defined" if without_nats is None else _perplexity(without_nats)
+    return f"The {score} is {_perplexity(score_nats)} with them and {without} without them."
+
+
+def _described(title: str, units: str, layers: int, direction: str, corpus: str, symbols: int) -> str:
+    reads = {"forward": "", "bidirectional": ", reads from both ends", "parallel": ", two nets that both read forward"}
+    shape = f"{units} units" + (f", {layers} layers" if layers > 1 else "")
+    return f"{title}, {shape}{reads[direction]}; learned {corpus}, {symbols} symbols"
+
+
+def _being_read(count: int, ahead: int) -> str:
+    others = f" {ahead} other reading{'s come' if ahead > 1 else ' comes'} first." if ahead else ""
+    return f"The model is reading {count:,} characters.{others}"
+
+
+_MEAN = "Mean over units and steps of the gate that keeps the old state: at 1 it keeps all of it, at 0 nothing."
+
+
+_SATURATED = "Share of that gate's values under 0.1 or over 0.9: there it acts like a switch, and learns slowly."
+
+
+def _tenths(value: float) -> str:
+    return f"{value:.1f}" if abs(value) < 1e5 else f"{value:.1e}".replace("e+", "e")
+
+
 def _breaks(breaks: int) -> str:
     return f"{_some(breaks, 'page break')} or separators became line ends."
 
@@ -87,9 +117,14 @@ def _cut(count: int, where: str) -> str:
 FORMS: dict[str, Callable[[Any], str]] = {
     "perplexity": _perplexity,
     "steps": _steps,
+    "memory": lambda steps: f"{steps:,.1f} steps" if steps < 1e4 else "more than 10,000 steps",
+    "tenths": _tenths,
+    "sentences": lambda sentences: " ".join(map(str, sentences)),
+    "all": lambda values: " and ".join(map(str, values)),
     "epochs": lambda count: "epoch" if count == 1 else f"{count:g} epochs",
     "layers": lambda count: _some(count, "layer"),
     "characters": lambda count: _some(count, "character"),
+    "rows": lambda count: _some(count, "row"),
     "names": _names,
     "nets": lambda nets: "; ".join(f"layer {net.layer}, {net.direction}" for net in nets),
     "some": lambda values: _names(values)[:80],
@@ -465,6 +500,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "verdict.saturated.found.tanh": "{share:.0%} of the states are beyond ±0.8.",
     "verdict.saturated.found.sigmoid": "{share:.0%} of the states are under 0.1 or over 0.9.",
     "verdict.saturated.advice": "Try a lower learning rate or smaller initial weights.",
+    "verdict.saturated.advice.held": "You hold {gates:all} by hand.",
     "verdict.dead-units": "Most units are dead",
     "verdict.dead-units.found": "{share:.0%} of the units are zero at every step of this text, so no gradient passes them.",
     "verdict.dead-units.advice": "Try tanh, or a lower learning rate.",
@@ -486,6 +522,328 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "verdict.unclear.found": _reads,
     "verdict.too-short": "Too short to tell",
     "verdict.too-short.found": "{least:g} characters or more are needed; this text has {characters:g}.",
+    # probes: what a reading says
+    "sentences": "{sentences:sentences}",
+    "characters": _characters,
+    "reading.no-text": "There is no text yet: gates and perplexity are not defined.",
+    "reading.memory": (
+        "Judged by the gate that keeps, half of the units hold their state for {median:memory} or less, and unit {unit} for "
+        "{longest:memory}."
+    ),
+    "reading.no-surprise": "One character has gates but no perplexity: nothing stands before it to predict it from.",
+    "reading.surprise": (
+        "The greatest surprise is “{character}” at step {step}, {bits:tenths} bits; the model expected {likeliest:all}."
+    ),
+    "reading.expected": "“{character}” with {probability:.0%}",
+    "reading.no-gradient": "No gradient arrives, so no path carries any.",
+    "reading.one-path": "A plain cell has one path: every step multiplies the gradient by U.",
+    "reading.paths": "The {path} path carries most: {share:.2f} of the gradient a step on average, {others:all}.",
+    "reading.path": "the {path} path {share:.2f}",
+    # probes: what to know before the numbers are believed
+    "notice.leaky": (
+        "This model sees the answer: one of its nets reads from the end, so it has read the next character before it is asked "
+        "for it. Its score is not a perplexity, however low."
+    ),
+    "notice.parallel": (
+        "This model was published as bidirectional, but both of its nets read forward. Compare one that really reads from the "
+        "end: lighthouse-bigru-cloze."
+    ),
+    "notice.not-finite": (
+        "States at {count:,} of {total:,} steps are not finite numbers, the first at step {first:,}: this model has diverged, or "
+        "was altered beyond what its numbers can hold. Whatever depends on them is not defined."
+    ),
+    "notice.unknown": lambda count, total, characters: (
+        f"{count:,} of {total:,} characters {'is' if count == 1 else 'are'} unknown to the model, which reads each as the same "
+        f"symbol: {characters}."
+    ),
+    "notice.unknown-scored": _unknown_scored,
+    "notice.knows": "It knows {known}.",
+    "notice.knows-more": "It knows {known} and more.",
+    "notice.unread": (
+        "{share:.0%} of its characters are not in the corpus and will all be read as the same symbol: {characters}."
+    ),
+    # pages: the frame
+    "page.gates": "Gates",
+    "page.gates.help": "What the gates of a trained network do at every step of a text.",
+    "page.gradients": "Gradients",
+    "page.gradients.help": (
+        "How much of each character's loss reaches each earlier step, what carries it, and what clipping leaves."
+    ),
+    "page.train": "Train",
+    "page.train.help": "Train a model of your own and watch every curve while it learns.",
+    # pages: an altered model
+    "page.altered": "**This model is altered:** {changes}.",
+    "page.altered.score": "On this text its {score} was {before} as trained and is {after} now.",
+    "page.altered.restore": "Restore it",
+    "page.alter": "Alter the model",
+    "page.alter.about": "The weights change without retraining, and everything on the page follows at once.",
+    # pages: models
+    "page.no-models": "Expected trained models in the folder checkpoints/; there are none. Run `make checkpoints`.",
+    "which.untrained": "untrained {kind}",
+    "which.own-kind": "model of its kind",
+    "which.trained": "{name}, epoch {epoch}",
+    "which.altered": "{name}, epoch {epoch}, altered",
+    "which.run": "{name} · {id}",
+    "which.active-run": "{name} ({status})",
+    "which.unread-run": "run · {id}",
+    "which.described": _described,
+    # pages: links
+    "link.named": "The link names the {noun} “{value}”, {what}.",
+    "link.left-out": "which cannot be chosen here; it is left out",
+    "link.not-here": "which is not here; {shown} is shown instead",
+    "choice.model": "model",
+    "choice.epoch": "epoch",
+    "choice.layer": "layer",
+    "choice.net": "net",
+    "choice.hold": "value of the {gate}",
+    "choice.keep-bias": "shift of the bias",
+    "choice.recurrent": "factor of the recurrent weights",
+    "choice.read-as": "variant of the cell",
+    "choice.sentence": "sentence",
+    "choice.order": "order of units",
+    "choice.colour": "colour of characters",
+    "choice.unit": "unit",
+    "choice.beside": "kind of second model",
+    "choice.kind": "untrained model",
+    "choice.second": "second model",
+    "choice.own-epoch": "epoch of the second model",
+    "choice.second-epoch": "epoch of the second model",
+    "choice.part": "part of the state",
+    "choice.row": "loss",
+    "choice.sigma": "choice of singular values",
+    "choice.weights": "choice of weights",
+    "choice.theta": "threshold θ",
+    "choice.run": "run",
+    # pages: controls
+    "control.model": "Model",
+    "control.epoch": "Epochs of training",
+    "control.epoch.help": (
+        "The model as it was after so many epochs; 0 is before training. Everything on the page follows."
+    ),
+    "control.layer": "Layer",
+    "control.net": "Net",
+    "control.hold": "Hold the {gate} at",
+    "control.hold.help": "At every step, whatever is read.",
+    "control.keep-bias": "Shift the bias of the {gate}",
+    "control.keep-bias.help": "Above 0 the cell keeps more.",
+    "control.recurrent": "Recurrent weights times",
+    "control.recurrent.help": "Multiplies all recurrent weights U, but not their biases.",
+    "control.read-as": "Read the weights as",
+    "control.read-as.help": "The same weights in the other convention, as when a model is moved to another library.",
+    "control.order": "Order units by",
+    "control.order.help": "By the gate that keeps the old state; longest memory at the top.",
+    "control.colour": "Colour characters by",
+    "control.unit": "Follow one unit",
+    "control.unit.help": "Its own gates and states, under the heatmaps.",
+    "control.beside": "Beside it",
+    "control.beside.help": (
+        "A second model on the same text, with the same axes and colours. Untrained: torch's default initialisation."
+    ),
+    "control.kind": "Kind",
+    "control.second": "Second model",
+    "control.own-epoch": "Its epochs of training",
+    "control.second-epoch": "Its epochs of training",
+    "control.part": "Gradient at",
+    "control.part.help": (
+        "An LSTM's state is h and c together: what reaches h_k goes on through c_k. The verdict is always of the whole state; at "
+        "h alone, a gradient that travels through c is not seen."
+    ),
+    "control.row": "Follow the loss of",
+    "control.sigma": "Singular values of every step",
+    "control.sigma.help": (
+        "What each path could pass at most: the largest singular value of the path, and the band from σ min to σ max of the "
+        "whole step. Three decompositions a step: at 256 units, a few seconds for a sentence."
+    ),
+    "control.weights": "Into which weights, step by step",
+    "control.weights.help": (
+        "A weight is used at every step, and its gradient is a sum over the steps. Where they agree, all of it survives the "
+        "sum; where they pull in different directions, they cancel."
+    ),
+    "control.theta": "θ",
+    "control.source": "Text",
+    "control.sentence": "Your sentence",
+    "control.long-text": "Your text",
+    "control.in-link": "Put the sentence in the link",
+    "control.in-link.help": (
+        "The address always holds the model and the settings. It holds your words only when you say so, and only a sentence: a "
+        "longer text or a file stays in this session."
+    ),
+    "control.upload": "A .txt file, at most {most:whole MB}",
+    "control.encoding": "Encoding",
+    "option.free": "free",
+    "option.as-trained": "as trained",
+    "option.nothing": "nothing",
+    "option.untrained": "untrained",
+    "option.another": "another",
+    "option.no-unit": "none",
+    "option.sentence": "Sentence",
+    "option.longer": "Longer text",
+    "option.file": "File",
+    "option.recognised": "recognised",
+    # pages: the text
+    "page.text.none": "A text of any length; its first {most:,} characters are analysed.",
+    "page.text.cut": "This text has {length:,} characters; the first {most:,} are analysed.",
+    "page.text.moved": "This is here because a sentence has at most {most:,} characters, and this has {length:,}.",
+    "page.text.length": "This text has {length:,} characters.",
+    "page.text.type": "Type a sentence, and everything follows.",
+    "page.text.paste": "Paste a text of any length.",
+    "page.file.none": "own file",
+    "page.file.named": "{name}, read as {encoding}",
+    "page.file.read": "{count:,} characters, read as {encoding}",
+    "page.file.remove": "Remove the file",
+    "page.data-folder": "the data folder",
+    "page.reading": _being_read,
+    # pages: tables to download
+    "page.download": "Download the data",
+    "page.download.gone": "This download is not there any more. Go back to the page, press R, and press its button again.",
+    "page.download.busy": "You have {most} downloads under way. When one of them has ended, press the button again.",
+    "page.download.full": "The server is sending as many tables as it can. Wait a little, then press the button again.",
+    "table.rows": "{rows:rows}",
+    "table.long": "{rows:rows}: more than a spreadsheet opens, take Parquet",
+    "table.gates": "Gates of every unit",
+    "table.steps": "Steps",
+    "table.surprise": "Surprise and perplexity",
+    "table.by-epoch": "Perplexity by epoch",
+    "table.flow": "Gradient flow",
+    "table.flow-steps": "Gradient by step",
+    "table.lags": "Gradient by lag",
+    "table.weights": "Weights by step",
+    "table.clip": "Clip ledger",
+    "table.training": "Training ledger",
+    # pages: gates
+    "card.characters": "Characters",
+    "card.characters.help": "Code points of the text; each is one step.",
+    "card.mean": "Mean {gate}",
+    "card.mean-no-gate": "Mean gate",
+    "card.saturated": "Saturated {gate}",
+    "card.saturated-no-gate": "Saturated",
+    "card.mean.help": _MEAN,
+    "card.mean-no-gate.help": _MEAN,
+    "card.saturated.help": _SATURATED,
+    "card.saturated-no-gate.help": _SATURATED,
+    "card.memory": "Memory τ",
+    "card.memory.help": (
+        "Steps for which the unit that holds longest keeps 1/e of its state by that gate alone (copy path only)."
+    ),
+    "card.score-next": "Perplexity",
+    "card.score-next.help": (
+        "exp of the mean surprise of this text. The first character is not predicted and not counted."
+    ),
+    "card.score-cloze": "Pseudo-pp.",
+    "card.score-cloze.help": (
+        "Pseudo-perplexity. Each character is predicted from everything before it and everything after it, so this is not "
+        "comparable with the perplexity of a model that reads forward."
+    ),
+    "card.score-leaky": "Leaky score",
+    "card.score-leaky.help": (
+        "Not a perplexity: this model has already read the character it is asked for, through the net that reads from the end."
+    ),
+    "card.proof": "Proof (float64)",
+    "card.proof.help": (
+        "The largest difference, over all units and steps, between the state by the equations in float64 and the state by "
+        "{kernel}, which ran the text and whose gates are drawn. Up to about 1e-06 it is the rounding of float32."
+    ),
+    "gate-page.alt.tape": "Gates of every unit at every step of the text",
+    "gate-page.alt.by-epoch": "Perplexity of this text at each epoch of training",
+    "gate-page.cut": (
+        "All {count:,} characters are analysed; the first {most:,} are drawn. The downloads hold them all."
+    ),
+    "gate-page.learning": (
+        "**How the model learned to read this text.** Move the slider *Epochs of training* to see the model as it was."
+    ),
+    "gate-page.learning.part": (
+        "**How the model learned to read the first {read:,} characters of this text.** Move the slider *Epochs of training* to "
+        "see the model as it was."
+    ),
+    "gate-page.learning.as-trained": "This curve shows the model as trained, without your changes.",
+    "gate-page.reading-by-epoch": "The same text is read by the model at each epoch of its training.",
+    # pages: gradients
+    "card.perplexity": "Perplexity",
+    "card.perplexity.help": (
+        "exp of the mean surprise of this text. Of a cloze model it is a pseudo-perplexity, of a leaky one a score."
+    ),
+    "card.perplexity.next": "{score}",
+    "card.perplexity.cloze": "{score} (pseudo)",
+    "card.perplexity.leaky": "{score} (leaks)",
+    "card.half-life": "Half-life",
+    "card.half-life.help": (
+        "The first number of steps back at which half of the losses have less than half of their local gradient left. It says "
+        "how fast the gradient fades at first."
+    ),
+    "card.horizon": "Horizon",
+    "card.horizon.help": "The same for 1 %: how far a loss reaches at all.",
+    "card.slope": "Slope",
+    "card.slope.help": (
+        "A straight line through the logarithm of the median, over all lags of this text: nats a step, on average. What fades "
+        "fast at first and slowly later has a short half-life and a slope near 0."
+    ),
+    "card.lambda": "λ₁",
+    "card.lambda.help": (
+        "The largest finite-time Lyapunov exponent, nats a step: of the one direction that lasts longest."
+    ),
+    "card.norm": "‖g‖",
+    "card.norm.help": (
+        "Norm of the gradient of this text's mean loss over all parameters together, before any clipping."
+    ),
+    "card.proof-gates": "Proof, gates",
+    "card.proof-gates.help": (
+        "The largest difference between the states by the equations in float64, whose gates carry the gradient here, and the "
+        "states by the kernel that ran the text. Up to about 1e-06 it is the rounding of float32."
+    ),
+    "card.proof-flow": "Proof, flow",
+    "card.proof-flow.help": (
+        "The largest relative difference between three rows of this flow and torch.autograd.grad in float64 through a plain "
+        "loop over the first 32 steps, computed just now. Around 1e-12 is the rounding of float64."
+    ),
+    "card.over": "over {steps}",
+    "gradient-page.look-for": (
+        "Each character's loss sends a gradient back through the steps before it. **Read a row of the triangle from its "
+        "diagonal away**: where it turns dark, the loss no longer reaches. A row that is dark from its diagonal on belongs to a "
+        "character that was well predicted: it asks for no change."
+    ),
+    "gradient-page.cut": (
+        "The gradients on this page are those of the first {count:,} characters; the library takes {most:,}."
+    ),
+    "gradient-page.beside": "(beside)",
+    "gradient-page.row": "“{character}”, read off step {step}",
+    "gradient-page.proved": (
+        "The two proofs are differences, computed just now: of the states from the same equations in float64, and of three rows "
+        "of the flow from torch.autograd.grad in float64."
+    ),
+    "gradient-page.part": "Drawn, and counted in half-life, horizon and slope: the gradient at {part} alone.",
+    "gradient-page.reach": (
+        "**How far it reaches.** The median over all losses, by how many steps back; thin: the fitted slope."
+    ),
+    "gradient-page.bound": (
+        "Pascanu's bound σ max(U)·γ is {bound:.3f}: under 1 it must vanish, above 1 it may explode."
+    ),
+    "gradient-page.clip": (
+        "**What clipping leaves.** The gradient of this text's mean loss, parameter by parameter, and what θ makes of it."
+    ),
+    "gradient-page.clip.of": "This text, {model}",
+    "gradient-page.clip.no-loss": "There is no loss yet, so there is nothing to clip.",
+    "gradient-page.clip.not-finite": "Not a finite number: {what}. Nothing was clipped.",
+    "gradient-page.clip.clipped": (
+        "Norm {norm:.3g} against θ = {theta:g}: multiplied with {coefficient:.3g}, direction kept."
+    ),
+    "gradient-page.clip.kept": lambda norm, theta, coefficient: f"Norm {norm:.3g} against θ = {theta:g}: not clipped.",
+    "gradient-page.clip.others": (
+        "By value, {changed_share:.1%} of the entries would change and the direction would turn by {value_degrees:.1f}°; per "
+        "parameter, by {parameter_degrees:.1f}°."
+    ),
+    "gradient-page.training": "Its training, epoch by epoch",
+    "gradient-page.training.click": (
+        "Click an epoch: everything on the page is then drawn for the model as it was at the nearest snapshot."
+    ),
+    "gradient-page.clipped-in-training": "While this model was trained, {share:.0%} of the steps were clipped.",
+    "gradient-page.alt.flow": (
+        "Gradient of every loss at every earlier step, of the whole text, of one loss, and what carries it"
+    ),
+    "gradient-page.alt.sigma": "Largest singular value of each path, and the band of singular values of the whole step",
+    "gradient-page.alt.weights": "Norm of what each step adds to the gradient of each weight matrix",
+    "gradient-page.alt.lags": "Median share of the local gradient by lag",
+    "gradient-page.alt.clip": "Norm of every parameter's gradient before and after clipping",
+    "gradient-page.alt.training": "Gradient norms before and after clipping, by epoch of training",
     # probes: how far the gradients of two models reach
     "reach.farther": (
         "The gradient reaches farther in {far}: it falls under {share} after {far_steps:steps}, in {near} it falls under {share} "

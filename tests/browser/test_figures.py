@@ -21,9 +21,10 @@ from explorer import (
     trace_gates,
     weight_gradient_steps,
 )
+from explorer.characters import visible
 from explorer.figures import gates, gradients, perplexity, training
 from explorer.figures.hundredths import CONFIG
-from explorer.figures.style import LINES, escaped, visible
+from explorer.figures.style import LINES, escaped
 from explorer.probes.gates import memory_time
 from explorer.recording import EpochRecord
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from explorer.characters import visible
 from explorer.figures import style
-from explorer.figures.style import broken, decimals, escaped, number, share, signed, visible
+from explorer.figures.style import broken, decimals, escaped, number, share, signed
 
 ROOT = Path(__file__).parents[2]
 

@@ -24,6 +24,7 @@ import door
 import explorer
 from explorer import runs
 from explorer.pages.shell import export
+from explorer.words import say
 
 APP = Path(explorer.__file__).parent / "pages" / "frame.py"
 HEADER = door.NamedBrowsers.HEADER
@@ -169,7 +170,7 @@ def test_the_browser_of_the_session_gets_the_table_and_no_other():
     assert len(pd.read_parquet(io.BytesIO(got(offer, "parquet").body))) == 1000
     for browser in ("another", ""):
         refused = got(offer, browser=browser)
-        assert (refused.status, refused.body) == (404, export.GONE.encode())
+        assert (refused.status, refused.body) == (404, say("page.download.gone").encode())
     assert got(offer, kind="exe").status == got("guessed").status == 404
 
 
@@ -271,11 +272,11 @@ def test_so_many_at_once_for_a_browser_and_for_the_server_and_then_again():
         await until(lambda: all(asked.taken for asked in going))
         assert export._under_way.total() == export.MOST == 8
         third = await Browser(offers["a"], browser="a").ask()
-        assert (third.status, third.body) == (429, export.BUSY.format(2).encode())
+        assert (third.status, third.body) == (429, say("page.download.busy", most=2).encode())
         ninth = await Browser(offers["e"], browser="e").ask()
-        assert (ninth.status, ninth.body) == (429, export.FULL.encode())
+        assert (ninth.status, ninth.body) == (429, say("page.download.full").encode())
         asks = await Browser(offers["e"], browser="e", method="HEAD").ask()
-        assert (asks.status, unquote(asks.headers["x-reason"])) == (429, export.FULL)
+        assert (asks.status, unquote(asks.headers["x-reason"])) == (429, say("page.download.full"))
         going[0].gone.set()
         await answering[0]
         again = Browser(offers["e"], browser="e")

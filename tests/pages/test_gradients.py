@@ -133,7 +133,7 @@ def test_odd_sentences_are_answered_sensibly(text):
 
 def test_of_a_long_text_the_first_three_hundred_characters_are_looked_at_and_the_page_says_so():
     app = run(model="lighthouse-gru")
-    app.segmented_control(key="source").set_value("Longer text").run()
+    app.segmented_control(key="source").set_value("longer").run()
     app.text_area(key="long_text").set_value("the light turned and the sea was dark. " * 30).run()
     assert not app.exception
     assert "first 300 characters" in " ".join(caption.value for caption in app.caption)
@@ -171,7 +171,7 @@ def test_an_altered_model_is_marked_compared_and_restored_with_one_click():
     flow = explorer.gradient_flow(changed, SENTENCE)
     assert metrics(app)["Slope"] == f"{flow.slope_per_step:+.3f}"
     assert metrics(app)["Perplexity"] == f"{math.exp(explorer.score_text(changed, SENTENCE).mean_nll_nats):.0f}"
-    app.segmented_control(key="beside").set_value("as trained").run()
+    app.segmented_control(key="beside").set_value("as-trained").run()
     assert not app.exception
     table = app.table[0].value
     assert list(table.columns) == [plain(f"time-machine-gru, epoch 500{a}") for a in (", altered", "")]
@@ -279,7 +279,7 @@ def test_a_diverged_model_is_said_to_be_one_and_its_numbers_not_defined(tmp_path
     while runs.run(trained.id).active:
         time.sleep(0.1)
     app = run(model=f"run:{trained.id}")
-    assert any("are not finite numbers, the first at step" in warning.value for warning in app.warning)
+    assert any(plain("are not finite numbers, the first at step") in warning.value for warning in app.warning)
     assert "The learning rate is too large" in said(app)
     shown = metrics(app)
     assert [shown[name] for name in ("Slope", "λ₁", "‖g‖", "Proof, gates", "Proof, flow")] == ["–"] * 5

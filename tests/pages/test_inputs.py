@@ -43,7 +43,7 @@ def said(app):
 
 
 def upload(app, name, data):
-    source(app, "File")
+    source(app, "file")
     app.file_uploader(key="file_upload").set_value((name, data, "text/plain")).run()
     assert not app.exception
     return app
@@ -54,19 +54,19 @@ def test_a_long_paste_goes_where_long_texts_go_and_the_page_says_so(length):
     app = opened()
     text = (STORY * 40)[:length]
     app.text_input(key="sentence").set_value(text).run()
-    assert app.segmented_control(key="source").value == "Longer text"
+    assert app.segmented_control(key="source").value == "longer"
     assert app.text_area(key="long_text").value == text
     assert characters(app) == f"{min(length, 20_000):,}"
     reason = "because a sentence has at most 2,000 characters" if length <= 20_000 else "the first 20,000 are analysed"
     assert reason in said(app)
     # The sentence is what it was before the paste.
-    assert source(app, "Sentence").text_input(key="sentence").value == texts.EXAMPLES["lighthouse"]
+    assert source(app, "sentence").text_input(key="sentence").value == texts.EXAMPLES["lighthouse"]
 
 
 def test_what_fits_a_sentence_stays_one():
     app = opened()
     app.text_input(key="sentence").set_value("a" * 2_000).run()
-    assert app.segmented_control(key="source").value == "Sentence"
+    assert app.segmented_control(key="source").value == "sentence"
     assert characters(app) == "2,000"
 
 
@@ -78,14 +78,14 @@ def test_a_sentence_in_a_link_that_is_too_long_for_one_is_a_longer_text():
 
 def test_nothing_is_lost_between_the_three_nor_between_pages_and_models():
     app = upload(opened(), "story.txt", STORY.encode())
-    source(app, "Longer text").text_area(key="long_text").set_value("the long one").run()
-    source(app, "Sentence").text_input(key="sentence").set_value("the short one").run()
+    source(app, "longer").text_area(key="long_text").set_value("the long one").run()
+    source(app, "sentence").text_input(key="sentence").set_value("the short one").run()
     for page in ("gradients.py", "train.py", "gates.py"):
         app.switch_page(page).run()
     app.selectbox(key="model").set_value("river-town-gru").run()
     assert app.text_input(key="sentence").value == "the short one"
-    assert source(app, "Longer text").text_area(key="long_text").value == "the long one"
-    assert characters(source(app, "File")) == f"{len(STORY):,}"
+    assert source(app, "longer").text_area(key="long_text").value == "the long one"
+    assert characters(source(app, "file")) == f"{len(STORY):,}"
 
 
 def test_a_file_is_named_to_the_letter_and_can_be_removed():

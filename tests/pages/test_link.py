@@ -123,7 +123,7 @@ def test_a_choice_made_on_the_page_is_in_its_address_and_one_taken_back_is_not(k
 def test_what_a_link_names_in_vain_is_told_in_a_sentence_and_taken_out(key, nonsense):
     page = links.CHOICES[key].pages[0]
     app = opened(page, **EXAMPLES[key][2] | {key: nonsense})
-    problem = f"The link names the {links.CHOICES[key].noun} “{plain(nonsense)}”, which is not here; "
+    problem = f"The link names the {links.noun(key)} “{plain(nonsense)}”, which is not here; "
     assert problem in said(app)
     assert key not in app.query_params
     # It stands until the person chooses something, and is gone then.
@@ -197,10 +197,10 @@ def test_an_emptied_sentence_stays_empty():
 
 def test_a_longer_text_takes_the_sentence_out_of_the_address_and_brings_it_back():
     app = opened(sentence="so it goes")
-    app.segmented_control(key="source").set_value("Longer text").run()
+    app.segmented_control(key="source").set_value("longer").run()
     assert app.query_params == {}
     assert app.toggle(key="in_link").disabled
-    app.segmented_control(key="source").set_value("Sentence").run()
+    app.segmented_control(key="source").set_value("sentence").run()
     assert app.query_params == {"sentence": "so it goes"}
 
 

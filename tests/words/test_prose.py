@@ -29,26 +29,30 @@ def parsed(name):
 # ---- no prose elsewhere
 
 TWO_WORDS = re.compile("[A-Za-z]{2,} [a-z]{2,}")
+TAG = re.compile("<[a-z/][^>]*>")
 # Modules that still write sentences of their own. One that no longer does is taken off; none is ever added.
 NOT_YET = {
     "cli.py", "door.py",
     "figures/gates.py", "figures/gradients.py", "figures/perplexity.py", "figures/style.py",
     "figures/training.py",
-    "pages/frame.py", "pages/gates.py", "pages/gradients.py", "pages/live.py", "pages/new_run.py", "pages/train.py",
-    "pages/shell/alterations.py", "pages/shell/export.py", "pages/shell/facts.py", "pages/shell/links.py",
-    "pages/shell/models.py", "pages/shell/notices.py",
-    "pages/shell/people.py", "pages/shell/pickers.py", "pages/shell/texts.py",
+    "pages/live.py", "pages/new_run.py", "pages/train.py",
     "runs/claim.py", "runs/folder.py", "runs/reading.py", "runs/request.py", "runs/status.py",  # of what was runs/store.py
     "runs/__init__.py", "runs/database.py", "runs/facts.py", "runs/foreground.py", "runs/recorder.py", "runs/registry.py",
     "runs/rows.py", "runs/settings.py", "runs/state.py", "runs/store.py", "runs/validation.py", "runs/worker.py",
 }  # fmt: skip
-# What looks like prose and is data: words to tell languages by, names of encodings, beginnings of files, Python's own.
+# What looks like prose and is data: words to tell languages by, names of encodings, beginnings of files, Python's own, texts
+# for a model to read. And what is said while the words are loaded.
 DATA = {
     "__init__.py": {"module 'explorer' has no attribute "},
     "encodings.py": {
         ", replacing what cannot be read",
         "ISO-8859-15 (Western European with euro sign)",
         "EUC-KR or CP949 (Korean)",
+    },
+    "pages/frame.py": {"Gate explorer", "Loading PyTorch; only the first visit after a start waits for it."},
+    "pages/shell/texts.py": {
+        "the time traveller for so it will be convenient to teach a small machine to keep a secret",
+        "Turn, light, turn, on the hill of stone, and bring the little network home.",
     },
     "foreign.py": {"version https://git-lfs", r"\s*<(!doctype html|html)"},
 }  # fmt: skip
@@ -57,10 +61,10 @@ DATA_ALONE = {"everyday.py", *(name for name in MODULES if name.startswith("cell
 
 
 def prose(tree):
-    """The strings with two words in a row that are no docstrings."""
+    """The strings with two words in a row, outside of HTML's tags, that are no docstrings."""
     documents = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     strings = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
-    return [node.value for node in strings if id(node) not in documents and TWO_WORDS.search(node.value)]
+    return [node.value for node in strings if id(node) not in documents and TWO_WORDS.search(TAG.sub(" ", node.value))]
 
 
 CONVERTED = sorted(set(MODULES) - NOT_YET - DATA_ALONE)
@@ -86,6 +90,8 @@ def test_what_is_let_through_as_data_is_there():
     [
         ('raise Fault("Nothing is here.")', ["Nothing is here."]),
         ('say(f"took {n} long steps")', [" long steps"]),
+        ('HTML = "<div class=a><b>Nothing</b> is here</div>"', ["<div class=a><b>Nothing</b> is here</div>"]),
+        ('HTML = "<p class=a></p>"', []),
         ('"""What a module is."""\nsay("text.too-large", size=3)', []),
         ('def f():\n    """Does a thing."""\n    return f"{a}.{b}"', []),
     ],

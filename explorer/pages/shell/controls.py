@@ -1,4 +1,7 @@
-"""Controls that are in the link: one of several words, one of several values in their order, yes or no."""
+"""Controls that are in the link: one of several words, one of several values in their order, yes or no.
+
+A control is called by its key: `control.<key>` in the words, with `control.<key>.help` where it has an explanation.
+"""
 
 from __future__ import annotations
 
@@ -8,29 +11,38 @@ from typing import Any
 import streamlit as st
 
 from explorer.pages.shell import links
+from explorer.words import knows, say
 
 
-def choose(
-    label: str,
-    options: Sequence[str],
-    key: str,
-    explanation: str | None = None,
-    name_of: Callable[[str], str] = str,
-) -> str:
+def choose(key: str, options: Sequence[str], name_of: Callable[[str], str] = str) -> str:
     """One of several words; the first is the default."""
     links.ready(key, options[0], options)
+    label, explanation = called(key)
     return st.selectbox(
         label, options, key=key, help=explanation, format_func=name_of, on_change=links.take, args=(key,)
     )
 
 
-def slide(label: str, steps: Sequence[Any], default: Any, key: str, explanation: str | None = None, **more: Any) -> Any:
-    """One of several values in their order."""
+def slide(
+    key: str, steps: Sequence[Any], default: Any, name_of: Callable[[Any], str] = str, name: str = "", **figures: Any
+) -> Any:
+    """One of several values in their order; `name` is what stands in its codes instead of its key, with figures."""
     links.ready(key, default, steps)
-    return st.select_slider(label, steps, key=key, help=explanation, on_change=links.take, args=(key,), **more)
+    label, explanation = called(name or key, **figures)
+    return st.select_slider(
+        label, steps, key=key, help=explanation, format_func=name_of, on_change=links.take, args=(key,)
+    )
 
 
-def switch(label: str, key: str, explanation: str | None = None) -> bool:
+def switch(key: str) -> bool:
     """Yes or no; no is the default."""
     links.ready(key, False, (False, True))
+    label, explanation = called(key)
     return st.toggle(label, key=key, help=explanation, on_change=links.take, args=(key,))
+
+
+def called(key: str, **figures: Any) -> tuple[str, str | None]:
+    """What stands at a control, and its explanation where there is one."""
+    name = key.replace("_", "-")
+    explained = f"control.{name}.help"
+    return say(f"control.{name}", **figures), say(explained) if knows(explained) else None

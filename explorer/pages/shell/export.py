@@ -33,6 +33,7 @@ from explorer import runs
 from explorer.figures.tables import sliced
 from explorer.pages.shell import people, session
 from explorer.pages.shell.plain import cell
+from explorer.words import say
 
 T = TypeVar("T")
 Made = pd.DataFrame | Iterator[pd.DataFrame]
@@ -43,29 +44,13 @@ NAMES = {"csv": "CSV", "parquet": "Parquet"}
 # R's readr and Polars skip it. Programs are better off with Parquet anyway.
 BYTE_ORDER_MARK = "\ufeff".encode()
 SHEET_ROWS = 1_048_576  # the lines that Excel and LibreOffice open
-SCRIPT = Path(__file__).parent / "downloads.js"
+SCRIPT, CSS = (Path(__file__).parent / f"downloads.{kind}" for kind in ("js", "css"))
 HTML = '<div class="tables"></div>'
-CSS = """
-.tables { font-family: var(--st-font); color: var(--st-text-color); display: flex; flex-direction: column; gap: 0.75rem; }
-.row, .buttons { display: flex; flex-wrap: wrap; align-items: center; gap: 0.5rem 1rem; }
-.what { flex: 1 1 12rem; }
-p { margin: 0; }
-.said { font-size: 0.875rem; opacity: 0.75; font-variant-numeric: tabular-nums; }
-.refusal { font-size: 0.875rem; font-weight: 600; }
-a { min-width: 9rem; padding: 0.4rem 0.75rem; box-sizing: border-box; text-align: center; text-decoration: none;
-    font-size: 0.875rem; line-height: 1.6; color: inherit; background: var(--st-background-color);
-    border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius, var(--st-base-radius)); }
-a:hover, a:focus-visible { border-color: var(--st-primary-color); color: var(--st-primary-color); }
-a:focus-visible { outline: 2px solid var(--st-primary-color); }
-"""
 SAMPLE_ROWS = 2_048  # by which a size is judged
 MOST_OFFERS = 16  # of one session: the tables of two pages
 LIFE_S = 4 * 3600  # of an offer, since its page was last shown
 MOST_OF_BROWSER, MOST = 2, 8  # downloads at once
 STALLED_S = 120  # a browser that takes nothing for so long has given up
-GONE = "This download is not there any more. Go back to the page, press R, and press its button again."
-BUSY = "You have {} downloads under way. When one of them has ended, press the button again."
-FULL = "The server is sending as many tables as it can. Wait a little, then press the button again."
 
 
 class Fact(Generic[T]):
@@ -149,9 +134,11 @@ def offer(tables: Iterable[Table], key: str) -> None:
         key: tells the places of a page apart.
 
     """
-    place = st.expander("Download the data", key=f"export_{key}", icon=":material/download:", on_change="rerun")
+    place = st.expander(say("page.download"), key=f"export_{key}", icon=":material/download:", on_change="rerun")
     if place.open:
-        component = st.components.v2.component("downloads", html=HTML, css=CSS, js=SCRIPT.read_text("utf-8"))
+        component = st.components.v2.component(
+            "downloads", html=HTML, css=CSS.read_text("utf-8"), js=SCRIPT.read_text("utf-8")
+        )
         with place:
             shown = [_shown(table, _offered(table, f"{key} {table.name}")) for table in tables]
             component(key=f"downloads_{key}", data={"tables": shown})
@@ -159,7 +146,7 @@ def offer(tables: Iterable[Table], key: str) -> None:
 
 def _shown(table: Table, token: str) -> dict[str, Any]:
     rows, sizes = table.measured()
-    said = f"{rows:,} row" + "s" * (rows != 1) + ": more than a spreadsheet opens, take Parquet" * (rows > SHEET_ROWS)
+    said = say("table.long" if rows > SHEET_ROWS else "table.rows", rows=rows)
     files = [
         {"label": f"{NAMES[kind]}, {in_words(size)}", "address": f"export/{token}/{kind}"}
         for kind, size in sizes.items()
@@ -191,7 +178,7 @@ def answer(token: str, kind: str, browser: str) -> Response:
     """A download, or why there is none."""
     offered = _offers.get(token)
     if offered is None or kind not in MEDIA_TYPES or offered.browser != browser or offered.until < time.monotonic():
-        return _refusal(404, GONE)
+        return _refusal(404, say("page.download.gone"))
     return Download(offered, kind)
 
 
@@ -241,8 +228,8 @@ class Download(StreamingResponse):
 def _refused(browser: str) -> str:
     """Why there is no place for one more download; "" where there is one."""
     if _under_way[browser] >= MOST_OF_BROWSER:
-        return BUSY.format(MOST_OF_BROWSER)
-    return FULL if _under_way.total() >= MOST else ""
+        return say("page.download.busy", most=MOST_OF_BROWSER)
+    return say("page.download.full") if _under_way.total() >= MOST else ""
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from explorer.probes.proof import flow_residual
 from explorer.probes.weights import WeightGradients
 from explorer.reads import Read, read_of
 from explorer.training import perplexity
+from explorer.words import say
 
 V = TypeVar("V")
 SETTLE_S = 0.2  # about what a browser takes to draw the gates
@@ -107,7 +108,7 @@ class NetFacts:
     @property
     def singular_values(self) -> explorer.JacobianPaths:
         """The same with what takes decompositions."""
-        return self._kept("singular values", lambda: self._paths(singular_values=True))
+        return self._kept("singular_values", lambda: self._paths(singular_values=True))
 
     def _paths(self, *, singular_values: bool) -> explorer.JacobianPaths:
         whole = self.whole
@@ -148,10 +149,9 @@ def read(which: Which, text: str) -> explorer.GateTrace:
         return known.trace
     turns = patience.turns()
     ahead = 0 if known.begun else turns.ahead
-    others = f" {ahead} other reading{'s come' if ahead > 1 else ' comes'} first." if ahead else ""
     known.begun = known.begun or turns.begin(lambda: known.trace)
     try:
-        with st.spinner(f"The model is reading {len(text):,} characters.{others}"):
+        with st.spinner(say("page.reading", count=len(text), ahead=ahead)):
             return patience.wait_for(known.begun)
     finally:
         if known.begun.cancel() or known.begun.done():  # one that waits in vain leaves the line

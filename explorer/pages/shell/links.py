@@ -18,51 +18,51 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from explorer.cells import gate_titles
 from explorer.pages.shell import session
 from explorer.pages.shell.plain import plain
+from explorer.words import Saying, say
 
 GATES, GRADIENTS, TRAIN = "gates", "gradients", "train"
 
 
 class Choice(NamedTuple):
-    """One thing that can be chosen.
+    """Where one thing can be chosen. What it is called is `choice.<key>` in the words.
 
     Attributes:
-        noun: what a sentence calls it.
         pages: where it is chosen. There, it is in the address only while it is on the page.
         elsewhere: whether the addresses of the other pages carry it too.
 
     """
 
-    noun: str
     pages: tuple[str, ...] = (GATES, GRADIENTS)
     elsewhere: bool = True
 
 
+HOLD = "hold_"  # begins the choice of a gate's value
 # Everything that an address can hold, in the order in which it does.
 CHOICES = {
-    "model": Choice("model"),
-    "epoch": Choice("epoch"),
-    "layer": Choice("layer"),
-    "net": Choice("net"),
-    **{f"hold_{letter}": Choice(f"value of the {title}") for letter, title in gate_titles().items()},
-    "keep_bias": Choice("shift of the bias"),
-    "recurrent": Choice("factor of the recurrent weights"),
-    "read_as": Choice("variant of the cell"),
-    "sentence": Choice("sentence"),
-    "order": Choice("order of units", (GATES,)),
-    "colour": Choice("colour of characters", (GATES,)),
-    "unit": Choice("unit", (GATES,)),
-    "beside": Choice("kind of second model", (GRADIENTS,)),
-    "kind": Choice("untrained model", (GRADIENTS,)),
-    "second": Choice("second model", (GRADIENTS,)),
-    "own_epoch": Choice("epoch of the second model", (GRADIENTS,)),
-    "second_epoch": Choice("epoch of the second model", (GRADIENTS,)),
-    "part": Choice("part of the state", (GRADIENTS,)),
-    "row": Choice("loss", (GRADIENTS,)),
-    "sigma": Choice("choice of singular values", (GRADIENTS,)),
-    "weights": Choice("choice of weights", (GRADIENTS,)),
-    "theta": Choice("threshold θ", (GRADIENTS,)),
+    "model": Choice(),
+    "epoch": Choice(),
+    "layer": Choice(),
+    "net": Choice(),
+    **{f"{HOLD}{letter}": Choice() for letter in gate_titles()},
+    "keep_bias": Choice(),
+    "recurrent": Choice(),
+    "read_as": Choice(),
+    "sentence": Choice(),
+    "order": Choice((GATES,)),
+    "colour": Choice((GATES,)),
+    "unit": Choice((GATES,)),
+    "beside": Choice((GRADIENTS,)),
+    "kind": Choice((GRADIENTS,)),
+    "second": Choice((GRADIENTS,)),
+    "own_epoch": Choice((GRADIENTS,)),
+    "second_epoch": Choice((GRADIENTS,)),
+    "part": Choice((GRADIENTS,)),
+    "row": Choice((GRADIENTS,)),
+    "sigma": Choice((GRADIENTS,)),
+    "weights": Choice((GRADIENTS,)),
+    "theta": Choice((GRADIENTS,)),
     # Anyone with a run's id can see it: only the page that shows the run hands its id on.
-    "run": Choice("run", (TRAIN,), elsewhere=False),
+    "run": Choice((TRAIN,), elsewhere=False),
 }
 ON_REQUEST = "sentence"  # in the address only when the person says so
 REQUEST = "in_link"
@@ -155,7 +155,7 @@ def write(*, complete: bool = False) -> None:
         state.absent = (state.absent - own) | (own - state.seen.keys())
         for key in own - state.seen.keys():
             if isinstance(value := state.values.get(key), Named):
-                _refuse(key, value, "which cannot be chosen here; it is left out")
+                _refuse(key, value, Saying("link.left-out"))
                 del state.values[key]
     wanted = address(state.page)
     if wanted != st.query_params.to_dict():
@@ -188,7 +188,7 @@ def ready(key: str, default: Any, options: Sequence[Any] | None = None) -> Any:
     if options is not None and value not in options:
         found = [option for option in options if isinstance(value, Named) and _spells(value, option)]
         if isinstance(value, Named) and not found:
-            _refuse(key, value, f"which is not here; {plain(written(default))} is shown instead")
+            _refuse(key, value, Saying("link.not-here", {"shown": plain(written(default))}))
         value = found[0] if found else default
     elif isinstance(value, Named):
         value = str(value)
@@ -210,9 +210,16 @@ def _spells(named: str, option: Any) -> bool:
         return False
 
 
-def _refuse(key: str, value: str, what: str) -> None:
+def noun(key: str) -> str:
+    """What a sentence calls a choice."""
+    if key.startswith(HOLD):
+        return say("choice.hold", gate=gate_titles()[key.removeprefix(HOLD)])
+    return say(f"choice.{key.replace('_', '-')}")
+
+
+def _refuse(key: str, value: str, what: Saying) -> None:
     cut = value if len(value) <= SHOWN_CHARACTERS else f"{value[:SHOWN_CHARACTERS]}…"
-    sentence = f"The link names the {CHOICES[key].noun} “{plain(cut)}”, {what}."
+    sentence = say("link.named", noun=noun(key), value=plain(cut), what=what)
     if sentence not in _state().problems:
         _state().problems.append(sentence)
 

@@ -10,10 +10,12 @@ import explorer
 from explorer import Intervention, runs
 from explorer.cells import CELLS
 from explorer.pages.shell import shelf
+from explorer.words import say
 
 CHECKPOINTS = Path(__file__).parents[3] / "checkpoints"
 RUN = "run:"  # begins the name of a model that a run made
-UNTRAINED: dict[str, dict[str, str]] = {"model of its kind": {}} | {
+OWN_KIND = "own-kind"
+UNTRAINED: dict[str, dict[str, str]] = {OWN_KIND: {}} | {
     cell.variants[variant]: {"cell": cell.key} | ({cell.setting: variant} if cell.setting else {})
     for cell in CELLS.values()
     for variant in cell.looked_at
@@ -43,8 +45,14 @@ class Which(NamedTuple):
     def label(self) -> str:
         """What the page calls it."""
         if self.untrained:
-            return f"untrained {self.untrained}"
-        return f"{model_label(self.name)}, epoch {self.epoch}" + ", altered" * bool(self.intervention)
+            return say("which.untrained", kind=kind_name(self.untrained))
+        code = "which.altered" if self.intervention else "which.trained"
+        return say(code, name=model_label(self.name), epoch=self.epoch)
+
+
+def kind_name(kind: str) -> str:
+    """What a kind of untrained model is called, out of UNTRAINED."""
+    return say("which.own-kind") if kind == OWN_KIND else kind
 
 
 def file_of(name: str) -> Path:
@@ -69,8 +77,9 @@ def model_label(name: str) -> str:
     try:
         run = runs.run(run_id)
     except runs.RunError:  # whoever opens it reads why
-        return f"run · {run_id[:4]}"
-    return f"{run.name} · {run.id[:4]}" + f" ({run.status})" * run.active
+        return say("which.unread-run", id=run_id[:4])
+    name = say("which.run", name=run.name, id=run.id[:4])
+    return say("which.active-run", name=name, status=run.status) if run.active else name
 
 
 def load(name: str) -> explorer.Checkpoint:
@@ -105,9 +114,10 @@ def _made(which: Which) -> explorer.CharModel:
 def describe(checkpoint: explorer.Checkpoint) -> str:
     """A model in one line."""
     config = checkpoint.config
-    shape = f"{config.units} units" + (f", {config.num_layers} layers" if config.num_layers > 1 else "")
-    reads = {"forward": "", "bidirectional": ", reads from both ends", "parallel": ", two nets that both read forward"}
-    return f"{config.title}, {shape}{reads[config.direction]}; learned {checkpoint.corpus}, {len(checkpoint.vocabulary)} symbols"
+    return say(
+        "which.described", title=config.title, units=config.units, layers=config.num_layers, direction=config.direction,
+        corpus=checkpoint.corpus, symbols=len(checkpoint.vocabulary),
+    )  # fmt: skip
 
 
 def traces_of_run(run_id: str, text: str) -> dict[int, explorer.GateTrace]:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from explorer import runs
 from explorer.pages.shell.plain import plain
+from explorer.words import say
 
 BROWSER_HEADER = "X-Gate-Explorer-Browser"  # set by door.py, which takes out what a client says there
 LOCAL_HEADER = "X-Gate-Explorer-Local"  # set by door.py, likewise
@@ -54,5 +55,5 @@ def told(sentence: object) -> str:
 def without_folders(sentence: str) -> str:
     """A sentence in which no folder of the server is named."""
     with contextlib.suppress(runs.RunError):
-        sentence = sentence.replace(str(runs.data_folder()), "the data folder")
+        sentence = sentence.replace(str(runs.data_folder()), say("page.data-folder"))
     return ABSOLUTE.sub("…/", sentence.replace(ROOT, "…"))

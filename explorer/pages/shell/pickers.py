@@ -11,9 +11,20 @@ import explorer
 from explorer import runs
 from explorer.pages.shell import links, people, session
 from explorer.pages.shell.alterations import AS_TRAINED, choose_alterations
-from explorer.pages.shell.controls import choose, slide
-from explorer.pages.shell.models import CHECKPOINTS, RUN, UNTRAINED, Which, describe, file_of, load, model_label
+from explorer.pages.shell.controls import called, choose, slide
+from explorer.pages.shell.models import (
+    CHECKPOINTS,
+    RUN,
+    UNTRAINED,
+    Which,
+    describe,
+    file_of,
+    kind_name,
+    load,
+    model_label,
+)
 from explorer.pages.shell.plain import plain
+from explorer.words import say
 
 FIRST_MODEL = "time-machine-gru"
 
@@ -47,15 +58,12 @@ def choose_model() -> tuple[Which, explorer.Checkpoint]:
     """The pickers of model, training epoch and intervention: which model, and its checkpoint."""
     names = model_names()
     if not names:
-        st.error("Expected trained models in the folder checkpoints/; there are none. Run `make checkpoints`.")
+        st.error(say("page.no-models"))
         st.stop()
-    name = choose("Model", names, "model", name_of=model_label)
+    name = choose("model", names, model_label)
     checkpoint = _loaded(name)
     st.caption(plain(describe(checkpoint)))
-    epoch = _choose_epoch(
-        "Epochs of training", checkpoint.epochs, checkpoint.epochs[-1], "epoch",
-        "The model as it was after so many epochs; 0 is before training. Everything on the page follows.",
-    )  # fmt: skip
+    epoch = _choose_epoch("epoch", checkpoint.epochs, checkpoint.epochs[-1])
     return Which.of(name, epoch, intervention=choose_alterations(checkpoint.config)), checkpoint
 
 
@@ -67,10 +75,8 @@ def _loaded(name: str) -> explorer.Checkpoint:
         st.stop()
 
 
-def _choose_epoch(
-    label: str, epochs: Sequence[int], default: int, key: str, explanation: str | None = None
-) -> int:  # fmt: skip
-    return int(slide(label, list(epochs), default, key, explanation)) if len(epochs) > 1 else epochs[-1]
+def _choose_epoch(key: str, epochs: Sequence[int], default: int) -> int:
+    return int(slide(key, list(epochs), default)) if len(epochs) > 1 else epochs[-1]
 
 
 def go_to_clicked_epoch(chart: str, epochs: Sequence[int]) -> None:
@@ -82,9 +88,9 @@ def go_to_clicked_epoch(chart: str, epochs: Sequence[int]) -> None:
 
 def choose_net(config: explorer.ModelConfig, layers: range) -> tuple[int, str | None]:
     """Layer, out of those that the page can show, and direction (None: both), where the model has a choice of them."""
-    layer = choose("Layer", [str(i) for i in layers], "layer") if len(layers) > 1 else str(layers[0])
+    layer = choose("layer", [str(i) for i in layers]) if len(layers) > 1 else str(layers[0])
     nets = ["both", *config.directions]
-    net = choose("Net", nets, "net", name_of=config.name_of) if len(config.directions) > 1 else "both"
+    net = choose("net", nets, config.name_of) if len(config.directions) > 1 else "both"
     return int(layer), None if net == "both" else net
 
 
@@ -95,19 +101,20 @@ def choose_second(first: Which) -> Which | None:
     """The pickers of a second model to look at beside the first; None for none."""
     offered = [beside for beside in BESIDE if first.intervention or beside != AS_TRAINED]
     links.ready("beside", offered[0], offered)
+    label, explanation = called("beside")
     beside = st.segmented_control(
-        "Beside it", offered, key="beside", required=True, on_change=links.take, args=("beside",),
-        help="A second model on the same text, with the same axes and colours. Untrained: torch's default initialisation.",
+        label, offered, key="beside", required=True, help=explanation, format_func=lambda option: say(f"option.{option}"),
+        on_change=links.take, args=("beside",),
     )  # fmt: skip
     if beside == AS_TRAINED:
         return first.as_trained
     if beside == "untrained":
-        return Which.of(first.name, 0, choose("Kind", list(UNTRAINED), "kind"))
+        return Which.of(first.name, 0, choose("kind", list(UNTRAINED), kind_name))
     if beside == "another":
         names = [first.name, *(name for name in model_names() if name != first.name)]
-        name = choose("Second model", names, "second", name_of=model_label)
+        name = choose("second", names, model_label)
         epochs = _loaded(name).epochs
         # The same model is wanted at another epoch, another model trained.
         start, key = (epochs[0], "own_epoch") if name == first.name else (epochs[-1], "second_epoch")
-        return Which.of(name, _choose_epoch("Its epochs of training", epochs, start, key))
+        return Which.of(name, _choose_epoch(key, epochs, start))
     return None

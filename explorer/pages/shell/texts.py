@@ -10,8 +10,10 @@ import streamlit as st
 import explorer
 from explorer.encodings import ENCODINGS
 from explorer.pages.shell import links, session
+from explorer.pages.shell.controls import called
 from explorer.pages.shell.plain import plain
 from explorer.text import MAX_FILE_BYTES, DecodedText, TextError, clean_text, decode_text
+from explorer.words import say
 
 MAX_ANALYSED = 20_000
 MAX_SENTENCE = 2_000
@@ -22,7 +24,7 @@ EXAMPLES = {
     "river-town": "小满站在渡口，看着河水慢慢地流，心里想着明天的船。风从山那边吹来，她数着河上的灯，一盏，两盏，三盏，"
     "然后慢慢走回家，把今天的事写进信里。",
 }
-SENTENCE, LONGER, FILE = "Sentence", "Longer text", "File"
+SENTENCE, LONGER, FILE = "sentence", "longer", "file"
 SOURCES = (SENTENCE, LONGER, FILE)
 RECOGNISED = "recognised"
 
@@ -61,20 +63,21 @@ def choose_text(checkpoint: explorer.Checkpoint) -> str:
 
 def _about(text: str) -> str:
     """How long a text is, how much of it is analysed, and why it stands here."""
+    length = len(text)
     if not text:
-        return f"A text of any length; its first {MAX_ANALYSED:,} characters are analysed."
-    if len(text) > MAX_ANALYSED:
-        return f"This text has {len(text):,} characters; the first {MAX_ANALYSED:,} are analysed."
+        return say("page.text.none", most=MAX_ANALYSED)
+    if length > MAX_ANALYSED:
+        return say("page.text.cut", length=length, most=MAX_ANALYSED)
     if links.named("moved") == text:
-        return f"This is here because a sentence has at most {MAX_SENTENCE:,} characters, and this has {len(text):,}."
-    return f"This text has {len(text):,} characters."
+        return say("page.text.moved", length=length, most=MAX_SENTENCE)
+    return say("page.text.length", length=length)
 
 
 def _choose_source() -> str:
     source: str = links.ready("source", SENTENCE, SOURCES)
     st.segmented_control(
-        "Text", SOURCES, key="source", required=True, label_visibility="collapsed", width="content",
-        on_change=links.take, args=("source",),
+        say("control.source"), SOURCES, key="source", required=True, label_visibility="collapsed", width="content",
+        format_func=lambda option: say(f"option.{option}"), on_change=links.take, args=("source",),
     )  # fmt: skip
     return source
 
@@ -84,8 +87,8 @@ def _type_sentence(example: str) -> str:
         _move(links.named("sentence"))
         st.rerun()
     return st.text_input(
-        "Your sentence", key="sentence", live=True, label_visibility="collapsed",
-        placeholder="Type a sentence, and everything follows.", on_change=_take_sentence,
+        say("control.sentence"), key="sentence", live=True, label_visibility="collapsed",
+        placeholder=say("page.text.type"), on_change=_take_sentence,
     )  # fmt: skip
 
 
@@ -106,8 +109,8 @@ def _move(text: str) -> None:
 def _paste_text() -> str:
     links.ready("long_text", "")
     return st.text_area(
-        "Your text", key="long_text", height=100, label_visibility="collapsed",
-        placeholder="Paste a text of any length.", on_change=links.take, args=("long_text",),
+        say("control.long-text"), key="long_text", height=100, label_visibility="collapsed",
+        placeholder=say("page.text.paste"), on_change=links.take, args=("long_text",),
     )  # fmt: skip
 
 
@@ -115,12 +118,10 @@ def offer_link() -> None:
     """The choice to put the sentence into the link; the model and the settings are always in it."""
     fits = (links.named("source") or SENTENCE) == SENTENCE
     links.ready(links.REQUEST, False)
+    label, explanation = called("in_link")
     st.toggle(
-        "Put the sentence in the link", key=links.REQUEST, disabled=not fits,
-        on_change=links.take, args=(links.REQUEST,),
-        help="The address always holds the model and the settings. It holds your words only when you say so, and only a "
-        "sentence: a longer text or a file stays in this session.",
-    )  # fmt: skip
+        label, key=links.REQUEST, disabled=not fits, help=explanation, on_change=links.take, args=(links.REQUEST,)
+    )
 
 
 def uploaded(key: str) -> str:
@@ -131,7 +132,7 @@ def uploaded(key: str) -> str:
     upload = links.named(key)
     if upload is None:
         st.file_uploader(
-            f"A .txt file, at most {MAX_FILE_BYTES // 10**6} MB", type=["txt"], key=f"{key}_upload",
+            say("control.upload", most=MAX_FILE_BYTES), type=["txt"], key=f"{key}_upload",
             max_upload_size=MAX_FILE_BYTES // 10**6, on_change=_keep_upload, args=(key,),
         )  # fmt: skip
         return ""
@@ -139,14 +140,14 @@ def uploaded(key: str) -> str:
 
 
 def name_of(key: str) -> str:
-    """The name of a file that the person brought, and how it was read; "own file" where there is none yet."""
+    """The name of a file that the person brought, and how it was read; a word for it where there is none yet."""
     upload = links.named(key)
     if upload is None:
-        return "own file"
+        return say("page.file.none")
     encoding = links.named(f"{key}_encoding") or RECOGNISED
     with contextlib.suppress(TextError):
         encoding = decoded(upload.data, encoding).encoding
-    return f"{upload.name}, read as {encoding}"
+    return say("page.file.named", name=upload.name, encoding=encoding)
 
 
 def _keep_upload(key: str) -> None:
@@ -161,18 +162,28 @@ def _read(upload: Upload, key: str) -> str:
         encoding_key = f"{key}_encoding"
         choices = [RECOGNISED, *ENCODINGS]
         encoding = links.ready(encoding_key, RECOGNISED, choices)
-        st.selectbox("Encoding", choices, key=encoding_key, width=220, on_change=links.take, args=(encoding_key,))
-        st.button("Remove the file", icon=":material/close:", key=f"{key}_remove", on_click=links.drop, args=(key,))
+        st.selectbox(
+            say("control.encoding"), choices, key=encoding_key, width=220, format_func=_encoding_name,
+            on_change=links.take, args=(encoding_key,),
+        )  # fmt: skip
+        st.button(
+            say("page.file.remove"), icon=":material/close:", key=f"{key}_remove", on_click=links.drop, args=(key,)
+        )
     with about:
         try:
             read = decoded(upload.data, encoding)
         except TextError as fault:
             st.error(f"{plain(upload.name)}: {plain(str(fault))}")
             return ""
-        st.markdown(f"**{plain(upload.name)}** · {len(read.text):,} characters, read as {plain(read.encoding)}")
+        about_it = say("page.file.read", count=len(read.text), encoding=plain(read.encoding))
+        st.markdown(f"**{plain(upload.name)}** · {about_it}")
         if read.notes:
             st.caption(plain(" ".join(read.notes)))
     return read.text
+
+
+def _encoding_name(encoding: str) -> str:
+    return say("option.recognised") if encoding == RECOGNISED else encoding
 
 
 def decoded(data: bytes, encoding: str) -> DecodedText:

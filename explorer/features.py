@@ -25,16 +25,14 @@ OWN_CHARACTERS = 24  # the most frequent ones have a feature each
 
 
 def _inside(text: str, pairs: Mapping[str, str], toggle: str = "") -> Feature:
-    """1 from after what opens to what closes, which is still inside; a line's end closes what is open."""
+    """1 from what opens to before what closes; a line's end closes what is open."""
     inside, depth, closing = np.zeros(len(text), np.float32), 0, ""
     for t, character in enumerate(text):
         if depth and character in (closing, "\n"):
-            inside[t] = character != "\n"
             depth = 0
-        elif depth:
-            inside[t] = 1
-        elif character in pairs or character in toggle:
+        elif not depth and (character in pairs or character in toggle):
             depth, closing = 1, pairs.get(character, character)
+        inside[t] = depth
     return inside
 
 
@@ -54,7 +52,8 @@ def _shifted(feature_T: Feature) -> Feature:
 
 
 def _is_word(character: str) -> bool:
-    return character.isalnum() or character == "'"
+    """A sign of a word between blanks; East Asian text has none between its signs."""
+    return (character.isalnum() and character < "\u2e80") or character == "'"
 
 
 def _word_start(text: str) -> Feature:
@@ -86,24 +85,24 @@ FEATURES: Mapping[str, Callable[[str], Feature]] = MappingProxyType(
         "quoted": lambda text: _inside(text, QUOTES, '"'),
         "bracketed": lambda text: _inside(text, OPENING),
         "word-start": _word_start,
-        "word-end": _word_end,
-        "in-word": _in_word,
         "in-line": _after("\n".__eq__),
         "in-clause": _after(ENDS_CLAUSE.__contains__),
+        "line-start": lambda text: _shifted(_where("\n".__eq__)(text)),
+        "after-vowel": lambda text: _shifted(_where(lambda c: c.lower() in VOWELS)(text)),
+        "in-word": _in_word,
+        "word-end": _word_end,
         "since-blank": _after(str.isspace),
         "since-capital": _after(str.isupper),
         "since-punctuation": _after(_is_punctuation),
+        "vowel": _where(lambda character: character.lower() in VOWELS),
         "blank": _where(" ".__eq__),
         "line-end": _where("\n".__eq__),
-        "line-start": lambda text: _shifted(_where("\n".__eq__)(text)),
         "punctuation": _where(_is_punctuation),
         "digit": _where(str.isdigit),
         "capital": _where(str.isupper),
-        "vowel": _where(lambda character: character.lower() in VOWELS),
-        "after-vowel": lambda text: _shifted(_where(lambda c: c.lower() in VOWELS)(text)),
     }
 )
-"""Name -> what computes it."""
+"""Name -> what computes it; what has to be remembered longest stands first."""
 CHARACTER, BEFORE = "character", "after"
 COUNTED = frozenset(("in-word", "in-line", "in-clause", "since-blank", "since-capital", "since-punctuation"))
 """Those that are distances; the others hold or do not."""

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from plotly.colors import sample_colorscale
 
+from explorer.characters import visible
 from explorer.figures.panel import (
     LETTERED_STEPS,
     Area,
@@ -49,7 +50,6 @@ from explorer.figures.style import (
     share,
     signed,
     translucent,
-    visible,
 )
 from explorer.figures.tables import BLOCK_ROWS
 from explorer.probes.clipping import ClipLedger

@@ -8,16 +8,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from explorer.features import BEFORE, CHARACTER, COUNTED, features_of
+from explorer.cells import Cell
+from explorer.features import BEFORE, CHARACTER, COUNTED, FEATURES, features_of
 from explorer.models import CharModel, NetKey
 from explorer.probes.gates import GateTrace, trace_gates
 from explorer.reads import Read
+from explorer.words import say
 
 Floats64 = NDArray[np.float64]
 BLOCK_STEPS = 64  # features are shuffled in blocks of so many, so that each keeps its own rhythm
 SHUFFLES = 20
 LEAST_STEPS = 400  # of a text, in halves of 200: with fewer, chance explains much
 LEAST_SHARE = 0.1  # a role that explains less of a unit is none that one could see
+LEAST_DIFFERENCE = 0.1  # of the means in and out: less cannot be seen in a picture
 SURPRISE = "surprise"
 
 
@@ -44,6 +47,18 @@ class Role:
     mean_in: float
     mean_out: float
 
+    def said(self, cell: Cell) -> str:
+        """The role in words: the part, its mean where the feature holds, and elsewhere."""
+        kind, _, character = self.feature.partition(" ")
+        single = kind in (CHARACTER, BEFORE) and bool(character)
+        where = say(f"role.{kind}", character=character) if single else say(f"role.{self.feature}")
+        titles = {gate.letter: gate.title for gate in cell.gates}
+        elsewhere = say(f"role.{self.feature}.else" if self.feature in (*COUNTED, SURPRISE) else "role.else")
+        return say(
+            "role", part=titles.get(self.part) or say(f"part.{self.part}"), mean_in=self.mean_in, where=where,
+            mean_out=self.mean_out, elsewhere=elsewhere,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True)
 class UnitRoles:
@@ -68,9 +83,14 @@ class UnitRoles:
         return pd.DataFrame([[getattr(role, name) for name in names] for role in self.roles], columns=list(names))
 
     def told(self, most: int) -> list[Role]:
-        """The strongest roles that differ: one for each feature and each unit, single characters after the others."""
+        """The strongest role of each feature, of a unit of its own; what has to be remembered longest first.
+
+        Roles of single characters come last.
+        """
+        order = {name: place for place, name in enumerate(FEATURES)}
         chosen: list[Role] = []
-        for role in sorted(self.roles, key=lambda role: role.feature.startswith((f"{CHARACTER} ", f"{BEFORE} "))):
+        seen = [role for role in self.roles if abs(role.mean_in - role.mean_out) >= LEAST_DIFFERENCE]
+        for role in sorted(seen, key=lambda role: order.get(role.feature, len(order))):
             if role.feature not in {r.feature for r in chosen} and role.unit not in {r.unit for r in chosen}:
                 chosen.append(role)
         return chosen[:most]
@@ -179,11 +199,8 @@ def _blocks_shuffled(part_TF: Floats64, chance: np.random.Generator) -> Floats64
     return np.concatenate([part_TF[start : start + BLOCK_STEPS] for start in order])
 
 
-def _role(
-    unit: int, part: str, feature: str, share: float, feature_T: Floats64, values_T: Floats64
-) -> Role:
+def _role(unit: int, part: str, feature: str, share: float, feature_T: Floats64, values_T: Floats64) -> Role:
     holds_T = feature_T >= np.median(feature_T) if feature in (*COUNTED, SURPRISE) else feature_T > 0
     inside, outside = values_T[holds_T], values_T[~holds_T]
     mean_in, mean_out = (float(values.mean()) if values.size else float("nan") for values in (inside, outside))
     return Role(unit, part, feature, share, 1 if mean_in > mean_out else -1, mean_in, mean_out)
-

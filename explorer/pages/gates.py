@@ -113,9 +113,9 @@ def show_reading(which: Which, text: str, layer: int, direction: str | None, ord
         unit = controls.choose("unit", units, lambda unit: say("option.no-unit") if unit == NO_UNIT else unit)
         texts.offer_link()
     notices.show_warnings(trace)
-    st.caption(trace.config.kind.look_for)
+    named = [] if which.untrained else roles.roles_of(which.name, tape.net)
+    st.caption(say("gate-page.named") if named else trace.config.kind.look_for)
     if len(trace):
-        named = [] if which.untrained else roles.roles_of(which.name, tape.net)
         show_gates(trace, quantity, order, None if unit == NO_UNIT else int(unit), layer, direction, named)
     st.caption(plain(str(gates_read(trace, tape))))
     show_metrics(trace, tape)

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from explorer.cells import Cell
+from explorer.characters import visible
 from explorer.features import BEFORE, CHARACTER, COUNTED, FEATURES, features_of
 from explorer.models import CharModel, NetKey
 from explorer.probes.gates import GateTrace, trace_gates
@@ -47,17 +48,19 @@ class Role:
     mean_in: float
     mean_out: float
 
-    def said(self, cell: Cell) -> str:
-        """The role in words: the part, its mean where the feature holds, and elsewhere."""
+    @property
+    def place(self) -> str:
+        """Where its feature holds, in words."""
         kind, _, character = self.feature.partition(" ")
         single = kind in (CHARACTER, BEFORE) and bool(character)
-        where = say(f"role.{kind}", character=character) if single else say(f"role.{self.feature}")
+        return say(f"role.{kind}", character=visible(character)) if single else say(f"role.{self.feature}")
+
+    def means(self, cell: Cell) -> str:
+        """The part, its mean there, and its mean elsewhere, in words."""
         titles = {gate.letter: gate.title for gate in cell.gates}
+        part = titles.get(self.part) or say(f"part.{self.part}")
         elsewhere = say(f"role.{self.feature}.else" if self.feature in (*COUNTED, SURPRISE) else "role.else")
-        return say(
-            "role", part=titles.get(self.part) or say(f"part.{self.part}"), mean_in=self.mean_in, where=where,
-            mean_out=self.mean_out, elsewhere=elsewhere,
-        )  # fmt: skip
+        return say("role.means", part=part, mean_in=self.mean_in, mean_out=self.mean_out, elsewhere=elsewhere)
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,9 @@ FORMS: dict[str, Callable[[Any], str]] = {
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # fields: what was expected of a field, and what came
     "config": "{field}: expected {expected}; got {got}.",
-    "role": "{part} {mean_in:.2f} {where}, {mean_out:.2f} {elsewhere}",
+    "gate-page.named": "Below the text, some **units** the network made its own: each has learned to follow what its title says. The means of its "
+    "state or gate, there and elsewhere, are of text that the choice was not made on.",
+    "role.means": "{part} {mean_in:.2f}, {elsewhere} {mean_out:.2f}",
     "role.else": "elsewhere",
     "role.quoted": "inside quotation marks",
     "role.bracketed": "inside brackets",

@@ -10,6 +10,9 @@ import re
 import secrets
 import socket
 from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 import streamlit as st
 from starlette.datastructures import Headers, MutableHeaders
@@ -22,6 +25,24 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[\w.-]+)(?::\d{0,5})?", re.ASCII | re.IGNORECASE)
 UPLOAD = re.compile(r"/_stcore/upload_file/([^/]+)/")
 SHOWN_CHARACTERS = 60
+
+
+class _Refusal(NamedTuple):
+    """Why something is refused: an HTTP status, and the code of a sentence with its figures."""
+
+    status: int
+    code: str
+    figures: Mapping[str, object] = MappingProxyType({})
+
+    def __str__(self) -> str:
+        from explorer.words import say
+
+        return say(self.code, **self.figures)
+
+
+async def _answer(refusal: _Refusal) -> PlainTextResponse:
+    # In a thread: until PyTorch is loaded, the first import of the words waits for it, and the server shall not.
+    return PlainTextResponse(await asyncio.to_thread(str, refusal), refusal.status)
 
 
 class KnownHosts:
@@ -59,11 +80,8 @@ async def _refuse_host(host: str, scope: Scope, receive: Receive, send: Send) ->
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008})
         return
-    sentence = (
-        f"Expected a host name of this server; got {host[:SHOWN_CHARACTERS]!r}. Whoever runs it can add a name with "
-        "--server.allowedHosts (docs/serving.md)."
-    )
-    await PlainTextResponse(sentence, 421)(scope, receive, send)
+    refusal = _Refusal(421, "door.host", {"host": host[:SHOWN_CHARACTERS]})
+    await (await _answer(refusal))(scope, receive, send)
 
 
 def host_name(header: str) -> str:
@@ -198,21 +216,21 @@ class BoundedUploads:
         if found is None:
             await self.inner(scope, receive, send)
         elif refusal := self._refusal(found[1], HTTPConnection(scope).headers.get("Content-Length", "0")):
-            await PlainTextResponse(*refusal)(scope, receive, send)
+            await (await _answer(refusal))(scope, receive, send)
         else:
             await self._take(found[1], scope, receive, send)
 
-    def _refusal(self, session: str, length: str) -> tuple[str, int] | None:
+    def _refusal(self, session: str, length: str) -> _Refusal | None:
         if not (length.isdecimal() and int(length) <= self.FILE_BYTES + self.FRAME_BYTES):
             return self._too_large()
         if self.coming[session] >= self.COMING_FILES:
-            return f"Expected at most {self.COMING_FILES} files at once; wait until they have arrived.", 429
+            return _Refusal(429, "door.files-coming", {"most": self.COMING_FILES})
         if _held_bytes() + (self.coming.total() + 1) * self.FILE_BYTES > self.ALL_BYTES:
-            return "The server holds as many files as it can. Try again in a few minutes.", 503
+            return _Refusal(503, "door.files-full")
         return None
 
-    def _too_large(self) -> tuple[str, int]:
-        return f"Expected a file of at most {self.FILE_BYTES // 10**6} MB; this one is larger.", 413
+    def _too_large(self) -> _Refusal:
+        return _Refusal(413, "door.file-too-large", {"most": self.FILE_BYTES})
 
     async def _take(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
         arrived, answered = 0, False
@@ -238,13 +256,13 @@ class BoundedUploads:
         except _TooLargeError:
             refusal = self._too_large()
         except TimeoutError:
-            refusal = f"Expected the file within {self.ARRIVAL_S:.0f} seconds.", 408
+            refusal = _Refusal(408, "door.file-late", {"seconds": self.ARRIVAL_S})
         finally:
             self.coming[session] -= 1
             self.coming += Counter()  # forgets those at 0
             self._let_go(session)
         if refusal is not None and not answered:
-            await PlainTextResponse(*refusal)(scope, receive, send)
+            await (await _answer(refusal))(scope, receive, send)
 
     def _let_go(self, session: str) -> None:
         """Drop the oldest files of a session, as far as it has too many."""

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from pathlib import Path
 
 import pandas as pd
 import streamlit as st
@@ -23,29 +24,18 @@ from explorer.figures.panel import Panel
 from explorer.pages.shell import models, people
 from explorer.probes.progress import TrainingRecord, judge
 from explorer.runs import Run
+from explorer.words import say
 
 DRAWN_STEPS, DRAWN_EPOCHS = 600, 150
 SAMPLED = 200  # steps, by which the size of their table is judged
 SHARED_S = 0.5  # all who ask within so long are told the same
 MOST_RUNS, MOST_SHOWN = 4, 200
-ALONE = "Perplexity, gradient norms, clipping, shares and gates over the steps of training"
-TOGETHER = "The chosen runs on the same axes, by number as in the table"
 HTML = """
 <p class="said"></p>
 <canvas role="img" tabindex="0"></canvas>
-<div class="writes" hidden><p>The model writes, at this point of its training:</p><pre></pre></div>
+<div class="writes" hidden><p>{writes}</p><pre></pre></div>
 """
-CSS = """
-:host, div { font-family: var(--st-font); color: var(--st-text-color); }
-p { margin: 0 0 0.5rem; font-size: 0.875rem; opacity: 0.75; min-height: 1.3em; font-variant-numeric: tabular-nums; }
-p.lost { opacity: 1; font-weight: 600; }
-canvas { display: block; touch-action: pan-y; cursor: crosshair; color: var(--st-text-color);
-         border: 0 solid var(--st-border-color); font-family: var(--st-font); }
-canvas:focus-visible { outline: 2px solid var(--st-primary-color); }
-.writes { margin-top: 1rem; }
-pre { margin: 0; padding: 1rem; border-radius: var(--st-base-radius); background: var(--st-secondary-background-color);
-      font: 0.875rem var(--st-code-font); white-space: pre-wrap; overflow-wrap: anywhere; }
-"""
+CSS = Path(__file__).with_suffix(".css")
 _packing = threading.Lock()
 
 
@@ -56,16 +46,21 @@ def state(watched: Sequence[Run]) -> str:
 
 def said(run: Run) -> str:
     """How far a run is, in a line."""
-    words = [f"step {run.step:,} of about {run.steps_total:,}", f"epoch {run.epoch} of {run.recipe.epochs}"]
-    if run.fault_step is not None:
-        words = [f"not finite at step {run.fault_step:,} of about {run.steps_total:,}", f"in {words[1]}"]
+    told = [*_place_in_training(run)]
     if run.place:
-        words.append(f"place {run.place} in line, about {run.wait_s or 0:.0f} s to wait")
+        told.append(say("live.place", place=run.place, wait_s=run.wait_s or 0))
     if run.active and run.tokens_per_s:
-        words.append(f"{run.tokens_per_s:,.0f} characters/s")
+        told.append(say("live.speed", speed=run.tokens_per_s))
     if run.time_left_s is not None:
-        words.append(f"about {run.time_left_s:.0f} s left")
-    return " · ".join(words)
+        told.append(say("live.left", left_s=run.time_left_s))
+    return " · ".join(told)
+
+
+def _place_in_training(run: Run) -> tuple[str, str]:
+    places = {"step": run.step, "total": run.steps_total}, {"epoch": run.epoch, "total": run.recipe.epochs}
+    if run.fault_step is None:
+        return say("live.step", **places[0]), say("live.epoch", **places[1])
+    return say("live.fault", **places[0] | {"step": run.fault_step}), say("live.fault-epoch", **places[1])
 
 
 def progress(run: Run) -> drawing.Progress:
@@ -102,7 +97,7 @@ def _packed(ids: tuple[str, ...], shown: str, moment: int) -> bytes:
         "said": said(watched[0]) if alone else "",
         "samples": "\n".join(samples or ()),
     }
-    return gzip.compress(pack(drawing.live(drawn, ALONE if alone else TOGETHER), about), 1)
+    return gzip.compress(pack(drawing.live(drawn, say("live.alone" if alone else "live.together")), about), 1)
 
 
 def answer(ids: tuple[str, ...], shown: str) -> tuple[int, bytes]:
@@ -128,7 +123,9 @@ def show_curves(watched: Sequence[Run], key: str) -> None:
     Mounted again with the same key, they go on where the person's zoom is. The page is run again when `state` has changed:
     all of it, since after a restart of the server it knows no fragment of the page that is still open.
     """
-    component = st.components.v2.component("curves", html=HTML, css=CSS, js=SCRIPT.read_text("utf-8"))
+    component = st.components.v2.component(
+        "curves", html=HTML.format(writes=say("live.writes")), css=CSS.read_text("utf-8"), js=SCRIPT.read_text("utf-8")
+    )
     asked = {
         "address": f"live/{','.join(run.id for run in watched)}",
         "state": state(watched),

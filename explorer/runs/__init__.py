@@ -220,7 +220,7 @@ def rename(run_id: str, name: str) -> Run:
     """
     complaint = name_problem(name) if name.strip() else Complaint("name", "at least one character", "none")
     if complaint:
-        raise RunError(str(complaint))
+        raise RunError("run.said", said=complaint)
     _registry().store.rename(run_id, name.strip())
     return run(run_id)
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from explorer.runs.facts import DataFolderError, RunError, disk_sentence
+from explorer.runs.facts import DataFolderError, RunError, disk_fault
 
 WRITER_WAITS_S, READER_WAITS_S = 10, 2
 
@@ -34,9 +34,9 @@ def disk_told() -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as fault:
-        raise DataFolderError(disk_sentence(fault)) from fault
+        raise disk_fault(fault) from fault
     except UnicodeEncodeError as fault:
-        raise RunError("Expected whole characters; got one half of a pair (a lone surrogate).") from fault
+        raise RunError("run.half-character") from fault
 
 
 class Database:
@@ -111,14 +111,11 @@ class _Connection:
         try:
             found = _identity(self._path)
         except FileNotFoundError:
-            raise StoreGoneError(
-                "The file of the runs was deleted or moved while this was running. Put it back, or start again: a new one is "
-                "then begun."
-            ) from None
+            raise StoreGoneError("store.gone") from None
         if found == self._file:
             return
         if not self._follows:
-            raise StoreGoneError("The file of the runs was replaced by another while this was running.")
+            raise StoreGoneError("store.replaced")
         self.connection.close()
         self._open()
 
@@ -154,10 +151,7 @@ class _Connection:
     def _known(self) -> bool:
         version = self.connection.execute("PRAGMA user_version").fetchone()[0]
         if version not in (0, self._version):
-            raise DataFolderError(
-                f"Expected runs of format {self._version}; those in the data folder have format {version}. Choose another "
-                f"folder with GATE_EXPLORER_DATA."
-            )
+            raise DataFolderError("store.format", format=self._version, got=version)
         return bool(version == self._version)
 
 

@@ -15,39 +15,41 @@ from explorer.models import ModelConfig
 from explorer.recording import EpochRecord
 from explorer.runs.status import ACTIVE, RESUMABLE, TRAINED, allowed
 from explorer.training import Recipe
+from explorer.words import Told
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
-class RunError(RuntimeError):
-    """Something asked of a run cannot be done; the message is one plain sentence to show."""
+class RunError(Told, RuntimeError):
+    """Something asked of a run cannot be done; it is told in one plain sentence."""
 
 
 class UnknownRunError(RunError):
-    """There is no such run."""
+    """There is no such run; `said` is the last word of its worker, where there was one."""
 
-    def __init__(self, message: str = "There is no run with this id; it may have been deleted.") -> None:
-        super().__init__(message)
+    def __init__(self, said: str = "") -> None:
+        if said:
+            super().__init__("run.said", said=said)
+        else:
+            super().__init__("run.unknown")
 
 
 class DataFolderError(RunError):
     """The data folder, or the disk it is on, refuses; the message does not say where it is, since strangers read it."""
 
 
-def disk_sentence(fault: Exception) -> str:
-    """What went wrong with the data folder and what to do about it, in a sentence; without its path: strangers read it."""
+def disk_fault(fault: Exception) -> DataFolderError:
+    """What went wrong with the data folder and what to do about it; without its path: strangers read it."""
     code = getattr(fault, "sqlite_errorcode", 0) & 0xFF
     reason = getattr(fault, "strerror", None) or str(fault)
     if code == sqlite3.SQLITE_FULL or getattr(fault, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-        return "The disk with the data folder is full; nothing was half written. Make room and try again."
+        return DataFolderError("disk.full")
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return (
-            f"The file runs.sqlite in the data folder is damaged ({reason}). Move it away, or set GATE_EXPLORER_DATA."
-        )
+        return DataFolderError("disk.damaged", reason=reason)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return "The runs are in use by another process that does not let go. Try again."
-    return f"The data folder could not be read or written ({reason}). Set GATE_EXPLORER_DATA to a folder that can be."
+        return DataFolderError("disk.busy")
+    return DataFolderError("disk.refuses", reason=reason)
 
 
 @dataclass(frozen=True)

@@ -65,10 +65,7 @@ class Folder:
         with disk_told():
             data = self._text_path(digest).read_bytes()
         if (got := hashlib.sha256(data).hexdigest()) != digest:
-            raise DamagedTextError(
-                f"The text of this run is damaged: expected the SHA-256 {digest[:12]}...; got {got[:12]}.... Start a run with "
-                "the same text: that mends it, and this run can then be resumed."
-            )
+            raise DamagedTextError("run.text-damaged", expected=digest[:12], got=got[:12])
         return data.decode("utf-8")
 
     def run_bytes(self, run_id: str) -> int:

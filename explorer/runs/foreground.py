@@ -17,8 +17,7 @@ from explorer.runs.status import DIVERGED, FINISHED, STOPPED
 from explorer.runs.store import Store
 from explorer.runs.worker import Interrupted, Pulse
 from explorer.training import StepRecord, TrainingDivergedError
-
-UNSEEN = "Training goes on; the app does not show it."
+from explorer.words import say
 
 
 def recorded(
@@ -44,7 +43,7 @@ def recorded(
             claim = store.begin(run.id)
             pulse = stack.enter_context(Pulse(claim, run))
         except RunError as fault:
-            tell(f"{_in_full(fault)} {UNSEEN}")
+            tell(f"{_in_full(fault)} {say('run.unseen')}")
             yield from steps
             return
         _, held_out = split_text(text, run.recipe, run.held_out_share)
@@ -66,7 +65,7 @@ class _Attempts:
                 action()
         except (RunError, CheckpointError) as refusal:
             self._lost = True
-            self._tell(f"{_in_full(refusal)} {UNSEEN}")
+            self._tell(f"{_in_full(refusal)} {say('run.unseen')}")
         except Superseded:
             self._lost = True
 
@@ -97,4 +96,6 @@ def _followed(
 
 def _in_full(fault: Exception) -> str:
     """The sentence, with the data folder where it is that one which refuses: the person sits at this machine."""
-    return f"{fault} The data folder is {data_folder()}." if isinstance(fault, DataFolderError) else str(fault)
+    if isinstance(fault, DataFolderError):
+        return f"{fault} {say('disk.where', folder=data_folder())}"
+    return str(fault)

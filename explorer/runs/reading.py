@@ -11,6 +11,7 @@ from explorer.runs import rows
 from explorer.runs.database import Database
 from explorer.runs.facts import EpochEvent, Metrics, Run, RunError, UnknownRunError
 from explorer.runs.rows import EVENT_COLUMNS, PEAK_WIDTHS, STEP_COLUMNS, STORED
+from explorer.words import say
 
 NUMBER = "(SELECT number FROM runs WHERE id = ?)"
 
@@ -40,7 +41,7 @@ class Reader:
         try:
             return rows.to_run(found[0])
         except rows.Unreadable as fault:
-            raise RunError(_unreadable(fault)) from fault
+            raise RunError("run.unreadable", column=fault) from fault
 
     def runs(self, owners: Sequence[str] = (), statuses: Sequence[str] = (), at_most: int = 1_000) -> list[Run]:
         """The runs that are not deleted and can be read, newest first; no owners or statuses named means all."""
@@ -62,7 +63,7 @@ class Reader:
             try:
                 yield rows.to_run(row)
             except rows.Unreadable as fault:
-                yield rows.key(row), _unreadable(fault)
+                yield rows.key(row), say("run.unreadable", column=fault)
 
     def raw(self, run_id: str) -> bytes:
         """The row of a run as it stands in the store, as JSON (`rows.to_json`); also of one that cannot be read.
@@ -100,7 +101,7 @@ class Reader:
             raise UnknownRunError
         number, step, parameters = known[0]
         if not isinstance(step, int):
-            raise RunError(_unreadable("step"))
+            raise RunError("run.unreadable", column="step")
         return number, step, parameters
 
     def _steps(self, number: int, parameters: str, wanted: str, *values: int | str) -> Metrics:
@@ -133,17 +134,10 @@ class Reader:
             return [rows.to_event(row) for row in self._rows(query, run_id, after, every, last)]
 
 
-def _unreadable(column: object) -> str:
-    return (
-        f"This run cannot be read: its {column} is damaged in the store. The other runs are not touched by it. Save what is "
-        "left of its settings if you need it, then delete this run."
-    )
-
-
 @contextmanager
 def _readable(what: str) -> Iterator[None]:
     """What a damaged row holds, as a sentence."""
     try:
         yield
     except (TypeError, ValueError, KeyError, RecursionError) as fault:
-        raise RunError(f"The {what} of this run cannot be read: they are damaged in the store.") from fault
+        raise RunError("run.damaged", what=what) from fault

@@ -18,6 +18,7 @@ from explorer.runs.facts import EpochEvent, GateSummary, Run, RunError
 from explorer.runs.state import refused_path, restore_state, save_state
 from explorer.runs.store import Store
 from explorer.training import Recipe, StepRecord, Training
+from explorer.words import say
 
 WRITE_EVERY_S = 0.25
 MEASURING_SHARE = 0.05  # of the time may go into reading the sentence, and as much into reading the held-out part
@@ -163,8 +164,8 @@ class Recorder:
                 save_state(self._state, self._run.id, self._training, self.recording)
             save_checkpoint(self._files.checkpoint_path(self._run.id), self.checkpoint())
         except (RunError, CheckpointError):
-            return "This run ended, and its files could not be kept."
-        return f"This run ended in epoch {len(self.recording.history)}; its weights are kept in its folder."
+            return say("run.files-lost")
+        return say("run.files-kept", epoch=len(self.recording.history))
 
     def rewind(self) -> None:
         """Back to the state that was kept last.

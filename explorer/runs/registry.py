@@ -18,7 +18,8 @@ from explorer.runs.claim import Claim, Superseded
 from explorer.runs.facts import Run, RunError, UnknownRunError
 from explorer.runs.settings import Settings
 from explorer.runs.status import ACTIVE, TRAINED, WAITING
-from explorer.runs.store import WITHOUT_A_WORD, Store
+from explorer.runs.store import Store
+from explorer.words import say
 
 LOOK_EVERY_S = 1.0
 SPARE_AFTER_S = 2.0  # a new spare is made once the run that took the last one is under way
@@ -79,7 +80,7 @@ class Registry:
         """
         most = self.settings.runs_per_session
         if most is not None and len(self.store.runs([owner])) >= most:
-            raise RunError(f"Expected at most {most} runs of one browser; delete one first.")
+            raise RunError("run.too-many", most=most)
 
     def check_room(self, owner: str, *coming: str) -> None:
         """Whether a session's runs may take more of the disk.
@@ -96,14 +97,11 @@ class Registry:
         if chosen.session_mb is not None:
             held = sum(map(self.store.files.run_bytes, [*(run.id for run in self.store.runs([owner])), *coming]))
             if held > chosen.session_mb * MB:
-                raise RunError(
-                    f"Your runs take {held / MB:,.0f} MB on this server, and one browser may take {chosen.session_mb:,}. "
-                    "Delete one first."
-                )
+                raise RunError("run.too-large", held=held / MB, most=chosen.session_mb)
         if chosen.disk_mb is not None and self.store.files.bytes() > chosen.disk_mb * MB:
             self.store.purge(0)  # whoever deleted a run can do without its undo sooner than others without a run
             if self.store.files.bytes() > chosen.disk_mb * MB:
-                raise RunError("The runs of this server take all the room they may. Try again when some were deleted.")
+                raise RunError("run.no-room")
 
     def run(self, run_id: str) -> Run:
         """A run, with what its worker said last; of one that is not in the store any more, that is all there is."""
@@ -159,7 +157,7 @@ class Registry:
         if said:
             self._told[claim.run_id] = said
         with contextlib.suppress(RunError):
-            self.store.end_dead(claim.run_id, claim.token, said or WITHOUT_A_WORD)
+            self.store.end_dead(claim.run_id, claim.token, said or say("run.without-a-word"))
             self.admit()
 
     def _new_worker(self) -> subprocess.Popen[str]:

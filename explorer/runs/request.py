@@ -82,7 +82,7 @@ class RunRequest:
 
         """
         if problems := self.problems(max_steps):
-            raise RunError(" ".join(map(str, problems.values())))
+            raise RunError("run.said", said=" ".join(map(str, problems.values())))
         config, recipe = _built(ModelConfig, self.config)[0], _built(Recipe, self.recipe)[0]
         text, now = clean_text(self.text), time.time()
         vocabulary = Vocabulary.from_text(recipe.learned(text))

@@ -72,5 +72,5 @@ def data_folder() -> Path:
 def _number(name: str, value: str) -> int:
     least = 0 if name in ("spare", "waiting_per_session", "state_seconds", "public") else 1
     if not value.isascii() or not value.isdigit() or len(value) > 15 or int(value) < least:
-        raise RunError(f"{PREFIX}{name.upper()}: expected a whole number of at least {least}; got {value[:40]!r}.")
+        raise RunError("run.setting", name=f"{PREFIX}{name.upper()}", least=least, got=value[:40])
     return int(value)

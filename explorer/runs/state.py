@@ -20,8 +20,9 @@ from explorer import strict
 from explorer.files import write_atomically
 from explorer.models import ConfigError
 from explorer.recording import MAX_BYTES, Recording
-from explorer.runs.facts import DataFolderError, RunError, disk_sentence
+from explorer.runs.facts import RunError, disk_fault
 from explorer.training import Training, TrainingState
+from explorer.words import Saying
 
 FORMAT = "gate-explorer-state/2"
 MAX_HEADER_BYTES, MAX_TENSORS = 1_000_000, 1_000
@@ -51,7 +52,7 @@ def save_state(path: Path, run_id: str, training: Training, recording: Recording
     try:
         write_atomically(path, b"".join((whole, hashlib.sha256(whole).digest())))
     except OSError as fault:
-        raise DataFolderError(disk_sentence(fault)) from fault
+        raise disk_fault(fault) from fault
 
 
 def restore_state(path: Path, run_id: str, training: Training, recording: Recording) -> None:
@@ -70,7 +71,7 @@ def restore_state(path: Path, run_id: str, training: Training, recording: Record
         recording.restore(recorded, training.last_steps(finished), state.step)
         training.restore(state, checked=True)
     except (strict.StrictError, ConfigError, SafetensorError) as fault:
-        raise StateError(_refusal(path, str(fault))) from fault
+        raise _refusal(path, fault) from fault
 
 
 def set_aside(path: Path) -> None:
@@ -86,7 +87,7 @@ def set_aside(path: Path) -> None:
         else:
             refused_path(path).touch()
     except OSError as fault:
-        raise DataFolderError(disk_sentence(fault)) from fault
+        raise disk_fault(fault) from fault
 
 
 def refused_path(path: Path) -> Path:
@@ -119,18 +120,16 @@ def _most_bytes(training: Training) -> int:
 def _read(path: Path, most: int) -> bytes:
     try:
         if not path.is_file():
-            what = "a folder or device" if path.exists() else "nothing"
-            raise StateError(_refusal(path, f"Expected a file; there is {what}."))
+            raise _refusal(path, Saying("run-state.no-file" if path.exists() else "run-state.nothing"))
         with path.open("rb") as file:
             data = file.read(most + 1)
     except OSError as fault:
-        raise DataFolderError(disk_sentence(fault)) from fault
+        raise disk_fault(fault) from fault
     if len(data) > most:
-        raise StateError(_refusal(path, f"Expected at most {most / 1e6:.1f} MB; it is larger."))
+        raise _refusal(path, Saying("run-state.too-large", {"most": most}))
     whole = memoryview(data)[:-CHECKSUM_BYTES]
     if hashlib.sha256(whole).digest() != data[-CHECKSUM_BYTES:]:
-        words = "Expected its last bytes to be the SHA-256 of the rest; it was damaged, or another version wrote it."
-        raise StateError(_refusal(path, words))
+        raise _refusal(path, Saying("run-state.checksum"))
     return data
 
 
@@ -139,27 +138,27 @@ def _parse(data: bytes, identity: dict[str, str]) -> tuple[TrainingState, dict[s
     header = strict.read_header(data, MAX_HEADER_BYTES)
     metadata = header.pop("__metadata__", None)
     if not isinstance(metadata, dict) or set(metadata) != {*identity, "training"}:
-        raise strict.StrictError(f"Expected the metadata {', '.join((*identity, 'training'))}; got others.")
+        raise strict.StrictError("run-state.metadata", names=(*identity, "training"))
     for key, own in identity.items():
         if metadata[key] != own:
-            raise strict.StrictError(_of_another(key, own, metadata[key]))
+            raise _of_another(key, own, metadata[key])
     if not isinstance(metadata["training"], str):
-        raise strict.StrictError("Expected the place in the training as text; got something else.")
+        raise strict.StrictError("run-state.place")
     place = strict.read_fields(metadata["training"], "training", PLACE)
     entries = strict.read_entries(header, data, MAX_TENSORS, ITEM_TYPES)
     if entries.pop(CHECKSUM, None) != strict.Entry("U8", (CHECKSUM_BYTES,), _body(data) - CHECKSUM_BYTES, _body(data)):
-        raise strict.StrictError(f"Expected the tensor {CHECKSUM} as the last {CHECKSUM_BYTES} bytes; it is not.")
+        raise strict.StrictError("run-state.last-tensor", name=CHECKSUM, size=CHECKSUM_BYTES)
     tensors = load_tensors(data)
     recorded = {name: tensors[name] for name in entries if name.startswith(RECORDED)}
     return TrainingState(**place, tensors={name: tensors[name] for name in entries.keys() - recorded.keys()}), recorded
 
 
-def _of_another(key: str, own: str, got: object) -> str:
+def _of_another(key: str, own: str, got: object) -> strict.StrictError:
     """Which part of a state's identity is another's, with as much of both as differs."""
     got = got if isinstance(got, str) else repr(got)
     same = next((i for i, (a, b) in enumerate(zip(own, got, strict=False)) if a != b), min(len(own), len(got)))
     start = max(0, same - 20)
-    return f"Expected a state of this run's {key}, with {own[start : start + 60]!r}; got {got[start : start + 60]!r}."
+    return strict.StrictError("run-state.of-another", key=key, own=own[start : start + 60], got=got[start : start + 60])
 
 
 def _body(data: bytes) -> int:
@@ -171,7 +170,6 @@ def _finished(training: Training, state: TrainingState) -> int:
     return state.epoch if training.last_steps(state.epoch)[-1:] == [state.step] else max(0, state.epoch - 1)
 
 
-def _refusal(path: Path, why: str) -> str:
-    return (
-        f"The saved state {path.name} of this run cannot be used. {ascii(why)[1:-1] if not why.isprintable() else why}"
-    )
+def _refusal(path: Path, why: object) -> StateError:
+    said = str(why)
+    return StateError("run-state.unusable", name=path.name, why=said if said.isprintable() else ascii(said)[1:-1])

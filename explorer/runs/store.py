@@ -20,14 +20,10 @@ from explorer.runs.folder import Folder
 from explorer.runs.reading import Reader
 from explorer.runs.rows import SCHEMA, STORED, VERSION
 from explorer.runs.status import ACTIVE, RESUMABLE, TRAINED, where
+from explorer.words import say
 
 DEAD_AFTER_S = 30  # without a heartbeat, where one cannot look; a process that is gone is noticed at once
 KEPT_DELETED_S = 24 * 3600
-WITHOUT_A_WORD = "Its process ended without a word. Resume continues where it was last kept."
-UNHEARD = (
-    f"Nothing was heard of its process for over {DEAD_AFTER_S} seconds, so it is taken for ended. Resume continues where it "
-    "was last kept."
-)
 
 
 def _one_of(column: str, allowed: Sequence[str]) -> str:
@@ -105,7 +101,7 @@ class Store(Reader):
             db, run_id, "claim", worker=claim.token, host=process.machine(), pid=None, heartbeat=now, queued=None,
             ended=None, message="",
         ):  # fmt: skip
-            raise RunError(f"Expected a run that waits; this one is {self.run(run_id).status}.")
+            raise RunError("run.not-waiting", status=self.run(run_id).status)
         db.execute("UPDATE runs SET started = coalesce(started, ?) WHERE id = ?", (now, run_id))
         return claim
 
@@ -132,7 +128,7 @@ class Store(Reader):
             )
             if not moved:
                 state = "deleted" if run.deleted else run.status
-                raise RunError(f"Expected a run that was {', '.join(RESUMABLE)}; this one is {state}.")
+                raise RunError("run.not-resumable", allowed=RESUMABLE, status=state)
 
     # ---- the dead -------------------------------------------------------------------------------------------
 
@@ -158,11 +154,11 @@ class Store(Reader):
             alive = token in living or process.alive(pid, host)
             silent_s = _silent_s(heartbeat)
             if alive is False:
-                self.end_dead(run_id, token, WITHOUT_A_WORD)
+                self.end_dead(run_id, token, say("run.without-a-word"))
             elif silent_s is None:
                 self._hear(run_id, token)
             elif silent_s > DEAD_AFTER_S and alive is None:
-                self.end_dead(run_id, token, UNHEARD)
+                self.end_dead(run_id, token, say("run.unheard", seconds=DEAD_AFTER_S))
             elif silent_s > DEAD_AFTER_S:
                 self._say_not_answering(run_id, pid, heartbeat)
         self.purge(KEPT_DELETED_S)
@@ -173,10 +169,7 @@ class Store(Reader):
             db.execute("UPDATE runs SET heartbeat = ? WHERE id = ? AND worker = ?", (time.time(), run_id, token))
 
     def _say_not_answering(self, run_id: str, pid: int, heartbeat: float) -> None:
-        message = (
-            f"Its process ({pid}) is there but has not answered for over {DEAD_AFTER_S} seconds: it is paused, or the machine "
-            f"is asleep or busy. The run goes on when it answers; to give it up, end that process, then press Resume."
-        )
+        message = say("run.not-answering", pid=pid, seconds=DEAD_AFTER_S)
         # Asked again, since it may have answered meanwhile; and nothing is written a second time.
         about = f"id = ? AND heartbeat = ? AND {_one_of('status', TRAINED)} AND message != ?"
         values = run_id, heartbeat, message
@@ -224,7 +217,7 @@ class Store(Reader):
 def _check_session(db: sqlite3.Connection, owner: str, most: int) -> None:
     active = f"SELECT count(*) FROM runs WHERE owner = ? AND {_one_of('status', ACTIVE)}"
     if db.execute(active, (owner,)).fetchone()[0] >= most:
-        raise RunError(f"Expected at most {most} runs that run or wait in one session; stop one of them first.")
+        raise RunError("run.too-many-active", most=most)
 
 
 def _silent_s(heartbeat: object) -> float | None:

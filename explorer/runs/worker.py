@@ -34,15 +34,10 @@ from explorer.runs.status import DIVERGED, FAILED, FINISHED, INTERRUPTED, STOPPE
 from explorer.runs.store import Store
 from explorer.text import Vocabulary
 from explorer.training import OPTIMIZERS, Recipe, StepRecord, TrainingDivergedError, train
+from explorer.words import say
 
 LOOK_EVERY_S, PULSE_EVERY_S = 0.1, 1.0
 PATIENCE_S = 0.3  # so long a step may go on after Stop before it is broken off
-TERMINATED = "Its process was asked to end. Resume continues exactly where it was."
-ANEW = (
-    "Resume trains the run again from its first step, which gives the same curves, and replaces its model: download the model "
-    "first if you want to keep it as it is."
-)
-SERVER_CLOSED = "The server was closed. Resume continues exactly where it was."
 
 
 class Interrupted(BaseException):
@@ -105,7 +100,7 @@ class Pulse:
     def _hear(self, number: int, _frame: FrameType | None) -> None:
         # Runs in the main thread between two of its instructions, so that the flag cannot change meanwhile.
         if number == signal.SIGTERM:
-            self.end(INTERRUPTED, TERMINATED)
+            self.end(INTERRUPTED, say("run.terminated"))
         elif self.verdict is None:
             raise KeyboardInterrupt
         elif self._within:
@@ -131,7 +126,7 @@ class Pulse:
         if self._claim.status() == STOPPING:
             self.end(STOPPED, "")
         elif time.monotonic() > self._ends_at:
-            self.end(STOPPED, f"Stopped after {self._max_seconds:,} seconds, the limit of this server.")
+            self.end(STOPPED, say("run.too-long", seconds=self._max_seconds))
 
 
 def work(store: Store, claim: Claim, *, until_closed: int | None = None) -> None:
@@ -154,7 +149,7 @@ def work(store: Store, claim: Claim, *, until_closed: int | None = None) -> None
             status, message, fault = _train(store, claim, run, pulse)
         except StateError as refusal:
             set_aside(store.files.state_path(run.id))
-            status, message, fault = FAILED, f"{refusal} {ANEW}", None
+            status, message, fault = FAILED, f"{refusal} {say('run.anew')}", None
         except DamagedTextError as damage:
             status, message, fault = FAILED, str(damage), None
         except (RunError, CheckpointError, Superseded):
@@ -183,7 +178,7 @@ def _train(store: Store, claim: Claim, run: Run, pulse: Pulse) -> tuple[str, str
     except Interrupted:
         recorder.rewind()
     except StoreGoneError as fault:
-        raise RunError(f"{fault} {recorder.keep_files()}") from fault
+        raise RunError("run.said", said=f"{fault} {recorder.keep_files()}") from fault
     recorder.write()
     recorder.keep_checkpoint()
     if diverged is not None:
@@ -194,7 +189,7 @@ def _train(store: Store, claim: Claim, run: Run, pulse: Pulse) -> tuple[str, str
 def _await_close(descriptor: int, pulse: Pulse) -> None:
     while os.read(descriptor, 1024):
         continue
-    pulse.end(INTERRUPTED, SERVER_CLOSED)
+    pulse.end(INTERRUPTED, say("run.server-closed"))
 
 
 def _keep_traceback(folder: Path) -> None:
@@ -203,7 +198,7 @@ def _keep_traceback(folder: Path) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    return f"Training failed: {(str(error).splitlines() or [''])[0][:300] or type(error).__name__}"
+    return say("run.failed", why=(str(error).splitlines() or [""])[0][:300] or type(error).__name__)
 
 
 def warm_up() -> None:

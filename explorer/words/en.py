@@ -746,6 +746,96 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "table.weights": "Weights by step",
     "table.clip": "Clip ledger",
     "table.training": "Training ledger",
+    # pages: the live curves of a run
+    "live.step": "step {step:,} of about {total:,}",
+    "live.epoch": "epoch {epoch} of {total}",
+    "live.fault": "not finite at step {step:,} of about {total:,}",
+    "live.fault-epoch": "in epoch {epoch} of {total}",
+    "live.place": "place {place} in line, about {wait_s:.0f} s to wait",
+    "live.speed": "{speed:,.0f} characters/s",
+    "live.left": "about {left_s:.0f} s left",
+    "live.alone": "Perplexity, gradient norms, clipping, shares and gates over the steps of training",
+    "live.together": "The chosen runs on the same axes, by number as in the table",
+    "live.writes": "The model writes, at this point of its training:",
+    # runs
+    "run.said": "{said}",
+    "run.unknown": "There is no run with this id; it may have been deleted.",
+    "run.half-character": "Expected whole characters; got one half of a pair (a lone surrogate).",
+    "run.text-damaged": (
+        "The text of this run is damaged: expected the SHA-256 {expected}...; got {got}.... Start a run with the same text: that "
+        "mends it, and this run can then be resumed."
+    ),
+    "run.unreadable": (
+        "This run cannot be read: its {column} is damaged in the store. The other runs are not touched by it. Save what is left "
+        "of its settings if you need it, then delete this run."
+    ),
+    "run.damaged": "The {what} of this run cannot be read: they are damaged in the store.",
+    "run.files-lost": "This run ended, and its files could not be kept.",
+    "run.files-kept": "This run ended in epoch {epoch}; its weights are kept in its folder.",
+    "run.too-many": "Expected at most {most} runs of one browser; delete one first.",
+    "run.too-large": (
+        "Your runs take {held:,.0f} MB on this server, and one browser may take {most:,}. Delete one first."
+    ),
+    "run.no-room": "The runs of this server take all the room they may. Try again when some were deleted.",
+    "run.setting": "{name}: expected a whole number of at least {least}; got {got!r}.",
+    "run.without-a-word": "Its process ended without a word. Resume continues where it was last kept.",
+    "run.unheard": (
+        "Nothing was heard of its process for over {seconds} seconds, so it is taken for ended. Resume continues where it was "
+        "last kept."
+    ),
+    "run.not-answering": (
+        "Its process ({pid}) is there but has not answered for over {seconds} seconds: it is paused, or the machine is asleep or "
+        "busy. The run goes on when it answers; to give it up, end that process, then press Resume."
+    ),
+    "run.not-waiting": "Expected a run that waits; this one is {status}.",
+    "run.not-resumable": "Expected a run that was {allowed:names}; this one is {status}.",
+    "run.too-many-active": "Expected at most {most} runs that run or wait in one session; stop one of them first.",
+    "run.terminated": "Its process was asked to end. Resume continues exactly where it was.",
+    "run.server-closed": "The server was closed. Resume continues exactly where it was.",
+    "run.anew": (
+        "Resume trains the run again from its first step, which gives the same curves, and replaces its model: download the "
+        "model first if you want to keep it as it is."
+    ),
+    "run.too-long": "Stopped after {seconds:,} seconds, the limit of this server.",
+    "run.failed": "Training failed: {why}",
+    "run.unseen": "Training goes on; the app does not show it.",
+    "disk.full": "The disk with the data folder is full; nothing was half written. Make room and try again.",
+    "disk.damaged": (
+        "The file runs.sqlite in the data folder is damaged ({reason}). Move it away, or set GATE_EXPLORER_DATA."
+    ),
+    "disk.busy": "The runs are in use by another process that does not let go. Try again.",
+    "disk.refuses": (
+        "The data folder could not be read or written ({reason}). Set GATE_EXPLORER_DATA to a folder that can be."
+    ),
+    "disk.where": "The data folder is {folder}.",
+    "store.gone": (
+        "The file of the runs was deleted or moved while this was running. Put it back, or start again: a new one is then begun."
+    ),
+    "store.replaced": "The file of the runs was replaced by another while this was running.",
+    "store.format": (
+        "Expected runs of format {format}; those in the data folder have format {got}. Choose another folder with "
+        "GATE_EXPLORER_DATA."
+    ),
+    "run-state.unusable": "The saved state {name} of this run cannot be used. {why}",
+    "run-state.no-file": "Expected a file; there is a folder or device.",
+    "run-state.nothing": "Expected a file; there is nothing.",
+    "run-state.too-large": "Expected at most {most:MB}; it is larger.",
+    "run-state.checksum": (
+        "Expected its last bytes to be the SHA-256 of the rest; it was damaged, or another version wrote it."
+    ),
+    "run-state.metadata": "Expected the metadata {names:names}; got others.",
+    "run-state.place": "Expected the place in the training as text; got something else.",
+    "run-state.last-tensor": "Expected the tensor {name} as the last {size} bytes; it is not.",
+    "run-state.of-another": "Expected a state of this run's {key}, with {own!r}; got {got!r}.",
+    # the door
+    "door.host": (
+        "Expected a host name of this server; got {host!r}. Whoever runs it can add a name with --server.allowedHosts "
+        "(docs/serving.md)."
+    ),
+    "door.files-coming": "Expected at most {most} files at once; wait until they have arrived.",
+    "door.files-full": "The server holds as many files as it can. Try again in a few minutes.",
+    "door.file-too-large": "Expected a file of at most {most:whole MB}; this one is larger.",
+    "door.file-late": "Expected the file within {seconds:.0f} seconds.",
     # pages: gates
     "card.characters": "Characters",
     "card.characters.help": "Code points of the text; each is one step.",

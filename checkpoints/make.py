@@ -10,17 +10,19 @@ import datetime
 import json
 import os
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from explorer.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from explorer.cli import run_training
 from explorer.corpora import load_corpus, preprocess_time_machine
 from explorer.models import ModelConfig
+from explorer.probes.gates import trace_gates
+from explorer.probes.units import roles_of
 from explorer.training import RECIPES, Recipe, perplexity
 
 FOLDER = Path(__file__).parent
-DATES = FOLDER / "dates.json"
+DATES, ROLES, KEPT_ROLES = FOLDER / "dates.json", FOLDER / "roles.json", 8
 D2L, ZH, QUICK = RECIPES["d2l-v2"], RECIPES["d2l-zh-v1"], replace(RECIPES["quick"], epochs=60)
 
 
@@ -84,6 +86,21 @@ def make(shipped: Shipped) -> None:
     DATES.write_text(json.dumps(dates, indent=1, sort_keys=True) + "\n")
 
 
+def write_roles(names: list[str]) -> None:
+    """What the units of each model follow in the text it learned, a handful a net."""
+    found = json.loads(ROLES.read_text("utf-8")) if ROLES.exists() else {}
+    for shipped in SHIPPED:
+        if not names or shipped.name in names:
+            model = load_checkpoint(FOLDER / f"{shipped.name}.safetensors").model
+            text = time_machine()[:20_000] if shipped.corpus == "time-machine" else load_corpus(shipped.corpus)
+            trace = trace_gates(model, text)
+            found[shipped.name] = {
+                f"{net.layer} {net.direction}": [list(astuple(role)) for role in roles_of(trace, *net).told(KEPT_ROLES)]
+                for net in model.config.nets
+            }
+    ROLES.write_text(json.dumps(found, indent=1, ensure_ascii=False, sort_keys=True) + "\n", "utf-8")
+
+
 def row(shipped: Shipped, checkpoint: Checkpoint, date: str) -> str:
     """One line of the table."""
     config = checkpoint.config
@@ -115,6 +132,7 @@ def main(names: list[str]) -> None:
     for shipped in SHIPPED:
         if not names or shipped.name in names:
             make(shipped)
+    write_roles(names)
     dates = json.loads(DATES.read_text())
     rows = [
         row(s, load_checkpoint(FOLDER / f"{s.name}.safetensors"), dates[s.name]) for s in SHIPPED if s.name in dates

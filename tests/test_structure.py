@@ -15,9 +15,9 @@ import explorer
 ROOT = Path(explorer.__file__).parent
 # A module may import what stands before it, and its own room.
 ORDER = [
-    "words", "fields", "characters", "everyday", "likelihood", "encodings", "composition", "foreign", "text", "files", "strict",
-    "corpora", "batches", "clipping", "cells", "initialisation", "models", "interventions", "training", "recording",
-    "checkpoints", "reads", "probes", "runs", "cli", "figures", "pages",
+    "words", "fields", "characters", "everyday", "likelihood", "encodings", "composition", "foreign", "text",
+    "features", "files", "strict", "corpora", "batches", "clipping", "cells", "initialisation", "models",
+    "interventions", "training", "recording", "checkpoints", "reads", "probes", "runs", "cli", "figures", "pages",
 ]  # fmt: skip
 MODULES = [path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.stem not in ("__init__", "__main__")]
 

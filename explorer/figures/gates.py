@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,12 +30,13 @@ from explorer.figures.style import (
 from explorer.figures.tables import BLOCK_ROWS
 from explorer.probes.gates import GateTrace, Tape, memory_time
 from explorer.probes.perplexity import NATS_PER_BIT, Floats
+from explorer.probes.units import Role
 from explorer.text import UNKNOWN
 
 ORDERS = ("memory time", "mean", "index")
 MAX_STEPS = 2_000
 DETAILED_CELLS = 150_000  # up to here hovering also says what is not drawn: candidate and state
-STRIP_PX, LINES_PX = 26, 130
+STRIP_PX, LINES_PX, ROLE_PX = 26, 130, 56
 LEAST_HEATMAP_PX, MOST_HEATMAP_PX = 144, 288
 PALETTE = sample_colorscale(SEQUENTIAL, [i / 15 for i in range(16)])
 MORE, UNREAD = "▲", "○"  # marks on the strip
@@ -107,6 +108,7 @@ def tape(
     order: str = "memory time",
     quantity: str = "surprise",
     unit: int | None = None,
+    roles: Sequence[Role] = (),
     steps: int = MAX_STEPS,
 ) -> Panel:
     """The gates of one layer over a text, unit by step, with what the text, the state and the surprise did meanwhile.
@@ -118,13 +120,14 @@ def tape(
         order: how units are ordered: "memory time", "mean" (of the gate that keeps) or "index".
         quantity: what the strip at the top shows, a key of `quantities`.
         unit: also draws this unit's own gates and states.
+        roles: of units of the first direction, each drawn alone above all others.
         steps: how many steps are drawn from the first on.
 
     """
     directions = trace.config.directions if direction is None else (direction,)
     tapes = [trace.tape(layer, d) for d in directions]
     count = min(len(trace), steps)
-    rows = [_strip_row(trace, tapes[0], quantity, count)]
+    rows = [_strip_row(trace, tapes[0], quantity, count), *(_role_row(tapes[0], role, count) for role in roles)]
     for one in tapes:
         where = f" ({trace.config.name_of(one.net.direction)})" if len(tapes) > 1 else ""
         rows += _heatmap_rows(one, unit_order(one, order), where, count)
@@ -159,6 +162,22 @@ def _marks(mark: str, where_T: NDArray[np.bool_]) -> Marks:
     steps = np.flatnonzero(where_T)
     symbol, height, outline_px = {MORE: ("triangle-up", -0.25, 0), UNREAD: ("circle-open", 0.2, 2)}[mark]
     return Marks(steps, np.full(len(steps), height), symbol, 7, outline_px=outline_px)
+
+
+def _role_row(one: Tape, role: Role, count: int) -> Row:
+    """What a unit with a known role does: the part that follows something, and the gate that keeps the unit's past."""
+    drawn = {role.part: LINES[0]} | ({one.cell.keeps.letter: LINES[1]} if one.cell.keeps else {})
+    drawn[role.part] = LINES[0]
+    x = np.arange(count)
+    items: list[Item] = [
+        Line(x, one[letter][:count, role.unit], line, hover=f"unit {role.unit}: {letter} %{{y{PLAIN}}}")
+        for letter, line in drawn.items()
+    ]
+    gates_alone = set(drawn) <= set(one.gates)
+    free = role.part not in (*one.gates, "h")  # a cell state has no ends
+    axis = Axis(low=None if free else 0 if gates_alone else -1, high=None if free else 1, zero=True, ticks=3)
+    title = f"<b>unit {role.unit}, {escaped(role.place)}</b>: {role.means(one.cell)}<br>{_key(drawn)}"
+    return Row(title, items, axis, ROLE_PX)
 
 
 def _heatmap_rows(one: Tape, units: NDArray[np.intp], where: str, count: int) -> list[Row]:

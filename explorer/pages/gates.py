@@ -13,11 +13,12 @@ from explorer.figures import gates as drawing
 from explorer.figures import perplexity as curves
 from explorer.figures.hundredths import CONFIG
 from explorer.figures.style import number
-from explorer.pages.shell import charts, controls, export, facts, notices, pickers, texts
+from explorer.pages.shell import charts, controls, export, facts, notices, pickers, roles, texts
 from explorer.pages.shell.models import Which
 from explorer.pages.shell.plain import plain
 from explorer.probes.gates import GateTrace, Tape, gate_statistics, memory_time, trace_gates
 from explorer.probes.reading import gates_read
+from explorer.probes.units import Role
 from explorer.words import say
 
 FRAMED, FRAME_PX = 200, 104
@@ -64,13 +65,15 @@ def short_steps(tau: float) -> str:
 
 
 def show_gates(
-    trace: GateTrace, quantity: str, order: str, unit: int | None, layer: int, direction: str | None
+    trace: GateTrace, quantity: str, order: str, unit: int | None, layer: int, direction: str | None, named: list[Role]
 ) -> None:
     """The characters, and under them what every gate does at each."""
     # A long text scrolls inside its frame, so that the gates stay in sight.
     with st.container(border=True, height=FRAME_PX if len(trace) > FRAMED else "content"):
         st.html(drawing.strip_html(trace, quantity, layer=layer, direction=direction or "forward"))
-    figure = drawing.tape(trace, layer=layer, direction=direction, order=order, quantity=quantity, unit=unit)
+    figure = drawing.tape(
+        trace, layer=layer, direction=direction, order=order, quantity=quantity, unit=unit, roles=named
+    )
     charts.show(figure, key="tape", config=CONFIG, alt=say("gate-page.alt.tape"))
     if len(trace) > drawing.MAX_STEPS:
         st.caption(say("gate-page.cut", count=len(trace), most=drawing.MAX_STEPS))
@@ -110,9 +113,10 @@ def show_reading(which: Which, text: str, layer: int, direction: str | None, ord
         unit = controls.choose("unit", units, lambda unit: say("option.no-unit") if unit == NO_UNIT else unit)
         texts.offer_link()
     notices.show_warnings(trace)
-    st.caption(trace.config.kind.look_for)
+    named = [] if which.untrained else roles.roles_of(which.name, tape.net)
+    st.caption(say("gate-page.named") if named else trace.config.kind.look_for)
     if len(trace):
-        show_gates(trace, quantity, order, None if unit == NO_UNIT else int(unit), layer, direction)
+        show_gates(trace, quantity, order, None if unit == NO_UNIT else int(unit), layer, direction, named)
     st.caption(plain(str(gates_read(trace, tape))))
     show_metrics(trace, tape)
     kept = tables(trace, which, layer, direction) if len(trace) else []

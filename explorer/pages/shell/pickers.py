@@ -26,7 +26,7 @@ from explorer.pages.shell.models import (
 from explorer.pages.shell.plain import plain
 from explorer.words import say
 
-FIRST_MODEL = "time-machine-gru"
+FIRST_MODEL = "lighthouse-gru"
 
 
 def model_names() -> list[str]:

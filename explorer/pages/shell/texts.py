@@ -20,7 +20,7 @@ MAX_SENTENCE = 2_000
 # A sentence for each corpus that begins as the corpus does and then leaves it, so that the surprise shows where.
 EXAMPLES = {
     "time-machine": "the time traveller for so it will be convenient to teach a small machine to keep a secret",
-    "lighthouse": "Turn, light, turn, on the hill of stone, and bring the little network home.",
+    "lighthouse": 'He looked back at the harbour. "Turn the light, and bring the little network home." Then he was sorry.',
     "river-town": "小满站在渡口，看着河水慢慢地流，心里想着明天的船。风从山那边吹来，她数着河上的灯，一盏，两盏，三盏，"
     "然后慢慢走回家，把今天的事写进信里。",
 }

@@ -1,0 +1,117 @@
+"""What stands at each step of a text, computed from the text alone: what a unit of a network may have learned to follow.
+
+A feature is a number at each step: 1 and 0 where it holds and where it does not, or how far something is. Its name is a code;
+`words/` says it. Chinese text has no blanks and no capitals: there, clauses and brackets carry what words carry elsewhere.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+Feature = NDArray[np.float32]
+
+OPENING = {"(": ")", "[": "]", "{": "}", "（": "）", "【": "】", "〈": "〉", "《": "》"}
+QUOTES = {"“": "”", "「": "」", "『": "』", "«": "»"}
+VOWELS = frozenset("aeiouyáéíóúàèìòùäöüâêîôûåæøœ")
+ENDS_CLAUSE = frozenset(".,;:!?…。，、；：！？\n")
+LONGEST = 120  # steps; what is farther away is told no more
+OWN_CHARACTERS = 24  # the most frequent ones have a feature each
+
+
+def _inside(text: str, pairs: Mapping[str, str], toggle: str = "") -> Feature:
+    """1 from what opens to before what closes; a line's end closes what is open."""
+    inside, depth, closing = np.zeros(len(text), np.float32), 0, ""
+    for t, character in enumerate(text):
+        if depth and character in (closing, "\n"):
+            depth = 0
+        elif not depth and (character in pairs or character in toggle):
+            depth, closing = 1, pairs.get(character, character)
+        inside[t] = depth
+    return inside
+
+
+def _since(starts_T: NDArray[np.bool_]) -> Feature:
+    """Steps since the last start, at most LONGEST; LONGEST before the first."""
+    steps_T = np.arange(len(starts_T))
+    last_T = np.maximum.accumulate(np.where(starts_T, steps_T, -LONGEST)) if len(starts_T) else steps_T
+    return np.minimum(steps_T - last_T, LONGEST).astype(np.float32)
+
+
+def _where(holds: Callable[[str], bool]) -> Callable[[str], Feature]:
+    return lambda text: np.fromiter(map(holds, text), np.float32, len(text))
+
+
+def _shifted(feature_T: Feature) -> Feature:
+    return np.concatenate([np.zeros(1, np.float32), feature_T])[: len(feature_T)]
+
+
+def _is_word(character: str) -> bool:
+    """A sign of a word between blanks; East Asian text has none between its signs."""
+    return (character.isalnum() and character < "\u2e80") or character == "'"
+
+
+def _word_start(text: str) -> Feature:
+    words = _where(_is_word)(text)
+    return words * (1 - _shifted(words))
+
+
+def _word_end(text: str) -> Feature:
+    """The first step after a word: that it was the last letter can be known only then."""
+    words = _where(_is_word)(text)
+    return (1 - words) * _shifted(words)
+
+
+def _in_word(text: str) -> Feature:
+    return _since(_word_start(text) > 0) * _where(_is_word)(text)
+
+
+def _after(holds: Callable[[str], bool]) -> Callable[[str], Feature]:
+    """Steps since a character of a kind was read."""
+    return lambda text: _since(_where(holds)(text) > 0)
+
+
+def _is_punctuation(character: str) -> bool:
+    return unicodedata.category(character).startswith("P")
+
+
+FEATURES: Mapping[str, Callable[[str], Feature]] = MappingProxyType(
+    {
+        "quoted": lambda text: _inside(text, QUOTES, '"'),
+        "bracketed": lambda text: _inside(text, OPENING),
+        "word-start": _word_start,
+        "in-line": _after("\n".__eq__),
+        "in-clause": _after(ENDS_CLAUSE.__contains__),
+        "line-start": lambda text: _shifted(_where("\n".__eq__)(text)),
+        "after-vowel": lambda text: _shifted(_where(lambda c: c.lower() in VOWELS)(text)),
+        "in-word": _in_word,
+        "word-end": _word_end,
+        "since-blank": _after(str.isspace),
+        "since-capital": _after(str.isupper),
+        "since-punctuation": _after(_is_punctuation),
+        "vowel": _where(lambda character: character.lower() in VOWELS),
+        "blank": _where(" ".__eq__),
+        "line-end": _where("\n".__eq__),
+        "punctuation": _where(_is_punctuation),
+        "digit": _where(str.isdigit),
+        "capital": _where(str.isupper),
+    }
+)
+"""Name -> what computes it; what has to be remembered longest stands first."""
+CHARACTER, BEFORE = "character", "after"
+COUNTED = frozenset(("in-word", "in-line", "in-clause", "since-blank", "since-capital", "since-punctuation"))
+"""Those that are distances; the others hold or do not."""
+
+
+def features_of(text: str) -> dict[str, Feature]:
+    """Every feature that varies in a text, by name: those above, and this character and the one before, the usual ones each."""
+    made = {name: feature(text) for name, feature in FEATURES.items()}
+    for character, _ in Counter(text).most_common(OWN_CHARACTERS):
+        here = _where(character.__eq__)(text)
+        made |= {f"{CHARACTER} {character}": here, f"{BEFORE} {character}": _shifted(here)}
+    return {name: feature_T for name, feature_T in made.items() if np.ptp(feature_T) > 0} if text else {}

@@ -1,0 +1,209 @@
+"""What single units have learned to follow: roles, chosen on one half of a text and confirmed on the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from explorer.cells import Cell
+from explorer.characters import visible
+from explorer.features import BEFORE, CHARACTER, COUNTED, FEATURES, features_of
+from explorer.models import CharModel, NetKey
+from explorer.probes.gates import GateTrace, trace_gates
+from explorer.reads import Read
+from explorer.words import say
+
+Floats64 = NDArray[np.float64]
+BLOCK_STEPS = 64  # features are shuffled in blocks of so many, so that each keeps its own rhythm
+SHUFFLES = 20
+LEAST_STEPS = 400  # of a text, in halves of 200: with fewer, chance explains much
+LEAST_SHARE = 0.1  # a role that explains less of a unit is none that one could see
+LEAST_DIFFERENCE = 0.1  # of the means in and out: less cannot be seen in a picture
+SURPRISE = "surprise"
+
+
+@dataclass(frozen=True)
+class Role:
+    """What one part of one unit follows.
+
+    Attributes:
+        unit: its number.
+        part: a letter of the cell: a gate, or a part of the state.
+        feature: a name out of features_of, or "surprise".
+        share_held_out: share of its variance that the feature explains in the half it was not chosen on, at most 1.
+        sign: 1 where it is larger where the feature holds, -1 where it is smaller.
+        mean_in: its mean where the feature holds (of a distance: where it is its median or more), on that half.
+        mean_out: its mean elsewhere.
+
+    """
+
+    unit: int
+    part: str
+    feature: str
+    share_held_out: float
+    sign: int
+    mean_in: float
+    mean_out: float
+
+    @property
+    def place(self) -> str:
+        """Where its feature holds, in words."""
+        kind, _, character = self.feature.partition(" ")
+        single = kind in (CHARACTER, BEFORE) and bool(character)
+        return say(f"role.{kind}", character=visible(character)) if single else say(f"role.{self.feature}")
+
+    def means(self, cell: Cell) -> str:
+        """The part, its mean there, and its mean elsewhere, in words."""
+        titles = {gate.letter: gate.title for gate in cell.gates}
+        part = titles.get(self.part) or say(f"part.{self.part}")
+        elsewhere = say(f"role.{self.feature}.else" if self.feature in (*COUNTED, SURPRISE) else "role.else")
+        return say("role.means", part=part, mean_in=self.mean_in, mean_out=self.mean_out, elsewhere=elsewhere)
+
+
+@dataclass(frozen=True)
+class UnitRoles:
+    """The roles of the units of one net.
+
+    Attributes:
+        net: which layer and direction.
+        roles: those above the control, the strongest first.
+        level: the largest share that shuffled features explain, of all units, parts and shuffles; a role explains more.
+        candidates: how many units, parts and features were compared.
+
+    """
+
+    net: NetKey
+    roles: tuple[Role, ...]
+    level: float
+    candidates: int
+
+    def frame(self) -> pd.DataFrame:
+        """One line a role."""
+        names = ("unit", "part", "feature", "share_held_out", "sign", "mean_in", "mean_out")
+        return pd.DataFrame([[getattr(role, name) for name in names] for role in self.roles], columns=list(names))
+
+    def told(self, most: int) -> list[Role]:
+        """The strongest role of each feature, of a unit of its own; what has to be remembered longest first.
+
+        Roles of single characters come last.
+        """
+        order = {name: place for place, name in enumerate(FEATURES)}
+        chosen: list[Role] = []
+        seen = [role for role in self.roles if abs(role.mean_in - role.mean_out) >= LEAST_DIFFERENCE]
+        for role in sorted(seen, key=lambda role: order.get(role.feature, len(order))):
+            if role.feature not in {r.feature for r in chosen} and role.unit not in {r.unit for r in chosen}:
+                chosen.append(role)
+        return chosen[:most]
+
+
+def unit_roles(
+    model: CharModel, text: str | Read, layer: int = 0, direction: str = "forward", *, seed: int = 0
+) -> UnitRoles:
+    """What each gate and each part of the state of every unit follows in a text, as far as more than chance is in it.
+
+    For each, the feature that explains most of its variance in the first half is chosen, and judged by a line fitted there
+    on the second half. Many units times many features find something by chance: the same with features whose blocks of 64
+    steps are shuffled gives the level that must be beaten (a permutation test with the maximum as its statistic: Westfall &
+    Young 1993). Visual analyses of such units: Karpathy et al. 2015 (arXiv 1506.02078), Strobelt et al. 2018 (LSTMVis).
+
+    Args:
+        model: left exactly as it was found.
+        text: at least 400 characters; with fewer there are no roles.
+        layer: of the net.
+        direction: of the net.
+        seed: of the shuffles.
+
+    Raises:
+        ConfigError: no such net.
+
+    """
+    trace = trace_gates(model, text)
+    return roles_of(trace, layer, direction, seed=seed)
+
+
+def roles_of(trace: GateTrace, layer: int = 0, direction: str = "forward", *, seed: int = 0) -> UnitRoles:
+    """The same from a trace that is already there."""
+    tape = trace.tape(layer, direction)
+    features = features_of(trace.text)
+    if np.isfinite(trace.nll_nats_T[1:]).all():
+        features[SURPRISE] = np.nan_to_num(trace.nll_nats_T)
+    letters, hidden = list(tape.parts), tape.h_TH.shape[1]
+    values_TU = np.concatenate([tape[letter] for letter in letters], 1).astype(np.float64)
+    if len(trace) < LEAST_STEPS or not features or not np.isfinite(values_TU).all():
+        return UnitRoles(tape.net, (), 0.0, 0)
+    matrix_TF = np.stack(list(features.values()), 1).astype(np.float64)
+    parts = _Halves.of(values_TU)
+    chosen_U, shares_U = parts.judged(matrix_TF)
+    chance = np.random.default_rng(seed)
+    level = max(parts.judged(_shuffled(matrix_TF, chance))[1].max() for _ in range(SHUFFLES))
+    names, half = list(features), len(trace) // 2
+    roles = [
+        _role(int(u) % hidden, letters[u // hidden], names[chosen_U[u]], float(shares_U[u]),
+              matrix_TF[half:, chosen_U[u]], values_TU[half:, u])
+        for u in np.argsort(-shares_U)
+        if shares_U[u] > max(level, LEAST_SHARE)
+    ]  # fmt: skip
+    return UnitRoles(tape.net, tuple(roles), float(level), values_TU.shape[1] * len(names))
+
+
+@dataclass(frozen=True)
+class _Halves:
+    """The values of all units and parts in both halves of a text, centred, and how far they spread."""
+
+    centred: tuple[Floats64, Floats64]
+    means: tuple[Floats64, Floats64]
+    spreads: tuple[Floats64, Floats64]
+
+    @classmethod
+    def of(cls, values_TU: Floats64) -> _Halves:
+        """Of all steps."""
+        halves = values_TU[: len(values_TU) // 2], values_TU[len(values_TU) // 2 :]
+        means = halves[0].mean(0), halves[1].mean(0)
+        centred = halves[0] - means[0], halves[1] - means[1]
+        return cls(centred, means, (centred[0].std(0), centred[1].std(0)))
+
+    def judged(self, matrix_TF: Floats64) -> tuple[NDArray[np.intp], Floats64]:
+        """For each column the feature that explains most of it in the first half, and its share in the second.
+
+        The line v = a + b f is fitted to the first half. What it leaves of the second follows from means and products:
+        E (v - a - b f)^2 = (E v - a - b E f)^2 + var v - 2 b cov(f, v) + b^2 var f.
+        """
+        half = len(matrix_TF) // 2
+        first_TF, second_TF = matrix_TF[:half], matrix_TF[half:]
+        covariance_FU, var_F = _covariance(first_TF, self.centred[0]), first_TF.var(0)
+        spread_FU = np.sqrt(var_F)[:, None] * self.spreads[0]
+        size_FU = np.divide(np.abs(covariance_FU), spread_FU, out=np.zeros_like(covariance_FU), where=spread_FU > 0)
+        chosen_U, column_U = size_FU.argmax(0), np.arange(size_FU.shape[1])
+        slope_U = covariance_FU[chosen_U, column_U] / np.where(var_F > 0, var_F, 1)[chosen_U]
+        start_U = self.means[0] - slope_U * first_TF.mean(0)[chosen_U]
+        missed_U = self.means[1] - start_U - slope_U * second_TF.mean(0)[chosen_U]
+        var_U, held_out_U = self.spreads[1] ** 2, _covariance(second_TF, self.centred[1])[chosen_U, column_U]
+        left_U = missed_U**2 + var_U - 2 * slope_U * held_out_U + slope_U**2 * second_TF.var(0)[chosen_U]
+        return chosen_U, np.where(var_U > 0, 1 - left_U / np.where(var_U > 0, var_U, 1), 0.0)
+
+
+def _covariance(matrix_TF: Floats64, centred_TU: Floats64) -> Floats64:
+    covariance_FU: Floats64 = (matrix_TF - matrix_TF.mean(0)).T @ centred_TU / len(matrix_TF)
+    return covariance_FU
+
+
+def _shuffled(matrix_TF: Floats64, chance: np.random.Generator) -> Floats64:
+    """The rows in blocks, the blocks of each half in another order: what a feature says stays, where it says it does not."""
+    half = len(matrix_TF) // 2
+    return np.concatenate([_blocks_shuffled(part, chance) for part in (matrix_TF[:half], matrix_TF[half:])])
+
+
+def _blocks_shuffled(part_TF: Floats64, chance: np.random.Generator) -> Floats64:
+    starts = np.arange(0, len(part_TF), BLOCK_STEPS)
+    order = chance.permutation(starts)
+    return np.concatenate([part_TF[start : start + BLOCK_STEPS] for start in order])
+
+
+def _role(unit: int, part: str, feature: str, share: float, feature_T: Floats64, values_T: Floats64) -> Role:
+    holds_T = feature_T >= np.median(feature_T) if feature in (*COUNTED, SURPRISE) else feature_T > 0
+    inside, outside = values_T[holds_T], values_T[~holds_T]
+    mean_in, mean_out = (float(values.mean()) if values.size else float("nan") for values in (inside, outside))
+    return Role(unit, part, feature, share, 1 if mean_in > mean_out else -1, mean_in, mean_out)

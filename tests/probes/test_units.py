@@ -1,0 +1,165 @@
+"""Roles of units: a network whose roles are known is read right, chance is not taken for one."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import explorer
+from explorer import CharModel, ModelConfig, Vocabulary
+from explorer.features import COUNTED, features_of
+from explorer.probes import units as module
+from explorer.probes.units import LEAST_SHARE, LEAST_STEPS, roles_of, unit_roles
+
+LIGHTHOUSE = explorer.load_corpus("lighthouse")[:6_000]
+TRAINED = explorer.load_checkpoint("checkpoints/lighthouse-gru.safetensors").model
+TRACE = explorer.trace_gates(TRAINED, explorer.load_corpus("lighthouse"))
+ROLES = roles_of(TRACE)
+
+
+def by_hand(text):
+    """Features again, in plain loops."""
+    quoted, start, since, inside, last = [], [], [], False, None
+    for t, c in enumerate(text):
+        inside = (not inside if c == '"' else inside) and c != "\n"
+        quoted.append(int(inside))
+        start.append(int((c.isalnum() or c == "'") and not (t and (text[t - 1].isalnum() or text[t - 1] == "'"))))
+        last = t if c == "\n" else last
+        since.append(min(120, 120 if last is None else t - last))
+    return {"quoted": quoted, "word-start": start, "in-line": since}
+
+
+def test_features_are_those_of_a_plain_loop():
+    text = 'He said "it\'s here," and left.\nShe "did (not\nmind) 3 times." End'
+    made = features_of(text)
+    for name, expected in by_hand(text).items():
+        np.testing.assert_array_equal(made[name], expected, err_msg=name)
+    assert [text[t] for t in np.flatnonzero(made["bracketed"])] == list("(not")  # the line's end closes what is open
+    assert made["character e"].sum() == text.count("e")
+    assert made["after e"].sum() == text[:-1].count("e")
+    assert [text[t] for t in np.flatnonzero(made["word-end"])][:3] == [" ", " ", " "]
+
+
+def test_chinese_text_has_clauses_and_brackets():
+    made = features_of("他说：「风大了。」她不听，走了。（夜里）\n" * 3)
+    assert made["quoted"][3:8].tolist() == [1, 1, 1, 1, 1]
+    assert made["bracketed"].sum() == 9
+    assert made["in-clause"].max() > 3
+    assert not {"word-start", "in-word", "capital"} & set(made)  # what does not vary tells nothing
+
+
+@pytest.mark.parametrize("text", ["", "a", "\n\n", "aaaa"])
+def test_texts_without_anything_in_them_have_features_without_a_fault(text):
+    assert all(np.ptp(feature) > 0 for feature in features_of(text).values())
+
+
+def hand_set(text):
+    """A GRU of four units: one latches from ( to ), one follows blanks, one counts nothing, one is at random."""
+    vocabulary = Vocabulary.from_text(text)
+    model = CharModel(ModelConfig("gru", hidden_size=4), vocabulary, seed=0).double()
+    opening, closing, blank = (vocabulary.symbols.index(c) for c in "() ")
+    with torch.no_grad():
+        for parameter in model.rnn.parameters():
+            parameter.zero_()
+        w, b = model.rnn.weight_ih_l0, model.rnn.bias_ih_l0
+        z, n = 4, 8  # rows r 0-3, z 4-7, n 8-11
+        b[z] = 20.0  # unit 0 keeps, but at brackets
+        w[z, opening] = w[z, closing] = -40.0
+        w[n, opening], w[n, closing] = 20.0, -20.0
+        b[z + 1 : z + 4] = -20.0  # the others keep nothing
+        w[n + 1, blank] = 20.0
+        w[n + 3] = torch.randn(len(vocabulary), generator=torch.Generator().manual_seed(0)).double()
+    return model
+
+
+def test_a_network_with_roles_set_by_hand_is_read_right():
+    sentence = "the (old lamp) was lit again by (nobody they knew of) and went out. "
+    text = sentence * 10
+    roles = unit_roles(hand_set(text), text)
+    best = {(role.unit, role.part): role for role in reversed(roles.roles)}
+    assert best[0, "h"].feature == "bracketed"
+    assert best[0, "h"].share_held_out > 0.8
+    assert (best[0, "h"].sign, best[0, "h"].mean_in > 0.9) == (1, True)
+    assert best[1, "h"].feature == "blank"
+    assert best[1, "h"].share_held_out == pytest.approx(1, abs=1e-6)
+    assert best[1, "h"].mean_in == pytest.approx(math.tanh(20))
+    assert best[1, "h"].mean_out == pytest.approx(0)
+    assert (2, "h") not in best
+    assert (1, "z") not in best  # a gate that never moves follows nothing
+
+
+def test_a_text_that_says_nothing_gives_no_roles_but_of_its_characters():
+    """Letters drawn at random: what is before a letter is known to no feature but those of the letters."""
+    text = "".join(np.random.default_rng(0).choice(list("abcdef "), 3_000))
+    model = CharModel(ModelConfig("gru", hidden_size=24), Vocabulary.from_text(text), seed=3)
+    known = ("character", "after", "blank", "vowel", "word", "in-", "since", "surprise")
+    assert all(role.feature.startswith(known) for role in unit_roles(model, text).roles)
+
+
+def test_noise_in_place_of_states_has_no_roles():
+    noise = np.random.default_rng(1)
+    tape = TRACE.tape()
+    drawn = {letter: noise.normal(size=part.shape).astype(np.float32) for letter, part in tape.parts.items()}
+    roles = roles_of(replace(TRACE, tapes={tape.net: replace(tape, parts=drawn)}))
+    assert roles.roles == ()
+    assert 0 < roles.level < 0.05
+
+
+def test_an_untrained_network_has_only_what_its_input_gives_it():
+    untrained = CharModel(TRAINED.config, TRAINED.vocabulary, seed=0)
+    roles = unit_roles(untrained, LIGHTHOUSE).roles
+    found = {role.feature for role in roles}
+    assert found
+    # What stood long ago is in no unit; an echo of the character before is.
+    assert not found & {"quoted", "bracketed", "in-line", "in-clause", "line-start"}
+    assert max(role.share_held_out for role in roles if role.feature == "word-start") < 0.3
+
+
+def test_the_trained_network_remembers_its_quotes_and_where_words_begin():
+    found = {(role.unit, role.part, role.feature): role for role in ROLES.roles}
+    assert found[95, "h", "quoted"].share_held_out > 0.4
+    assert found[95, "h", "quoted"].sign == -1
+    assert found[2, "z", "word-start"].mean_in < 0.1 < 0.8 < found[2, "z", "word-start"].mean_out
+    assert found[110, "r", "word-start"].sign == 1
+    assert all(role.share_held_out > max(ROLES.level, LEAST_SHARE) for role in ROLES.roles)
+
+
+@pytest.mark.parametrize("index", [0, 3, 7, 40])
+def test_shares_are_those_of_a_least_squares_line(index):
+    role, tape, half = ROLES.roles[index], TRACE.tape(), len(TRACE) // 2
+    feature_T = (features_of(TRACE.text) | {"surprise": np.nan_to_num(TRACE.nll_nats_T)})[role.feature].astype(
+        np.float64
+    )
+    values_T = tape[role.part][:, role.unit].astype(np.float64)
+    slope, start = np.polyfit(feature_T[:half], values_T[:half], 1)
+    left = ((values_T[half:] - start - slope * feature_T[half:]) ** 2).sum()
+    expected = 1 - left / ((values_T[half:] - values_T[half:].mean()) ** 2).sum()
+    assert role.share_held_out == pytest.approx(expected, rel=1e-9)
+    holds = (
+        feature_T[half:] >= np.median(feature_T[half:])
+        if role.feature in (*COUNTED, "surprise")
+        else feature_T[half:] > 0
+    )
+    assert role.mean_in == pytest.approx(values_T[half:][holds].mean(), rel=1e-9)
+    assert role.mean_out == pytest.approx(values_T[half:][~holds].mean(), rel=1e-9)
+
+
+def test_the_table_and_the_handful():
+    frame = ROLES.frame()
+    assert list(frame.columns) == ["unit", "part", "feature", "share_held_out", "sign", "mean_in", "mean_out"]
+    assert len(frame) == len(ROLES.roles)
+    told = ROLES.told(5)
+    assert len({role.unit for role in told}) == len({role.feature for role in told}) == 5
+    assert not any(" " in role.feature for role in told)  # what can be named comes before single characters
+
+
+def test_short_texts_and_diverged_models_have_no_roles(monkeypatch):
+    assert unit_roles(TRAINED, "a" * (LEAST_STEPS - 1)).roles == ()
+    assert unit_roles(TRAINED, "").roles == ()
+    monkeypatch.setattr(module, "SHUFFLES", 2)
+    broken = CharModel(TRAINED.config, TRAINED.vocabulary, seed=0)
+    with torch.no_grad():
+        broken.rnn.weight_ih_l0.fill_(math.nan)
+    assert unit_roles(broken, LIGHTHOUSE).roles == ()

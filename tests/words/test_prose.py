@@ -29,14 +29,14 @@ def parsed(name):
 # ---- no prose elsewhere
 
 TWO_WORDS = re.compile("[A-Za-z]{2,} [a-z]{2,}")
-TAG = re.compile("<[a-z/][^>]*>")
+TAG = re.compile("<[a-z/][^>]*(>|$)")
 SQL = re.compile(
     r"\b(SELECT|UPDATE|DELETE|CREATE|INSERT|PRAGMA|WHERE|ORDER|AND|IN)\b"
 )  # in capitals, as prose never has them
 # Modules that still write sentences of their own. One that no longer does is taken off; none is ever added.
 NOT_YET = {
     "cli.py",
-    "figures/gates.py", "figures/gradients.py", "figures/perplexity.py", "figures/style.py",
+    "figures/gates.py", "figures/gradients.py", "figures/perplexity.py",
     "figures/training.py",
     "pages/new_run.py", "pages/train.py",
     "runs/status.py",  # of what was runs/store.py
@@ -54,7 +54,7 @@ DATA = {
     "pages/frame.py": {"Gate explorer", "Loading PyTorch; only the first visit after a start waits for it."},
     "pages/shell/texts.py": {
         "the time traveller for so it will be convenient to teach a small machine to keep a secret",
-        "Turn, light, turn, on the hill of stone, and bring the little network home.",
+        'He looked back at the harbour. "Turn the light, and bring the little network home." Then he was sorry.',
     },
     "foreign.py": {"version https://git-lfs", r"\s*<(!doctype html|html)"},
 }  # fmt: skip

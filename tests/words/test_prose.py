@@ -56,7 +56,7 @@ DATA = {
     "pages/frame.py": {"Gate explorer", "Loading PyTorch; only the first visit after a start waits for it."},
     "pages/shell/texts.py": {
         "the time traveller for so it will be convenient to teach a small machine to keep a secret",
-        "Turn, light, turn, on the hill of stone, and bring the little network home.",
+        'He looked back at the harbour. "Turn the light, and bring the little network home." Then he was sorry.',
     },
     "foreign.py": {"version https://git-lfs", r"\s*<(!doctype html|html)"},
 }  # fmt: skip

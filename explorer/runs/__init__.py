@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from explorer.checkpoints import Checkpoint, load_checkpoint
+from explorer.fields import expected, got
 from explorer.runs.facts import EpochEvent, GateSummary, Metrics, Run, RunError, UnknownRunError
 from explorer.runs.registry import Registry
 from explorer.runs.request import RunRequest
@@ -218,7 +219,7 @@ def rename(run_id: str, name: str) -> Run:
         RunError: it cannot be a name.
 
     """
-    complaint = name_problem(name) if name.strip() else Complaint("name", "at least one character", "none")
+    complaint = name_problem(name) if name.strip() else Complaint("name", expected("one-character"), got("none"))
     if complaint:
         raise RunError("run.said", said=complaint)
     _registry().store.rename(run_id, name.strip())

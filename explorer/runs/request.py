@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
+from explorer.fields import expected, got
 from explorer.models import ConfigError, ModelConfig
 from explorer.runs import validation
 from explorer.runs.facts import Run, RunError
@@ -106,7 +107,7 @@ def _built(kind: type[Any], given: Any) -> tuple[Any, dict[str, Complaint]]:
         return given, {}
     fields, problems = dict(given), {}
     for name in fields.keys() - kind.__dataclass_fields__.keys():
-        problems[name] = Complaint(name, f"a field of {kind.__name__}", "a name that none of them has")
+        problems[name] = Complaint(name, expected("field-of", kind=kind.__name__), got("no-such-name"))
         del fields[name]
     while True:
         try:

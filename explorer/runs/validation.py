@@ -7,13 +7,13 @@ import math
 import unicodedata
 from dataclasses import dataclass
 
-from explorer.fields import shown
+from explorer.fields import expected, got, shown
 from explorer.models import MAX_PARAMETERS, ConfigError, ModelConfig
 from explorer.recording import MAX_BYTES
 from explorer.runs.recorder import split_text
 from explorer.text import MAX_FILE_BYTES, Vocabulary, clean_text
 from explorer.training import Recipe, check_seed
-from explorer.words import Saying
+from explorer.words import Saying, say
 
 MAX_NAME, MAX_SENTENCE = 80, 2_000
 MAX_STEP_BYTES = 2 * 10**9
@@ -27,68 +27,76 @@ class Complaint:
     Attributes:
         field: the control: a field of ModelConfig or Recipe, or one of RunRequest.
         expected: what it can be.
-        got: what it is.
-        advice: what to do about it, where that is not plain; a sentence.
+        got: the value that came, or what is said of it.
+        advice: what to do about it, where that is not plain.
 
     """
 
     field: str
-    expected: str
-    got: str
-    advice: str = ""
+    expected: Saying
+    got: object
+    advice: Saying | None = None
 
     @classmethod
     def of(cls, fault: ConfigError) -> Complaint:
         """The same as a configuration says it."""
-        return cls(
-            fault.field, str(fault.expected), str(fault.got) if isinstance(fault.got, Saying) else shown(fault.got)
-        )  # fmt: skip
+        return cls(fault.field, fault.expected, fault.got)
 
     @property
     def told(self) -> str:
         """The sentence without the name, for a person who sees the control."""
-        return f"Expected {self.expected}; got {self.got}." + f" {self.advice}" * bool(self.advice)
+        said = say("complaint.told", **self._figures)
+        return said if self.advice is None else f"{said} {self.advice}"
+
+    @property
+    def _figures(self) -> dict[str, object]:
+        return {"expected": self.expected, "got": self.got if isinstance(self.got, Saying) else shown(self.got)}
 
     def __str__(self) -> str:
-        return f"{self.field}: e{self.told[1:]}"
+        said = say("config", field=self.field, **self._figures)
+        return said if self.advice is None else f"{said} {self.advice}"
 
 
 def name_problem(name: str) -> Complaint | None:
     """Why a name cannot be one; None if it can. An empty name is replaced by a description."""
     odd = {c for c in name if c in "/\\" or unicodedata.category(c) in ("Cc", "Cs", "Cf", "Zl", "Zp")}
     if odd or name.strip(". ") != name.strip():
-        got = ", ".join(sorted(map(repr, odd))) or repr(name[:20])
-        return Complaint("name", "letters, digits, blanks and signs other than slashes and control characters", got)
+        came = got("odd-characters", characters=sorted(map(repr, odd))) if odd else name[:20]
+        return Complaint("name", expected("name"), came)
     if len(name) > MAX_NAME:
-        return Complaint("name", f"at most {MAX_NAME} characters", f"{len(name):,}")
+        return Complaint("name", expected("at-most-characters", most=MAX_NAME), got("count", count=len(name)))
     return None
 
 
 def text_problem(text: str) -> Complaint | None:
     """Why a text cannot be learned from; None if it can."""
     if not text.strip():
-        return Complaint("text", "a text with at least one visible character", "an empty one")
+        return Complaint("text", expected("visible-text"), got("empty-one"))
     if "\0" in text:
-        return Complaint("text", "plain text", "a binary file: it contains NUL characters")
+        return Complaint("text", expected("plain-text"), got("binary-file"))
     if (size := len(text.encode("utf-8", "replace"))) > MAX_FILE_BYTES:
-        most = f"at most {MAX_FILE_BYTES // 10**6} MB"
-        return Complaint("text", most, f"{size / 1e6:.1f} MB", "Cut it and try again.")
+        return Complaint(
+            "text", expected("at-most-bytes", most=MAX_FILE_BYTES), got("bytes", size=size), Saying("advice.cut")
+        )
     if len(set(clean_text(text))) < 2:
-        return Complaint("text", "at least two different characters", f"only {text[0]!r}", "There is nothing to learn.")
+        only = got("one-character", character=text[0])
+        return Complaint("text", expected("two-characters"), only, Saying("advice.nothing-to-learn"))
     return None
 
 
 def sentence_problem(sentence: str) -> Complaint | None:
     """Why a sentence cannot be watched; None if it can."""
     if len(sentence) > MAX_SENTENCE:
-        return Complaint("sentence", f"at most {MAX_SENTENCE:,} characters", f"{len(sentence):,}")
+        return Complaint(
+            "sentence", expected("at-most-characters", most=MAX_SENTENCE), got("count", count=len(sentence))
+        )
     return None
 
 
 def share_problem(share: object) -> Complaint | None:
     """Why so much cannot be held out; None if it can."""
     if not isinstance(share, int | float) or not 0 <= share <= 0.5:
-        return Complaint("held_out_share", "a number from 0 to 0.5", shown(share))
+        return Complaint("held_out_share", expected("held-out-share"), share)
     return None
 
 
@@ -123,12 +131,11 @@ def together(
 
 
 def _length_problem(recipe: Recipe, characters: int, trained: int) -> Complaint | None:
-    least = f"at least {recipe.shortest_text:,} characters, to fill a batch of {recipe.batch_size:,} rows "
-    least += f"of {recipe.num_steps:,} steps"
+    least = expected("a-full-batch", least=recipe.shortest_text, rows=recipe.batch_size, steps=recipe.num_steps)
     if recipe.max_tokens is not None and recipe.max_tokens < recipe.shortest_text <= characters:
-        return Complaint("max_tokens", least, f"{recipe.max_tokens:,}")
+        return Complaint("max_tokens", least, got("count", count=recipe.max_tokens))
     if trained < recipe.shortest_text:
-        return Complaint("text", least, f"{trained:,}", "Take a longer text, a smaller batch or fewer steps.")
+        return Complaint("text", least, got("count", count=trained), Saying("advice.longer-text"))
     return None
 
 
@@ -136,32 +143,31 @@ def _size_problem(config: ModelConfig, symbols: int) -> Complaint | None:
     weights, most = weight_count(config, symbols), min(MAX_PARAMETERS, MAX_BYTES // 4)
     if weights <= most:
         return None
-    got = f"{weights:,} ({config.units} units, layers: {config.num_layers}, {symbols:,} symbols)"
-    return Complaint("hidden_size", f"a model of at most {most:,} weights", got, "Take fewer units.")
+    came = got("weights", count=weights, units=config.units, layers=config.num_layers, symbols=symbols)
+    return Complaint("hidden_size", expected("at-most-weights", most=most), came, Saying("advice.fewer-units"))
 
 
 def _header_problem(recipe: Recipe, vocabulary: Vocabulary) -> Complaint | None:
     symbols = json.dumps([vocabulary.symbols, vocabulary.counts], ensure_ascii=False).encode()
     if len(symbols) + HISTORY_BYTES * recipe.epochs <= MAX_HEADER:
         return None
-    return Complaint("text", "fewer different characters", f"{len(vocabulary):,}, too many for a checkpoint")
+    return Complaint("text", expected("fewer-characters"), got("too-many-characters", count=len(vocabulary)))
 
 
 def _memory_problem(config: ModelConfig, recipe: Recipe, symbols: int) -> Complaint | None:
     size = step_bytes(config, recipe, symbols)
     if size <= MAX_STEP_BYTES:
         return None
-    expected = f"a step that needs at most {MAX_STEP_BYTES / 1e9:.0f} GB of memory"
-    advice = "Take a smaller batch, fewer steps or fewer units."
-    return Complaint("batch_size", expected, f"one of about {size / 1e9:.1f} GB", advice)
+    most = expected("step-in-memory", most=MAX_STEP_BYTES)
+    return Complaint("batch_size", most, got("step-of", size=size), Saying("advice.smaller-step"))
 
 
 def _steps_problem(recipe: Recipe, trained: int, max_steps: int | None) -> Complaint | None:
     steps = steps_total(recipe, trained)
     if max_steps is None or steps <= max_steps:
         return None
-    expected = f"at most {max_steps:,} updates of the weights, the limit of this server"
-    return Complaint("epochs", expected, f"about {steps:,}", "Take fewer epochs.")
+    most = expected("at-most-updates", most=max_steps)
+    return Complaint("epochs", most, got("about", count=steps), Saying("advice.fewer-epochs"))
 
 
 def _precision_problem(recipe: Recipe) -> Complaint | None:

@@ -90,12 +90,14 @@ def test_every_field_of_a_configuration_is_its_own_complaint():
         problems = problems_of(of if kind is ModelConfig else {}, SMALL | of if kind is Recipe else SMALL, TEXT)
         assert list(problems) == [field]
         assert problems[field].field == field
-        assert problems[field].got.startswith("<object object")
+        assert problems[field].got is of[field]
+        assert "; got <object object" in problems[field].told
 
 
 def test_a_value_that_looks_like_a_sentence_does_not_confuse_it():
     problems = problems_of({"cell": "a: expected b; got c."}, SMALL, TEXT)
-    assert (problems["cell"].field, problems["cell"].got) == ("cell", "'a: expected b; got c.'")
+    assert (problems["cell"].field, problems["cell"].got) == ("cell", "a: expected b; got c.")
+    assert problems["cell"].told.endswith("; got 'a: expected b; got c.'.")
 
 
 def test_a_request_can_hold_anything_until_it_is_asked():
@@ -155,7 +157,7 @@ def test_a_model_too_large_for_its_file_is_refused():
 
 def test_a_text_of_too_many_symbols_for_its_file_is_refused():
     text = "".join(map(chr, range(0x4E00, 0x4E00 + 20_000))) + "".join(map(chr, range(0x20000, 0x2A000)))
-    assert "different characters" in problems_of({"hidden_size": 1}, SMALL | {"epochs": 5_000}, text)["text"].expected
+    assert "different characters" in problems_of({"hidden_size": 1}, SMALL | {"epochs": 5_000}, text)["text"].told
 
 
 def test_a_step_that_would_not_fit_into_memory_is_refused():
@@ -167,7 +169,7 @@ def test_a_step_that_would_not_fit_into_memory_is_refused():
 
 def test_a_server_with_a_limit_refuses_longer_recipes(monkeypatch):
     monkeypatch.setenv("GATE_EXPLORER_MAX_STEPS", "100")
-    assert "limit of this server" in problems_of({}, SMALL | {"epochs": 50}, TEXT)["epochs"].expected
+    assert "limit of this server" in problems_of({}, SMALL | {"epochs": 50}, TEXT)["epochs"].told
     assert problems_of({}, SMALL | {"epochs": 1}, TEXT) == {}
 
 

@@ -18,6 +18,7 @@ from explorer.probes.gates import GateTrace, trace_gates
 from explorer.probes.gradients import GradientFlow, gradient_flow
 from explorer.probes.jacobians import JacobianPaths, jacobian_paths, lyapunov_exponents
 from explorer.probes.perplexity import perplexity_by_epoch, score_text
+from explorer.probes.units import Role, UnitRoles, unit_roles
 from explorer.probes.weights import weight_gradient_steps
 from explorer.recording import EpochRecord, Recording
 from explorer.text import EncodingError, TextError, Vocabulary
@@ -42,9 +43,11 @@ __all__ = [
     "ModelDivergedError",
     "Recipe",
     "Recording",
+    "Role",
     "StepRecord",
     "TextError",
     "TrainingDivergedError",
+    "UnitRoles",
     "Vocabulary",
     "altered",
     "clip_ledger",
@@ -59,6 +62,7 @@ __all__ = [
     "score_text",
     "trace_gates",
     "train",
+    "unit_roles",
     "weight_gradient_steps",
 ]
 

@@ -174,7 +174,8 @@ def _role_row(one: Tape, role: Role, count: int) -> Row:
         for letter, line in drawn.items()
     ]
     gates_alone = set(drawn) <= set(one.gates)
-    free = role.part not in (*one.gates, "h")  # a cell state has no ends
+    # A cell state has no ends, nor has every cell's state.
+    free = any(not bool((np.abs(one[letter][:count, role.unit]) <= 1).all()) for letter in drawn)
     axis = Axis(low=None if free else 0 if gates_alone else -1, high=None if free else 1, zero=True, ticks=3)
     title = f"<b>unit {role.unit}, {escaped(role.place)}</b>: {role.means(one.cell)}<br>{_key(drawn)}"
     return Row(title, items, axis, ROLE_PX)

@@ -142,10 +142,8 @@ FORMS: dict[str, Callable[[Any], str]] = {
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # fields: what was expected of a field, and what came
     "config": "{field}: expected {expected}; got {got}.",
-    "gate-page.named": (
-        "Below the text, some **units** the network made its own: each has learned to follow what its title says. The means of "
-        "its state or gate, there and elsewhere, are of text that the choice was not made on."
-    ),
+    "gate-page.named": "Below the text stand some **units** that the network made its own: each follows what its title says. "
+    "The means of its state or gate, there and elsewhere, are of text on which the choice was not made.",
     "role.means": "{part} {mean_in:.2f}, {elsewhere} {mean_out:.2f}",
     "role.else": "elsewhere",
     "role.quoted": "inside quotation marks",

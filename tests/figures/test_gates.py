@@ -14,6 +14,7 @@ from explorer import CharModel, ModelConfig, Vocabulary, trace_gates
 from explorer.figures import gates as drawing
 from explorer.figures.style import number
 from explorer.probes.gates import memory_time
+from explorer.probes.units import Role
 
 TEXT = "one <b>two</b> $x$ two\none"
 VOCABULARY = Vocabulary.from_text(TEXT)
@@ -259,3 +260,22 @@ def test_what_is_not_finite_is_a_gap_that_says_so():
     assert "not a finite number" in gaps.hovertemplate
     assert np.asarray(r.z).dtype == np.int8
     assert len(heatmaps(drawing.tape(trace).figure())) == 2  # nothing of the kind over a sound one
+
+
+def test_a_unit_with_a_role_has_a_row_of_its_own_that_holds_all_of_it():
+    trace = trace_of("lstm")
+    roles = [Role(2, "c", "quoted", 0.5, 1, 0.7, -0.2), Role(1, "f", "character <", 0.4, -1, 0.1, 0.9)]
+    net, tape = next(iter(trace.tapes.items()))
+    large = replace(
+        tape, parts={**tape.parts, "c": np.linspace(-9, 9, tape["c"].size, dtype=np.float32).reshape(tape["c"].shape)}
+    )
+    figure = drawing.tape(replace(trace, tapes={net: large}), roles=roles).figure()
+    titles = [note.text for note in figure.layout.annotations]
+    assert titles[1].startswith("<b>unit 2, inside quotation marks</b>: cell state c 0.70, elsewhere -0.20<br>")
+    assert titles[2].startswith("<b>unit 1, at “&#60;”</b>: forget gate f 0.10, elsewhere 0.90<br>")
+    lines = [trace for trace in figure.data if trace.hovertemplate and trace.hovertemplate.startswith("unit ")]
+    assert [line.hovertemplate.split(":")[0] for line in lines] == ["unit 2", "unit 2", "unit 1"]
+    np.testing.assert_allclose(lines[0].y, large["c"][:, 2], rtol=1e-6)
+    np.testing.assert_allclose(lines[2].y, tape["f"][:, 1], rtol=1e-6)
+    assert figure.layout.yaxis2.range is None  # c has no ends
+    assert tuple(figure.layout.yaxis3.range) == (0, 1)

@@ -1,5 +1,6 @@
 """The page Gates, run without a browser."""
 
+import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +11,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import explorer
-from explorer.pages.shell import models, pickers, texts
+from explorer.pages.shell import models, pickers, roles, texts
 
 APP = Path(explorer.__file__).parent / "pages" / "frame.py"
 
@@ -32,6 +33,25 @@ def run(**query):
 
 def metrics(app):
     return {metric.label: metric.value for metric in app.metric}
+
+
+@pytest.mark.first_screen
+def test_the_first_screen_names_units_that_remember_something():
+    app = run()
+    assert app.selectbox(key="model").value == "lighthouse-gru"
+    assert '"' in app.text_input(key="sentence").value
+    spec = json.loads(app.get("plotly_chart")[0].proto.spec)
+    titles = [note["text"] for note in spec["layout"]["annotations"]]
+    assert titles[1].startswith("<b>unit 95, inside quotation marks</b>: state h -0.6")
+    assert sum(title.startswith("<b>unit ") for title in titles) == roles.NAMED
+    assert any("follows what its title says" in caption.value for caption in app.caption)
+
+
+@pytest.mark.first_screen
+@pytest.mark.parametrize("query", [{"model": "time-machine-rnn"}, {"epoch": "0"}, {"hold_z": "0.5"}])
+def test_named_units_follow_the_model_its_epoch_and_its_changes(query):
+    titles = [n["text"] for n in json.loads(run(**query).get("plotly_chart")[0].proto.spec)["layout"]["annotations"]]
+    assert sum(title.startswith("<b>unit ") for title in titles) == roles.NAMED
 
 
 def test_it_opens_on_a_trained_gru_and_a_sentence():

@@ -1,0 +1,13 @@
+"""The pages' tests say what they show by the book's own model, whichever one the app opens on."""
+
+import pytest
+
+from explorer.pages.shell import pickers
+
+OPENS_ON = pickers.FIRST_MODEL
+
+
+@pytest.fixture(autouse=True)
+def _opens_on_the_book(request, monkeypatch):
+    if "first_screen" not in request.keywords:
+        monkeypatch.setattr(pickers, "FIRST_MODEL", "time-machine-gru")

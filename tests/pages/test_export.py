@@ -200,7 +200,7 @@ def test_who_only_asks_whether_it_is_there_makes_nothing():
 
 def test_what_is_not_there_any_more_is_said_in_a_sentence():
     def make():
-        raise runs.RunError("There is no run with this id; it may have been deleted.")
+        raise runs.UnknownRunError
 
     refused = got(offered(table_of(make)))
     assert (refused.status, refused.body) == (404, b"There is no run with this id; it may have been deleted.")

@@ -81,7 +81,7 @@ def test_the_servers_own_folders_are_named_by_what_they_are(monkeypatch, tmp_pat
         people.without_folders(f"The runs in {os.environ['GATE_EXPLORER_DATA']} are")
         == "The runs in the data folder are"
     )
-    fault = explorer.CheckpointError(f"{people.ROOT}/checkpoints/a.safetensors could not be read")
+    fault = explorer.CheckpointError("checkpoint.nothing-there", path=f"{people.ROOT}/checkpoints/a.safetensors")
     assert people.ROOT not in people.told(fault)
     monkeypatch.setattr(type(st.context), "headers", {people.LOCAL_HEADER: "1"})
     assert people.ROOT.rpartition("/")[2].replace("-", r"\-") in people.told(fault)  # told at this machine

@@ -270,11 +270,13 @@ def test_a_sentence_that_the_corpus_cannot_read_is_warned_of_and_stays_with_its_
 
 def test_a_corpus_that_cannot_be_fetched_is_explained_once(monkeypatch):
     def refuse(*_):
-        raise explorer.TextError("The book could not be fetched.")
+        raise explorer.TextError("corpora.another-file", sha1="0", url="u")
 
     monkeypatch.setattr("explorer.pages.new_run.load_corpus", refuse)
     app = open_page()
-    assert [error.value for error in app.error] == [plain("The book could not be fetched.")]
+    assert [error.value for error in app.error] == [
+        plain("Expected the book with SHA-1 0; what came from u is another file.")
+    ]
     assert complaints(app) == []
     assert next(button for button in app.button if button.label == "Start").disabled
 
@@ -289,11 +291,11 @@ def test_a_refused_deletion_is_not_called_one(monkeypatch):
     app = open_page()
 
     def refuse(run_id):
-        raise runs.RunError("The disk is full.")
+        raise runs.RunError("disk.full")
 
     monkeypatch.setattr(runs, "delete", refuse)
     next(button for button in app.button if button.label == "Delete").click().run()
-    assert any(plain("The disk is full.") in error.value for error in app.error)
+    assert any(plain("The disk with the data folder is full;") in error.value for error in app.error)
     app.run()
     assert not any("The run was deleted" in caption.value for caption in app.caption)
 

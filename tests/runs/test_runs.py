@@ -196,7 +196,7 @@ def test_rename_delete_and_undo(line):
 def test_a_name_is_made_where_none_is_given(line):
     assert start().name == "GRU, reset after, 6 units, adam, letters"
     odd = runs.start(runs.RunRequest(CONFIG, SHORT, TEXT, corpus="../<b>etc\0", session="bob"))
-    assert odd.name == "GRU reset after, 6 units, adam, ..<b>etc"
+    assert odd.name == "GRU, reset after, 6 units, adam, ..<b>etc"
 
 
 def test_a_session_does_not_see_the_runs_of_another(line):
@@ -234,7 +234,7 @@ def test_what_a_worker_could_not_write_is_told_all_the_same(line, monkeypatch):
     )
 
     def full(*_):
-        raise RunError("The disk is full.")
+        raise RunError("disk.full")
 
     with monkeypatch.context() as patch:
         patch.setattr(registry.store, "end_dead", full)

@@ -51,12 +51,12 @@ def read_corpus(name_or_file: str, encoding: str | None = None) -> tuple[str, st
     path = Path(name_or_file)
     try:
         if not path.is_file():
-            raise TextError(f"Expected one of {', '.join(NAMES)} or a text file; there is no file {name_or_file!r}.")
+            raise TextError("cli.no-such-text", names=NAMES, got=name_or_file)
         decoded = decode_text(path.read_bytes(), encoding)
     except EncodingError as fault:
-        raise TextError(f"{fault} On the command line: --encoding '{fault.candidates[0]}'.") from fault
+        raise TextError("cli.choose-encoding", why=fault, encoding=fault.candidates[0]) from fault
     except OSError as fault:
-        raise TextError(f"{name_or_file} could not be read: {fault.strerror or fault}.") from fault
+        raise TextError("cli.not-read", path=name_or_file, reason=fault.strerror or fault) from fault
     if decoded.encoding != "UTF-8" or decoded.notes:
         click.echo(" ".join((f"{path.name}: read as {decoded.encoding}.", *decoded.notes)), err=True)
     return clean_text(path.stem), decoded.text

@@ -862,6 +862,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "run-state.place": "Expected the place in the training as text; got something else.",
     "run-state.last-tensor": "Expected the tensor {name} as the last {size} bytes; it is not.",
     "run-state.of-another": "Expected a state of this run's {key}, with {own!r}; got {got!r}.",
+    # the command line
+    "cli.no-such-text": "Expected one of {names:names} or a text file; there is no file {got!r}.",
+    "cli.choose-encoding": "{why!s} On the command line: --encoding '{encoding}'.",
+    "cli.not-read": "{path} could not be read: {reason!s}.",
     # the door
     "door.host": (
         "Expected a host name of this server; got {host!r}. Whoever runs it can add a name with --server.allowedHosts "

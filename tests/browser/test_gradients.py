@@ -93,7 +93,7 @@ def test_the_downloads_hold_the_numbers(page, server, tmp_path):
 
 def test_a_click_on_an_epoch_of_the_training_shows_the_model_as_it_was(page, server):
     page.set_viewport_size({"width": 1440, "height": 3800})
-    opened(page, server)
+    opened(page, server, "?model=time-machine-gru")
     chart = page.locator("[class*='st-key-clip_history'] .nsewdrag").first
     chart.wait_for()
     box = chart.bounding_box()

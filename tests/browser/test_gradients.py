@@ -60,9 +60,7 @@ def test_everything_follows_while_one_types(page, server):
 
 def test_hovering_the_triangle_names_loss_and_step(page, server):
     opened(page, server)
-    page.mouse.move(900, 500)
-    page.mouse.wheel(0, 500)  # the triangle is then wholly in view
-    page.wait_for_timeout(500)
+    page.locator(DRAWN).first.scroll_into_view_if_needed()
     box = page.locator(DRAWN).first.bounding_box()
     page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.5, steps=4)
     label = page.locator(".hoverlayer .hovertext", has_text="loss read off step").first

@@ -22,7 +22,7 @@ test: $(VENV)/test.done
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 checkpoints: $(VENV)/run.done
 	PYTHONPATH=. $(BIN)/python checkpoints/make.py

@@ -175,7 +175,7 @@ class NamedBrowsers:
         browser = hashlib.sha256(token.encode()).hexdigest()[:16] if token else ""
 
         async def send_named(message: Message) -> None:
-            if message["type"] == "http.response.start" and _is_page(message):
+            if message["type"] == "http.response.start" and _is_page(message, asked):
                 encrypted = "https" in (asked.url.scheme, asked.headers.get("X-Forwarded-Proto"))
                 base = str(st.get_option("server.baseUrlPath")).strip("/")
                 about = f"Path=/{base}; Max-Age={self.LIFE_S}; HttpOnly; SameSite=Lax" + "; Secure" * encrypted
@@ -186,7 +186,10 @@ class NamedBrowsers:
         await self.inner(_told(scope, self.HEADER, browser), receive, send_named)
 
 
-def _is_page(message: Message) -> bool:
+def _is_page(message: Message, asked: HTTPConnection) -> bool:
+    """Also one that the browser has kept: that answer (304) does not say what it is, but who asked did."""
+    if message["status"] == 304:
+        return "text/html" in asked.headers.get("Accept", "")
     return Headers(raw=message["headers"]).get("Content-Type", "").startswith("text/html")
 
 

@@ -13,6 +13,7 @@ import sys
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
+from explorer.cells import CELLS
 from explorer.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from explorer.cli import run_training
 from explorer.corpora import load_corpus, preprocess_time_machine
@@ -46,6 +47,8 @@ SHIPPED = (
     Shipped("time-machine-birnn-leaky", "time-machine", "d2l-v2", D2L,
             ModelConfig("rnn", hidden_size=128, direction="bidirectional", objective="leaky")),
     Shipped("lighthouse-gru", "lighthouse", "quick, 60 epochs", QUICK, ModelConfig("gru", hidden_size=128)),
+    Shipped("lighthouse-mingru", "lighthouse", "quick, 60 epochs", QUICK,
+            ModelConfig("mingru", hidden_size=128, **CELLS["mingru"].suggested)),
     Shipped("lighthouse-bigru-cloze", "lighthouse", "quick, 60 epochs", QUICK,
             ModelConfig("gru", hidden_size=96, direction="bidirectional", objective="cloze")),
     Shipped("lighthouse-birnn-parallel", "lighthouse", "d2l-zh-v1, clip 0.1", replace(ZH, clip_norm=0.1),

@@ -1,7 +1,17 @@
 import os
 import tempfile
 
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # as many processes as there are cores may run tests
 # Nothing a test does may land among a person's own runs, nor keep a worker waiting that nobody asked for.
 os.environ["GATE_EXPLORER_DATA"] = tempfile.mkdtemp(prefix="gate-explorer-tests-")
 os.environ["GATE_EXPLORER_SPARE"] = "0"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Tests that need a machine with something to spare are run one after the other, by one of the processes of pytest."""
+    for item in items:
+        if item.get_closest_marker("process"):
+            item.add_marker(pytest.mark.xdist_group("process"))

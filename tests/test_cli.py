@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from contextlib import suppress
 from dataclasses import replace
@@ -22,6 +21,7 @@ from explorer.checkpoints import load_checkpoint
 from explorer.models import CharModel, ModelConfig
 from explorer.text import Vocabulary
 from explorer.training import RECIPES, TrainingDivergedError, train
+from waiting import until
 
 TEXT = "".join(random.Random(2).choices("abcd ef\n", k=120))
 SIZES = ["--epochs", "2", "--hidden-size", "8", "--batch-size", "2", "--num-steps", "5"]
@@ -460,6 +460,7 @@ def is_alive(pid):
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
+@pytest.mark.process
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_the_server_ends_with_the_command_and_frees_its_port(tmp_path, end):
     with socket.socket() as probe:
@@ -484,11 +485,11 @@ def test_the_server_ends_with_the_command_and_frees_its_port(tmp_path, end):
     ) as process:
         started = set()
         try:
-            wait_for(lambda: answers(port) and descendants(process.pid))  # the server, and its spare worker
+            until(lambda: answers(port) and descendants(process.pid))  # the server, and its spare worker
             started = descendants(process.pid)
             process.send_signal(end)
             process.wait(30)
-            wait_for(lambda: not any(map(is_alive, started)))
+            until(lambda: not any(map(is_alive, started)))
         finally:
             process.kill()
             for pid in filter(is_alive, started):
@@ -496,13 +497,6 @@ def test_the_server_ends_with_the_command_and_frees_its_port(tmp_path, end):
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", port))  # nobody listens there any more
-
-
-def wait_for(happens, within_s=60):
-    deadline = time.monotonic() + within_s
-    while not happens():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.1)
 
 
 def answers(port):

@@ -13,13 +13,16 @@ NAME = f"gate-explorer-{door.st.get_option('server.port')}"
 TOKEN = "a" * 32
 
 
-def asked(kind="http", cookies=None, says="text/html; charset=utf-8", scheme="http", **headers):
+PAGE = [(b"content-type", b"text/html; charset=utf-8")]
+
+
+def asked(kind="http", cookies=None, says=PAGE, status=200, scheme="http", **headers):
     """What the server behind was told of the browser, and the cookies that came back."""
     told, answered = {}, []
 
     async def inner(scope, receive, send):
         told.update({name.decode(): value.decode() for name, value in scope.get("headers", [])})
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", says.encode())]})
+        await send({"type": "http.response.start", "status": status, "headers": list(says)})
 
     async def send(message):
         answered.extend(value.decode() for name, value in message["headers"] if name == b"set-cookie")
@@ -47,6 +50,12 @@ def test_a_browser_gets_a_cookie_that_no_script_can_read_and_that_lasts():
     assert asked()[1][0] != cookie  # another for the next
 
 
+@pytest.mark.parametrize(("accept", "named"), [("text/html,application/xml;q=0.9,*/*;q=0.8", 1), ("*/*", 0), ("", 0)])
+def test_a_page_that_the_browser_has_kept_comes_with_a_cookie_too(accept, named):
+    """Not changed (304), and so without a word on what it is; a browser asks for a page and for a script differently."""
+    assert len(asked(says=[], status=304, accept=accept)[1]) == named
+
+
 def test_it_keeps_its_cookie_and_its_name_which_does_not_give_the_cookie_away():
     told, (cookie,) = asked(cookies=f"{NAME}={TOKEN}")
     assert cookie.startswith(f"{NAME}={TOKEN};")
@@ -71,6 +80,6 @@ def test_nobody_else_can_say_who_they_are():
 
 
 def test_a_cookie_comes_with_pages_only_and_is_kept_secret_where_the_line_is():
-    assert asked(says="application/json")[1] == []
+    assert asked(says=[(b"content-type", b"application/json")])[1] == []
     assert asked(scheme="https")[1][0].endswith("; Secure")
     assert asked(x_forwarded_proto="https")[1][0].endswith("; Secure")

@@ -3,11 +3,12 @@
 from explorer.cells.base import Cell, CellWeights, Gate, State, input_projection
 from explorer.cells.gru import GRU
 from explorer.cells.lstm import LSTM
+from explorer.cells.mingru import MinGRU
 from explorer.cells.rnn import RNN
 
 __all__ = ["CELLS", "Cell", "CellWeights", "Gate", "State", "gate_titles", "input_projection"]
 
-CELLS: dict[str, Cell] = {cell.key: cell for cell in (RNN(), GRU(), LSTM())}
+CELLS: dict[str, Cell] = {cell.key: cell for cell in (RNN(), GRU(), LSTM(), MinGRU())}
 
 
 def gate_titles() -> dict[str, str]:

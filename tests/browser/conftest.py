@@ -6,12 +6,13 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
+
+from waiting import until
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -37,6 +38,13 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def answers(port):
+    with contextlib.suppress(OSError):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1).close()
+        return True
+    return False
+
+
 @contextlib.contextmanager
 def serving(port, script="app.py"):
     """A server of the app or of another script, until the block ends or somebody kills it."""
@@ -45,12 +53,7 @@ def serving(port, script="app.py"):
         command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ
     ) as process:
         try:
-            for _ in range(240):
-                try:
-                    urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1).close()
-                    break
-                except OSError:
-                    time.sleep(0.25)
+            until(lambda: answers(port))
             yield process
         finally:
             process.terminate()
@@ -94,20 +97,57 @@ def theme(request):
     return request.param
 
 
+@pytest.fixture(scope="session")
+def context(chromium):
+    """What all pages share: the scripts of the app are fetched and compiled once, not by each test."""
+    with chromium.new_context(viewport={"width": 1440, "height": 1000}) as context:
+        yield context
+
+
 @pytest.fixture
-def page(chromium):
-    """A fresh page; a test fails when the page wrote an error to the console."""
-    context = chromium.new_context(viewport={"width": 1440, "height": 1000})
-    page, errors = context.new_page(), []
-    page.set_default_timeout(60_000)
-    # On a page other than the first, Streamlit asks for its health below the page's own address first: two 404s of its own.
-    # A server that is killed on purpose refuses connections and breaks off those that are open.
-    expected = ("404", "ERR_CONNECTION_", "WebSocket")
-    page.on(
-        "console",
-        lambda m: errors.append(m.text) if m.type == "error" and not any(e in m.text for e in expected) else None,
-    )
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    context.close()
+def expected():
+    """What errors may say that are none; a test of a server that goes away adds what is said of that.
+
+    On a page other than the first, Streamlit asks for its health below the page's own address first: two 404s of its own. A
+    server that is killed on purpose refuses connections and breaks off those that are open.
+    """
+    return ["404", "ERR_CONNECTION_", "WebSocket"]
+
+
+@pytest.fixture
+def watch(expected):
+    """Notes what a page writes to the console as an error; a test fails when one did."""
+    errors = []
+
+    def console(message):
+        if message.type == "error" and not any(e in message.text for e in expected):
+            errors.append(message.text)
+
+    def failed(error):
+        errors.append(str(error))
+
+    watched = []
+
+    def watch(page):
+        page.on("console", console)
+        page.on("pageerror", failed)
+        watched.append(page)
+        return page
+
+    yield watch
+    for page in watched:
+        page.remove_listener("console", console)
+        page.remove_listener("pageerror", failed)
     assert errors == []
+
+
+@pytest.fixture
+def page(context, watch):
+    """A fresh page of somebody who was never here: nothing that a test before left is kept but what the app is made of."""
+    page = watch(context.new_page())
+    page.set_default_timeout(60_000)
+    yield page
+    page.evaluate("location.origin === 'null' || localStorage.clear()")
+    page.close()
+    context.clear_cookies()
+    context.clear_permissions()

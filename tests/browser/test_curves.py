@@ -164,7 +164,7 @@ def test_other_runs_on_the_same_canvas_begin_anew(page, show):
     assert page.locator(".writes").is_hidden()
 
 
-def test_a_cleanup_that_comes_late_does_not_end_what_came_after_it(page, show):
+def test_a_cleanup_that_comes_late_does_not_end_what_came_after_it_in_real_time(page, show):
     show(figure(last=10), active=True)
     page.evaluate("window.first = window.unmount")
     show(figure(last=20), active=True)
@@ -179,7 +179,7 @@ def test_a_cleanup_that_comes_late_does_not_end_what_came_after_it(page, show):
     assert page.get_by_text("still asked").is_visible()
 
 
-def test_it_asks_again_while_a_run_goes_and_no_more_when_it_is_over(page, show):
+def test_it_asks_again_while_a_run_goes_and_no_more_when_it_is_over_in_real_time(page, show):
     show(figure(last=10), active=True, said="step 10")
     show.sent["body"] = pack(
         figure(last=20), {"state": "running", "active": True, "said": "step 20", "samples": "the la"}
@@ -195,7 +195,7 @@ def test_it_asks_again_while_a_run_goes_and_no_more_when_it_is_over(page, show):
     assert page.evaluate("changed") == []
 
 
-def test_what_the_page_does_not_show_yet_is_told_once(page, show):
+def test_what_the_page_does_not_show_yet_is_told_once_in_real_time(page, show):
     show(figure(), state="running", active=False, said="over")
     assert page.evaluate("changed") == []
     show.sent["body"] = pack(figure(), {"state": "finished", "active": False, "said": "finished now", "samples": ""})

@@ -50,16 +50,45 @@ MODEL = CharModel(ModelConfig(hidden_size=5), Vocabulary.from_text(NASTY), seed=
 TRACE = trace_gates(MODEL, NASTY)
 
 
+@pytest.fixture(scope="module")
+def board(context):
+    """A page with nothing but plotly.js, which takes longer to read than any figure takes to draw."""
+    page = context.new_page()
+    page.set_content("<!doctype html><body></body>")
+    page.add_script_tag(path=str(PLOTLY))
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def page(board, watch):
+    """The board, wiped."""
+    watch(board)
+    board.mouse.move(0, 0)
+    board.evaluate("""() => {
+      document.querySelectorAll('.js-plotly-plot').forEach(Plotly.purge)
+      document.body.replaceChildren()
+      document.body.style = ''
+      scrollTo(0, 0)
+    }""")
+    return board
+
+
+DRAW = """([made, config, width]) => {
+  document.querySelectorAll('.js-plotly-plot').forEach(Plotly.purge)
+  document.body.innerHTML = `<div id='figure' style='width: ${width}px'></div>`
+  document.body.style.margin = 0
+  return Plotly.newPlot('figure', made.data, made.layout, config).then(() => null)
+}"""
+
+
 @pytest.fixture
 def draw(page):
     """Draw a figure in a page with nothing else, so many pixels wide."""
 
     def drawn(figure, width=800):
-        page.set_content(f"<body style='margin: 0'><div id='figure' style='width: {width}px'></div></body>")
-        page.add_script_tag(path=str(PLOTLY))
         made = figure if isinstance(figure, go.Figure) else figure.figure()
-        spec = json.loads(made.to_json())
-        page.evaluate("([made, config]) => Plotly.newPlot('figure', made.data, made.layout, config)", [spec, CONFIG])
+        page.evaluate(DRAW, [json.loads(made.to_json()), CONFIG, width])
 
     return drawn
 
@@ -69,13 +98,22 @@ def texts(page, selector):
     return [text.replace("\u200e", "") for text in page.locator(selector).all_text_contents()]
 
 
+LABELS = ".hoverlayer .hovertext, .hoverlayer .axistext"
+
+
+def point_at(page, x, y):
+    """Put the pointer on a place, from outside of the figure: what is then said is said of this place."""
+    page.mouse.move(0, page.viewport_size["height"] - 1)
+    page.wait_for_function("labels => !document.querySelector(labels)", arg=LABELS)
+    page.mouse.move(x, y)
+    page.locator(LABELS).first.wait_for(state="attached")
+
+
 def hovered(page, row, x, y=0.5):
     """What all labels say when the pointer is at a place in a row of a stack, in shares of its size."""
     box = page.locator(f".draglayer .xy{row if row > 1 else ''} .nsewdrag").bounding_box()
-    for nudge in (-1, 0):
-        page.mouse.move(box["x"] + x * box["width"] + nudge, box["y"] + y * box["height"])
-        page.wait_for_timeout(120)
-    return texts(page, ".hoverlayer .hovertext, .hoverlayer .axistext")
+    point_at(page, box["x"] + x * box["width"], box["y"] + y * box["height"])
+    return texts(page, LABELS)
 
 
 def plain(text):
@@ -117,9 +155,7 @@ def test_words_come_out_to_the_letter_wherever_plotly_takes_some(page, draw):
     points = page.locator(".scatterlayer .point")
     for step, word in enumerate(WORDS):
         box = points.nth(step).bounding_box()
-        page.mouse.move(box["x"] + 3, box["y"] + 4)
-        page.mouse.move(box["x"] + 4, box["y"] + 4)
-        page.wait_for_timeout(120)
+        point_at(page, box["x"] + 4, box["y"] + 4)
         shown = page.locator(".hoverlayer .hovertext .nums").text_content().replace("\u200e", "")
         assert shown == "|".join([word] * 4)
         assert page.locator(".hoverlayer .hovertext .name").text_content().replace("\u200e", "") == word
@@ -237,14 +273,12 @@ HIDDEN = (
 
 
 def test_every_hidden_character_has_width_and_ink(page):
-    page.set_content("")
     for character, (width, ink) in zip(HIDDEN, page.evaluate(WIDTHS_JS, plain(HIDDEN)), strict=True):
         assert width > 0, f"U+{ord(character):04X}"
         assert ink, f"U+{ord(character):04X}"
 
 
 def test_there_are_such_that_need_it(page):
-    page.set_content("")
     measured = page.evaluate(WIDTHS_JS, list("\ufe0f\u200d\u2800\u3000a"))
     assert [ink for _, ink in measured] == [False, False, False, False, True]
 
@@ -261,7 +295,8 @@ def scrolled_by_a_finger(page):
         point = {"x": at["x"], "y": at["y"] - 15 * step}
         session.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
     session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    page.wait_for_timeout(300)
+    page.evaluate("() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+    session.detach()  # and with it the touch screen
     return page.evaluate("scrollY")
 
 

@@ -23,7 +23,7 @@ def characters(page):
 
 def wait_for_characters(page, count):
     value = page.locator("[data-testid=stMetric]", has_text="Characters").locator("[data-testid=stMetricValue]")
-    value.filter(has_text=count).wait_for()
+    value.filter(has_text=re.compile(f"^{count}$")).wait_for()
 
 
 def test_the_gates_are_there_with_nothing_clicked_in_both_themes(page, server, theme):
@@ -50,9 +50,10 @@ def test_everything_follows_while_one_types(page, server):
 def test_hovering_a_gate_names_unit_and_values_in_both_heatmaps(page, server):
     page.goto(server)
     page.locator(DRAWN).nth(2).wait_for()
+    page.locator(DRAWN).nth(1).scroll_into_view_if_needed()
     box = page.locator(DRAWN).nth(1).bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    labels = page.locator(".hoverlayer .hovertext", has_text="unit")
+    labels = page.locator(".hoverlayer .hovertext", has_text=re.compile(r"unit \d+: [zr] \S+ +[nh] "))
     labels.nth(1).wait_for()
     said = " ".join(labels.all_text_contents())
     assert all(re.search(rf"{letter} [01]\.\d\d(?!\d)", said.replace(" -", " ")) for letter in "zrnh"), said
@@ -60,7 +61,7 @@ def test_hovering_a_gate_names_unit_and_values_in_both_heatmaps(page, server):
 
 
 def test_the_words_are_in_the_link_only_when_asked(page, server):
-    page.goto(f"{server}/?model=lighthouse-gru&epoch=10")
+    page.goto(f"{server}/?model=lighthouse-bigru-cloze&epoch=10")
     page.locator(DRAWN).first.wait_for()
     page.get_by_placeholder("Type a sentence").fill("the lamp is lit")
     wait_for_characters(page, "15")
@@ -68,7 +69,7 @@ def test_the_words_are_in_the_link_only_when_asked(page, server):
     page.get_by_text("Put the sentence in the link").click()
     page.wait_for_url("**sentence=**")
     query = parse_qs(urlsplit(page.url).query)
-    assert query == {"model": ["lighthouse-gru"], "epoch": ["10"], "sentence": ["the lamp is lit"]}
+    assert query == {"model": ["lighthouse-bigru-cloze"], "epoch": ["10"], "sentence": ["the lamp is lit"]}
     page.reload()
     page.locator(DRAWN).first.wait_for()
     wait_for_characters(page, "15")

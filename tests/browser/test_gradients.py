@@ -60,9 +60,7 @@ def test_everything_follows_while_one_types(page, server):
 
 def test_hovering_the_triangle_names_loss_and_step(page, server):
     opened(page, server)
-    page.mouse.move(900, 500)
-    page.mouse.wheel(0, 500)  # the triangle is then wholly in view
-    page.wait_for_timeout(500)
+    page.locator(DRAWN).first.scroll_into_view_if_needed()
     box = page.locator(DRAWN).first.bounding_box()
     page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.5, steps=4)
     label = page.locator(".hoverlayer .hovertext", has_text="loss read off step").first
@@ -93,7 +91,7 @@ def test_the_downloads_hold_the_numbers(page, server, tmp_path):
 
 def test_a_click_on_an_epoch_of_the_training_shows_the_model_as_it_was(page, server):
     page.set_viewport_size({"width": 1440, "height": 3800})
-    opened(page, server)
+    opened(page, server, "?model=time-machine-gru")
     chart = page.locator("[class*='st-key-clip_history'] .nsewdrag").first
     chart.wait_for()
     box = chart.bounding_box()

@@ -4,7 +4,6 @@ import base64
 import csv
 import re
 import socket
-import time
 from contextlib import closing
 from http.client import HTTPConnection
 from urllib.parse import urlencode, urlsplit
@@ -12,6 +11,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from explorer import ModelConfig, Recipe, runs
+from waiting import ended
 
 NAMES = [
     "=A1 :material_home: &lt;i> **b** ![i](http:evil.invalid) $x$ <img src=x> `c`",
@@ -37,10 +37,7 @@ def hostile():
     for name in NAMES:
         about = {"corpus": CORPUS, "session": runs.COMMAND_LINE, "name": name, "sentence": SENTENCE}
         run = runs.start(runs.RunRequest(*SMALL, TEXT, **about))
-        deadline = time.monotonic() + 60
-        while runs.run(run.id).active and time.monotonic() < deadline:
-            time.sleep(0.1)
-        ids.append(run.id)
+        ids.append(ended(run.id).id)
     yield ids
     for run_id in ids:
         runs.delete(run_id)

@@ -87,9 +87,8 @@ def test_on_a_phone_the_way_to_another_page_leaves_no_sidebar_over_it(chromium, 
     for name in ("Gradients", "Train", "Gates"):
         page.get_by_role("link", name=name).tap()
         page.wait_for_url(f"**/{'' if name == 'Gates' else name.lower()}")
-        page.wait_for_timeout(500)
-        sidebar = page.locator("[data-testid=stSidebar]")
-        box = sidebar.bounding_box() if sidebar.count() else None
-        assert box is None or box["x"] + box["width"] <= 0
+        page.wait_for_function(  # it slides away
+            "!(document.querySelector('[data-testid=stSidebar]')?.getBoundingClientRect().right > 0)"
+        )
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
     context.close()

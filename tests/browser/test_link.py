@@ -5,6 +5,7 @@ from urllib.parse import parse_qsl, urlsplit
 from playwright.sync_api import expect
 
 DRAWN = ".js-plotly-plot"
+BOOK = "model=time-machine-gru"
 
 
 def query(page):
@@ -36,8 +37,8 @@ def sentence(page, shown):
 
 
 def test_what_a_link_names_stays_through_pages_and_reloads(page, server):
-    wanted = {"epoch": "16", "hold_z": "0.9"}
-    opened(page, f"{server}/?epoch=16&hold_z=0.9")
+    wanted = {"model": "time-machine-gru", "epoch": "16", "hold_z": "0.9"}
+    opened(page, f"{server}/?model=time-machine-gru&epoch=16&hold_z=0.9")
     for name in ("Gradients", "Train"):
         went(page, name)
         assert query(page) == wanted
@@ -52,17 +53,17 @@ def test_what_a_link_names_stays_through_pages_and_reloads(page, server):
 
 
 def test_back_and_forward_show_what_the_address_says(page, server):
-    opened(page, f"{server}/?epoch=16")
+    opened(page, f"{server}/?model=time-machine-gru&epoch=16")
     went(page, "Gradients")
     slider = page.get_by_role("slider", name="Epochs of training")
     slider.focus()
     slider.press("End")
     for go, address, shown in (
-        (None, "/gradients", 500),
-        (page.go_back, "/gradients?epoch=16", 16),
-        (page.go_back, "/?epoch=16", 16),  # one step a page: no address stands between them
-        (page.go_forward, "/gradients?epoch=16", 16),
-        (page.go_forward, "/gradients", 500),
+        (None, f"/gradients?{BOOK}", 500),
+        (page.go_back, f"/gradients?{BOOK}&epoch=16", 16),
+        (page.go_back, f"/?{BOOK}&epoch=16", 16),  # one step a page: no address stands between them
+        (page.go_forward, f"/gradients?{BOOK}&epoch=16", 16),
+        (page.go_forward, f"/gradients?{BOOK}", 500),
     ):
         if go:
             settled(page)
@@ -99,7 +100,7 @@ def test_the_words_that_were_asked_into_the_link_stay_in_it_also_when_they_are_n
 def test_a_link_that_cannot_be_followed_says_so_to_the_letter(page, server):
     opened(page, f"{server}/?model=%3Cb%3E%3Ared%5Bx%5D%20%24y%24&epoch=17")
     page.get_by_text(
-        "The link names the model “<b>:red[x] $y$”, which is not here; time-machine-gru is shown instead."
+        "The link names the model “<b>:red[x] $y$”, which is not here; lighthouse-gru is shown instead."
     ).wait_for()
-    page.get_by_text("The link names the epoch “17”, which is not here; 500 is shown instead.").wait_for()
+    page.get_by_text("The link names the epoch “17”, which is not here; 60 is shown instead.").wait_for()
     page.wait_for_function("location.search === ''")

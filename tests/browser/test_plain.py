@@ -4,6 +4,8 @@ import html
 import json
 import re
 
+import pytest
+
 from explorer.pages.shell.plain import plain
 
 NASTY = [
@@ -43,6 +45,7 @@ def blanks(text):
     return text.replace("\u00a0", " ").replace("\u2003", "\t")
 
 
+@pytest.mark.process
 def test_every_nasty_string_is_shown_to_the_letter(page, serve_script, port, tmp_path):
     texts, script = tmp_path / "texts.json", tmp_path / "script.py"
     texts.write_text(json.dumps([plain(text) for text in NASTY]), "utf-8")
@@ -66,6 +69,7 @@ def test_every_nasty_string_is_shown_to_the_letter(page, serve_script, port, tmp
     assert wrong == []
 
 
+@pytest.mark.process
 def test_without_it_markdown_eats_what_it_is_tried_on(page, serve_script, port, tmp_path):
     """The control of the test above: shown as they are, nearly all of them come out as something else."""
     texts, script = tmp_path / "texts.json", tmp_path / "script.py"

@@ -231,7 +231,7 @@ class Endless:
             self.closed = True
 
 
-def test_a_browser_that_goes_away_ends_it_and_one_that_waits_is_waited_for():
+def test_a_browser_that_goes_away_ends_it_and_one_that_waits_is_waited_for_in_real_time():
     blocks = Endless()
     offer = offered(table_of(blocks, rows=LONG))
 

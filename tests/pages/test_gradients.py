@@ -3,7 +3,6 @@
 import json
 import math
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from explorer import runs
 from explorer.models import NetKey
 from explorer.pages.shell import facts, models, pickers, shelf, texts
 from explorer.pages.shell.plain import plain
+from waiting import ended
 
 APP = Path(explorer.__file__).parent / "pages" / "frame.py"
 SENTENCE = texts.EXAMPLES["time-machine"]
@@ -247,9 +247,7 @@ def test_a_model_whose_layers_read_both_directions_opens_on_the_layer_a_gradient
             config, recipe, explorer.load_corpus("lighthouse"), corpus="lighthouse", session=runs.COMMAND_LINE
         )
     )
-    while runs.run(trained.id).active:
-        time.sleep(0.1)
-    app = run(model=f"run:{trained.id}")
+    app = run(model=f"run:{ended(trained.id).id}")
     assert not app.error
     assert "layer 1, forward" in first_title(specs(app)[0])
     assert "layer" not in [box.key for box in app.selectbox]
@@ -276,9 +274,7 @@ def test_a_diverged_model_is_said_to_be_one_and_its_numbers_not_defined(tmp_path
             config, recipe, explorer.load_corpus("lighthouse"), corpus="lighthouse", session=runs.COMMAND_LINE
         )
     )
-    while runs.run(trained.id).active:
-        time.sleep(0.1)
-    app = run(model=f"run:{trained.id}")
+    app = run(model=f"run:{ended(trained.id).id}")
     assert any(plain("are not finite numbers, the first at step") in warning.value for warning in app.warning)
     assert "The learning rate is too large" in said(app)
     shown = metrics(app)

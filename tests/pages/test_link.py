@@ -1,6 +1,5 @@
 """The address is what is seen: every choice, through every change of page, in a second browser, and for any stranger's link."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import explorer
 from explorer import runs
 from explorer.pages.shell import links, people, texts
 from explorer.pages.shell.plain import plain
+from waiting import ended, until
 
 APP = Path(explorer.__file__).parent / "pages" / "frame.py"
 FILES = {name: f"{name}.py" for name in (links.GATES, links.GRADIENTS, links.TRAIN)}
@@ -225,9 +225,7 @@ def test_the_way_to_every_page_carries_what_is_chosen():
 def test_the_layer_of_a_deep_model_is_in_the_address(tmp_path, monkeypatch):
     monkeypatch.setenv("GATE_EXPLORER_DATA", str(tmp_path / "data"))
     trained = a_run(explorer.ModelConfig(hidden_size=4, num_layers=2))
-    while runs.run(trained.id).active:
-        time.sleep(0.1)
-    query = {"model": f"run:{trained.id}", "layer": "1"}
+    query = {"model": f"run:{ended(trained.id).id}", "layer": "1"}
     app = opened(**query)
     assert app.selectbox(key="layer").value == "1"
     assert went(app, links.TRAIN).query_params == query
@@ -239,8 +237,7 @@ def test_a_model_that_still_learns_is_in_the_picker_with_its_status(tmp_path, mo
     monkeypatch.setenv("GATE_EXPLORER_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(type(st.context), "headers", {people.LOCAL_HEADER: "1"})  # the command line's run is listed
     going = a_run(explorer.ModelConfig(hidden_size=4), epochs=5000)
-    while not runs.run(going.id).has_checkpoint:
-        time.sleep(0.1)
+    until(lambda: runs.run(going.id).has_checkpoint)
     try:
         app = opened()
         assert f"{going.name} · {going.id[:4]} (running)" in app.selectbox(key="model").options
@@ -249,8 +246,7 @@ def test_a_model_that_still_learns_is_in_the_picker_with_its_status(tmp_path, mo
         assert len(app.get("plotly_chart")) > 0
     finally:
         runs.stop(going.id)
-    while runs.run(going.id).active:
-        time.sleep(0.1)
+    ended(going.id)
     assert f"{going.name} · {going.id[:4]}" in opened().selectbox(key="model").options
 
 

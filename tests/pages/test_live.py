@@ -11,23 +11,41 @@ import pytest
 from explorer import ModelConfig, Recipe, load_corpus, runs
 from explorer.pages import live
 from explorer.runs import Run
+from waiting import ended
 
 SMALL = ModelConfig(hidden_size=4), Recipe(epochs=3, batch_size=4, num_steps=10, max_tokens=2000)
+pytestmark = pytest.mark.process
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _data(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GATE_EXPLORER_DATA", str(tmp_path_factory.mktemp("live")))
+        yield
 
 
 @pytest.fixture(autouse=True)
-def _data(tmp_path, monkeypatch):
-    monkeypatch.setenv("GATE_EXPLORER_DATA", str(tmp_path / "data"))
+def _nothing_packed():
     live._packed.cache_clear()
 
 
 def trained(**about):
     run = runs.start(runs.RunRequest(*SMALL, load_corpus("lighthouse"), corpus="lighthouse", session="me", **about))
-    deadline = time.monotonic() + 60
-    while (run := runs.run(run.id)).active and time.monotonic() < deadline:
-        time.sleep(0.1)
+    run = ended(run.id)
     assert run.status == "finished", run.message
     return run
+
+
+@pytest.fixture(scope="module")
+def silent(_data):
+    """A finished run that was asked to write and to read nothing."""
+    return trained()
+
+
+@pytest.fixture(scope="module")
+def writing(_data):
+    """A finished run with all there is."""
+    return trained(sentence="Turn, light", prefixes=["The lamp"])
 
 
 def told(*ids, shown=""):
@@ -37,9 +55,8 @@ def told(*ids, shown=""):
     return json.loads(body[4 : 4 + int.from_bytes(body[:4], "little")])
 
 
-def test_a_run_is_told_with_its_curves_and_what_the_model_writes():
-    run = trained(sentence="Turn, light", prefixes=["The lamp"])
-    head = told(run.id)
+def test_a_run_is_told_with_its_curves_and_what_the_model_writes(writing):
+    run, head = writing, told(writing.id)
     about = head["about"]
     assert about["said"] == f"step {run.step:,} of about {run.steps_total:,} · epoch 3 of 3"
     assert not about["active"]
@@ -49,8 +66,8 @@ def test_a_run_is_told_with_its_curves_and_what_the_model_writes():
     assert head["end"] == run.step
 
 
-def test_the_state_changes_with_the_status_and_with_the_snapshots_and_with_nothing_else():
-    run = trained(sentence="Turn")
+def test_the_state_changes_with_the_status_and_with_the_snapshots_and_with_nothing_else(writing):
+    run = writing
     before = live.state([run])
     runs.rename(run.id, "another name")
     assert live.state([runs.run(run.id)]) == before
@@ -73,12 +90,13 @@ def test_a_run_that_goes_is_told_to_go_and_who_shows_a_newer_state_is_not_told_a
     shown = live.state([runs.run(run.id)])
     assert shown.split("@")[0] in ("stopping", "stopped")
     assert told(run.id, shown=shown)["about"]["state"].split("@")[0] in ("stopping", "stopped")
-    while runs.run(run.id).active:
-        time.sleep(0.1)
+    ended(run.id)
 
 
-def test_several_runs_are_told_together_and_all_who_ask_at_once_are_told_the_same(monkeypatch):
-    first, second = trained(), trained(sentence="Turn")
+def test_several_runs_are_told_together_and_all_who_ask_at_once_are_told_the_same_in_real_time(
+    monkeypatch, silent, writing
+):
+    first, second = silent, writing
     head = told(first.id, second.id)
     assert {"1: training", "2: training", "2: your sentence"} <= {curve["name"] for curve in head["curves"]}
     assert head["about"]["said"] == head["about"]["samples"] == ""
@@ -99,8 +117,8 @@ def test_a_run_that_is_not_there_is_answered_in_words(run_id):
     assert body.decode().startswith("There is no run with this id")
 
 
-def test_how_far_a_run_is_in_words():
-    run = trained()
+def test_how_far_a_run_is_in_words(silent):
+    run = silent
 
     def said(**changes):
         return live.said(Run(**{**vars(run), **changes}))

@@ -1,7 +1,6 @@
 """What is kept of what was computed, by bytes: each session's share, the share of all, and nothing of who left."""
 
 import gc
-import time
 import weakref
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ import explorer
 from explorer.models import NetKey
 from explorer.pages.shell import facts, models
 from explorer.pages.shell.shelf import Budget, bytes_of
+from waiting import until
 
 MB = 1_000_000
 FOREVER = float("inf")
@@ -96,9 +96,7 @@ def test_what_is_not_used_for_a_while_is_let_go_and_the_memory_is_free_without_a
     try:
         gone = weakref.ref(shelf.get("a", lambda: Thing(MB)))
         assert gone() is not None
-        time.sleep(0.1)
-        budget.settle()
-        assert gone() is None
+        until(lambda: budget.settle() or gone() is None)
         assert budget.bytes == shelf.bytes == 0
     finally:
         gc.enable()
@@ -119,10 +117,7 @@ def test_somebody_looks_after_those_who_left(monkeypatch):
     budget = Budget(100 * MB, 0.05)
     shelf = budget.shelf(100 * MB)
     shelf.get("a", lambda: Thing(MB))
-    deadline = time.monotonic() + 20
-    while held(shelf) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not held(shelf)
+    until(lambda: not held(shelf))
 
 
 def test_nothing_that_is_known_of_a_text_points_in_a_circle():

@@ -1,7 +1,6 @@
 """The page Train, run without a browser; the runs themselves are tests/runs'."""
 
 import json
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from explorer import RECIPES, ModelConfig, runs
 from explorer.pages import live, new_run
 from explorer.pages.shell import people
 from explorer.pages.shell.plain import plain
+from waiting import ended
 
 APP = Path(explorer.__file__).parent / "pages" / "frame.py"
 
@@ -37,15 +37,6 @@ def start(app):
     next(button for button in app.button if button.label == "Start").click().run()
     assert not app.exception
     return app.query_params["run"][0] if isinstance(app.query_params["run"], list) else app.query_params["run"]
-
-
-def wait_until_over(run_id):
-    for _ in range(600):
-        run = runs.run(run_id)
-        if not run.active:
-            return run
-        time.sleep(0.1)
-    raise AssertionError(f"still {run.status} after a minute: {run.message}")
 
 
 def complaints(app):
@@ -126,7 +117,7 @@ def test_a_run_is_started_found_again_and_becomes_a_model_of_every_page():
         app.number_input(key=key).set_value(value)
     app.text_input(key="new_name_lighthouse").set_value("my *first* run").run()
     run_id = start(app)
-    assert wait_until_over(run_id).status == "finished"
+    assert ended(run_id).status == "finished"
 
     again = open_page(run=run_id)  # a reload, a second tab, a colleague
     assert any("finished **my \\*first\\* run**" in line.value for line in again.markdown)
@@ -149,7 +140,7 @@ def test_a_diverged_run_says_where():
     run = runs.start(
         runs.RunRequest(config, recipe, explorer.load_corpus("lighthouse"), corpus="lighthouse", session="me")
     )
-    over = wait_until_over(run.id)
+    over = ended(run.id)
     assert over.status == "diverged"
     app = open_page(run=run.id)
     assert any(f"step {over.fault_step}" in error.value for error in app.error)
@@ -184,7 +175,7 @@ def test_what_the_command_line_trains_is_listed_on_ones_own_machine_only(monkeyp
             *small, explorer.load_corpus("lighthouse"), corpus="lighthouse", session=runs.COMMAND_LINE, name="mine"
         )
     )
-    wait_until_over(run.id)
+    ended(run.id)
     for local in (True, False):  # the server says it (tests/test_server.py)
         monkeypatch.setattr(type(st.context), "headers", {people.LOCAL_HEADER: "1"} if local else {})
         assert any("mine" in line.value for line in open_page().markdown) == local
@@ -199,7 +190,7 @@ def test_a_run_is_what_the_form_says():
     run = runs.run(start(app))
     assert (run.config.hidden_size, run.seed, run.sentence) == (8, 7, "Turn, light")
     assert (run.recipe.clip_norm, run.recipe.max_tokens, run.recipe.epochs) == (None, 3000, 1)
-    wait_until_over(run.id)
+    ended(run.id)
 
 
 def test_the_rest_of_a_model_is_under_more():
@@ -216,7 +207,7 @@ def test_the_rest_of_a_model_is_under_more():
     assert run.config == ModelConfig(
         "gru", hidden_sizes=(12, 8), init="chrono", chrono_t_max=40, embedding_size=5, keep_bias=0.5, bias="one"
     )
-    wait_until_over(run.id)
+    ended(run.id)
     learned = explorer.load_checkpoint(runs.checkpoint_path(run.id)).model.vocabulary
     assert "\n" not in learned.symbols
     assert "\n" in explorer.load_corpus("lighthouse")
@@ -234,7 +225,7 @@ def test_what_means_nothing_beside_the_rest_is_left_out():
     app.number_input(key="new_epochs").set_value(1).run()
     run = runs.run(start(app))
     assert (run.config.keep_bias, run.config.hidden_size_backward) == (0, None)
-    wait_until_over(run.id)
+    ended(run.id)
 
 
 @pytest.mark.parametrize("written", ["12; 8", "12 8", " 12,8 "])
@@ -286,7 +277,7 @@ def test_a_refused_deletion_is_not_called_one(monkeypatch):
     run = runs.start(
         runs.RunRequest(*small, explorer.load_corpus("lighthouse"), corpus="lighthouse", session=runs.COMMAND_LINE)
     )
-    wait_until_over(run.id)
+    ended(run.id)
     monkeypatch.setattr(type(st.context), "headers", {people.LOCAL_HEADER: "1"})
     app = open_page()
 
@@ -304,7 +295,7 @@ def test_a_run_offers_its_steps_and_epochs_in_full_and_judges_their_size_by_a_fe
     recipe = explorer.Recipe(epochs=3, batch_size=2, num_steps=5)
     text = explorer.load_corpus("lighthouse")
     run = runs.start(runs.RunRequest(ModelConfig(hidden_size=4), recipe, text, corpus="lighthouse", session="me"))
-    run = wait_until_over(run.id)
+    run = ended(run.id)
     assert run.step > 2 * live.SAMPLED
     page = AppTest.from_file(str(APP), default_timeout=60)
     page.session_state["export_run"] = True

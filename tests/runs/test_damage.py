@@ -5,7 +5,6 @@ import math
 import random
 import shutil
 import sqlite3
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from explorer import ModelConfig, Recipe, runs
 from explorer.pages.shell import people
 from explorer.runs.facts import Run, RunError, UnknownRunError
 from explorer.runs.rows import EVENT_COLUMNS, STEP_COLUMNS, STORED
+from waiting import ended
 
 PAGE = Path(explorer.__file__).parent / "pages" / "frame.py"
 NASTY = [
@@ -37,6 +37,7 @@ NASTY = [
     0.5,
 ]
 STANDING = ["status", "config", "recipe", "prefixes", "parameters"]
+pytestmark = pytest.mark.xdist_group("damage")  # they share the two runs
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +51,7 @@ def whole(tmp_path_factory):
             "the light turned and the sea was dark. " * 9, corpus="sea", session=runs.COMMAND_LINE, name="first",
             sentence="the sea",
         ))  # fmt: skip
-        while (first := runs.run(first.id)).active:
-            time.sleep(0.05)
+        first = ended(first.id)
         second = replace(first, id="second-run", name="second")
         runs._registry().store.add(second)
         runs._registry().store.close()

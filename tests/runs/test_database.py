@@ -17,6 +17,7 @@ from explorer.runs.facts import RunError, UnknownRunError
 from explorer.runs.store import Store
 from explorer.runs.worker import work
 from explorer.training import Recipe
+from waiting import until
 
 SCHEMA = "CREATE TABLE words (word TEXT);"
 RECIPE = Recipe("adam", batch_size=2, num_steps=8, learning_rate=0.01)
@@ -192,18 +193,12 @@ def test_who_looks_at_a_run_whose_store_was_replaced_reads_what_became_of_it(fol
         )
     )
     registry = runs._registry()
-    for _ in range(600):
-        if runs.run(run.id).step:
-            break
-        threading.Event().wait(0.1)
+    until(lambda: runs.run(run.id).step)
     for end in ("", "-wal", "-shm"):
         Path(f"{folder / 'runs.sqlite'}{end}").unlink()
     with pytest.raises(StoreGoneError):
         runs.run(run.id)
-    for _ in range(600):
-        if run.id in registry._told:
-            break
-        threading.Event().wait(0.1)
+    until(lambda: run.id in registry._told)
     Store(folder).close()  # somebody has begun a new one
     with pytest.raises(UnknownRunError, match=r"deleted or moved .* its weights are kept in its folder"):
         runs.run(run.id)

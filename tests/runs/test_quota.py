@@ -1,7 +1,5 @@
 """What strangers may take of a server: runs, seconds and disk, for a browser and for all."""
 
-import time
-
 import pytest
 
 from explorer import ModelConfig, Recipe, runs
@@ -137,7 +135,6 @@ def test_all_runs_take_so_much_of_it_and_what_was_deleted_makes_room_first(line,
     with pytest.raises(RunError, match=r"take all the room they may\. Try again when some were deleted"):
         start("eve")
     runs.delete(first.id)
-    time.sleep(0.01)
     start("eve")
     with pytest.raises(RunError):
         runs.restore(first.id)

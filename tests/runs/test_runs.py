@@ -5,7 +5,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -24,12 +23,14 @@ from explorer.runs.store import Store
 from explorer.runs.worker import work
 from explorer.text import Vocabulary
 from explorer.training import Recipe, TrainingDivergedError, train
+from waiting import hearing, until
 
 TEXT = "".join(random.Random(12).choices("abcdefgh ", weights=range(1, 10), k=420))
 CONFIG = ModelConfig(hidden_size=6)
 SHORT = Recipe("adam", 0.02, 0.3, batch_size=3, num_steps=8, epochs=4)
 ENDLESS = replace(SHORT, epochs=5_000)
 ROOT = Path(explorer.__file__).parents[1]
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture
@@ -40,16 +41,9 @@ def server(folder, monkeypatch):
     yield folder
     for run in runs.runs():
         runs.stop(run.id)
-    wait_until(lambda: not any(run.active for run in runs.runs()))
+    until(lambda: not any(run.active for run in runs.runs()))
     runs._registry().close()
     runs._registries.clear()
-
-
-def wait_until(condition, seconds=120):
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends, "it did not happen"
-        time.sleep(0.05)
 
 
 def start(recipe=SHORT, session="ann", **changes):
@@ -89,7 +83,7 @@ def test_the_first_runs_the_second_waits_its_turn_and_both_end_as_the_library_wo
     with pytest.raises(RunError, match="at most 2 runs"):
         start()
     assert [run.id for run in runs.runs("ann")] == [second.id, first.id]
-    wait_until(lambda: status(third) == "finished")
+    until(lambda: status(third) == "finished")
     for run in (first, second, third):
         assert status(run) == "finished"
         assert_trained_as_by_the_library(run)
@@ -107,15 +101,15 @@ def test_a_spare_takes_the_run_and_stop_is_heard(server, monkeypatch):
     runs.prepare()
     assert runs._registry()._spare.pid == spare
     run = start(ENDLESS)
-    wait_until(lambda: has_steps(run, 3))
+    until(lambda: has_steps(run, 3))
     assert runs._registry().store._rows("SELECT pid FROM runs")[0][0] == spare
     assert runs.stop(run.id).status == "stopping"
-    wait_until(lambda: status(run) == "stopped")
+    until(lambda: status(run) == "stopped")
     after = runs.run(run.id)
     assert after.resumable
     assert after.has_checkpoint
     assert runs.checkpoint(run.id).recipe == ENDLESS
-    wait_until(lambda: runs._registry()._spare is not None)
+    until(lambda: runs._registry()._spare is not None)
     assert runs._registry()._spare.pid != spare
 
 
@@ -125,16 +119,16 @@ def test_a_spare_takes_the_run_and_stop_is_heard(server, monkeypatch):
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_a_killed_worker_is_noticed_and_its_run_goes_on_bit_for_bit(server):
     run = start(replace(SHORT, epochs=120))
-    wait_until(lambda: has_steps(run, 5))
+    until(lambda: has_steps(run, 5))
     os.kill(runs._registry().store._rows("SELECT pid FROM runs")[0][0], signal.SIGKILL)
-    wait_until(lambda: status(run) == "interrupted")
+    until(lambda: status(run) == "interrupted")
     shown = runs.metrics(run.id)
     after = runs.run(run.id)
     assert "without a word" in after.message
     assert after.step == shown.last_step >= 5
     assert [r.id for r in runs.models("ann")] == [run.id]
     runs.resume(run.id)
-    wait_until(lambda: status(run) == "finished")
+    until(lambda: status(run) == "finished")
     assert_trained_as_by_the_library(run)
 
 
@@ -154,16 +148,16 @@ def test_a_killed_server_leaves_a_run_that_another_server_resumes(server):
     other = subprocess.Popen([sys.executable, "-c", SERVER, TEXT], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     run_id = other.stdout.readline().strip()
     store = Store(server)
-    wait_until(lambda: store.run(run_id).step >= 5)
+    until(lambda: store.run(run_id).step >= 5)
     other.kill()
     other.wait()
     other.stdout.close()
     # The worker itself tells, for nobody else is there.
-    wait_until(lambda: store.run(run_id).status == "interrupted")
+    until(lambda: store.run(run_id).status == "interrupted")
     assert "server was closed" in store.run(run_id).message
     store.close()
     run = runs.resume(run_id)
-    wait_until(lambda: status(run) == "finished")
+    until(lambda: status(run) == "finished")
     assert_trained_as_by_the_library(runs.run(run_id))
 
 
@@ -283,7 +277,8 @@ def foreground(recipe=ENDLESS, config=CONFIG, told=None):
     return run, model, recorded(run, TEXT, model, train(model, TEXT, recipe, 4), told.append)
 
 
-def test_a_run_on_the_command_line_is_shown_while_it_goes_and_can_be_stopped_in_the_app(line):
+def test_a_run_on_the_command_line_is_shown_while_it_goes_and_can_be_stopped_in_the_app(line, monkeypatch):
+    heard = hearing(monkeypatch)
     run, _, steps = foreground()
     with closing(steps):
         for record in steps:
@@ -292,7 +287,7 @@ def test_a_run_on_the_command_line_is_shown_while_it_goes_and_can_be_stopped_in_
                 assert runs.metrics(run.id).last_step == 1
             if record.step == 10:
                 assert runs.stop(run.id).status == "stopping"
-                time.sleep(0.3)
+                heard()
             assert record.step <= 10
     after = runs.run(run.id)
     assert (after.status, after.step) == ("stopped", 10)

@@ -29,6 +29,7 @@ from explorer.runs.store import Store
 from explorer.runs.worker import work
 from explorer.text import Vocabulary
 from explorer.training import Recipe, Training, train
+from waiting import hearing, until
 
 TEXT = "".join(random.Random(11).choices("abcdefgh ", weights=range(1, 10), k=420))
 RECIPE = Recipe("adam", 0.02, 0.3, batch_size=3, num_steps=8, epochs=6)
@@ -189,18 +190,23 @@ def test_a_diverging_run_says_where_and_keeps_curves_and_the_last_finite_weights
     assert not after.resumable
 
 
-def stop_at(monkeypatch, store, run, step, *, action=None):
-    """While the run is trained: once this step is made, do it (stop the run) and wait for it to be heard."""
+def at_step(monkeypatch, step, act):
+    """While a run is trained: once this step is made, act."""
     made = Training.__next__
 
     def spy(self):
         record = made(self)
         if record.step == step:
-            (action or store.stop)(run.id)
-            time.sleep(0.3)
+            act()
         return record
 
     monkeypatch.setattr(Training, "__next__", spy)
+
+
+def stop_at(monkeypatch, store, run, step, *, action=None):
+    """While the run is trained: once this step is made, do it (stop the run) and wait for it to be heard."""
+    heard = hearing(monkeypatch)
+    at_step(monkeypatch, step, lambda: ((action or store.stop)(run.id), heard()))
 
 
 @pytest.mark.parametrize("step", [1, 5, 15, 16, 40])
@@ -225,7 +231,7 @@ def test_stop_does_not_wait_for_the_end_of_a_long_step(store, monkeypatch):
             store.stop(run.id)
             try:
                 while True:  # without an end: only being broken off ends it
-                    time.sleep(0.01)
+                    step(self, x_TB, state)
             except BaseException as fault:
                 broken_off.append(type(fault).__name__)
                 raise
@@ -300,14 +306,14 @@ def test_a_disk_that_fills_up_ends_the_run_with_everything_before_it(store, monk
     run = added(store)
     with monkeypatch.context() as patch:
 
-        def fill(_):
+        def fill():
             if broken == "steps":
                 pages = store.database._writer.connection.execute("PRAGMA page_count").fetchone()[0]
                 store.database._writer.connection.execute(f"PRAGMA max_page_count = {pages}")
             else:
                 patch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
 
-        stop_at(patch, store, run, 20, action=fill)
+        at_step(patch, 20, fill)
         with pytest.raises(RunError, match=r"is full; nothing was half written"):
             trained(store, run)
     store.database._writer.connection.execute("PRAGMA max_page_count = 1000000")
@@ -322,42 +328,44 @@ def test_a_disk_that_fills_up_ends_the_run_with_everything_before_it(store, monk
 
 def pause(pid, folder):
     """Stop a worker at a moment when it does not keep others from writing to the store."""
-    for _ in range(100):
+
+    def stopped():
         os.kill(pid, signal.SIGSTOP)
         with contextlib.closing(sqlite3.connect(folder / "runs.sqlite", timeout=0.05, isolation_level=None)) as db:
             try:
                 db.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError:
                 os.kill(pid, signal.SIGCONT)
-                time.sleep(0.02)
-            else:
-                db.execute("ROLLBACK")
-                return
-    pytest.fail("the worker is always writing")
+                return False
+            db.execute("ROLLBACK")
+            return True
+
+    until(stopped)
 
 
+@pytest.mark.process
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_a_paused_worker_is_said_not_to_answer_and_goes_on_bit_for_bit(folder, monkeypatch):
     monkeypatch.setattr(store_module, "DEAD_AFTER_S", 2)
     store = Store(folder)
-    run = added(store, recipe=replace(RECIPE, epochs=400))
+    run = added(store, recipe=replace(RECIPE, epochs=100))
     held = store.begin(run.id)
     worker = subprocess.Popen([sys.executable, "-m", "explorer.runs.worker"], stdin=subprocess.PIPE, text=True)
     try:
         held.note_process(worker.pid)
         worker.stdin.write(f"{run.id} {held.token}\n")
         worker.stdin.flush()
-        wait_until(lambda: store.run(run.id).step >= 5)
+        until(lambda: store.run(run.id).step >= 5)
         pause(worker.pid, folder)
-        time.sleep(2.5)
+        store.database._writer.connection.execute("UPDATE runs SET heartbeat = heartbeat - 3")
         store.sweep()
         paused = store.run(run.id)
         assert paused.status == "running"
         assert f"Its process ({worker.pid}) is there but has not answered" in paused.message
         os.kill(worker.pid, signal.SIGCONT)
-        wait_until(lambda: store.run(run.id).message == "")
-        wait_until(lambda: store.run(run.id).step > paused.step)
-        wait_until(lambda: store.run(run.id).status == "finished")
+        until(lambda: store.run(run.id).message == "")
+        until(lambda: store.run(run.id).step > paused.step)
+        until(lambda: store.run(run.id).status == "finished")
     finally:
         worker.kill()
         worker.wait()
@@ -366,18 +374,12 @@ def test_a_paused_worker_is_said_not_to_answer_and_goes_on_bit_for_bit(folder, m
     store.close()
 
 
-def wait_until(holds, seconds=120):
-    ends_at = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < ends_at
-        time.sleep(0.05)
-
-
 # ---- kill -9 --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_kill_9_at_twenty_random_moments(folder, monkeypatch):
+def test_kill_9_at_twenty_random_moments_in_real_time(folder, monkeypatch):
     """Each time: the store opens and is whole, the state loads, at most one interval (here: a step) is lost."""
     monkeypatch.setenv("GATE_EXPLORER_STATE_SECONDS", "0")
     store = Store(folder)

@@ -960,7 +960,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "The largest relative difference between three rows of this flow and torch.autograd.grad in float64 through a plain "
         "loop over the first 32 steps, computed just now. Around 1e-12 is the rounding of float64."
     ),
-    "card.over": "over {steps}",
+    "card.over": ">{steps}",
     "gradient-page.look-for": (
         "Each character's loss sends a gradient back through the steps before it. **Read a row of the triangle from its "
         "diagonal away**: where it turns dark, the loss no longer reaches. A row that is dark from its diagonal on belongs to a "

@@ -23,8 +23,9 @@ def test_the_text_and_the_picture_are_on_the_first_screen(page, server, size, sc
     page.set_viewport_size({"width": size[0], "height": size[1]})
     opened(page, server)
     assert page.get_by_placeholder("Type a sentence").bounding_box()["y"] < 200
-    gate = edges(page, f"[class*='st-key-tape'] {DRAWN} .heatmaplayer image")[1]
-    assert gate["y"] + 144 < size[1]
+    for unit in ("unit 95, inside quotation marks", "unit 110, at the first letter of a word"):
+        title = page.locator(f"[class*='st-key-tape'] {DRAWN} .annotation-text", has_text=unit).bounding_box()
+        assert title["y"] + title["height"] + 56 < size[1]
 
 
 def test_the_picture_of_a_long_text_is_on_the_first_screen_too(page, server):

@@ -54,7 +54,7 @@ def test_it_opens_on_the_verdict_and_the_numbers_of_one_library_call():
     flow = explorer.gradient_flow(model, SENTENCE)
     shown = metrics(app)
     assert shown["Half-life"] == str(flow.half_life_steps)
-    assert shown["Horizon"] == (f"over {len(flow) - 2}" if flow.horizon_steps is None else str(flow.horizon_steps))
+    assert shown["Horizon"] == (f">{len(flow) - 2}" if flow.horizon_steps is None else str(flow.horizon_steps))
     assert shown["Slope"] == f"{flow.slope_per_step:+.3f}"
     assert float(shown["λ₁"]) == pytest.approx(explorer.lyapunov_exponents(model, SENTENCE, 1).exponents_K[0], abs=6e-4)
     assert 0 < float(shown["Proof, flow"]) < 1e-3

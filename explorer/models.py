@@ -277,12 +277,19 @@ class RecurrentStack(nn.Module):
         """The weights of one net: its parameters, and zeros for the biases it does not have."""
         w_ih_GE: Tensor = getattr(self, f"weight_ih{net.suffix}")
         rows = len(w_ih_GE) if self.config.kind.recurrent else 0
-        without = {
-            "weight_hh": w_ih_GE.new_zeros(rows, self.config.width(net)),
-            "bias_ih": w_ih_GE.new_zeros(len(w_ih_GE)),
-            "bias_hh": w_ih_GE.new_zeros(rows),
-        }
-        return CellWeights(w_ih_GE, *(getattr(self, f"{name}{net.suffix}", zero) for name, zero in without.items()))
+
+        def there(name: str, *shape: int) -> Tensor:
+            own: Tensor | None = getattr(self, f"{name}{net.suffix}", None)
+            return (
+                w_ih_GE.new_zeros(shape) if own is None else own
+            )  # made only where it is wanted: this is asked every step
+
+        return CellWeights(
+            w_ih_GE,
+            there("weight_hh", rows, self.config.width(net)),
+            there("bias_ih", len(w_ih_GE)),
+            there("bias_hh", rows),
+        )
 
     def zero_state(self, batch_size: int) -> dict[NetKey, State]:
         """The state before the first character: zeros for every net."""

@@ -177,7 +177,9 @@ def _role_row(one: Tape, role: Role, count: int) -> Row:
     # A cell state has no ends, nor has every cell's state.
     free = any(not bool((np.abs(one[letter][:count, role.unit]) <= 1).all()) for letter in drawn)
     axis = Axis(low=None if free else 0 if gates_alone else -1, high=None if free else 1, zero=True, ticks=3)
-    title = f"<b>unit {role.unit}, {escaped(role.place)}</b>: {role.means(one.cell)}<br>{_key(drawn)}"
+    named = {letter: role.means(one.cell) if letter == role.part else letter for letter in drawn}
+    key = ", ".join(keyed(named[letter], line) for letter, line in drawn.items())
+    title = f"<b>unit {role.unit}, {escaped(role.place)}</b><br>{key}"  # in two lines: a phone is narrow
     return Row(title, items, axis, ROLE_PX)
 
 

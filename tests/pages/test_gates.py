@@ -42,7 +42,8 @@ def test_the_first_screen_names_units_that_remember_something():
     assert '"' in app.text_input(key="sentence").value
     spec = json.loads(app.get("plotly_chart")[0].proto.spec)
     titles = [note["text"] for note in spec["layout"]["annotations"]]
-    assert titles[1].startswith("<b>unit 95, inside quotation marks</b>: state h -0.6")
+    assert titles[1].startswith("<b>unit 95, inside quotation marks</b><br>")
+    assert "state h -0.6" in titles[1]
     assert sum(title.startswith("<b>unit ") for title in titles) == roles.NAMED
     assert any("follows what its title says" in caption.value for caption in app.caption)
 

@@ -93,8 +93,9 @@ class ModelConfig:
     hidden_sizes: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
+        check_choice("cell", self.cell, tuple(CELLS))
         if self.bias is None:
-            self._set("bias", "one" if self.init == "normal" or self.cell in _ONE_BIAS else "two")
+            self._set("bias", "two" if self.kind.recurrent and self.init != "normal" else "one")
         for field, allowed in _CHOICES.items():
             check_choice(field, getattr(self, field), allowed)
         self._set_sizes()
@@ -244,9 +245,7 @@ class ModelConfig:
         return shapes
 
 
-_ONE_BIAS = tuple(key for key, cell in CELLS.items() if not cell.recurrent)
 _CHOICES = {
-    "cell": tuple(CELLS),
     "reset": RESETS,
     "activation": tuple(ACTIVATIONS),
     "direction": DIRECTIONS,

@@ -17,6 +17,7 @@ import torch
 from click.testing import CliRunner
 
 import explorer.cli
+from explorer.cells import CELLS
 from explorer.checkpoints import load_checkpoint
 from explorer.models import CharModel, ModelConfig
 from explorer.text import Vocabulary
@@ -92,6 +93,15 @@ def test_training_writes_a_checkpoint_of_what_was_asked_for(corpus, output):
     assert last_line.startswith(f"Wrote {output} (")
     assert last_line.endswith(" 2 epochs).")
     assert result.stderr == ""
+
+
+def test_a_cell_brings_what_makes_sense_beside_it_unless_something_else_is_asked_for(corpus, output):
+    checkpoint, _ = train_small(corpus, output, "--cell", "mingru")
+    assert checkpoint.config == ModelConfig("mingru", hidden_size=8, **CELLS["mingru"].suggested)
+    checkpoint, _ = train_small(corpus, output, "--cell", "mingru", "--num-layers", "1")
+    assert checkpoint.config == ModelConfig("mingru", hidden_size=8, **CELLS["mingru"].suggested | {"num_layers": 1})
+    checkpoint, _ = train_small(corpus, output, "--cell", "lstm")
+    assert checkpoint.config == ModelConfig("lstm", hidden_size=8)
 
 
 def test_the_command_line_trains_what_the_library_trains(corpus, output):

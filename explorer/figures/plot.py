@@ -308,7 +308,7 @@ def _line(stroke: Stroke) -> Made:
 @singledispatch
 def _drawn(item: Any, panel: Panel, row: Row) -> Made:
     """An item as a trace of plotly's, but for its axes. A new kind of item registers itself below."""
-    raise NotImplementedError(type(item).__name__)
+    raise TypeError(type(item).__name__)
 
 
 @_drawn.register

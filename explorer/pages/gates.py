@@ -14,7 +14,7 @@ from explorer.figures import perplexity as curves
 from explorer.figures.hundredths import CONFIG
 from explorer.figures.style import number
 from explorer.pages.shell import charts, controls, export, facts, notices, pickers, roles, texts
-from explorer.pages.shell.models import Which
+from explorer.pages.shell.models import Which, checkpoint_of
 from explorer.pages.shell.plain import plain
 from explorer.probes.gates import GateTrace, Tape, gate_statistics, memory_time, trace_gates
 from explorer.probes.reading import gates_read
@@ -114,7 +114,9 @@ def show_reading(which: Which, text: str, layer: int, direction: str | None, ord
         texts.offer_link()
     notices.show_warnings(trace)
     named = [] if which.untrained else roles.roles_of(which.name, tape.net)
-    st.caption(say("gate-page.named") if named else trace.config.kind.look_for)
+    # What the titles say was found in the model as trained; of another epoch, or an altered one, nothing is claimed.
+    found = which.epoch == checkpoint_of(which).last_epoch and not which.intervention
+    st.caption(say("gate-page.named" if found else "gate-page.named-then") if named else trace.config.kind.look_for)
     if len(trace):
         show_gates(trace, quantity, order, None if unit == NO_UNIT else int(unit), layer, direction, named)
     st.caption(plain(str(gates_read(trace, tape))))

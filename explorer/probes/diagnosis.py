@@ -173,7 +173,7 @@ def _saturated(flow: GradientFlow, trace: GateTrace) -> Finding | None:
         statistics = gate_statistics(gate_TH)
         if statistics is not None and statistics.saturated_share >= SATURATED_SHARE:
             said: dict[str, float | str] = {"gate": config.kind.gate(letter).title, "share": statistics.saturated_share}
-            return Finding("saturated", LIKELY, said)
+            return Finding("saturated", LIKELY, said, "gate")
     share = config.kind.stuck(tape.h_TH, config.variant)
     if share is not None and share >= SATURATED_SHARE:
         return Finding("saturated", LIKELY, {"share": share}, config.variant)

@@ -174,12 +174,6 @@ class GateTrace(Pictured):
         return None if mean is None else perplexity(mean)
 
     @property
-    def perplexity_without_unknown(self) -> float | None:
-        """The same over the characters that the vocabulary has; the model still reads the others, as one symbol."""
-        mean = self.score.mean_over(~self.unknown_T)
-        return None if mean is None else perplexity(mean)
-
-    @property
     def score_name(self) -> str:
         """What exp(mean nll) is called: "perplexity", "pseudo-perplexity" (cloze), "leaky score" (has read the answer)."""
         return score_name(self.config.objective)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from importlib import import_module
 from typing import Any
 
 
-class Pictured:
+class Pictured(ABC):
     """A result with a picture in `explorer.figures.pictures`, and a few facts that tell it from others."""
 
+    @abstractmethod
     def _facts(self) -> dict[str, Any]:
         """What a prompt says of it: name -> a short value."""
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         facts = (

@@ -14,7 +14,7 @@ from explorer.features import BEFORE, CHARACTER, COUNTED, FEATURES, features_of
 from explorer.models import CharModel, NetKey
 from explorer.probes.gates import GateTrace, trace_gates
 from explorer.reads import Read
-from explorer.words import say
+from explorer.words import knows, say
 
 Floats64 = NDArray[np.float64]
 BLOCK_STEPS = 64  # features are shuffled in blocks of so many, so that each keeps its own rhythm
@@ -34,7 +34,6 @@ class Role:
         part: a letter of the cell: a gate, or a part of the state.
         feature: a name out of features_of, or "surprise".
         share_held_out: share of its variance that the feature explains in the half it was not chosen on, at most 1.
-        sign: 1 where it is larger where the feature holds, -1 where it is smaller.
         mean_in: its mean where the feature holds (of a distance: where it is its median or more), on that half.
         mean_out: its mean elsewhere.
 
@@ -44,9 +43,13 @@ class Role:
     part: str
     feature: str
     share_held_out: float
-    sign: int
     mean_in: float
     mean_out: float
+
+    @property
+    def sign(self) -> int:
+        """1 where it is larger where the feature holds, -1 where it is smaller."""
+        return 1 if self.mean_in > self.mean_out else -1
 
     @property
     def place(self) -> str:
@@ -58,7 +61,8 @@ class Role:
     def means(self, cell: Cell) -> str:
         """The part, its mean there, and its mean elsewhere, in words."""
         titles = {gate.letter: gate.title for gate in cell.gates}
-        part = titles.get(self.part) or say(f"part.{self.part}")
+        named = f"part.{self.part}"
+        part = titles.get(self.part) or (say(named) if knows(named) else self.part)
         elsewhere = say(f"role.{self.feature}.else" if self.feature in (*COUNTED, SURPRISE) else "role.else")
         return say("role.means", part=part, mean_in=self.mean_in, mean_out=self.mean_out, elsewhere=elsewhere)
 
@@ -206,4 +210,4 @@ def _role(unit: int, part: str, feature: str, share: float, feature_T: Floats64,
     holds_T = feature_T >= np.median(feature_T) if feature in (*COUNTED, SURPRISE) else feature_T > 0
     inside, outside = values_T[holds_T], values_T[~holds_T]
     mean_in, mean_out = (float(values.mean()) if values.size else float("nan") for values in (inside, outside))
-    return Role(unit, part, feature, share, 1 if mean_in > mean_out else -1, mean_in, mean_out)
+    return Role(unit, part, feature, share, mean_in, mean_out)

@@ -142,8 +142,11 @@ FORMS: dict[str, Callable[[Any], str]] = {
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # fields: what was expected of a field, and what came
     "config": "{field}: expected {expected}; got {got}.",
-    "gate-page.named": "Below the text stand some **units** that the network made its own: each follows what its title says. "
-    "The means of its state or gate, there and elsewhere, are of text on which the choice was not made.",
+    "gate-page.named": "Below the text stand some **units** that the network made its own: in the text it learned, each follows "
+    "what its title says. The means of its state or gate, there and elsewhere, are of a part of that text on which the choice "
+    "was not made.",
+    "gate-page.named-then": "Below the text stand the **units** that follow what their titles say in the model as it was trained "
+    "to the end. Whether they do so here, the curves show.",
     "role.means": "{part} {mean_in:.2f}, {elsewhere} {mean_out:.2f}",
     "role.else": "elsewhere",
     "role.quoted": "inside quotation marks",
@@ -532,7 +535,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "verdict.disconnected.found": "No loss gives its state any gradient.",
     "verdict.disconnected.advice": "Look at the output weights.",
     "verdict.saturated": "It is saturated",
-    "verdict.saturated.found": (
+    "verdict.saturated.found": "{share:.0%} of the states are where their activation is flat.",
+    "verdict.saturated.found.gate": (
         "{share:.0%} of the values of the {gate} are under 0.1 or over 0.9, where it hardly learns."
     ),
     "verdict.saturated.found.tanh": "{share:.0%} of the states are beyond ±0.8.",

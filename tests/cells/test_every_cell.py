@@ -235,6 +235,28 @@ def test_torchs_kernel_where_it_is_named_is_another_code(key, variant):
     torch.testing.assert_close(h_TH, model.states(VOCABULARY.encode(TEXT).unsqueeze(1))[0][NET][:, 0])
 
 
+@every_variant
+def test_a_cell_that_gives_its_equation_alone_says_the_same(key, variant, monkeypatch):
+    """What a new cell has before anything of it is written by hand: every default, from the trace to the weights."""
+    model, kind = model_of(key, variant, num_layers=2), type(CELLS[key])
+    trace, steps = explorer.trace_gates(model, TEXT), explorer.weight_gradient_steps(model, TEXT)
+    flow = explorer.gradient_flow(model, TEXT)
+    for name in ("scan", "recover", "linearised", "recurrent_parts", "kernel"):
+        monkeypatch.setattr(kind, name, getattr(Cell, name))
+    bare = explorer.trace_gates(model, TEXT)
+    largest = max(np.abs(tape.h_TH).max() for tape in trace.tapes.values())
+    for net, tape in bare.tapes.items():
+        for letter, part_TH in tape.parts.items():
+            np.testing.assert_allclose(part_TH, trace.tapes[net][letter], rtol=1e-5, atol=1e-6 * max(1, largest))
+    if len(CELLS[key].state) == 1:  # at a state of several parts, what one passes on to another is added by hand alone
+        np.testing.assert_allclose(explorer.gradient_flow(model, TEXT).norms_TT, flow.norms_TT, rtol=1e-9)
+    again = explorer.weight_gradient_steps(model, TEXT)
+    for name, norms_T in steps.norms_T.items():
+        np.testing.assert_allclose(again.norms_T[name], norms_T, rtol=1e-9, atol=1e-15, err_msg=name)
+    assert explorer.diagnose(model, TEXT).findings
+    assert set(explorer.jacobian_paths(model, TEXT).carried) == {"step"}
+
+
 # ---- what a person does with it ---------------------------------------------------------------------------------------
 
 

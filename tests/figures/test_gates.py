@@ -264,7 +264,7 @@ def test_what_is_not_finite_is_a_gap_that_says_so():
 
 def test_a_unit_with_a_role_has_a_row_of_its_own_that_holds_all_of_it():
     trace = trace_of("lstm")
-    roles = [Role(2, "c", "quoted", 0.5, 1, 0.7, -0.2), Role(1, "f", "character <", 0.4, -1, 0.1, 0.9)]
+    roles = [Role(2, "c", "quoted", 0.5, 0.7, -0.2), Role(1, "f", "character <", 0.4, 0.1, 0.9)]
     net, tape = next(iter(trace.tapes.items()))
     large = replace(
         tape, parts={**tape.parts, "c": np.linspace(-9, 9, tape["c"].size, dtype=np.float32).reshape(tape["c"].shape)}

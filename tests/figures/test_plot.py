@@ -205,7 +205,7 @@ def test_what_plotly_cannot_draw_is_named():
     class Bubble(Item):
         pass
 
-    with pytest.raises(NotImplementedError, match="Bubble"):
+    with pytest.raises(TypeError, match="Bubble"):
         drawn(Bubble())
 
 

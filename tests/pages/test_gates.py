@@ -45,7 +45,15 @@ def test_the_first_screen_names_units_that_remember_something():
     assert titles[1].startswith("<b>unit 95, inside quotation marks</b><br>")
     assert "state h -0.6" in titles[1]
     assert sum(title.startswith("<b>unit ") for title in titles) == roles.NAMED
-    assert any("follows what its title says" in caption.value for caption in app.caption)
+    assert any("each follows what its title says" in caption.value for caption in app.caption)
+
+
+@pytest.mark.first_screen
+@pytest.mark.parametrize("query", [{"epoch": "0"}, {"epoch": "38"}, {"hold_z": "0.5"}, {"recurrent": "0.5"}])
+def test_of_another_epoch_or_an_altered_model_it_is_not_said_that_units_follow_something(query):
+    captions = " ".join(caption.value for caption in run(**query).caption)
+    assert "each follows what its title says" not in captions
+    assert "Whether they do so here, the curves show." in captions
 
 
 @pytest.mark.first_screen

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 import explorer
 from explorer import RECIPES, ModelConfig, runs
+from explorer.cells import CELLS
 from explorer.pages import live, new_run
 from explorer.pages.shell import people
 from explorer.pages.shell.plain import plain
@@ -310,3 +311,19 @@ def test_a_run_offers_its_steps_and_epochs_in_full_and_judges_their_size_by_a_fe
     whole = pd.concat(steps.blocks(), ignore_index=True)
     assert whole["step"].tolist() == [*range(1, run.step + 1)]
     assert pd.concat(epochs.blocks())["epoch"].tolist() == [*range(run.epoch + 1)]
+
+
+def test_what_makes_sense_beside_a_cell_comes_with_it_and_goes_with_it():
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    app.run()
+    app.switch_page("train.py").run()
+    shown = {field: app.number_input(key=f"new_{field}").value for field in ("num_layers", "embedding_size")}
+    app.selectbox(key="new_cell").set_value("mingru").run()
+    assert not app.exception
+    suggested = CELLS["mingru"].suggested
+    assert {field: app.number_input(key=f"new_{field}").value for field in suggested} == suggested
+    app.selectbox(key="new_cell").set_value("lstm").run()
+    assert {field: app.number_input(key=f"new_{field}").value for field in shown} == shown
+    app.number_input(key="new_num_layers").set_value(3).run()
+    app.selectbox(key="new_cell").set_value("rnn").run()  # what a person chose stays
+    assert app.number_input(key="new_num_layers").value == 3

@@ -251,15 +251,19 @@ def test_no_probe_throws_at_a_diverged_model(name):
             model.fill("aaaaa.aa", 6)
 
 
+def without(trace):
+    return trace.score.mean_over(~trace.unknown_T)
+
+
 def test_unknown_characters_are_counted_apart():
     model = CharModel(ModelConfig(hidden_size=8), VOCABULARY, seed=0)
     trace = trace_gates(model, "abc€abd€.")
     known = trace.nll_nats_T[[1, 2, 4, 5, 6, 8]]
-    assert trace.perplexity_without_unknown == pytest.approx(math.exp(known.mean(dtype=np.float64)))
-    assert trace.perplexity_without_unknown != pytest.approx(trace.perplexity, rel=1e-3)
+    assert without(trace) == pytest.approx(known.mean(dtype=np.float64))
+    assert without(trace) != pytest.approx(trace.score.mean_nll_nats, rel=1e-3)
     clean = trace_gates(model, "abcabd.")
-    assert clean.perplexity_without_unknown == clean.perplexity
-    assert trace_gates(model, "€€€").perplexity_without_unknown is None
+    assert without(clean) == clean.score.mean_nll_nats
+    assert without(trace_gates(model, "€€€")) is None
 
 
 def test_the_residual_of_the_gates_is_against_float64():

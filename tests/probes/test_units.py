@@ -1,7 +1,9 @@
 """Roles of units: a network whose roles are known is read right, chance is not taken for one."""
 
+import json
 import math
-from dataclasses import replace
+from dataclasses import astuple, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,10 +13,11 @@ import explorer
 from explorer import CharModel, ModelConfig, Vocabulary
 from explorer.features import COUNTED, features_of
 from explorer.probes import units as module
-from explorer.probes.units import LEAST_SHARE, LEAST_STEPS, roles_of, unit_roles
+from explorer.probes.units import LEAST_SHARE, LEAST_STEPS, Role, roles_of, unit_roles
 
+ROOT = Path(explorer.__file__).parents[1] / "checkpoints"
 LIGHTHOUSE = explorer.load_corpus("lighthouse")[:6_000]
-TRAINED = explorer.load_checkpoint("checkpoints/lighthouse-gru.safetensors").model
+TRAINED = explorer.load_checkpoint(ROOT / "lighthouse-gru.safetensors").model
 TRACE = explorer.trace_gates(TRAINED, explorer.load_corpus("lighthouse"))
 ROLES = roles_of(TRACE)
 
@@ -153,6 +156,22 @@ def test_the_table_and_the_handful():
     told = ROLES.told(5)
     assert len({role.unit for role in told}) == len({role.feature for role in told}) == 5
     assert not any(" " in role.feature for role in told)  # what can be named comes before single characters
+
+
+def test_the_file_of_the_shipped_models_says_what_is_found_in_them_now():
+    """Retraining a model, or another rule, makes its roles again."""
+    kept = json.loads((ROOT / "roles.json").read_text("utf-8"))
+    assert set(kept) == {path.stem for path in ROOT.glob("*.safetensors")}
+    found = [list(astuple(role)) for role in ROLES.told(len(kept["lighthouse-gru"]["0 forward"]))]
+    for ours, theirs in zip(kept["lighthouse-gru"]["0 forward"], found, strict=True):
+        assert ours[:3] == theirs[:3]
+        assert ours[3:] == pytest.approx(theirs[3:], rel=1e-4)
+
+
+def test_a_part_without_a_word_of_its_own_is_called_by_its_letter():
+    role = Role(3, "q", "blank", 0.5, 0.9, 0.1)
+    assert role.means(TRAINED.config.kind) == "q 0.90, elsewhere 0.10"
+    assert (role.sign, Role(3, "q", "blank", 0.5, 0.1, 0.9).sign) == (1, -1)
 
 
 def test_short_texts_and_diverged_models_have_no_roles(monkeypatch):

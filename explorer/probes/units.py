@@ -17,8 +17,7 @@ from explorer.reads import Read
 from explorer.words import knows, say
 
 Floats64 = NDArray[np.float64]
-BLOCK_STEPS = 64  # features are shuffled in blocks of so many, so that each keeps its own rhythm
-SHUFFLES = 20
+TURNS = 20
 LEAST_STEPS = 400  # of a text, in halves of 200: with fewer, chance explains much
 LEAST_SHARE = 0.1  # a role that explains less of a unit is none that one could see
 LEAST_DIFFERENCE = 0.1  # of the means in and out: less cannot be seen in a picture
@@ -74,7 +73,8 @@ class UnitRoles:
     Attributes:
         net: which layer and direction.
         roles: those above the control, the strongest first.
-        level: the largest share that shuffled features explain, of all units, parts and shuffles; a role explains more.
+        level: the largest share that features turned against the text explain, of all units, parts and turns; a role explains
+            more.
         candidates: how many units, parts and features were compared.
 
     """
@@ -109,8 +109,8 @@ def unit_roles(
     """What each gate and each part of the state of every unit follows in a text, as far as more than chance is in it.
 
     For each, the feature that explains most of its variance in the first half is chosen, and judged by a line fitted there
-    on the second half. Many units times many features find something by chance: the same with features whose blocks of 64
-    steps are shuffled gives the level that must be beaten (a permutation test with the maximum as its statistic: Westfall &
+    on the second half. Many units times many features find something by chance: the same with features that are turned
+    against the text gives the level that must be beaten (a permutation test with the maximum as its statistic: Westfall &
     Young 1993). Visual analyses of such units: Karpathy et al. 2015 (arXiv 1506.02078), Strobelt et al. 2018 (LSTMVis).
 
     Args:
@@ -118,7 +118,7 @@ def unit_roles(
         text: at least 400 characters; with fewer there are no roles.
         layer: of the net.
         direction: of the net.
-        seed: of the shuffles.
+        seed: of the turns.
 
     Raises:
         ConfigError: no such net.
@@ -142,7 +142,7 @@ def roles_of(trace: GateTrace, layer: int = 0, direction: str = "forward", *, se
     parts = _Halves.of(values_TU)
     chosen_U, shares_U = parts.judged(matrix_TF)
     chance = np.random.default_rng(seed)
-    level = max(parts.judged(_shuffled(matrix_TF, chance))[1].max() for _ in range(SHUFFLES))
+    level = max(parts.judged(_turned(matrix_TF, chance))[1].max() for _ in range(TURNS))
     names, half = list(features), len(trace) // 2
     roles = [
         _role(int(u) % hidden, letters[u // hidden], names[chosen_U[u]], float(shares_U[u]),
@@ -194,16 +194,18 @@ def _covariance(matrix_TF: Floats64, centred_TU: Floats64) -> Floats64:
     return covariance_FU
 
 
-def _shuffled(matrix_TF: Floats64, chance: np.random.Generator) -> Floats64:
-    """The rows in blocks, the blocks of each half in another order: what a feature says stays, where it says it does not."""
+def _turned(matrix_TF: Floats64, chance: np.random.Generator) -> Floats64:
+    """Each half turned by a random number of steps, an eighth of it at least: what features say stays, and their rhythm, too.
+
+    Where they say it is another place of the text. Shuffled blocks lose what is slow, so that slow noise looked like a role.
+    """
     half = len(matrix_TF) // 2
-    return np.concatenate([_blocks_shuffled(part, chance) for part in (matrix_TF[:half], matrix_TF[half:])])
+    return np.concatenate([_turned_part(part_TF, chance) for part_TF in (matrix_TF[:half], matrix_TF[half:])])
 
 
-def _blocks_shuffled(part_TF: Floats64, chance: np.random.Generator) -> Floats64:
-    starts = np.arange(0, len(part_TF), BLOCK_STEPS)
-    order = chance.permutation(starts)
-    return np.concatenate([part_TF[start : start + BLOCK_STEPS] for start in order])
+def _turned_part(part_TF: Floats64, chance: np.random.Generator) -> Floats64:
+    steps = len(part_TF)
+    return np.roll(part_TF, int(chance.integers(steps // 8, steps - steps // 8)), 0)
 
 
 def _role(unit: int, part: str, feature: str, share: float, feature_T: Floats64, values_T: Floats64) -> Role:

@@ -110,6 +110,26 @@ def test_noise_in_place_of_states_has_no_roles():
     assert 0 < roles.level < 0.05
 
 
+def test_slow_noise_is_kept_out_by_the_level(monkeypatch):
+    """States that drift like a slow random walk look like roles on a short text; the level counts how often they do."""
+    trace = explorer.trace_gates(TRAINED, LIGHTHOUSE[:600])
+    tape, kept, without = trace.tape(), [], []
+    for seed in range(20):
+        noise, drifting = np.random.default_rng(seed), {}
+        for letter in tape.parts:
+            steps = noise.normal(size=(len(trace), 16))
+            for t in range(1, len(steps)):
+                steps[t] += 0.97 * steps[t - 1]
+            drifting[letter] = steps.astype(np.float32)
+        drifts = replace(trace, tapes={tape.net: replace(tape, parts=drifting, h_TH=drifting["h"])})
+        kept.append(len(roles_of(drifts).roles))
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "_turned", lambda matrix_TF, _: np.zeros_like(matrix_TF))
+            without.append(len(roles_of(drifts).roles))
+    assert sum(without) > 50
+    assert sum(count > 0 for count in kept) <= 3  # one text in twenty-one is expected, by the turns there are
+
+
 def test_an_untrained_network_has_only_what_its_input_gives_it():
     untrained = CharModel(TRAINED.config, TRAINED.vocabulary, seed=0)
     roles = unit_roles(untrained, LIGHTHOUSE).roles
@@ -177,7 +197,7 @@ def test_a_part_without_a_word_of_its_own_is_called_by_its_letter():
 def test_short_texts_and_diverged_models_have_no_roles(monkeypatch):
     assert unit_roles(TRAINED, "a" * (LEAST_STEPS - 1)).roles == ()
     assert unit_roles(TRAINED, "").roles == ()
-    monkeypatch.setattr(module, "SHUFFLES", 2)
+    monkeypatch.setattr(module, "TURNS", 2)
     broken = CharModel(TRAINED.config, TRAINED.vocabulary, seed=0)
     with torch.no_grad():
         broken.rnn.weight_ih_l0.fill_(math.nan)

@@ -128,7 +128,7 @@ def test_the_name_of_a_corpus_is_shown_to_the_letter(monkeypatch):
         explorer.load_checkpoint(models.CHECKPOINTS / "time-machine-gru.safetensors"), corpus="*my* $x$ :red[text]"
     )
     monkeypatch.setattr(models, "_load", lambda name, version: odd)
-    line = next(c.value for c in opened().caption if "learned" in c.value)
+    line = next(c.value for c in opened().caption if "symbols" in c.value)
     assert notices.plain("learned *my* $x$ :red[text], 28 symbols") in line
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import streamlit as st
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -52,12 +53,26 @@ def export(request: Request) -> Response:
     return export.answer(request.path_params["token"], request.path_params["kind"], browser)
 
 
+async def picture(request: Request) -> Response:
+    """What a page draws of a text, also of one it does not know of yet."""
+    from explorer.pages.shell import pictures
+
+    if int(request.headers.get("Content-Length") or pictures.MOST_BYTES + 1) > pictures.MOST_BYTES:
+        return Response(status_code=413)
+    browser = request.headers.get(door.NamedBrowsers.HEADER.decode(), "")
+    body = await request.body()
+    status, answer = await run_in_threadpool(pictures.answer, request.path_params["token"], browser, body)
+    return Response(answer, status, {"Cache-Control": "no-store"}, "application/octet-stream")
+
+
 if door.serves_others():
     os.environ.setdefault("GATE_EXPLORER_PUBLIC", "1")  # runs.settings: what strangers may take
 base = str(st.get_option("server.baseUrlPath")).strip("/")
-routes = [
-    Route(f"{'/' * bool(base)}{base}{path}", what)
-    for path, what in (("/live/{ids}", live), ("/export/{token}/{kind}", export))
-]
+places = (
+    ("/live/{ids}", live, "GET"),
+    ("/export/{token}/{kind}", export, "GET"),
+    ("/picture/{token}", picture, "POST"),
+)
+routes = [Route(f"{'/' * bool(base)}{base}{path}", what, methods=[method]) for path, what, method in places]
 inwards = [Middleware(layer) for layer in (door.KnownHosts, door.BoundedUploads, door.NamedBrowsers)]
 app = st.App("explorer/pages/frame.py", lifespan=load_ahead, routes=routes, middleware=inwards)

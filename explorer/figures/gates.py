@@ -13,8 +13,19 @@ from numpy.typing import NDArray
 from plotly.colors import sample_colorscale
 
 from explorer.characters import visible
-from explorer.figures.hundredths import FORMAT, gapped, hundredths
-from explorer.figures.panel import LETTERED_STEPS, Axis, Gaps, Heatmap, Item, Line, Marks, Panel, Row, Scale, over_steps
+from explorer.figures.panel import (
+    Axis,
+    Heatmap,
+    Item,
+    Line,
+    Marks,
+    Panel,
+    Row,
+    Scale,
+    UnitMap,
+    is_lettered,
+    over_steps,
+)
 from explorer.figures.perplexity import baselines, surprise_row
 from explorer.figures.style import (
     LINES,
@@ -38,9 +49,10 @@ MAX_STEPS = 2_000
 DETAILED_CELLS = 150_000  # up to here hovering also says what is not drawn: candidate and state
 STRIP_PX, LINES_PX, ROLE_PX = 26, 130, 56
 LEAST_HEATMAP_PX, MOST_HEATMAP_PX = 144, 288
+TEXT = "text"  # what a click in the strip is told by
 PALETTE = sample_colorscale(SEQUENTIAL, [i / 15 for i in range(16)])
 MORE, UNREAD = "▲", "○"  # marks on the strip
-GATE, STATE = Scale(0, 100), Scale(-100, 100)  # in hundredths
+GATE, STATE = Scale(0, 1), Scale(-1, 1)
 
 
 @dataclass(frozen=True)
@@ -110,6 +122,7 @@ def tape(
     unit: int | None = None,
     roles: Sequence[Role] = (),
     steps: int = MAX_STEPS,
+    alt: str = "",
 ) -> Panel:
     """The gates of one layer over a text, unit by step, with what the text, the state and the surprise did meanwhile.
 
@@ -122,6 +135,7 @@ def tape(
         unit: also draws this unit's own gates and states.
         roles: of units of the first direction, each drawn alone above all others.
         steps: how many steps are drawn from the first on.
+        alt: what the panel shows, for those who cannot see it.
 
     """
     directions = trace.config.directions if direction is None else (direction,)
@@ -135,15 +149,15 @@ def tape(
             rows.append(_unit_row(one, unit, where, count))
         rows.append(_mean_row(one, where, count))
     rows.append(surprise_row(trace, count))
-    lettered = 0 < count <= LETTERED_STEPS
-    return Panel(over_steps(trace.text, count, "step", lettered=lettered), rows, lettered=lettered, scale=GATE)
+    axis = over_steps(trace.text, count, "step")
+    return Panel(axis, rows, lettered=is_lettered(count), scale=GATE, roles=_said_of(roles, tapes[0]), alt=alt)
 
 
 def _strip_row(trace: GateTrace, one: Tape, name: str, count: int) -> Row:
     quantity = quantities(trace, one)[name]
     shown_T = quantity.values_T[:count].astype(np.float32)
     words = [[escaped(words) for words in described(trace, name, quantity, count)]]
-    strip = Heatmap(shown_T.reshape(1, -1), "%{text}", Scale(quantity.low, quantity.high), text=words)
+    strip = Heatmap(shown_T.reshape(1, -1), "%{text}", Scale(quantity.low, quantity.high), text=words, lettered=True)
     high = f"{number(quantity.high)} light"
     title = f"{name}" + f" ({quantity.unit})" * bool(quantity.unit) + f": {number(quantity.low)} dark, {high}"
     marks = []
@@ -154,7 +168,7 @@ def _strip_row(trace: GateTrace, one: Tape, name: str, count: int) -> Row:
     marks = [mark for mark in marks if mark[2].any()]
     title += "<br>" * bool(marks) + ", ".join(f"{coloured(mark, ORANGE)} {words}" for mark, words, _ in marks)
     items = [strip, *(_marks(mark, where_T) for mark, _, where_T in marks)]
-    return Row(title, items, Axis(low=-0.5, high=0.5, hidden=True), STRIP_PX)
+    return Row(title, items, Axis(low=-0.5, high=0.5, hidden=True), STRIP_PX, key=TEXT, pinned=True, brushed=True)
 
 
 def _marks(mark: str, where_T: NDArray[np.bool_]) -> Marks:
@@ -183,44 +197,28 @@ def _role_row(one: Tape, role: Role, count: int) -> Row:
     return Row(title, items, axis, ROLE_PX)
 
 
+def _said_of(roles: Sequence[Role], one: Tape) -> dict[int, str]:
+    """What is known of units, in words."""
+    return {role.unit: f"{escaped(role.place)}: {role.means(one.cell)}" for role in roles}
+
+
 def _heatmap_rows(one: Tape, units: NDArray[np.intp], where: str, count: int) -> list[Row]:
     height = min(max(len(units), LEAST_HEATMAP_PX), MOST_HEATMAP_PX)  # a pixel a unit where it can be
     axis = Axis(f"{len(units)} units", reverse=True, grid=False, bare=True)
     if not one.gates:  # a plain cell: its state is all there is to see
-        items = _heatmap("h", one.h_TH, {}, units, count, STATE)
-        return [Row(f"<b>state h</b>{where}: dark −1, light +1", items, axis, height)]
-    # One cursor runs through all heatmaps, so each says its own gate, and the other parts are shared out among them.
+        drawn = UnitMap("h", one.h_TH[:count, units].T, units, STATE, net=str(one.net))
+        return [Row(f"<b>state h</b>{where}: dark −1, light +1", [drawn], axis, height, key="h")]
+    # One cursor runs through all maps, so each says its own gate, and the other parts are shared out among them.
     others = {letter: part_TH for letter, part_TH in one.parts.items() if letter not in one.gates}
     if count * len(units) > DETAILED_CELLS:
         others = {}
     rows = []
     for gate in one.cell.gates:
-        said = {other: others.pop(other) for other in list(others)[:2]}
-        items = _heatmap(gate.letter, one[gate.letter], said, units, count)
+        said = {other: others.pop(other)[:count, units].T for other in list(others)[:2]}
+        drawn = UnitMap(gate.letter, one[gate.letter][:count, units].T, units, GATE, said, str(one.net))
         title = f"<b>{gate.title}</b>{where}:<br>light {gate.light}, dark {gate.dark}"
-        rows.append(Row(title, items, axis, height))
+        rows.append(Row(title, [drawn], axis, height, key=gate.letter))
     return rows
-
-
-def _heatmap(
-    letter: str,
-    values_TH: Floats,
-    said: dict[str, Floats],
-    units: NDArray[np.intp],
-    count: int,
-    scale: Scale | None = None,
-) -> list[Item]:
-    """One part of every unit; hovering also says up to two other parts (plotly has two more slots a cell)."""
-    parts = {name: hundredths(part_TH[:count, units].T) for name, part_TH in {letter: values_TH, **said}.items()}
-    slots = dict(zip(("z", "hovertext", "customdata"), (whole for whole, _ in parts.values()), strict=False))
-    partial = [said_HT for _, said_HT in parts.values() if said_HT is not None]  # of a diverged model
-    hover = "%{y}: " + "  ".join(f"{name} %{{{slot}{FORMAT}}}" for name, slot in zip(parts, slots, strict=True))
-    names, shown = [f"unit {i}" for i in units], slots.pop("z")
-    if not partial:
-        return [Heatmap(shown, hover, scale, names, more=slots)]
-    kept = np.logical_and.reduce(partial)
-    gaps = Gaps(~kept, f"%{{y}}: {letter} is not a finite number here", names)
-    return [Heatmap(gapped(shown, kept), hover, scale, names, more=slots), gaps]
 
 
 def _mean_row(one: Tape, where: str, count: int) -> Row:

@@ -13,11 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from plotly.colors import sample_colorscale
 
 from explorer.characters import visible
 from explorer.figures.panel import (
-    LETTERED_STEPS,
     Area,
     Axis,
     Bars,
@@ -31,6 +29,7 @@ from explorer.figures.panel import (
     Row,
     Scale,
     Values,
+    is_lettered,
     over_steps,
 )
 from explorer.figures.style import (
@@ -40,7 +39,6 @@ from explorer.figures.style import (
     ORANGE,
     PLAIN,
     PURPLE,
-    SEQUENTIAL,
     Stroke,
     broken,
     coloured,
@@ -65,23 +63,14 @@ GAIN_LOW, GAIN_HIGH = -3, 1  # decades of every gain of a step
 FLOATS = np.finfo(np.float32)
 FLOOR = 1e-300  # a gradient of exactly zero, on a logarithmic axis
 TRIANGLE_PX, ROW_PX, STRIP_PX = 400, 130, 26
+LOSSES, TEXT = "losses", "text"  # what a click in a row is told by
 TITLED_PX, TITLE_LINE_PX = 28, 17  # over a panel whose first title has one line; of one more
-STOPS = 8  # colours a decade, between which plotly mixes
 WHOLE = Stroke(GREY, 3)
 LIMIT = Stroke(GREY, 1.5, "dash")
 THETA = Stroke(ORANGE, 2, "dash")
 DOTTED = Stroke(GREY, 1, "dot")
 AT_ONE = Level(1, Stroke(GREY, 1))
-_EXPONENTS = np.linspace(LOW, HIGH, STOPS * (HIGH - LOW) + 1)
-DECADES = [
-    [float(place), colour]
-    for place, colour in zip(
-        (10.0**_EXPONENTS - 10.0**LOW) / (10.0**HIGH - 10.0**LOW),
-        sample_colorscale(SEQUENTIAL, np.linspace(0, 1, len(_EXPONENTS))),
-        strict=True,
-    )
-]
-NORMS = Scale(10.0**LOW, 10.0**HIGH, DECADES)
+NORMS = Scale(10.0**LOW, 10.0**HIGH, log=True)
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 ROUND = [mantissa * 10.0**decade for decade in range(-6, 7) for mantissa in (1, 2, 5)]
@@ -98,11 +87,9 @@ def flow(
     row: int | None = None,
     steps: int = MAX_STEPS,
     columns: int = 1,
+    alt: str = "",
 ) -> Panel:
     """The gradient flow of one net over a text: triangle, whole-text gradient, one chosen loss, and what carries it.
-
-    A heatmap of logarithms says logarithms when it is hovered over. The triangle has the norms themselves, and colours that
-    lie on their axis as the powers of ten do; its bar is in decades.
 
     Args:
         flow: the facts.
@@ -110,17 +97,20 @@ def flow(
         row: the loss to follow: the step it is read off.
         steps: how many steps are drawn from the first on.
         columns: how many such figures stand beside each other; with more, fewer characters fit under each.
+        alt: what the panel shows, for those who cannot see it.
 
     """
     count = min(len(flow), steps)
-    lettered = 0 < count <= LETTERED_STEPS // columns
-    rows = [_triangle(flow, row, count, lettered), *_whole(flow, count, lettered)]
+    lettered = is_lettered(count, columns)
+    strip, curve = _whole(flow, count)
+    rows = [strip, _triangle(flow, row, count)]
     if row is not None and row < count and flow.asked_T[row] >= 0:
         rows.append(_one_loss(flow, row, count))
+    rows.append(curve)
     if paths is not None and len(paths.gain_T):
-        rows.append(_carriers(paths, count, lettered))
-    axis = over_steps(flow.labels, count, "step whose state is reached", lettered=lettered)
-    return Panel(axis, rows, hover="closest", lettered=lettered, scale=NORMS)
+        rows.append(_carriers(paths, count))
+    axis = over_steps(flow.labels, count, "step whose state is reached", said=_step(lettered))
+    return Panel(axis, rows, hover="closest", lettered=lettered, scale=NORMS, alt=alt)
 
 
 def power(exponent: int) -> str:
@@ -129,8 +119,8 @@ def power(exponent: int) -> str:
 
 
 def _step(lettered: bool) -> str:
-    """A step in a hover text: its number, and its character where the axis has them."""
-    return "step %{x:d} “%{x}”" if lettered else "step %{x:d}"
+    """A step before what is said of it: its number, and its character where plotly writes them."""
+    return "step %{x:d} “%{x}”: " if lettered else "step %{x:d}: "
 
 
 def _decades(low: float, high: float, step: int = 2, label: str = "") -> Axis:
@@ -146,38 +136,38 @@ def _norms(norms: NDArray[np.float64]) -> NDArray[Any]:
     return norms.astype(np.float32) if fits else norms
 
 
-def _triangle(flow: GradientFlow, row: int | None, count: int, lettered: bool) -> Row:
-    where, state = f"read off step %{{y}}, at the state of<br>{_step(lettered)}", flow.state
+def _triangle(flow: GradientFlow, row: int | None, count: int) -> Row:
+    loss, state = "the loss read off step %{y}", flow.state
     norms_TT = flow.norms_TT[:count, :count]
     said_TT = np.isfinite(norms_TT) & (norms_TT > 0)
     shown_TT = _norms(np.where(np.isfinite(norms_TT), norms_TT, np.nan))
     decades = {float(tick): power(tick) for tick in range(LOW, HIGH + 1, 2)}
     items: list[Item] = [
-        Heatmap(shown_TT, f"loss {where}: gradient %{{z{PLAIN}}}"),
+        Heatmap(shown_TT, f"<br>{loss}: gradient %{{z{PLAIN}}}"),
         ColourBar(LOW, HIGH, decades, left=flow.backward),
-        *_without_gradient(flow, said_TT, where),
+        *_without_gradient(flow, said_TT, loss),
     ]
     reach_T, line = reach(flow)[:count], Stroke(ORANGE)
     if not np.isnan(reach_T).all():
-        hover = f"the loss read off step %{{y}} falls under 1 %<br>of its local gradient at {_step(lettered)}"
+        hover = f"<br>here {loss} falls<br>under 1 % of its local gradient"
         items.append(Line(reach_T, np.arange(count), line, hover=hover))
     if row is not None and row < count:
         items.append(Level(row, Stroke(GREY, 1.5, "dot")))
     reads = "second forward" if flow.net.direction == "backward" and not flow.backward else flow.net.direction
     net = f"layer {flow.net.layer}, {reads}"
     title = f"<b>‖∂L<sub>t</sub>/∂{state}<sub>k</sub>‖</b>, {net}<br>{keyed('1 % of the local gradient', line)}"
-    return Row(title, items, Axis("loss read off step", max(count, 1) - 0.5, -0.5, grid=False), TRIANGLE_PX)
+    return Row(title, items, Axis("loss read off step", max(count, 1) - 0.5, -0.5, grid=False), TRIANGLE_PX, key=LOSSES)
 
 
-def _without_gradient(flow: GradientFlow, said_TT: NDArray[np.bool_], where: str) -> list[Item]:
+def _without_gradient(flow: GradientFlow, said_TT: NDArray[np.bool_], loss: str) -> list[Item]:
     """What hovering says where there is no gradient, and why."""
     count = len(said_TT)
     path_TT = np.tri(count, dtype=bool).T if flow.backward else np.tri(count, dtype=bool)
     asked_TT = path_TT & (flow.asked_T[:count] >= 0)[:, None]
     zero_TT = asked_TT & (flow.norms_TT[:count, :count] == 0)
     reasons = {
-        f"loss {where}:<br>no gradient arrives, it is exactly 0": zero_TT,
-        f"loss {where}:<br>the gradient is not a finite number": asked_TT & ~said_TT & ~zero_TT,
+        f"<br>{loss}: no gradient arrives, it is exactly 0": zero_TT,
+        f"<br>{loss}: the gradient is not a finite number": asked_TT & ~said_TT & ~zero_TT,
     }
     silent = [_no_loss(int(step), count) for step in np.flatnonzero(flow.asked_T[:count] < 0)]
     return [_no_path(flow, count), *silent, *(Gaps(mask, why) for why, mask in reasons.items() if mask.any())]
@@ -206,7 +196,7 @@ def reach(flow: GradientFlow) -> NDArray[np.float64]:
     return np.where(under_TT.any(1), nearest_T, np.nan)
 
 
-def _whole(flow: GradientFlow, count: int, lettered: bool) -> list[Row]:
+def _whole(flow: GradientFlow, count: int) -> list[Row]:
     x, norms_T = np.arange(count), flow.step_norms_T[:count]
     arrives_T = np.isfinite(norms_T) & (norms_T > 0)  # zero where no loss is read any more
     known = norms_T[arrives_T]
@@ -216,13 +206,15 @@ def _whole(flow: GradientFlow, count: int, lettered: bool) -> list[Row]:
     words = [list(map(_gradient, norms_T))]
     scale = Scale(float(np.log10(low or 1)), float(np.log10(high or 1)))
     shown = np.where(arrives_T, decades_T, np.nan).astype(np.float32).reshape(1, -1)
-    strip = Heatmap(shown, f"{_step(lettered)}: %{{text}}", scale, text=words)
-    hover = f"{_step(lettered)}: gradient %{{y{PLAIN}}}"
+    strip = Heatmap(shown, "%{text}", scale, text=words, lettered=True)
+    hover = f"gradient %{{y{PLAIN}}}"
     curve = Line(x, np.where(arrives_T, norms_T, np.nan), LINES[0], hover=hover)
     title = f"<b>‖∂L/∂{flow.state}<sub>k</sub>‖</b> of the mean loss"
+    ends = f"{number(low)} dark, {number(high)} light"
+    bare = Axis(grid=False, bare=True)
     return [
-        Row(f"{title}:<br>{number(low)} dark, {number(high)} light", [strip], Axis(grid=False, bare=True), STRIP_PX),
-        Row("", [curve], _decades(LOW, HIGH), ROW_PX),
+        Row(f"{title}:<br>{ends}", [strip], bare, STRIP_PX, key=TEXT, pinned=True),
+        Row(title, [curve], _decades(LOW, HIGH), ROW_PX),
     ]
 
 
@@ -237,9 +229,8 @@ def _one_loss(flow: GradientFlow, row: int, count: int) -> Row:
     steps = np.arange(row, count) if flow.backward else np.arange(min(row + 1, count))
     norms, shares = flow.norms_TT[row, steps], flow.shares_TT[row, steps]
     words = [
-        f"“{escaped(visible(flow.labels[k]))}” at step {k}:<br>{_gradient(norm)}"
-        + f", {share(part)} of the local one" * (norm > 0)
-        for k, norm, part in zip(steps.tolist(), norms.tolist(), shares.tolist(), strict=True)
+        _gradient(norm) + f", {share(part)} of the local one" * (norm > 0)
+        for norm, part in zip(norms.tolist(), shares.tolist(), strict=True)
     ]
     line = Line(steps, np.maximum(norms, FLOOR), LINES[1], hover="%{text}", text=words, dots_px=4)
     limit = Level(max(HORIZON * float(flow.local_T[row]), FLOOR), LIMIT)
@@ -253,12 +244,12 @@ def _drawn(x: Values, values: NDArray[Any], line: Stroke, hover: str) -> Line:
     return Line(x, np.maximum(values, FLOOR), line, hover=f"{hover} %{{customdata{PLAIN}}}", values=values)
 
 
-def _carriers(paths: JacobianPaths, count: int, lettered: bool) -> Row:
-    x, at, looks = np.arange(count), _step(lettered), _lines_of(paths.carried)
-    lines = [_drawn(x, gain_T[:count], looks[path], f"{at}: {path}") for path, gain_T in paths.carried.items()]
+def _carriers(paths: JacobianPaths, count: int) -> Row:
+    x, looks = np.arange(count), _lines_of(paths.carried)
+    lines = [_drawn(x, gain_T[:count], looks[path], path) for path, gain_T in paths.carried.items()]
     names = [keyed(path, line) for path, line in looks.items()]
     title = "<b>what a step back leaves</b><br>" + _listed([*names, keyed("all (thick)", WHOLE)])
-    items = [_drawn(x, paths.gain_T[:count], WHOLE, f"{at}: together"), *lines, AT_ONE]
+    items = [_drawn(x, paths.gain_T[:count], WHOLE, "together"), *lines, AT_ONE]
     return Row(title, items, _decades(GAIN_LOW, GAIN_HIGH, 1), ROW_PX + 30)
 
 
@@ -274,10 +265,11 @@ def _listed(names: Sequence[str]) -> str:
     return ",<br>".join(pairs)
 
 
-def singular_values(flow: GradientFlow, paths: JacobianPaths, steps: int = MAX_STEPS, columns: int = 1) -> Panel:
+def singular_values(
+    flow: GradientFlow, paths: JacobianPaths, steps: int = MAX_STEPS, columns: int = 1, alt: str = ""
+) -> Panel:
     """What each path could carry at most, the band from sigma_min to sigma_max of J_t, and the line at 1."""
     count = min(len(paths.sigma_max_T), steps)
-    lettered = 0 < count <= LETTERED_STEPS // columns
     x, thin, least_T = np.arange(count), Stroke(GREY, 0), paths.sigma_min_T[:count]
     band = [
         Line(
@@ -291,8 +283,8 @@ def singular_values(flow: GradientFlow, paths: JacobianPaths, steps: int = MAX_S
     whole = f"{coloured('▒▒', GREY)} band: σ min to σ max of the whole step"
     title = f"<b>σ max</b> of<br>{_listed(names)}<br>{whole}"
     row = Row(title, [*band, *lines, AT_ONE], _decades(GAIN_LOW, GAIN_HIGH, 1), ROW_PX + 70)
-    axis = over_steps(flow.labels, count, "step whose state is reached", lettered=lettered)
-    return Panel(axis, [row], lettered=lettered)
+    axis = over_steps(flow.labels, count, "step whose state is reached")
+    return Panel(axis, [row], lettered=is_lettered(count, columns), alt=alt)
 
 
 def by_lag(flows: Mapping[str, GradientFlow]) -> Panel:
@@ -333,23 +325,24 @@ def _left(median: float) -> str:
     return "nothing is left, exactly 0" if median == 0 else share(median) if median < 10 else f"{number(median)} times"
 
 
-def weights(gradients: WeightGradients, flow: GradientFlow, steps: int = MAX_STEPS, columns: int = 1) -> Panel:
+def weights(
+    gradients: WeightGradients, flow: GradientFlow, steps: int = MAX_STEPS, columns: int = 1, alt: str = ""
+) -> Panel:
     """What each step adds to the gradient of each weight matrix; in the title, how much of it survives the sum."""
     count = min(len(flow), steps)
-    lettered = 0 < count <= LETTERED_STEPS // columns
     names = [name for name in gradients.norms_T if "bias" not in name]
     lines, said = [], []
     for name, line in zip(names, itertools.cycle(LINES)):
         short = name.removeprefix("rnn.")
         norms_T = gradients.norms_T[name][:count]
         drawn_T = np.where(norms_T > 0, norms_T, np.nan)  # the last step, off which no loss is read, adds nothing
-        lines.append(Line(np.arange(count), drawn_T, line, hover=f"{_step(lettered)}: {short} %{{y{PLAIN}}}"))
+        lines.append(Line(np.arange(count), drawn_T, line, hover=f"{short} %{{y{PLAIN}}}"))
         said.append(keyed(f"{short} {share(gradients.surviving_share[name])}", line))
     title = "<b>what each step adds</b>; of it survives the sum:<br>" + _listed(said)
     row = Row(title, lines, _decades(LOW, HIGH), ROW_PX + 70)
-    return Panel(
-        over_steps(flow.labels, count, "step at which it is used", lettered=lettered), [row], lettered=lettered
-    )
+    lettered = is_lettered(count, columns)
+    axis = over_steps(flow.labels, count, "step at which it is used", said=_step(lettered))
+    return Panel(axis, [row], lettered=lettered, alt=alt)
 
 
 def weights_frame(gradients: WeightGradients, flow: GradientFlow) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """What a figure shows, before anything draws it: rows over one axis, with lines, bars, heatmaps and marks in them.
 
-gates, gradients, perplexity and training make panels of facts. plot.py draws them with plotly, curves.py packs their lines
-for a canvas. Words for hovering are plotly's templates: %{x}, %{y}, %{z}, %{text}, %{customdata}.
+gates, gradients, perplexity and training make panels of facts. plot.py draws them with plotly, canvas/ packs them for a
+canvas. Words for hovering are plotly's templates: %{x}, %{y}, %{z}, %{text}, %{customdata}.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class Axis:
         log: whether it is logarithmic.
         percent: whether its values are shares, which are shown in per cent.
         ticks: the words at chosen values, or how many ticks there are at most; None: as many as fit.
-        words: of the steps 0, 1, ...: not drawn, but read when hovering.
+        words: of the steps 0, 1, ...: read when hovering.
+        said: what hovering says of a step, before what stands there; "" for nothing.
         names: of categories, which then are the values.
         reverse: whether it runs the other way, where it has no ends.
         from_zero: whether it begins at zero, where it has no ends.
@@ -55,7 +56,8 @@ class Axis:
     log: bool = False
     percent: bool = False
     ticks: Mapping[float, str] | int | None = None
-    words: Sequence[str] = ()
+    words: Sequence[str] = field(default=(), repr=False)
+    said: str = ""
     names: Sequence[str] = ()
     reverse: bool = False
     from_zero: bool = False
@@ -120,11 +122,12 @@ class Bars(Item):
 
 @dataclass(frozen=True, eq=False)
 class Scale:
-    """The colours of a heatmap: the first is that of low and less, the last that of high and more."""
+    """The colours of a heatmap: the first is that of low and less, the last that of high and more; log: of their logarithms."""
 
     low: float
     high: float
     colours: Sequence[Any] = field(default_factory=lambda: SEQUENTIAL, repr=False)
+    log: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +141,7 @@ class Heatmap(Item):
         names: of the lines.
         text: words of each cell for the hover.
         more: further values of each cell, by the name they have in the hover: "hovertext", "customdata".
+        lettered: whether the characters of the steps stand in the cells, where they fit: for a heatmap of one line.
 
     """
 
@@ -147,6 +151,31 @@ class Heatmap(Item):
     names: Sequence[str] = field(default=(), repr=False)
     text: Sequence[Sequence[str]] | None = field(default=None, repr=False)
     more: Mapping[str, NDArray[Any]] = field(default_factory=dict, repr=False)
+    lettered: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class UnitMap(Item):
+    """One part of every unit of a net as colours over the steps, unit by unit.
+
+    Hovering says the part of a unit to two decimals, and the other parts beside it.
+
+    Attributes:
+        letter: of the part.
+        values_HT: of the part, (units, steps).
+        units: their numbers, the first on top.
+        scale: of the values.
+        said: further parts by their letters, each (units, steps).
+        net: what tells the maps of one net from those of another.
+
+    """
+
+    letter: str
+    values_HT: NDArray[Any] = field(repr=False)
+    units: NDArray[np.intp]
+    scale: Scale
+    said: Mapping[str, NDArray[Any]] = field(default_factory=dict, repr=False)
+    net: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,6 +248,9 @@ class Row:
         y: its axis.
         height_px: of what is drawn.
         stacked: whether its lines are bands that lie on each other.
+        key: what a click in it is told by.
+        pinned: whether a canvas keeps it in sight while one scrolls.
+        brushed: whether dragging across it chooses steps, where elsewhere it looks closer.
 
     """
 
@@ -227,6 +259,9 @@ class Row:
     y: Axis = field(default_factory=Axis)
     height_px: int = ROW_PX
     stacked: bool = False
+    key: str = ""
+    pinned: bool = False
+    brushed: bool = False
 
     def of(self, kind: type[Kind]) -> Iterator[Kind]:
         """Its items of one kind."""
@@ -241,14 +276,17 @@ class Panel:
         x: the axis they share.
         rows: at least one.
         hover: "x": of all rows what is at the pointer's step; "x unified": the same in one box; "closest": what is under it.
-        lettered: whether the characters of the steps, the words of x, are written under the last row, where they fit.
+        lettered: whether plotly writes the characters of the steps, the words of x, under the last row, where they fit.
         clickable: whether a point can be chosen by a click.
         scale: of the heatmaps that have none of their own.
         chosen: where a dotted line runs through all rows.
-        frames: the values of the only heatmap at other times, by the name of the time; a slider plays them.
+        frames: the values of the only map of units at other times, by the name of the time; a slider plays them.
         top_px: room over the first row, which then has its title there; None: as much as the title takes.
         left_px: room for the labels of the rows' axes.
         alt: what it shows, for those who cannot see it.
+        named: whether a canvas writes the names of the lines beside them, with their values.
+        told: what a canvas says of each step, besides what stands in the rows.
+        roles: what a canvas says of a unit, by its number.
 
     """
 
@@ -263,6 +301,9 @@ class Panel:
     top_px: int | None = None
     left_px: int = 60
     alt: str = ""
+    named: bool = False
+    told: Sequence[str] = field(default=(), repr=False)
+    roles: Mapping[int, str] = field(default_factory=dict, repr=False)
 
     def figure(self) -> Figure:
         """The same as a plotly.graph_objects.Figure, to be changed or saved as a picture."""
@@ -291,7 +332,12 @@ def _with_locale(options: dict[str, Any]) -> dict[str, Any]:
     return options | {"config": CONFIG | (options.get("config") or {})}
 
 
-def over_steps(labels: Sequence[str], count: int, label: str, *, lettered: bool) -> Axis:
-    """The axis of the first steps of a text; with their characters, where they are to be read."""
-    words = characters(labels[:count]) if lettered else ()
-    return Axis(label, -0.5, max(count, 1) - 0.5, words=words, grid=False, cursor=True)
+def over_steps(labels: Sequence[str], count: int, label: str, *, said: str = "") -> Axis:
+    """The axis of the first steps of a text, with their characters."""
+    end = max(count, 1) - 0.5
+    return Axis(label, -0.5, end, words=characters(labels[:count]), said=said, grid=False, cursor=True)
+
+
+def is_lettered(count: int, columns: int = 1) -> bool:
+    """Whether so many characters fit under a figure that is one of so many beside each other."""
+    return 0 < count <= LETTERED_STEPS // columns

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import singledispatch
 from itertools import accumulate
 from typing import Any, NamedTuple
@@ -18,7 +18,9 @@ import plotly.graph_objects as go
 import plotly.io
 from numpy.typing import NDArray
 from plotly.basedatatypes import BaseFigure
+from plotly.colors import sample_colorscale
 
+from explorer.figures.hundredths import FORMAT, gapped, hundredths
 from explorer.figures.panel import (
     Alarm,
     Area,
@@ -34,6 +36,7 @@ from explorer.figures.panel import (
     Panel,
     Row,
     Scale,
+    UnitMap,
 )
 from explorer.figures.style import BLUE, GREY, ORANGE, PLAIN, SEQUENTIAL, Stroke, translucent
 
@@ -42,6 +45,7 @@ TITLE_LINE_PX, TITLE_GAP_PX, LIFT_PX = 17, 10, 6
 TOP_PX, RIGHT_PX, BOTTOM_PX, PLAYED_PX = 28, 16, 44, 110
 TITLE_SHIFT_PX = -58
 INVISIBLE = "rgba(0,0,0,0)"
+STOPS = 8  # colours a decade, between which plotly mixes
 _UNSEEN = {"marker": {"opacity": 0}}
 # plotly lets one click on markers only, so there are some that are not seen.
 CLICKABLE = {"mode": "lines+markers", "marker": {"opacity": 0, "size": 9}, "selected": _UNSEEN, "unselected": _UNSEEN}
@@ -100,11 +104,13 @@ def typed(array: NDArray[Any]) -> Any:
 
 def made(panel: Panel) -> Made:
     """A panel as the data, layout and frames of plotly.js."""
+    if not panel.lettered:
+        panel = replace(panel, x=replace(panel.x, words=()))
     rows = _placed(panel)
     data = [
-        _drawn(item, panel, placed.row) | {"xaxis": "x", "yaxis": f"y{placed.suffix}"}
+        _placed_step(_drawn(item, panel, placed.row), panel.x) | {"xaxis": "x", "yaxis": f"y{placed.suffix}"}
         for placed in rows
-        for item in placed.row.items
+        for item in _expanded(placed.row.items)
         if not isinstance(item, Alarm)
     ]
     layout = _frame(panel, rows) | _axes(panel, rows) | _colours(panel, rows)
@@ -113,8 +119,40 @@ def made(panel: Panel) -> Made:
         layout |= _player(list(panel.frames))
     if not panel.frames:
         return {"data": data, "layout": layout}
-    frames = [{"name": name, "data": [_cells(values)]} for name, values in panel.frames.items()]
-    return {"data": data, "layout": layout, "frames": frames}
+    return {"data": data, "layout": layout, "frames": [_frame_of(*frame) for frame in panel.frames.items()]}
+
+
+def _frame_of(name: str, values_HT: NDArray[Any]) -> Made:
+    whole, said = hundredths(values_HT)
+    return {"name": name, "data": [_cells(whole if said is None else gapped(whole, said))]}
+
+
+def _placed_step(drawn: Made, axis: Axis) -> Made:
+    """An item whose hover says the step first, where the axis has words for it."""
+    said = drawn.get("hovertemplate")
+    return drawn | {"hovertemplate": axis.said + said} if said and axis.said else drawn
+
+
+def _expanded(items: Sequence[Item]) -> Iterator[Item]:
+    """The items, with the heatmaps that stand for a map of units."""
+    for item in items:
+        yield from _heatmaps(item) if isinstance(item, UnitMap) else (item,)
+
+
+def _heatmaps(item: UnitMap) -> Iterator[Item]:
+    """A map of units in hundredths, and the gaps in it. Plotly has slots for two more parts a cell."""
+    parts = {letter: hundredths(values_HT) for letter, values_HT in {item.letter: item.values_HT, **item.said}.items()}
+    slots = dict(zip(("z", "hovertext", "customdata"), (whole for whole, _ in parts.values()), strict=False))
+    partial = [said_HT for _, said_HT in parts.values() if said_HT is not None]  # of a diverged model
+    hover = "%{y}: " + "  ".join(f"{name} %{{{slot}{FORMAT}}}" for name, slot in zip(parts, slots, strict=False))
+    names, shown = [f"unit {i}" for i in item.units], slots.pop("z")
+    scale = replace(item.scale, low=100 * item.scale.low, high=100 * item.scale.high)
+    if not partial:
+        yield Heatmap(shown, hover, scale, names, more=slots)
+        return
+    kept = np.logical_and.reduce(partial)
+    yield Heatmap(gapped(shown, kept), hover, scale, names, more=slots)
+    yield Gaps(~kept, f"%{{y}}: {item.letter} is not a finite number here", names)
 
 
 def over_px(row: Row) -> int:
@@ -259,7 +297,7 @@ def _colours(panel: Panel, rows: Sequence[_Placed]) -> Made:
     made: Made = {}
     if panel.scale is not None:
         scale = panel.scale
-        made["coloraxis"] = {"cmin": scale.low, "cmax": scale.high, "colorscale": scale.colours, "showscale": False}
+        made["coloraxis"] = {"cmin": scale.low, "cmax": scale.high, "colorscale": _stops(scale), "showscale": False}
     for placed in rows:
         for bar in placed.row.of(ColourBar):
             made["coloraxis2"] = {
@@ -390,7 +428,19 @@ def _cells(values: NDArray[Any]) -> Made:
 def _scaled(scale: Scale | None) -> Made:
     if scale is None:
         return {"coloraxis": "coloraxis"}
-    return {"zmin": scale.low, "zmax": scale.high, "colorscale": scale.colours, "showscale": False}
+    return {"zmin": scale.low, "zmax": scale.high, "colorscale": _stops(scale), "showscale": False}
+
+
+def _stops(scale: Scale) -> Sequence[Any]:
+    """The colours of a scale at their places; a heatmap of logarithms would say logarithms when it is hovered over."""
+    if not scale.log:
+        return scale.colours
+    decades = np.log10(scale.high / scale.low)
+    parts = np.linspace(0, 1, int(STOPS * decades) + 1)
+    places = (np.exp(parts * np.log(scale.high / scale.low)) - 1) / (scale.high / scale.low - 1)
+    return [
+        [float(place), colour] for place, colour in zip(places, sample_colorscale(scale.colours, parts), strict=True)
+    ]
 
 
 @_drawn.register

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from explorer.figures import curves
 from explorer.figures.gates import GATE, STATE, unit_order
-from explorer.figures.hundredths import FORMAT, gapped, hundredths
-from explorer.figures.panel import LETTERED_STEPS, Alarm, Axis, Heatmap, Item, Level, Line, Panel, Row
+from explorer.figures.panel import Alarm, Axis, Item, Level, Line, Panel, Row, UnitMap, is_lettered
 from explorer.figures.style import BLUE, GREEN, GREY, LINES, ORANGE, PURPLE, RED, Stroke, characters
 from explorer.models import NetKey
 from explorer.probes.gates import GateTrace
@@ -265,18 +264,13 @@ def over_training(traces: Mapping[int, GateTrace], layer: int = 0, direction: st
     units, letter = unit_order(last, "memory time"), next(iter(last.gates), "h")
     name, scale, dark = (last.cell.gate(letter).title, GATE, "0") if last.gates else ("state h", STATE, "−1")
 
-    def values(epoch: int) -> NDArray[Any]:
-        whole, said = hundredths(tapes[epoch][letter][:, units].T)
-        return whole if said is None else gapped(whole, said)
-
-    lettered = len(text) <= LETTERED_STEPS
-    hover = f"%{{y}}, step %{{x:d}}{' “%{x}”' * lettered}: {letter} %{{z{FORMAT}}}"
-    heatmap = Heatmap(values(epochs[-1]), hover, scale, [f"unit {i}" for i in units])
-    units_axis = Axis(f"{len(units)} units", reverse=True, grid=False, bare=True)
-    row = Row(f"<b>{name}</b>:<br>dark {dark}, light 1", [heatmap], units_axis, 282)
-    steps = Axis("step", words=characters(text) if lettered else (), grid=False)
-    frames = {str(epoch): values(epoch) for epoch in epochs}
-    return Panel(steps, [row], hover="closest", frames=frames, top_px=48)
+    frames = {epoch: tape[letter][:, units].T for epoch, tape in tapes.items()}
+    axis = Axis(f"{len(units)} units", reverse=True, grid=False, bare=True)
+    row = Row(f"<b>{name}</b>:<br>dark {dark}, light 1", [UnitMap(letter, frames[epochs[-1]], units, scale)], axis, 282)
+    lettered = is_lettered(len(text))
+    steps = Axis("step", words=characters(text), said=f"step %{{x:d}}{' “%{x}”' * lettered}, ", grid=False)
+    played = {str(epoch): values_HT for epoch, values_HT in frames.items()}
+    return Panel(steps, [row], hover="closest", frames=played, top_px=48)
 
 
 def settings_frame(runs: Sequence[Run]) -> tuple[pd.DataFrame, list[str]]:

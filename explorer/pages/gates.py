@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,17 +12,16 @@ import streamlit as st
 
 from explorer.figures import gates as drawing
 from explorer.figures import perplexity as curves
-from explorer.figures.hundredths import CONFIG
+from explorer.figures.panel import Panel
 from explorer.figures.style import number
-from explorer.pages.shell import charts, controls, export, facts, notices, pickers, roles, texts
+from explorer.pages.shell import charts, controls, export, facts, links, notices, pickers, pictures, roles, shelf, texts
 from explorer.pages.shell.models import Which, checkpoint_of
 from explorer.pages.shell.plain import plain
+from explorer.pages.shell.shelf import Shelf
 from explorer.probes.gates import GateTrace, Tape, gate_statistics, memory_time, trace_gates
 from explorer.probes.reading import gates_read
-from explorer.probes.units import Role
 from explorer.words import say
 
-FRAMED, FRAME_PX = 200, 104
 NO_UNIT = "none"
 
 
@@ -64,19 +64,37 @@ def short_steps(tau: float) -> str:
     return f"{tau:,.1f}" if tau < 1e3 else f"{tau:,.0f}" if tau < 1e4 else ">10k"
 
 
-def show_gates(
-    trace: GateTrace, quantity: str, order: str, unit: int | None, layer: int, direction: str | None, named: list[Role]
-) -> None:
-    """The characters, and under them what every gate does at each."""
-    # A long text scrolls inside its frame, so that the gates stay in sight.
-    with st.container(border=True, height=FRAME_PX if len(trace) > FRAMED else "content"):
-        st.html(drawing.strip_html(trace, quantity, layer=layer, direction=direction or "forward"))
-    figure = drawing.tape(
-        trace, layer=layer, direction=direction, order=order, quantity=quantity, unit=unit, roles=named
-    )
-    charts.show(figure, key="tape", config=CONFIG, alt=say("gate-page.alt.tape"))
-    if len(trace) > drawing.MAX_STEPS:
-        st.caption(say("gate-page.cut", count=len(trace), most=drawing.MAX_STEPS))
+@dataclass(frozen=True)
+class View:
+    """What is drawn of a text."""
+
+    which: Which
+    layer: int
+    direction: str | None
+    order: str
+    quantity: str
+    unit: int | None
+
+    def panel(self, of: Shelf, text: str) -> Panel:
+        """The characters, and under them what every gate does at each."""
+        trace = facts.facts(self.which, text, of).trace
+        shown = trace.tape(self.layer, self.direction or "forward")
+        named = [] if self.which.untrained else roles.roles_of(self.which.name, shown.net)
+        return drawing.tape(
+            trace, layer=self.layer, direction=self.direction, order=self.order, quantity=self.quantity,
+            unit=self.unit, roles=named, alt=say("gate-page.alt.tape"),
+        )  # fmt: skip
+
+
+def show_gates(view: View, text: str) -> None:
+    """The picture; a unit that is chosen in it is drawn alone."""
+    of = shelf.own()
+    done = pictures.show(partial(view.panel, of), text, view, key="tape", typed="sentence")
+    if done.chosen and done.chosen["line"] is not None and done.chosen["line"] != view.unit:
+        links.put("unit", str(done.chosen["line"]))
+        st.rerun()
+    if len(text) > drawing.MAX_STEPS:
+        st.caption(say("gate-page.cut", count=len(text), most=drawing.MAX_STEPS))
 
 
 def show_learning(by_epoch: dict[int, float | None], which: Which, score_name: str, read: int | None) -> None:
@@ -118,7 +136,7 @@ def show_reading(which: Which, text: str, layer: int, direction: str | None, ord
     found = which.epoch == checkpoint_of(which).last_epoch and not which.intervention
     st.caption(say("gate-page.named" if found else "gate-page.named-then") if named else trace.config.kind.look_for)
     if len(trace):
-        show_gates(trace, quantity, order, None if unit == NO_UNIT else int(unit), layer, direction, named)
+        show_gates(View(which, layer, direction, order, quantity, None if unit == NO_UNIT else int(unit)), text)
     st.caption(plain(str(gates_read(trace, tape))))
     show_metrics(trace, tape)
     kept = tables(trace, which, layer, direction) if len(trace) else []

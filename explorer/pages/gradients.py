@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,12 +14,14 @@ import streamlit as st
 import explorer
 from explorer.characters import visible
 from explorer.figures import gradients as drawing
+from explorer.figures.panel import Panel
 from explorer.figures.style import number
 from explorer.models import NetKey
-from explorer.pages.shell import charts, controls, export, notices, pickers, texts
+from explorer.pages.shell import charts, controls, export, links, notices, pickers, pictures, shelf, texts
 from explorer.pages.shell.facts import Facts, View, facts
 from explorer.pages.shell.models import Which, checkpoint_of
 from explorer.pages.shell.plain import badge, plain
+from explorer.pages.shell.shelf import Shelf
 from explorer.probes.comparison import Reach, reach_compared
 from explorer.probes.gradients import MAX_STEPS
 from explorer.probes.reading import advice, paths_read
@@ -128,39 +132,94 @@ def in_columns(views: Sequence[View]) -> Iterator[View]:
                 yield view
 
 
-def choose_row(views: Sequence[View]) -> int | None:
+def rows_of(flow: explorer.GradientFlow, several: bool) -> tuple[list[int], int | None]:
+    """The steps off which losses are read, and the one whose loss is followed at first; None for none."""
+    rows = [int(row) for row in range(len(flow)) if flow.asked_T[row] >= 0]
+    # A net that reads from the end goes on from there.
+    return rows, (rows[len(rows) // 2] if several else rows[-1]) if rows else None
+
+
+def choose_row(views: Sequence[View]) -> None:
     """The loss to follow back."""
     flow = views[0].flow
-    rows = [int(row) for row in range(len(flow)) if flow.asked_T[row] >= 0]
-    if len(rows) < 2:
-        return rows[0] if rows else None
+    rows, default = rows_of(flow, views[0].several)
+    if len(rows) > 1:
+        controls.slide(
+            "row", rows, default,
+            lambda row: say("gradient-page.row", character=visible(flow.labels[int(flow.asked_T[row])]), step=row),
+        )  # fmt: skip
 
-    def name_of(row: int) -> str:
-        return say("gradient-page.row", character=visible(flow.labels[int(flow.asked_T[row])]), step=row)
 
-    default = rows[len(rows) // 2] if views[0].several else rows[-1]  # a net that reads from the end goes on from there
-    return int(controls.slide("row", rows, default, name_of))
+@dataclass(frozen=True)
+class Drawn:
+    """What is drawn of a text: one net of a model, and how.
+
+    Attributes:
+        which: the model.
+        net: of it.
+        several: whether it has others.
+        part: of the state, at which the gradient is drawn.
+        row: the loss to follow back; None for the one that is followed at first.
+        columns: how many pictures stand beside each other.
+
+    """
+
+    which: Which
+    net: NetKey
+    several: bool
+    part: str
+    row: int | None
+    columns: int
+
+    def view(self, of: Shelf, text: str) -> View:
+        """The net on a text."""
+        return View(facts(self.which, text[:MAX_STEPS], of).net(self.net), self.several, "", "", self.part)
+
+    def flow(self, of: Shelf, text: str) -> Panel:
+        """The triangle, and what goes with it."""
+        view = self.view(of, text)
+        rows, first = rows_of(view.flow, self.several)
+        row = self.row if self.row in rows else first
+        paths, alt = view.of.paths, say("gradient-page.alt.flow")
+        return drawing.flow(view.flow, paths, row, columns=self.columns, alt=alt)
+
+    def singular_values(self, of: Shelf, text: str) -> Panel:
+        """What each path could pass at most."""
+        view = self.view(of, text)
+        alt = say("gradient-page.alt.sigma")
+        return drawing.singular_values(view.flow, view.of.singular_values, columns=self.columns, alt=alt)
+
+    def weights(self, of: Shelf, text: str) -> Panel:
+        """Into which weights the gradient goes, step by step, and how far the steps agree."""
+        view = self.view(of, text)
+        gradients = view.of.whole.weight_gradients
+        if gradients is None:
+            raise explorer.TextError(say("gradient-page.clip.no-loss"))
+        alt = say("gradient-page.alt.weights")
+        return drawing.weights(gradients, view.of.flow, columns=self.columns, alt=alt)
+
+
+def drawn_of(view: View, columns: int) -> Drawn:
+    """What is drawn of a net that is in front of the person."""
+    row = links.named("row")
+    return Drawn(view.which, view.of.net, view.several, view.part, None if row is None else int(row), columns)
 
 
 def show_singular_values(view: View, columns: int) -> None:
     """What each path could pass at most, and for a plain cell the bound that goes with it."""
     with st.spinner(say("control.sigma")):
         paths = view.of.singular_values
-    figure = drawing.singular_values(view.flow, paths, columns=columns)
-    alt = say("gradient-page.alt.sigma")
-    charts.show(figure, key=f"sigma-{view.key}", config={"displayModeBar": False}, alt=alt)
+    drawn, text = drawn_of(view, columns), view.of.whole.text
+    pictures.show(partial(drawn.singular_values, shelf.own()), text, drawn, key=f"sigma-{view.key}")
     if paths.bound is not None:
         st.caption(say("gradient-page.bound", bound=paths.bound))
 
 
 def show_weights(view: View, columns: int) -> None:
     """Into which weights the gradient goes, step by step, and how far the steps agree."""
-    if (gradients := view.of.whole.weight_gradients) is None:
-        return
-    charts.show(
-        drawing.weights(gradients, view.of.flow, columns=columns), key=f"weights-{view.key}",
-        config={"displayModeBar": False}, alt=say("gradient-page.alt.weights"),
-    )  # fmt: skip
+    if view.of.whole.weight_gradients is not None:
+        drawn, text = drawn_of(view, columns), view.of.whole.text
+        pictures.show(partial(drawn.weights, shelf.own()), text, drawn, key=f"weights-{view.key}")
 
 
 def one_of_each_model(views: Sequence[View]) -> list[View]:
@@ -245,15 +304,24 @@ def choose_models() -> tuple[Which, Which | None, list[View], str]:
 
 
 def show_flows(views: Sequence[View]) -> None:
-    """The triangles, with a reading of each under it."""
-    row = choose_row(views)
+    """The triangles, with a reading of each under it; a loss that is clicked is followed back."""
+    choose_row(views)
+    columns = min(len(views), 2)
     for view in in_columns(views):
-        figure = drawing.flow(view.flow, view.of.paths, row, columns=min(len(views), 2))
-        charts.show(
-            figure, key=f"flow-{view.key}", config={"displaylogo": False},
-            alt=say("gradient-page.alt.flow"),
-        )  # fmt: skip
+        drawn, text = drawn_of(view, columns), view.of.whole.text
+        done = pictures.show(partial(drawn.flow, shelf.own()), text, drawn, key=f"flow-{view.key}", typed="sentence")
+        if done.chosen:
+            follow_back(view.flow, done.chosen)
         st.caption(plain(str(paths_read(view.of.paths))))
+
+
+def follow_back(flow: explorer.GradientFlow, at: Mapping[str, Any]) -> None:
+    """Follow the loss of a click: that of the triangle's row, or elsewhere that of the character."""
+    asked = np.flatnonzero(flow.asked_T == at["step"])
+    row = at["line"] if at["row"] == drawing.LOSSES else asked[0] if len(asked) else None
+    if row is not None and int(row) in rows_of(flow, False)[0] and int(row) != links.named("row"):
+        links.put("row", int(row))
+        st.rerun()
 
 
 def show_reach(views: Sequence[View]) -> bool:

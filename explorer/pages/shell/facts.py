@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
 
@@ -27,31 +29,45 @@ V = TypeVar("V")
 SETTLE_S = 0.2  # about what a browser takes to draw the gates
 
 
+if TYPE_CHECKING:
+    once = cached_property
+else:
+
+    class once(cached_property):
+        """A fact, computed when it is first asked for: once, also where the page and a picture ask at the same time."""
+
+        def __get__(self, known: Any, owner: Any = None) -> Any:
+            """The fact."""
+            with contextlib.nullcontext() if known is None else known.lock:
+                return super().__get__(known, owner)
+
+
 class Facts:
     """What is known of one model on one text."""
 
     def __init__(self, which: Which, text: str) -> None:
         self.which, self.text = which, text
+        self.lock = threading.RLock()
         self._ledgers: dict[float | None, explorer.ClipLedger | None] = {}
         self.of_nets: dict[tuple[NetKey, str], Any] = {}
         self.begun: Future[explorer.GateTrace] | None = None  # the reading of a long text
 
-    @cached_property
+    @once
     def model(self) -> explorer.CharModel:
         """The model itself; the same one for every fact, also when the cache of all sessions has let go of it."""
         return model_of(self.which)
 
-    @cached_property
+    @once
     def trace(self) -> explorer.GateTrace:
         """What it did with the text."""
         return explorer.trace_gates(self.model, self.read)
 
-    @cached_property
+    @once
     def read(self) -> Read:
         """The model, having read the text: what all probes of it share."""
         return read_of(self.model, self.text)
 
-    @cached_property
+    @once
     def weight_gradients(self) -> WeightGradients | None:
         """What each step adds to the gradient of each weight; None where the text has no loss."""
         try:
@@ -61,19 +77,20 @@ class Facts:
 
     def ledger(self, max_norm: float | None) -> explorer.ClipLedger | None:
         """What clipping does to the gradient of the text; None where the text has no loss."""
-        if max_norm not in self._ledgers:
-            try:
-                self._ledgers[max_norm] = explorer.clip_ledger(self.model, self.read, max_norm)
-            except explorer.TextError:
-                self._ledgers[max_norm] = None
-        return self._ledgers[max_norm]
+        with self.lock:
+            if max_norm not in self._ledgers:
+                try:
+                    self._ledgers[max_norm] = explorer.clip_ledger(self.model, self.read, max_norm)
+                except explorer.TextError:
+                    self._ledgers[max_norm] = None
+            return self._ledgers[max_norm]
 
     @property
     def own_ledger(self) -> explorer.ClipLedger | None:
         """The same at the threshold the model was trained with."""
         return self.ledger(checkpoint_of(self.which).recipe.clip_norm)
 
-    @cached_property
+    @once
     def record(self) -> TrainingRecord | None:
         """How the model was trained; None for one that was altered by hand, of which its training says nothing."""
         which = self.which
@@ -131,15 +148,23 @@ class NetFacts:
 
     def _kept(self, name: str, compute: Callable[[], V]) -> V:
         kept = self.whole.of_nets
-        if (self.net, name) not in kept:
-            kept[self.net, name] = compute()
+        with self.whole.lock:
+            if (self.net, name) not in kept:
+                kept[self.net, name] = compute()
         value: V = kept[self.net, name]
         return value
 
 
-def facts(which: Which, text: str) -> Facts:
-    """What is known of a model on a text: nothing yet, where it is new."""
-    return shelf.own().get((which, text), lambda: Facts(which, text))
+def facts(which: Which, text: str, of: shelf.Shelf | None = None) -> Facts:
+    """What is known of a model on a text: nothing yet, where it is new.
+
+    Args:
+        which: the model.
+        text: it reads.
+        of: the session's shelf, for those who are asked outside of a run of the page.
+
+    """
+    return (of or shelf.own()).get((which, text), lambda: Facts(which, text))
 
 
 def read(which: Which, text: str) -> explorer.GateTrace:

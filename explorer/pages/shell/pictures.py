@@ -1,0 +1,150 @@
+"""Pictures on a page that a canvas draws: a plain address answers with them, before the page itself has run again.
+
+A page takes 250 ms of a person's silence until it runs, and then as long as all that is on it takes. What is typed is asked
+for at once, at an address that belongs to the session, cannot be guessed and answers only the browser it was made for. The
+text comes in the body of a POST, and is logged nowhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import threading
+import weakref
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+
+import explorer
+from explorer import runs
+from explorer.figures import canvas
+from explorer.figures.panel import Panel
+from explorer.pages.shell import people, session
+from explorer.pages.shell.texts import MAX_SENTENCE
+from explorer.text import clean_text
+from explorer.words import say
+
+HTML = '<p class="said" hidden></p><div class="panel" role="group"></div>'
+SCRIPTS = ("ink", "panel", "pointing", "picture")
+MOST_BYTES = 8 * MAX_SENTENCE  # of a question: every character as its code and more
+MOST_PICTURES = 16  # of one session
+TITLE_PX = 40  # about what a title takes
+
+
+@dataclass(eq=False)
+class Picture:
+    """What is drawn of a text, at an address.
+
+    Attributes:
+        token: its address.
+        browser: that may ask.
+        draw: text -> panel. It must not be a function of a page's script, which would keep all that the page has shown.
+        settings: what else the picture depends on.
+        text: that the page shows it for.
+
+    """
+
+    token: str
+    browser: str
+    draw: Callable[[str], Panel]
+    settings: str
+    text: str
+    asked: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def stamp(self, text: str) -> str:
+        """What tells this picture from any other."""
+        return hashlib.sha256(f"{self.settings}\n{text}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+_pictures: weakref.WeakValueDictionary[str, Picture] = weakref.WeakValueDictionary()
+_maker = ThreadPoolExecutor(1, "picture")  # one at a time: two would take twice as long each
+
+
+def show(draw: Callable[[str], Panel], text: str, settings: Any, *, key: str, typed: str = "") -> Any:
+    """A picture that follows what is typed, and what was last done in it.
+
+    Args:
+        draw: see Picture.
+        text: to draw it for.
+        settings: everything else it depends on; two that differ must have two representations.
+        key: of its place on the page.
+        typed: the key of the control in which the text is typed; "" where it is not.
+
+    """
+    picture = _offered(key, draw, repr(settings), text)
+    component = st.components.v2.component("picture", html=HTML, css=canvas.style(), js=canvas.script(*SCRIPTS))
+    asked = {
+        "address": f"picture/{picture.token}",
+        "stamp": picture.stamp(text),
+        "typed": typed,
+        "text": session.kept(typed, "") if typed else "",
+        "most": MAX_SENTENCE,
+        "height": _height_px(draw(text)),  # so that nothing below jumps when it comes
+        "lost": say("page.picture.lost"),
+    }
+    return component(key=key, data=asked, on_chosen_change=lambda: None, on_brushed_change=lambda: None)
+
+
+def _offered(key: str, draw: Callable[[str], Panel], settings: str, text: str) -> Picture:
+    """The picture of a place; its address stays the same while the session lasts."""
+    kept: dict[str, Picture] = dict(session.kept("pictures", {}))
+    before = kept.pop(key, None)
+    token = before.token if before else secrets.token_urlsafe(24)
+    browser = str(st.context.headers.get(people.BROWSER_HEADER) or "")
+    kept[key] = _pictures[token] = Picture(token, browser, draw, settings, text)
+    session.fill({"pictures": dict([*kept.items()][-MOST_PICTURES:])})
+    return kept[key]
+
+
+def _height_px(panel: Panel) -> int:
+    """About how high a panel is."""
+    return sum(row.height_px + TITLE_PX for row in panel.rows)
+
+
+def answer(token: str, browser: str, body: bytes) -> tuple[int, bytes]:
+    """HTTP status, and a picture packed as figures.canvas does it; or what is wrong, in words.
+
+    Args:
+        token: of the picture.
+        browser: that asks.
+        body: a JSON with a text; without one the picture is of the text the page shows.
+
+    """
+    picture = _pictures.get(token)
+    if picture is None or picture.browser != browser:
+        return 404, say("page.picture.gone").encode()
+    try:
+        text = _text_of(body)
+    except ValueError:
+        return 400, say("page.picture.text", most=MAX_SENTENCE).encode()
+    with picture.lock:
+        picture.asked += 1
+        turn = picture.asked
+    return _maker.submit(_made, picture, turn, picture.text if text is None else text).result()
+
+
+def _text_of(body: bytes) -> str | None:
+    """The text that is asked for; None where none is.
+
+    Raises:
+        ValueError: it is none, or too long.
+
+    """
+    text = json.loads(body).get("text") if body else None
+    if text is not None and not (isinstance(text, str) and len(text) <= MAX_SENTENCE):
+        raise ValueError
+    return text and clean_text(text)
+
+
+def _made(picture: Picture, turn: int, text: str) -> tuple[int, bytes]:
+    if turn != picture.asked:  # while this waited, a newer one was asked for
+        return 409, b""
+    try:
+        return 200, canvas.pack(picture.draw(text), {"stamp": picture.stamp(text)})
+    except (explorer.TextError, explorer.CheckpointError, runs.RunError) as fault:
+        return 422, people.without_folders(str(fault)).encode()

@@ -1,6 +1,6 @@
 """Training as it goes: every curve of one or several runs on one axis of steps, and the gates of a sentence over epochs.
 
-What ticks is drawn by curves.js, which keeps the zoom and does not flicker. What is looked at is drawn by plotly.
+What ticks is drawn on a canvas, which keeps the zoom and does not flicker. What is looked at is drawn by plotly.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from explorer.figures import curves
+from explorer.figures import canvas
 from explorer.figures.gates import GATE, STATE, unit_order
 from explorer.figures.panel import Alarm, Axis, Item, Level, Line, Panel, Row, UnitMap, is_lettered
 from explorer.figures.style import BLUE, GREEN, GREY, LINES, ORANGE, PURPLE, RED, Stroke, characters
@@ -30,6 +30,7 @@ SHARE_COLOURS = (BLUE, "#9ec9ea", GREEN, "#9bd6c4", ORANGE, "#f3c58c", PURPLE, "
 FIRST_AXIS_STEPS = 100
 OVERFLOW_NATS = 700  # exp of more has no float
 SHARE = Axis(low=0, high=1, percent=True)
+DASHED = Stroke(GREY, 1.5, "dash")  # what is compared with
 
 
 @dataclass(frozen=True)
@@ -149,13 +150,13 @@ def live(progresses: Sequence[Progress], alt: str = "") -> Panel:
     ]
     if alone:
         rows += [Row("share of the squared norm", _shares(drawn[0]), SHARE, stacked=True), *_gate_rows(drawn[0])]
-    return Panel(Axis("step", 0, max(map(axis_end, progresses))), rows, alt=alt)
+    return Panel(Axis("step", 0, max(map(axis_end, progresses))), rows, alt=alt, named=True)
 
 
 def live_height_px(runs: Sequence[Run]) -> int:
     """Height of that drawing, which is known before there is anything to draw."""
     alone = len(runs) == 1
-    return curves.height_px(3 + alone * (1 + len(_gated_nets(runs[0]))))
+    return canvas.height_px(3 + alone * (1 + len(_gated_nets(runs[0]))))
 
 
 @dataclass(frozen=True)
@@ -187,8 +188,8 @@ class _Drawn:
 def _scores(one: _Drawn, alone: bool) -> list[Item]:
     """Perplexity or what stands for it; of a single run also what guessing has."""
     levels = [
-        Level(one.run.symbols, name="blind guess"),
-        Level(math.exp(one.run.unigram_nll_nats), name="by frequency"),
+        Level(one.run.symbols, DASHED, "blind guess"),
+        Level(math.exp(one.run.unigram_nll_nats), DASHED, "by frequency"),
     ]
     return [
         one.of_steps("training", "perplexity"),

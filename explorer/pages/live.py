@@ -18,8 +18,8 @@ import streamlit as st
 
 import explorer
 from explorer import runs
+from explorer.figures import canvas
 from explorer.figures import training as drawing
-from explorer.figures.curves import SCRIPT, pack
 from explorer.figures.panel import Panel
 from explorer.pages.shell import models, people
 from explorer.probes.progress import TrainingRecord, judge
@@ -32,9 +32,10 @@ SHARED_S = 0.5  # all who ask within so long are told the same
 MOST_RUNS, MOST_SHOWN = 4, 200
 HTML = """
 <p class="said"></p>
-<canvas role="img" tabindex="0"></canvas>
+<div class="panel" role="group"></div>
 <div class="writes" hidden><p>{writes}</p><pre></pre></div>
 """
+SCRIPTS = ("ink", "panel", "pointing", "live")
 CSS = Path(__file__).with_suffix(".css")
 _packing = threading.Lock()
 
@@ -97,11 +98,11 @@ def _packed(ids: tuple[str, ...], shown: str, moment: int) -> bytes:
         "said": said(watched[0]) if alone else "",
         "samples": "\n".join(samples or ()),
     }
-    return gzip.compress(pack(drawing.live(drawn, say("live.alone" if alone else "live.together")), about), 1)
+    return gzip.compress(canvas.pack(drawing.live(drawn, say("live.alone" if alone else "live.together")), about), 1)
 
 
 def answer(ids: tuple[str, ...], shown: str) -> tuple[int, bytes]:
-    """HTTP status, and the curves of these runs packed as figures.curves does it, gzipped; or what is wrong, in words.
+    """HTTP status, and the curves of these runs packed as figures.canvas does it, gzipped; or what is wrong, in words.
 
     Args:
         ids: of the runs.
@@ -123,13 +124,13 @@ def show_curves(watched: Sequence[Run], key: str) -> None:
     Mounted again with the same key, they go on where the person's zoom is. The page is run again when `state` has changed:
     all of it, since after a restart of the server it knows no fragment of the page that is still open.
     """
-    component = st.components.v2.component(
-        "curves", html=HTML.format(writes=say("live.writes")), css=CSS.read_text("utf-8"), js=SCRIPT.read_text("utf-8")
-    )
+    html, css = HTML.format(writes=say("live.writes")), canvas.style() + CSS.read_text("utf-8")
+    component = st.components.v2.component("curves", html=html, css=css, js=canvas.script(*SCRIPTS))
     asked = {
         "address": f"live/{','.join(run.id for run in watched)}",
         "state": state(watched),
         "height": drawing.live_height_px(watched),
+        "lost": say("live.lost"),
     }
     component(key=key, data=asked, on_changed_change=lambda: None)
 

@@ -744,6 +744,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "panel.unit": "unit",
     "panel.closer": "drag across: look closer",
     "panel.whole": "double-click: the whole text",
+    "panel.run": "double-click: the whole run",
     "panel.infinite": "not finite",
     "page.download.gone": "This download is not there any more. Go back to the page, press R, and press its button again.",
     "page.download.busy": "You have {most} downloads under way. When one of them has ended, press the button again.",
@@ -761,6 +762,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "table.clip": "Clip ledger",
     "table.training": "Training ledger",
     # pages: the live curves of a run
+    "live.lost": "No answer from the server since {{since}}; asking again. Nothing that was shown is lost.",
     "live.step": "step {step:,} of about {total:,}",
     "live.epoch": "epoch {epoch} of {total}",
     "live.fault": "not finite at step {step:,} of about {total:,}",

@@ -15,8 +15,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from explorer.characters import visible
 from explorer.figures.hundredths import gapped, hundredths
 from explorer.figures.panel import (
+    ROW_PX,
     Alarm,
     Area,
     Axis,
@@ -43,6 +45,7 @@ DASHES: Mapping[str, Sequence[int]] = {
 }  # pixels drawn and left out  # fmt: skip
 ALIGNED = 8
 HINTS = ("step", "unit", "closer", "whole", "infinite")
+ROW_EXTRA_PX, FOOT_PX = 37, 34  # a title of one line and what is left free, in panel.js; under the last row
 Packed: TypeAlias = dict[str, Any]
 
 
@@ -56,6 +59,11 @@ def script(*names: str) -> str:
 def style() -> str:
     """The look of what lies over and beside the canvases."""
     return _file("panel.css")
+
+
+def height_px(rows: int) -> int:
+    """Height of a panel of so many rows of the usual height, with titles of one line."""
+    return rows * (ROW_PX + ROW_EXTRA_PX) + FOOT_PX
 
 
 def _file(name: str) -> str:
@@ -77,11 +85,12 @@ def pack(panel: Panel, about: Mapping[str, Any] | None = None) -> bytes:
         "x": {"low": panel.x.low, "high": panel.x.high, "label": panel.x.label, "words": list(panel.x.words)},
         "leftPx": panel.left_px,
         "chosen": panel.chosen,
+        "newline": visible("\n"),
         "named": panel.named,
         "told": list(panel.told),
         "roles": {str(unit): words for unit, words in panel.roles.items()},
         "scale": _scale(panel.scale),
-        "hints": {name: say(f"panel.{name}") for name in HINTS},
+        "hints": {name: say(f"panel.{name}") for name in HINTS} | ({"whole": say("panel.run")} if panel.named else {}),
         "rows": [_row(row, columns) for row in panel.rows],
     }
     text = _padded(json.dumps(head | {"columns": columns.kinds}, ensure_ascii=False, allow_nan=False).encode(), b" ")

@@ -143,3 +143,6 @@ export const shade = ({ low, high, log }, value) => {
   const part = log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low)
   return Math.max(0, Math.min(255, Math.round(255 * (Number.isNaN(part) ? 0 : part))))
 }
+
+// Addresses are beside the page's own, wherever the app is served.
+export const here = (address) => new URL(address, location.href.replace(/[?#].*$/, "").replace(/\/+$/, ""))

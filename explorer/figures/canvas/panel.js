@@ -7,6 +7,7 @@ const LINE_PX = 13, SWATCH = 16, LEAST_LETTER = 6.5, MOST_LETTER = 15
 // The places of a view inside its element; `view.figure` is null until something is shown.
 export function build(root) {
   const view = { root, figure: null, rows: [], zoom: null, cursor: null, drag: null, chosen: null }
+  view.textAt = append(root, "div", "text")
   view.rowsAt = append(root, "div", "rows")
   view.cursorAt = append(root, "div", "cursor")
   view.shadeAt = append(root, "div", "shade")
@@ -130,6 +131,7 @@ export function draw(view) {
     placed.range = range(view, placed.row)
     drawRow(view, placed, sized(view, placed))
   }
+  writeText(view)
   Object.assign(view.root.dataset, { zoom: view.zoom ? view.zoom.map((s) => Math.round(s)).join() : "", end: view.figure.x.high })
   lights(view)
 }
@@ -311,12 +313,36 @@ function drawLetters(view, placed, pen, item) {
   const [from, to] = limits(view), size = Math.min(MOST_LETTER, each * 1.55)
   const font = `${size}px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace`
   for (let step = Math.max(0, Math.ceil(from - 0.5)); step <= Math.min(item.values.length - 1, to + 0.5); step++) {
-    const at = 4 * shade(item.scale ?? view.figure.scale, item.values[step])
     const known = !Number.isNaN(item.values[step])
-    const bright = known && 0.299 * colours[at] + 0.587 * colours[at + 1] + 0.114 * colours[at + 2] > 128
-    const ink = known ? (bright ? "#111" : "#fff") : view.theme.text
+    const ink = known ? cellColours(item, view.figure.scale, colours, step)[1] : view.theme.text
     write(pen, font, plain(view.figure.x.words[step] ?? ""), toX(view, step), placed.top + placed.row.heightPx / 2 + 1, ink, "center")
   }
+}
+
+// The text itself, in the colours of the strip, where its characters do not fit into the cells of that.
+function writeText(view) {
+  const strip = view.figure.rows.flatMap((row) => row.items).find((item) => item.lettered), { words } = view.figure.x
+  const fits = !strip || plotWidth(view) / (view.figure.x.high - view.figure.x.low) >= LEAST_LETTER
+  view.textAt.hidden = fits
+  if (fits || view.written === strip) return
+  view.written = strip
+  const colours = table((strip.scale ?? view.figure.scale).colours)
+  view.textAt.replaceChildren(...words.flatMap((word, step) => {
+    const span = document.createElement("span")
+    span.textContent = plain(word)
+    span.dataset.step = step
+    if (!Number.isNaN(strip.values[step])) {
+      const [ground, ink] = cellColours(strip, view.figure.scale, colours, step)
+      Object.assign(span.style, { background: ground, color: ink })
+    }
+    return word === view.figure.newline ? [span, document.createElement("br")] : [span]
+  }))
+}
+
+// Of a cell, and of words on it.
+function cellColours(item, shared, colours, step) {
+  const at = 4 * shade(item.scale ?? shared, item.values[step]), [r, g, b] = colours.slice(at, at + 3)
+  return [`rgb(${r} ${g} ${b})`, 0.299 * r + 0.587 * g + 0.114 * b > 128 ? "#111" : "#fff"]
 }
 
 export const letterRoom = (view) => plotWidth(view) / (limits(view)[1] - limits(view)[0])

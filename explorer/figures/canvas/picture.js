@@ -68,6 +68,3 @@ function tellOf(view, words) {
   view.said.textContent = words
   view.said.hidden = !words
 }
-
-// Addresses are beside the page's own, wherever the app is served.
-const here = (address) => new URL(address, location.href.replace(/[?#].*$/, "").replace(/\/+$/, ""))

@@ -8,7 +8,7 @@ function point(view) {
   root.addEventListener("pointerdown", (event) => {
     const at = find(view, event)
     if (!at || event.button) return
-    event.target.setPointerCapture?.(event.pointerId)
+    if (!at.text) event.target.setPointerCapture?.(event.pointerId) // over a text the pointer goes from character to character
     view.drag = { ...at, x: event.clientX, moved: false }
   })
   root.addEventListener("pointermove", (event) => {
@@ -56,6 +56,8 @@ const refresh = (view) => (view.figure?.named ? later : lights)(view)
 // Where the pointer is: a row, a step, and a value on the row's axis; null beside the rows.
 function find(view, event) {
   if (!view.figure) return null
+  const step = event.composedPath()[0]?.dataset?.step
+  if (step !== undefined) return { placed: pinnedOf(view), step: Number(step), value: 0, text: true }
   for (const placed of view.rows) {
     const box = placed.canvas.getBoundingClientRect()
     if (event.clientY < box.top || event.clientY > box.bottom) continue
@@ -64,8 +66,11 @@ function find(view, event) {
   return null
 }
 
+const pinnedOf = (view) => view.rows.find((placed) => placed.row.pinned) ?? view.rows[0]
+
 // The same inside the row where a drag began.
 function follow(view, event, drag = view.drag) {
+  if (drag.text) return find(view, event)?.text ? find(view, event) : (view.cursor ?? drag)
   const box = drag.placed.canvas.getBoundingClientRect()
   return where(view, drag.placed, event.clientX - box.left, event.clientY - box.top)
 }
@@ -137,16 +142,25 @@ export function lights(view) {
     placed.now.hidden = true
     placed.light.hidden = true
   }
-  if (!shown) return
-  const x = toX(view, cursor.step)
+  if (!shown) return lightText(view)
+  const x = Math.min(Math.max(toX(view, cursor.step), left(view)), left(view) + plotWidth(view))
   view.cursorAt.style.transform = `translateX(${x}px)`
   if (!view.shadeAt.hidden) {
     const [from, to] = [toX(view, view.drag.step), x].sort((a, b) => a - b)
     Object.assign(view.shadeAt.style, { left: `${from}px`, width: `${to - from}px` })
   }
+  if (!view.textAt.hidden) lightText(view)
   const unit = unitAt(cursor)
   for (const placed of view.rows) light(view, placed, unit, x)
   tell(view, x)
+}
+
+// The character under the cursor, or those that are dragged across, in the text itself.
+function lightText(view) {
+  for (const at of view.textAt.querySelectorAll(".at")) at.classList.remove("at")
+  if (!view.cursor || !view.figure) return
+  const [from, to] = [view.drag?.moved ? view.drag.step : view.cursor.step, view.cursor.step].sort((a, b) => a - b)
+  for (let step = from; step <= to; step++) view.textAt.querySelector(`[data-step="${step}"]`)?.classList.add("at")
 }
 
 // The unit under the cursor, where it is in a heatmap of units.
@@ -209,7 +223,8 @@ function cell(item, line, step) {
 // What is said of the step, and of what is under the pointer; the first line is the step itself.
 export function words(view) {
   const { figure, cursor } = view
-  if (!cursor || figure.named) return []
+  if (!cursor) return []
+  if (figure.named) return [`<b>${figure.hints.step} ${Math.round(cursor.step).toLocaleString("en")}</b>`]
   const character = figure.x.words[cursor.step]
   const head = `<b>${figure.hints.step} ${cursor.step}${character === undefined ? "" : ` “${character}”`}</b>`
   const pinned = view.rows.filter((placed) => placed.row.pinned && placed !== cursor.placed)

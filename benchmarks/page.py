@@ -1,8 +1,8 @@
-"""From an edit of the sentence to the redrawn page, in a real headless Chromium: 200 characters, 256 units.
+"""From a keystroke to the new picture, in a real headless Chromium: 200 characters, 256 units, two pages.
 
-Printed beside it, alternating in the same session: the same for a 20-character sentence, whose work is mostly the
-server's and the browser's own. The page Gates is redrawn when its heatmaps are, Gradients when its triangle is. Needs
-Chromium, as the browser tests do.
+The median of twenty edits, and what each stage of them costs. The picture is asked for at once and drawn when it comes; the
+page itself, with its cards and verdicts, runs when nothing was typed for a quarter of a second. Printed beside it: the same
+for a 20-character sentence, in turn in the same session, as a ratio. Needs Chromium, as the browser tests do.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import subprocess
 import sys
 import time
 import urllib.request
+from typing import Any
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 FLAGS = [
     "--no-sandbox",
@@ -26,41 +27,49 @@ FLAGS = [
     "--disable-sync",
 ]
 ALPHABET = "the time traveller for so it will be convenient to speak of him was expounding a recondite matter to us "
-# Resolves when the heatmaps on screen are others than before and the browser has painted them.
-WATCH = """() => new Promise(done => {
-  const images = () => [...document.querySelectorAll(window.drawn)].map(i => i.href.baseVal);
-  const before = images().join();
-  const field = document.querySelector('input[aria-label="Your sentence"]');
-  const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set;
-  const look = () => { const now = images();
-    if (now.length >= window.least && now.join() !== before) requestAnimationFrame(() => done(performance.now() - started));
-    else requestAnimationFrame(look); };
-  const started = performance.now();
-  set.call(field, window.nextSentence);
-  field.dispatchEvent(new Event('input', {bubbles: true}));
-  field.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', code: 'Enter', keyCode: 13, bubbles: true}));
-  look();
+EDITS = 21  # the first is not counted
+QUIET_MS = 1_500  # until the page, too, has run
+# Resolves with the milliseconds until a picture of something else is painted, and with what it says of its stages.
+EDIT = """text => new Promise(done => {
+  const field = document.querySelector('.st-key-sentence input')
+  const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set
+  const begun = performance.now()
+  new PerformanceObserver((list, observer) => {
+    const { detail } = list.getEntries().at(-1)
+    observer.disconnect()
+    requestAnimationFrame(() => setTimeout(() => done({ ...detail, wholeMs: performance.now() - begun })))
+  }).observe({ entryTypes: ['measure'] })
+  set.call(field, text)
+  field.dispatchEvent(new Event('input', { bubbles: true }))
 })"""
+PAGES = (("Gates", "?model=time-machine-gru"), ("Gradients", "gradients?model=time-machine-gru"))
+STAGES = {
+    "waitedMs": "waiting",
+    "describedMs": "probes",
+    "packedMs": "packing and the way",
+    "drawnMs": "drawing",
+    "paintedMs": "painting",
+}
 
 
-def sentence(length: int, number: int) -> str:
-    return (ALPHABET * 3)[number : number + length]
+def edits(page: Page) -> dict[int, list[dict[str, float]]]:
+    """What each edit took, of a long and a short sentence in turn."""
+    times: dict[int, list[dict[str, float]]] = {200: [], 20: []}
+    for number, length in itertools.product(range(EDITS), times):
+        times[length].append(page.evaluate(EDIT, (ALPHABET * 3)[number : number + length]))
+        page.wait_for_timeout(QUIET_MS)
+    return {length: told[1:] for length, told in times.items()}
 
 
-PAGES = (
-    ("Gates", "", ".heatmaplayer image", 3),
-    ("Gradients", "gradients", "[class*='st-key-flow'] .heatmaplayer image", 2),
-)
+def median(told: list[dict[str, Any]], name: str) -> float:
+    """Of one stage."""
+    return statistics.median(one[name] for one in told)
 
 
-def edits(page) -> dict[int, list[float]]:
-    """Milliseconds of each edit, for a long and a short sentence in turn."""
-    times: dict[int, list[float]] = {200: [], 20: []}
-    for number, length in itertools.product(range(1, 12), times):
-        page.evaluate("text => { window.nextSentence = text }", sentence(length, number))
-        times[length].append(page.evaluate(WATCH))
-        page.wait_for_timeout(1200)
-    return times
+def staged(one: dict[str, float]) -> dict[str, float]:
+    """With the stages that are what is left of the others."""
+    packed = one["askedMs"] - one["waitedMs"] - one["describedMs"]
+    return one | {"packedMs": packed, "paintedMs": one["wholeMs"] - one["askedMs"] - one["drawnMs"]}
 
 
 def main() -> None:
@@ -86,15 +95,16 @@ def main() -> None:
             page = p.chromium.launch(executable_path=chromium, args=FLAGS).new_page(
                 viewport={"width": 1440, "height": 1000}
             )
-            print("from an edit to the redrawn page at 256 units; ratio of 200 characters to 20")
-            for name, path, drawn, least in PAGES:
+            print("from a keystroke to the picture at 256 units; ratio of 200 characters to 20")
+            for name, path in PAGES:
                 page.goto(f"http://127.0.0.1:{port}/{path}")
-                page.locator(drawn).nth(least - 1).wait_for(timeout=60_000)
+                page.locator(".panel[data-drawn]").first.wait_for(timeout=60_000)
                 page.wait_for_timeout(3000)
-                page.evaluate("([drawn, least]) => Object.assign(window, {drawn, least})", [drawn, least])
-                times = edits(page)
-                long, short = (statistics.median(column[1:]) for column in times.values())
-                print(f"page {name:12s} {long / short:50.2f}  ({long:.0f} ms against {short:.0f} ms)", flush=True)
+                long, short = ([staged(one) for one in told] for told in edits(page).values())
+                whole, least = median(long, "wholeMs"), median(short, "wholeMs")
+                print(f"page {name:12s} {whole / least:50.2f}  ({whole:.0f} ms against {least:.0f} ms)", flush=True)
+                stages = ", ".join(f"{words} {median(long, stage):.1f} ms" for stage, words in STAGES.items())
+                print(f"     {stages}; {median(long, 'bytes') / 1e3:.0f} kB", flush=True)
         finally:
             server.terminate()
 

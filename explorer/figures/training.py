@@ -203,7 +203,9 @@ def _norms(one: _Drawn) -> list[Item]:
     """The gradient's norm before and after clipping, theta, and the step that broke."""
     run = one.run
     theta = (
-        [Level(run.recipe.clip_norm, Stroke(one.beside), f"{one.prefix}θ")] if run.recipe.clip_norm is not None else []
+        [Level(run.recipe.clip_norm, Stroke(one.beside, 1.5, "dash"), f"{one.prefix}θ")]
+        if run.recipe.clip_norm is not None
+        else []
     )
     alarm = f"{one.prefix}not finite at step {run.fault_step:,}" if run.fault_step is not None else ""
     return [

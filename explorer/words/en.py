@@ -142,11 +142,10 @@ FORMS: dict[str, Callable[[Any], str]] = {
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # fields: what was expected of a field, and what came
     "config": "{field}: expected {expected}; got {got}.",
-    "gate-page.named": "Below the text stand some **units** that the network made its own: in the text it learned, each follows "
-    "what its title says. The means of its state or gate, there and elsewhere, are of a part of that text on which the choice "
-    "was not made.",
-    "gate-page.named-then": "Below the text stand the **units** that follow what their titles say in the model as it was trained "
-    "to the end. Whether they do so here, the curves show.",
+    "gate-page.named": "Each row below is one **unit** of the network, with what it remembers. The means are of text on which "
+    "that was not chosen. Point at anything: it says what it is.",
+    "gate-page.named-then": "Each row below is one **unit**, with what it remembers in the model as it was trained to the end. "
+    "Whether it does so here, the curves show. Point at anything: it says what it is.",
     "role.means": "{part} {mean_in:.2f}, {elsewhere} {mean_out:.2f}",
     "role.else": "elsewhere",
     "role.quoted": "inside quotation marks",

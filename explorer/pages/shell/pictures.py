@@ -11,6 +11,7 @@ import hashlib
 import json
 import secrets
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -125,7 +126,7 @@ def answer(token: str, browser: str, body: bytes) -> tuple[int, bytes]:
     with picture.lock:
         picture.asked += 1
         turn = picture.asked
-    return _maker.submit(_made, picture, turn, picture.text if text is None else text).result()
+    return _maker.submit(_made, picture, turn, picture.text if text is None else text, time.perf_counter()).result()
 
 
 def _text_of(body: bytes) -> str | None:
@@ -141,10 +142,13 @@ def _text_of(body: bytes) -> str | None:
     return text and clean_text(text)
 
 
-def _made(picture: Picture, turn: int, text: str) -> tuple[int, bytes]:
+def _made(picture: Picture, turn: int, text: str, asked_s: float) -> tuple[int, bytes]:
     if turn != picture.asked:  # while this waited, a newer one was asked for
         return 409, b""
+    begun_s = time.perf_counter()
     try:
-        return 200, canvas.pack(picture.draw(text), {"stamp": picture.stamp(text)})
+        panel = picture.draw(text)
     except (explorer.TextError, explorer.CheckpointError, runs.RunError) as fault:
         return 422, people.without_folders(str(fault)).encode()
+    took = {"waitedMs": 1000 * (begun_s - asked_s), "describedMs": 1000 * (time.perf_counter() - begun_s)}
+    return 200, canvas.pack(panel, {"stamp": picture.stamp(text)} | took)

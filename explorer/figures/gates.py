@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from plotly.colors import sample_colorscale
 
 from explorer.characters import visible
 from explorer.figures.panel import (
@@ -31,7 +29,6 @@ from explorer.figures.style import (
     LINES,
     ORANGE,
     PLAIN,
-    SEQUENTIAL,
     Stroke,
     coloured,
     escaped,
@@ -39,18 +36,23 @@ from explorer.figures.style import (
     number,
 )
 from explorer.figures.tables import BLOCK_ROWS
-from explorer.probes.gates import GateTrace, Tape, memory_time
+from explorer.probes.gates import SATURATED_HIGH, SATURATED_LOW, GateTrace, Tape, memory_time
 from explorer.probes.perplexity import NATS_PER_BIT, Floats
 from explorer.probes.units import Role
 from explorer.text import UNKNOWN
+from explorer.words import say
 
 ORDERS = ("memory time", "mean", "index")
 MAX_STEPS = 2_000
 DETAILED_CELLS = 150_000  # up to here hovering also says what is not drawn: candidate and state
 STRIP_PX, LINES_PX, ROLE_PX = 26, 130, 56
 LEAST_HEATMAP_PX, MOST_HEATMAP_PX = 144, 288
+LEAST_GUESS = 0.005  # what rounds to 0 % is not told
+GHOSTLY = 0.55  # opacity of what was, before the model was altered
+SYMBOLS = ("circle-open", "triangle-up-open", "square-open", "diamond-open")
+MARKS = dict(zip(SYMBOLS, "○△□◇", strict=True))
+SCATTER_PX = 300
 TEXT = "text"  # what a click in the strip is told by
-PALETTE = sample_colorscale(SEQUENTIAL, [i / 15 for i in range(16)])
 MORE, UNREAD = "▲", "○"  # marks on the strip
 GATE, STATE = Scale(0, 1), Scale(-1, 1)
 
@@ -118,9 +120,11 @@ def tape(
     layer: int = 0,
     direction: str | None = None,
     order: str = "memory time",
+    ordered_as: GateTrace | None = None,
     quantity: str = "surprise",
     unit: int | None = None,
     roles: Sequence[Role] = (),
+    ghost: GateTrace | None = None,
     steps: int = MAX_STEPS,
     alt: str = "",
 ) -> Panel:
@@ -131,26 +135,34 @@ def tape(
         layer: which layer.
         direction: "forward" or "backward"; None draws every direction the model has on the one time axis.
         order: how units are ordered: "memory time", "mean" (of the gate that keeps) or "index".
+        ordered_as: the reading of the text whose units are ordered so; None: this one.
         quantity: what the strip at the top shows, a key of `quantities`.
         unit: also draws this unit's own gates and states.
         roles: of units of the first direction, each drawn alone above all others.
+        ghost: of the same text by the same net before it was altered: thin, behind what is drawn of it.
         steps: how many steps are drawn from the first on.
         alt: what the panel shows, for those who cannot see it.
 
     """
     directions = trace.config.directions if direction is None else (direction,)
     tapes = [trace.tape(layer, d) for d in directions]
+    ghosts = [None if ghost is None else ghost.tape(layer, d) for d in directions]
     count = min(len(trace), steps)
-    rows = [_strip_row(trace, tapes[0], quantity, count), *(_role_row(tapes[0], role, count) for role in roles)]
-    for one in tapes:
+    rows = [_strip_row(trace, tapes[0], quantity, count)]
+    rows += [_role_row(tapes[0], role, count, ghosts[0]) for role in roles]
+    for one, before in zip(tapes, ghosts, strict=True):
+        units = unit_order(one if ordered_as is None else ordered_as.tapes[one.net], order)
         where = f" ({trace.config.name_of(one.net.direction)})" if len(tapes) > 1 else ""
-        rows += _heatmap_rows(one, unit_order(one, order), where, count)
+        rows += _heatmap_rows(one, units, where, count)
         if unit is not None and unit < one.h_TH.shape[1]:
-            rows.append(_unit_row(one, unit, where, count))
-        rows.append(_mean_row(one, where, count))
-    rows.append(surprise_row(trace, count))
+            rows.append(_unit_row(one, unit, where, count, before))
+        rows.append(_mean_row(one, where, count, before))
+    rows.append(surprise_row(trace, count, ghost))
     axis = over_steps(trace.text, count, "step")
-    return Panel(axis, rows, lettered=is_lettered(count), scale=GATE, roles=_said_of(roles, tapes[0]), alt=alt)
+    return Panel(
+        axis, rows, lettered=is_lettered(count), scale=GATE, told=_expected(trace, count),
+        roles=_said_of(roles, tapes[0]), alt=alt,
+    )  # fmt: skip
 
 
 def _strip_row(trace: GateTrace, one: Tape, name: str, count: int) -> Row:
@@ -178,14 +190,14 @@ def _marks(mark: str, where_T: NDArray[np.bool_]) -> Marks:
     return Marks(steps, np.full(len(steps), height), symbol, 7, outline_px=outline_px)
 
 
-def _role_row(one: Tape, role: Role, count: int) -> Row:
+def _role_row(one: Tape, role: Role, count: int, ghost: Tape | None) -> Row:
     """What a unit with a known role does: the part that follows something, and the gate that keeps the unit's past."""
     drawn = {role.part: LINES[0]} | ({one.cell.keeps.letter: LINES[1]} if one.cell.keeps else {})
     drawn[role.part] = LINES[0]
     x = np.arange(count)
-    items: list[Item] = [
-        Line(x, one[letter][:count, role.unit], line, hover=f"unit {role.unit}: {letter} %{{y{PLAIN}}}")
-        for letter, line in drawn.items()
+    items: list[Item] = [*_ghosts(ghost, drawn, role.unit, count)]
+    items += [
+        Line(x, one[letter][:count, role.unit], line, hover=f"{letter} %{{y{PLAIN}}}") for letter, line in drawn.items()
     ]
     gates_alone = set(drawn) <= set(one.gates)
     # A cell state has no ends, nor has every cell's state.
@@ -200,6 +212,31 @@ def _role_row(one: Tape, role: Role, count: int) -> Row:
 def _said_of(roles: Sequence[Role], one: Tape) -> dict[int, str]:
     """What is known of units, in words."""
     return {role.unit: f"{escaped(role.place)}: {role.means(one.cell)}" for role in roles}
+
+
+def _ghosts(ghost: Tape | None, drawn: Mapping[str, Stroke], unit: int, count: int) -> Iterator[Line]:
+    """What the parts of a unit were before the model was altered."""
+    if ghost is not None:
+        for letter, stroke in drawn.items():
+            yield _ghost(letter, ghost[letter][:count, unit], stroke)
+
+
+def _ghost(letter: str, values_T: Floats, stroke: Stroke) -> Line:
+    said = say("figure.ghost", name=letter)
+    return Line(np.arange(len(values_T)), values_T, replace(stroke, width=1), hover=said, opacity=GHOSTLY)
+
+
+def _expected(trace: GateTrace, count: int) -> list[str]:
+    """What the model held likeliest at each step, in words."""
+    told = []
+    for step in range(count):
+        guesses = [
+            say("figure.guess", character=escaped(visible(symbol)), probability=p)
+            for symbol, p in trace.expected(step)
+            if p >= LEAST_GUESS
+        ]
+        told.append(say("figure.expected", guesses=", ".join(guesses)) if guesses else "")
+    return told
 
 
 def _heatmap_rows(one: Tape, units: NDArray[np.intp], where: str, count: int) -> list[Row]:
@@ -221,23 +258,30 @@ def _heatmap_rows(one: Tape, units: NDArray[np.intp], where: str, count: int) ->
     return rows
 
 
-def _mean_row(one: Tape, where: str, count: int) -> Row:
+def _mean_row(one: Tape, where: str, count: int, ghost: Tape | None) -> Row:
     """Mean over units, with the band that holds the middle 80 % of them."""
     drawn = dict(zip(one.gates or ("h",), LINES, strict=False))
     x = np.arange(count)
     items: list[Item] = []
     for letter, line in drawn.items():
         part_TH = one[letter][:count]
+        if ghost is not None:
+            items.append(_ghost(letter, _mean(ghost[letter][:count]), line))
         low_T, high_T = _middle(part_TH).astype(np.float32)
         edge = Stroke(line.colour, 0)
-        mean_T = part_TH.mean(1, dtype=np.float64).astype(np.float32)
         items += [
             Line(x, low_T, edge),
             Line(x, high_T, edge, filled=0.18),
-            Line(x, mean_T, line, hover=f"mean {letter} %{{y{PLAIN}}}"),
+            Line(x, _mean(part_TH), line, hover=f"mean {letter} %{{y{PLAIN}}}"),
         ]
     title = f"mean and middle 80 % of the units{where}:<br>{_key(drawn)}"
     return Row(title, items, Axis(low=0 if one.gates else -1, high=1, ticks=5), LINES_PX)
+
+
+def _mean(part_TH: Floats) -> NDArray[np.float32]:
+    """Mean over the units, (T,)."""
+    mean_T: NDArray[np.float32] = part_TH.mean(1, dtype=np.float64).astype(np.float32)
+    return mean_T
 
 
 def _middle(part_TH: Floats) -> NDArray[Any]:
@@ -249,11 +293,12 @@ def _middle(part_TH: Floats) -> NDArray[Any]:
     return ends_2T
 
 
-def _unit_row(one: Tape, unit: int, where: str, count: int) -> Row:
+def _unit_row(one: Tape, unit: int, where: str, count: int, ghost: Tape | None) -> Row:
     """Every part of one unit alone."""
     x, parts = np.arange(count), one.parts
     drawn = dict(zip(parts, LINES, strict=False))
-    lines = [Line(x, parts[name][:count, unit], line, hover=f"{name} %{{y{PLAIN}}}") for name, line in drawn.items()]
+    lines = [*_ghosts(ghost, drawn, unit, count)]
+    lines += [Line(x, parts[name][:count, unit], line, hover=f"{name} %{{y{PLAIN}}}") for name, line in drawn.items()]
     return Row(f"<b>unit {unit}</b> alone{where}:<br>{_key(drawn)}", lines, Axis(zero=True, ticks=5), LINES_PX)
 
 
@@ -262,36 +307,21 @@ def _key(drawn: dict[str, Stroke]) -> str:
     return ", ".join(keyed(name, line) for name, line in drawn.items())
 
 
-def strip_html(
-    trace: GateTrace, quantity: str, *, layer: int = 0, direction: str = "forward", steps: int = MAX_STEPS
-) -> str:
-    """The text itself, each character on the colour of a quantity, as an HTML fragment; hovering gives the numbers.
+def saturation(tape: Tape) -> Panel:
+    """How often each unit's gates are nearly closed, and how often nearly open: a mark a gate and unit (Karpathy et al. 2015).
 
-    A character that surprises more than a blind guess would has a frame, one that the model does not know a dotted line
-    under it.
+    On a text that sees both, a gate in the corner at the lower left is never decided, and one at an edge always is.
     """
-    chosen = quantities(trace, trace.tape(layer, direction))[quantity]
-    values_T = chosen.values_T[:steps]
-    span = chosen.high - chosen.low
-    level_T = np.clip(np.nan_to_num((values_T - chosen.low) / (span if span > 0 else 1)), 0, 1)
-    columns = zip(
-        trace.text, described(trace, quantity, chosen, steps), np.isfinite(values_T), (level_T * 15).round().astype(int),
-        (values_T > chosen.high) & (quantity == "surprise"), trace.unknown_T, strict=False,
-    )  # fmt: skip
-    spans = [_span(step, *column) for step, column in enumerate(columns)]
-    return (
-        '<div dir="auto" style="font-family:ui-monospace,monospace;font-size:1.05rem;line-height:1.75;'
-        f'overflow-wrap:anywhere">{"".join(spans)}</div>'
-    )
-
-
-def _span(step: int, character: str, words: str, known: bool, level: int, more: bool, unknown: bool) -> str:
-    """One character of the strip."""
-    style = f"background:{PALETTE[level]};color:{'#111' if level > 8 else '#fff'}" if known else ""
-    style += f";outline:2px solid {ORANGE};outline-offset:-2px" * bool(more)
-    style += ";text-decoration:underline dotted 2px" * bool(unknown)
-    shown = f'<span title="step {step}: {html.escape(words)}" style="{style}">{html.escape(visible(character))}</span>'
-    return shown + "<br>" * (character == "\n")
+    items: list[Item] = []
+    names = []
+    for (letter, gate_TH), stroke, symbol in zip(tape.gates.items(), LINES, SYMBOLS, strict=False):
+        low_H, high_H = (gate_TH < SATURATED_LOW).mean(0), (gate_TH > SATURATED_HIGH).mean(0)
+        hover = say("figure.saturated", letter=letter)
+        items.append(Marks(low_H, high_H, symbol, 8, stroke.colour, 1, hover, said=np.arange(len(low_H))))
+        names.append(f"{coloured(MARKS[symbol], stroke.colour)} {letter}")
+    share = Axis(low=-0.03, high=1.03, percent=True, ticks=6)
+    row = Row(", ".join(names), items, replace(share, label=say("figure.open")), SCATTER_PX)
+    return Panel(replace(share, label=say("figure.closed")), [row], hover="closest", top_px=28)
 
 
 def frame(trace: GateTrace, *, layer: int = 0, direction: str | None = None) -> pd.DataFrame:

@@ -208,6 +208,7 @@ class Marks(Item):
     colour: str = ORANGE
     outline_px: float = 0
     hover: str | None = None
+    said: Values | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

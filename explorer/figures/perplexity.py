@@ -13,31 +13,39 @@ from explorer.figures.panel import Axis, Bars, Level, Line, Marks, Panel, Row
 from explorer.figures.style import BLUE, GREEN, GREY, ORANGE, Stroke, keyed, translucent
 from explorer.probes.gates import GateTrace
 from explorer.probes.perplexity import NATS_PER_BIT
+from explorer.words import say
 
 ROW_PX = 190
 TICKS = [mantissa * 10**power for power in range(7) for mantissa in (1, 2, 5)]  # of a logarithmic axis
 
 
-def surprise_row(trace: GateTrace, count: int) -> Row:
+def surprise_row(trace: GateTrace, count: int, ghost: GateTrace | None = None) -> Row:
     """Surprise, running mean and baselines as a row of the gate tape.
 
     Bits on the axis; 2 to the power of the running mean is the perplexity up to there, and is what the hover says.
     """
-    x, running_T = np.arange(count), trace.score.running_nll_nats_T[:count]
+    x = np.arange(count)
     uniform, unigram = baselines(trace)
     bits_T = trace.nll_nats_T[:count] / NATS_PER_BIT
     hover = f"running {trace.score_name} %{{customdata:.4~g}}"
-    running = (running_T / NATS_PER_BIT).astype(np.float32)
     mean, dashed, dotted = Stroke(ORANGE, 2.5), Stroke(GREY, 1.5, "dash"), Stroke(GREEN, 1.5, "dot")
+    before = [] if ghost is None else [_running(ghost, count, Stroke(ORANGE, 1), say("figure.ghost.running"))]
     items = [
+        *before,
         Bars(x, bits_T, translucent(BLUE, 0.65), "step %{customdata}: surprise %{y:.3~g} bits", said=x, width=0.8),
-        Line(x, running, mean, hover=hover, values=_exp(running_T).astype(np.float32)),
+        _running(trace, count, mean, hover),
         Level(uniform, dashed),
         Level(unigram, dotted),
     ]
     guesses = f"{keyed('blind guess', dashed)}, {keyed('by frequency', dotted)}"
     title = f"surprise (bits), {keyed('running mean', mean)},<br>{guesses}"
     return Row(title, items, Axis("bits", ticks=6, from_zero=True), ROW_PX)
+
+
+def _running(trace: GateTrace, count: int, stroke: Stroke, hover: str) -> Line:
+    running_T = trace.score.running_nll_nats_T[:count]
+    bits_T = (running_T / NATS_PER_BIT).astype(np.float32)
+    return Line(np.arange(count), bits_T, stroke, hover=hover, values=_exp(running_T).astype(np.float32))
 
 
 def baselines(trace: GateTrace) -> tuple[float, float]:

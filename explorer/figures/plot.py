@@ -380,6 +380,8 @@ def _(item: Level, panel: Panel, row: Row) -> Made:
 def _(item: Marks, panel: Panel, row: Row) -> Made:
     look = {"symbol": item.symbol, "size": item.size_px, "color": item.colour, "line": {"width": item.outline_px}}
     made: Made = {"type": "scatter", "mode": "markers", "marker": look, "x": item.x, "y": item.y, "cliponaxis": False}
+    if item.said is not None:
+        made["customdata"] = item.said
     return made | _hover(item.hover)
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -14,15 +13,18 @@ from explorer.figures import gates as drawing
 from explorer.figures import perplexity as curves
 from explorer.figures.panel import Panel
 from explorer.figures.style import number
+from explorer.models import NetKey
 from explorer.pages.shell import charts, controls, export, facts, links, notices, pickers, pictures, roles, shelf, texts
 from explorer.pages.shell.models import Which, checkpoint_of
 from explorer.pages.shell.plain import plain
 from explorer.pages.shell.shelf import Shelf
 from explorer.probes.gates import GateTrace, Tape, gate_statistics, memory_time, trace_gates
 from explorer.probes.reading import gates_read
+from explorer.probes.units import Role
 from explorer.words import say
 
 NO_UNIT = "none"
+TAPE = "tape"
 
 
 class Shown(NamedTuple):
@@ -33,30 +35,35 @@ class Shown(NamedTuple):
     tables: list[export.Table]
 
 
-def show_metrics(trace: GateTrace, tape: Tape) -> None:
-    """The numbers of the whole text, in rows of three, or two where it is narrow."""
-    grid = st.grid(3, min_column_width=150)
-    for card, value, figures in _cards(trace, tape):
-        grid.metric(say(f"card.{card}", **figures), value, border=True, help=say(f"card.{card}.help", **figures))
+def show_metrics(trace: GateTrace, tape: Tape, original: GateTrace | None) -> None:
+    """The numbers of the whole text, in a row, or two where it is narrow; of an altered model with those of the original."""
+    before = dict.fromkeys(CARDS) if original is None else _values(original, original.tapes[tape.net])
+    gate, grid = tape.cell.keeps, st.grid(len(CARDS), min_column_width=150)
+    for card, value in _values(trace, tape).items():
+        code = f"score-{trace.config.objective}" if card == "score" else f"{card}-no-gate" if gate is None else card
+        figures = {"gate": gate.letter} if gate else {}
+        change = None if before[card] is None else say("card.as-trained", value=before[card])
+        grid.metric(
+            say(f"card.{code}", **figures), value, change, delta_color="off", delta_arrow="off", border=True,
+            help=say(f"card.{code}.help", **figures),
+        )  # fmt: skip
+    residual = trace.residual
+    if residual is not None and np.isfinite(residual):
+        st.caption(say("gate-page.proof", residual=residual), help=say("gate-page.proof.help", kernel=tape.kernel))
 
 
-def _cards(trace: GateTrace, tape: Tape) -> Iterator[tuple[str, str, dict[str, str]]]:
-    """What each card is called in the words, its value, and the figures of its words."""
-    gate, keep_TH, residual = tape.cell.keeps, tape.keep_TH, trace.residual
+CARDS = ("score", "memory", "mean", "saturated")
+
+
+def _values(trace: GateTrace, tape: Tape) -> dict[str, str]:
+    """Card -> its value; a dash where there is none."""
+    keep_TH = tape.keep_TH
     statistics = None if keep_TH is None else gate_statistics(keep_TH)
-    tau = None if keep_TH is None or statistics is None else float(memory_time(keep_TH).max())
-    named = {"gate": gate.letter} if gate else {}
-    yield "characters", f"{len(trace):,}", {}
-    yield "mean" if gate else "mean-no-gate", f"{statistics.mean:.2f}" if statistics else "–", named
-    yield (
-        "saturated" if gate else "saturated-no-gate",
-        f"{statistics.saturated_share:.0%}" if statistics else "–",
-        named,
-    )
-    yield "memory", "–" if tau is None else short_steps(tau), {}
-    yield f"score-{trace.config.objective}", number(trace.perplexity), {}
-    proved = residual is not None and np.isfinite(residual)
-    yield "proof", f"{residual:.0e}" if proved else "–", {"kernel": tape.kernel}
+    if keep_TH is None or statistics is None:
+        return dict.fromkeys(CARDS, "–") | {"score": number(trace.perplexity)}
+    tau, saturated = float(memory_time(keep_TH).max()), f"{statistics.saturated_share:.0%}"
+    values = (number(trace.perplexity), short_steps(tau), f"{statistics.mean:.2f}", saturated)
+    return dict(zip(CARDS, values, strict=True))
 
 
 def short_steps(tau: float) -> str:
@@ -66,7 +73,7 @@ def short_steps(tau: float) -> str:
 
 @dataclass(frozen=True)
 class View:
-    """What is drawn of a text."""
+    """What is drawn of a text by one model."""
 
     which: Which
     layer: int
@@ -75,26 +82,61 @@ class View:
     quantity: str
     unit: int | None
 
-    def panel(self, of: Shelf, text: str) -> Panel:
-        """The characters, and under them what every gate does at each."""
-        trace = facts.facts(self.which, text, of).trace
-        shown = trace.tape(self.layer, self.direction or "forward")
-        named = [] if self.which.untrained else roles.roles_of(self.which.name, shown.net)
+    def panel(self, of: Shelf, text: str, epoch: int | None = None) -> Panel:
+        """The characters, and under them what every gate does at each; of an altered model with a ghost of the original.
+
+        At another epoch of the training the units stay in their places.
+        """
+        which = self.which if epoch is None else self.which._replace(epoch=epoch)
+        chosen, shown, original = (facts.facts(one, text, of) for one in (self.which, which, which.as_trained))
         return drawing.tape(
-            trace, layer=self.layer, direction=self.direction, order=self.order, quantity=self.quantity,
-            unit=self.unit, roles=named, alt=say("gate-page.alt.tape"),
+            shown.trace, layer=self.layer, direction=self.direction, order=self.order, ordered_as=chosen.trace,
+            quantity=self.quantity, unit=self.unit, roles=self.named, ghost=original.trace if which.intervention else None,
+            alt=say("gate-page.alt.tape"),
         )  # fmt: skip
 
+    @property
+    def named(self) -> list[Role]:
+        """The units that are drawn alone."""
+        direction = self.direction or checkpoint_of(self.which).config.directions[0]
+        return [] if self.which.untrained else roles.roles_of(self.which.name, NetKey(self.layer, direction))
 
-def show_gates(view: View, text: str) -> None:
+    @property
+    def found(self) -> bool:
+        """Whether that is the model in which their roles were found: of another epoch, or an altered one, nothing is claimed."""
+        return self.which.epoch == checkpoint_of(self.which).last_epoch and not self.which.intervention
+
+    def of_another(self, which: Which) -> View:
+        """The same of another model, as far as that has it."""
+        config = checkpoint_of(which).config
+        direction = self.direction if self.direction in config.directions else None
+        return replace(self, which=which, layer=min(self.layer, config.num_layers - 1), direction=direction)
+
+
+def show_gates(view: View, text: str, key: str) -> None:
     """The picture; a unit that is chosen in it is drawn alone."""
-    of = shelf.own()
-    done = pictures.show(partial(view.panel, of), text, view, key="tape", typed="sentence")
+    epochs = checkpoint_of(view.which).epochs
+    played = pictures.Played(epochs, view.which.epoch) if key == TAPE and not view.which.untrained else None
+    draw = partial(view.panel, shelf.own())
+    done = pictures.show(draw, text, view, key=key, typed="sentence", played=played)
     if done.chosen and done.chosen["line"] is not None and done.chosen["line"] != view.unit:
         links.put("unit", str(done.chosen["line"]))
         st.rerun()
-    if len(text) > drawing.MAX_STEPS:
-        st.caption(say("gate-page.cut", count=len(text), most=drawing.MAX_STEPS))
+    if done.epoch is not None and done.epoch in epochs and done.epoch != view.which.epoch:
+        links.put("epoch", done.epoch)
+        st.rerun()
+
+
+def show_beside(first: View, second: Which, text: str) -> None:
+    """The pictures of two models, beside each other where there is room."""
+    for column, view, key in zip(st.columns(2), (first, first.of_another(second)), (TAPE, "second"), strict=True):
+        with column:
+            trace = facts.read(view.which, text)
+            score = say(f"card.score-{trace.config.objective}")
+            st.caption(
+                say("gate-page.beside", model=plain(view.which.label), score=score, value=number(trace.perplexity))
+            )
+            show_gates(view, text, key)
 
 
 def show_learning(by_epoch: dict[int, float | None], which: Which, score_name: str, read: int | None) -> None:
@@ -121,38 +163,63 @@ def tables(trace: GateTrace, which: Which, layer: int, direction: str | None) ->
     ]
 
 
-def show_reading(which: Which, text: str, layer: int, direction: str | None, order: str, below: Any) -> Shown:
-    """What the model did with the text. What is returned is small: the page waits afterwards, with ten others perhaps."""
-    trace = facts.read(which, text)
+def choose_view(which: Which, trace: GateTrace, layer: int, direction: str | None, order: str) -> View:
+    """The controls of what is drawn, as far as the reading decides them."""
     tape = trace.tape(layer, direction or "forward")
-    with below:
-        quantity = controls.choose("colour", list(drawing.quantities(trace, tape)))
-        units = [NO_UNIT, *map(str, drawing.unit_order(tape, order))]
-        unit = controls.choose("unit", units, lambda unit: say("option.no-unit") if unit == NO_UNIT else unit)
-        texts.offer_link()
+    quantity = controls.choose("colour", list(drawing.quantities(trace, tape)))
+    units = [NO_UNIT, *map(str, drawing.unit_order(tape, order))]
+    unit = controls.choose("unit", units, lambda unit: say("option.no-unit") if unit == NO_UNIT else unit)
+    texts.offer_link()
+    return View(which, layer, direction, order, quantity, None if unit == NO_UNIT else int(unit))
+
+
+def show_reading(view: View, second: Which | None, trace: GateTrace) -> Shown:
+    """What the model did with the text. What is returned is small: the page waits afterwards, with ten others perhaps."""
+    text, tape, altered = trace.text, trace.tape(view.layer, view.direction or "forward"), view.which.intervention
     notices.show_warnings(trace)
-    named = [] if which.untrained else roles.roles_of(which.name, tape.net)
-    # What the titles say was found in the model as trained; of another epoch, or an altered one, nothing is claimed.
-    found = which.epoch == checkpoint_of(which).last_epoch and not which.intervention
-    st.caption(say("gate-page.named" if found else "gate-page.named-then") if named else trace.config.kind.look_for)
-    if len(trace):
-        show_gates(View(which, layer, direction, order, quantity, None if unit == NO_UNIT else int(unit)), text)
+    named = say("gate-page.named" if view.found else "gate-page.named-then")
+    ghost = f" {say('gate-page.ghost')}" if altered else ""
+    st.caption((named if view.named else trace.config.kind.look_for) + ghost)
+    if len(trace) and second is None:
+        show_gates(view, text, TAPE)
+    elif second is not None:
+        show_beside(view, second, text)
+    if len(text) > drawing.MAX_STEPS:
+        st.caption(say("gate-page.cut", count=len(text), most=drawing.MAX_STEPS))
     st.caption(plain(str(gates_read(trace, tape))))
-    show_metrics(trace, tape)
-    kept = tables(trace, which, layer, direction) if len(trace) else []
+    show_metrics(trace, tape, facts.read(view.which.as_trained, text) if altered else None)
+    if tape.gates and len(trace):
+        show_saturation(tape)
+    kept = tables(trace, view.which, view.layer, view.direction) if len(trace) else []
     return Shown(trace.score_name, trace.perplexity is not None, kept)
+
+
+def show_saturation(tape: Tape) -> None:
+    """How often each unit's gates are nearly closed, and how often nearly open."""
+    st.markdown(say("gate-page.saturation"))
+    charts.show(
+        drawing.saturation(tape),
+        key="saturation",
+        config={"displayModeBar": False},
+        alt=say("gate-page.alt.saturation"),
+    )
 
 
 def page() -> None:
     """The page. In a function: what a script keeps in its globals outlives it, and a trace may have a hundred megabytes."""
     with st.sidebar:
-        which, checkpoint = pickers.choose_model()
+        chosen, checkpoint = pickers.choose_model()
         layer, direction = pickers.choose_net(checkpoint.config, range(checkpoint.config.num_layers))
         order = controls.choose("order", drawing.ORDERS)
         below = st.container()
+        second = pickers.choose_second(chosen)
     text = texts.choose_text(checkpoint)
-    notices.mark_altered(which, text)
-    shown = show_reading(which, text, layer, direction, order, below)
+    which = notices.mark_altered(chosen, text)
+    trace = facts.read(which, text)
+    with below:
+        view = choose_view(which, trace, layer, direction, order)
+    shown = show_reading(view, second, trace)
+    del trace  # what follows waits
     with st.spinner(say("gate-page.reading-by-epoch")):
         by_epoch = facts.by_epoch(which, text[: drawing.MAX_STEPS])
     if shown.scored and len(by_epoch) > 1:

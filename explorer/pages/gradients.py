@@ -293,7 +293,7 @@ def choose_models() -> tuple[Which, Which | None, list[View], str]:
     whole = texts.choose_text(checkpoint)
     st.caption(say("gradient-page.look-for"))
     text = whole[: drawing.MAX_STEPS]
-    notices.mark_altered(first, text)
+    first = notices.mark_altered(first, text)
     if len(whole) > len(text):
         st.caption(say("gradient-page.cut", count=len(text), most=MAX_STEPS))
     views = views_of(facts(first, text), layer, direction, "first", "", part)

@@ -639,6 +639,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "choice.hold": "value of the {gate}",
     "choice.keep-bias": "shift of the bias",
     "choice.recurrent": "factor of the recurrent weights",
+    "choice.shown": "choice between altered and as trained",
     "choice.read-as": "variant of the cell",
     "choice.sentence": "sentence",
     "choice.order": "order of units",
@@ -676,6 +677,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "control.colour": "Colour characters by",
     "control.unit": "Follow one unit",
     "control.unit.help": "Its own gates and states, under the heatmaps.",
+    "control.shown": "Show it",
+    "option.altered": "altered",
     "control.beside": "Beside it",
     "control.beside.help": (
         "A second model on the same text, with the same axes and colours. Untrained: torch's default initialisation."
@@ -738,7 +741,18 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "page.download": "Download the data",
     "page.picture.gone": "This picture is not there any more. Press R to draw the page again.",
     "page.picture.lost": "No answer from the server. What is shown is older than what you typed; type on to ask again.",
-    "page.picture.text": "Expected a text of at most {most:,} characters.",
+    "page.picture.question": 'Expected a JSON like {{"text": "...", "epoch": 8}}, its text of at most {most:,} characters.',
+    "page.picture.epoch": "Expected one of the epochs {epochs}.",
+    "figure.ghost": "as trained {name} %{{y:.3~g}}",
+    "figure.ghost.running": "as trained %{{customdata:.4~g}}",
+    "figure.guess": "“{character}” {probability:.0%}",
+    "figure.expected": "expected {guesses}",
+    "figure.saturated": "unit %{{customdata}}: {letter} under 0.1 at %{{x:.0%}} of the steps, over 0.9 at %{{y:.0%}}",
+    "figure.closed": "share of steps under 0.1",
+    "figure.open": "over 0.9",
+    "panel.play": "Play the training",
+    "panel.pause": "Pause",
+    "panel.epoch": "epoch",
     "panel.step": "step",
     "panel.unit": "unit",
     "panel.closer": "drag across: look closer",
@@ -889,8 +903,6 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "door.file-too-large": "Expected a file of at most {most:whole MB}; this one is larger.",
     "door.file-late": "Expected the file within {seconds:.0f} seconds.",
     # pages: gates
-    "card.characters": "Characters",
-    "card.characters.help": "Code points of the text; each is one step.",
     "card.mean": "Mean {gate}",
     "card.mean-no-gate": "Mean gate",
     "card.saturated": "Saturated {gate}",
@@ -916,11 +928,18 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "card.score-leaky.help": (
         "Not a perplexity: this model has already read the character it is asked for, through the net that reads from the end."
     ),
-    "card.proof": "Proof (float64)",
-    "card.proof.help": (
+    "card.as-trained": "as trained {value}",
+    "gate-page.proof": ":material/verified: Every gate that is drawn was recomputed in float64: the states differ by at most "
+    "{residual:.0e}.",
+    "gate-page.proof.help": (
         "The largest difference, over all units and steps, between the state by the equations in float64 and the state by "
         "{kernel}, which ran the text and whose gates are drawn. Up to about 1e-06 it is the rounding of float32."
     ),
+    "gate-page.ghost": "Thin lines: as trained.",
+    "gate-page.beside": "**{model}**: {score} {value}",
+    "gate-page.saturation": "**Saturated gates.** Each mark is one unit's gate: near the right edge it is nearly always closed, "
+    "near the top nearly always open, near the corner at the lower left neither.",
+    "gate-page.alt.saturation": "How often the gates of each unit are under 0.1 and over 0.9",
     "gate-page.alt.tape": "Gates of every unit at every step of the text",
     "gate-page.alt.by-epoch": "Perplexity of this text at each epoch of training",
     "gate-page.cut": (

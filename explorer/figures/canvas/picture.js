@@ -1,7 +1,7 @@
 // A picture on a page: fetched from the server when the page says that it has changed, and at each keystroke before the page
 // knows of it. A newer keystroke breaks off what was asked before.
 
-const PATIENCE_MS = 30000, PENDING_MS = 4000
+const PATIENCE_MS = 30000, PENDING_MS = 4000, FRAME_MS = 450
 const views = new WeakMap()
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -11,16 +11,20 @@ export default function ({ data, parentElement, setTriggerValue }) {
   view.asked = data
   view.chose = (at) => setTriggerValue("chosen", at)
   view.brushed = (first, last) => setTriggerValue("brushed", [first, last])
+  view.went = (epoch) => setTriggerValue("epoch", epoch)
+  offerEpochs(view)
   if (!view.figure) view.root.style.minHeight = `${data.height}px`
   const newer = view.typed !== undefined && view.typed !== data.text && Date.now() - view.typedAt < PENDING_MS
   if (!newer) {
     view.typed = undefined
+    if (view.playing) return
     if (view.stamp !== data.stamp) ask(view)
     else later(view) // the theme may be another
   }
   return () => {
     if (turn !== view.turn) return // a later call has it now
     view.asking?.abort()
+    clearTimeout(view.playing)
     view.observer.disconnect()
     document.removeEventListener("input", view.typing, true)
     views.delete(parentElement)
@@ -34,18 +38,75 @@ function mount(parent) {
     const { typed, most } = view.asked
     if (!typed || !target.closest?.(`.st-key-${typed}`) || target.value.length > most) return
     Object.assign(view, { typed: target.value, typedAt: Date.now() })
-    ask(view, target.value)
+    stop(view)
+    ask(view, { text: target.value })
   }
   document.addEventListener("input", view.typing, true) // before anything can stop it
+  view.epochsAt = parent.querySelector(".epochs")
+  const [button, slider] = view.epochsAt.children
+  button.onclick = () => (view.playing ? pause(view) : play(view))
+  slider.oninput = () => {
+    stop(view)
+    at(view, slider.value)
+  }
+  slider.onchange = () => view.went(view.asked.epochs[slider.value])
   return view
 }
 
-async function ask(view, text) {
+// The slider over the picture, where the page shows it.
+function offerEpochs(view) {
+  const { epochs, epoch, words } = view.asked, [button, slider] = view.epochsAt.children
+  view.epochsAt.hidden = epochs.length < 2
+  if (epochs.length < 2 || view.playing) return
+  slider.max = epochs.length - 1
+  slider.value = epochs.indexOf(epoch)
+  slider.setAttribute("aria-label", words.epoch)
+  button.textContent = `▶ ${words.play}`
+  sayEpoch(view, epoch)
+}
+
+const sayEpoch = (view, epoch) => (view.epochsAt.querySelector("output").textContent = `${view.asked.words.epoch} ${epoch}`)
+
+// From the first epoch on, or from where the slider is; the page follows where it ends.
+function play(view) {
+  const [button, slider] = view.epochsAt.children
+  if (Number(slider.value) >= Number(slider.max)) slider.value = -1
+  button.textContent = `❚❚ ${view.asked.words.pause}`
+  const next = async () => {
+    slider.value = Number(slider.value) + (slider.value === "0" && !view.begun ? 0 : 1)
+    view.begun = true
+    await at(view, slider.value)
+    if (!view.playing) return
+    if (Number(slider.value) >= Number(slider.max)) pause(view)
+    else view.playing = setTimeout(next, FRAME_MS)
+  }
+  view.begun = Number(slider.value) > 0
+  view.playing = setTimeout(next)
+}
+
+function stop(view) {
+  clearTimeout(view.playing)
+  view.playing = 0
+  view.epochsAt.children[0].textContent = `▶ ${view.asked.words.play}`
+}
+
+function pause(view) {
+  stop(view)
+  view.went(view.asked.epochs[view.epochsAt.children[1].value])
+}
+
+function at(view, place) {
+  const epoch = view.asked.epochs[place]
+  sayEpoch(view, epoch)
+  return ask(view, { text: view.typed, epoch })
+}
+
+async function ask(view, question = {}) {
   view.asking?.abort()
   const asking = (view.asking = new AbortController()), begun = performance.now()
   view.root.setAttribute("aria-busy", "true")
   try {
-    const body = JSON.stringify(text === undefined ? {} : { text })
+    const body = JSON.stringify(question)
     const signal = AbortSignal.any([asking.signal, AbortSignal.timeout(PATIENCE_MS)])
     const response = await fetch(here(view.asked.address), { method: "POST", body, cache: "no-store", signal })
     const bytes = new Uint8Array(await response.arrayBuffer())
@@ -53,10 +114,10 @@ async function ask(view, text) {
     tellOf(view, response.ok ? "" : new TextDecoder().decode(bytes))
     if (!response.ok) return
     const arrived = performance.now(), figure = unpack(bytes)
-    view.stamp = figure.about.stamp
+    view.stamp = figure.about.epoch === null ? figure.about.stamp : ""
     view.root.style.minHeight = ""
     show(view, figure)
-    view.root.dataset.drawn = view.stamp
+    view.root.dataset.drawn = `${figure.about.stamp}${question.epoch === undefined ? "" : `@${question.epoch}`}`
     // What the browser's own profiler, and ours, says of it.
     const detail = { ...figure.about, bytes: bytes.length, askedMs: arrived - begun, drawnMs: performance.now() - arrived }
     performance.measure("picture", { start: begun, detail })

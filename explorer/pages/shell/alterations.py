@@ -51,4 +51,4 @@ def _held(value: str) -> str:
 
 def restore() -> None:
     """Take back everything that was altered."""
-    links.drop(*ALTERING)
+    links.drop(*ALTERING, "shown")

@@ -23,6 +23,17 @@ def choose(key: str, options: Sequence[str], name_of: Callable[[str], str] = str
     )
 
 
+def segments(key: str, options: Sequence[str]) -> str:
+    """One of a few words beside each other, each said as `option.<word>`; the first is the default."""
+    links.ready(key, options[0], options)
+    label, explanation = called(key)
+    chosen = st.segmented_control(
+        label, options, key=key, required=True, help=explanation, label_visibility="collapsed",
+        format_func=lambda option: say(f"option.{option}"), on_change=links.take, args=(key,),
+    )  # fmt: skip
+    return str(chosen)
+
+
 def slide(
     key: str, steps: Sequence[Any], default: Any, name_of: Callable[[Any], str] = str, name: str = "", **figures: Any
 ) -> Any:

@@ -10,7 +10,7 @@ from streamlit.navigation.page import Page
 import explorer
 from explorer import runs
 from explorer.figures.style import number
-from explorer.pages.shell import alterations, facts, links, people
+from explorer.pages.shell import alterations, controls, facts, links, people
 from explorer.pages.shell.models import Which, checkpoint_of
 from explorer.pages.shell.plain import plain
 from explorer.probes import reading
@@ -34,20 +34,23 @@ def show_problems() -> None:
         st.warning("  \n".join(problems), icon=":material/link_off:")
 
 
-def mark_altered(which: Which, text: str) -> None:
-    """A mark over everything that is drawn of an altered model: before and after, and the click that restores it."""
+ALTERED = "altered"
+
+
+def mark_altered(which: Which, text: str) -> Which:
+    """The model to show, with a mark over it where it is altered: before and after, the one or the other, and the way back."""
     if not which.intervention:
-        return
+        return which
     before, after = (_perplexity(one, text) for one in (which.as_trained, which))
     score = score_name(checkpoint_of(which).config.objective)
     altered = say("page.altered", changes=which.intervention)
     change = say("page.altered.score", score=score, before=before, after=after) if before else ""
     with st.container(border=True):
-        words, button = st.columns([4, 1], vertical_alignment="center")
-        words.markdown(f":material/science: {altered} {change}")
-        button.button(
-            say("page.altered.restore"), icon=":material/undo:", on_click=alterations.restore, width="stretch"
-        )
+        st.markdown(f":material/science: {altered} {change}")
+        with st.container(horizontal=True):
+            shown = controls.segments("shown", (ALTERED, alterations.AS_TRAINED))
+            st.button(say("page.altered.restore"), icon=":material/undo:", on_click=alterations.restore)
+    return which.as_trained if shown == alterations.AS_TRAINED else which
 
 
 def _perplexity(which: Which, text: str) -> str:

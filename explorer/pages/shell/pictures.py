@@ -13,10 +13,10 @@ import secrets
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import streamlit as st
 
@@ -29,11 +29,45 @@ from explorer.pages.shell.texts import MAX_SENTENCE
 from explorer.text import clean_text
 from explorer.words import say
 
-HTML = '<p class="said" hidden></p><div class="panel" role="group"></div>'
+HTML = """
+<p class="said" hidden></p>
+<div class="epochs" hidden><button type="button"></button><input type="range" min="0"><output></output></div>
+<div class="panel" role="group"></div>
+"""
 SCRIPTS = ("ink", "panel", "pointing", "picture")
 MOST_BYTES = 8 * MAX_SENTENCE  # of a question: every character as its code and more
 MOST_PICTURES = 16  # of one session
+WORDS = ("play", "pause", "epoch")
 TITLE_PX = 40  # about what a title takes
+
+
+class Played(NamedTuple):
+    """The epochs of a training at which a picture can be drawn, and the one that the page shows."""
+
+    epochs: Sequence[int]
+    shown: int
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a browser asks a picture for: another text than the page's, or another epoch."""
+
+    text: str | None = None
+    epoch: int | None = None
+
+    @classmethod
+    def of(cls, body: bytes) -> Question:
+        """What is asked for in a body, a JSON.
+
+        Raises:
+            ValueError: it is none, or asks for a text that is too long.
+
+        """
+        asked = json.loads(body) if body else {}
+        text, epoch = (asked.get(name) for name in ("text", "epoch")) if isinstance(asked, dict) else (0, 0)
+        if not isinstance(text, str | None) or len(text or "") > MAX_SENTENCE or type(epoch) not in (int, type(None)):
+            raise ValueError(body)
+        return cls(text if text is None else clean_text(text), epoch)
 
 
 @dataclass(eq=False)
@@ -43,17 +77,22 @@ class Picture:
     Attributes:
         token: its address.
         browser: that may ask.
-        draw: text -> panel. It must not be a function of a page's script, which would keep all that the page has shown.
+        draw: text (and epoch, where it is played) -> panel. It must not be a function of a page's script, which would keep all
+            that the page has shown.
         settings: what else the picture depends on.
         text: that the page shows it for.
+        epochs: at which it can also be drawn.
+        asked: how often it was asked for.
+        lock: of that number.
 
     """
 
     token: str
     browser: str
-    draw: Callable[[str], Panel]
+    draw: Callable[..., Panel]
     settings: str
     text: str
+    epochs: Sequence[int] = ()
     asked: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -66,7 +105,9 @@ _pictures: weakref.WeakValueDictionary[str, Picture] = weakref.WeakValueDictiona
 _maker = ThreadPoolExecutor(1, "picture")  # one at a time: two would take twice as long each
 
 
-def show(draw: Callable[[str], Panel], text: str, settings: Any, *, key: str, typed: str = "") -> Any:
+def show(
+    draw: Callable[..., Panel], text: str, settings: Any, *, key: str, typed: str = "", played: Played | None = None
+) -> Any:
     """A picture that follows what is typed, and what was last done in it.
 
     Args:
@@ -75,9 +116,10 @@ def show(draw: Callable[[str], Panel], text: str, settings: Any, *, key: str, ty
         settings: everything else it depends on; two that differ must have two representations.
         key: of its place on the page.
         typed: the key of the control in which the text is typed; "" where it is not.
+        played: the epochs that a slider over it has.
 
     """
-    picture = _offered(key, draw, repr(settings), text)
+    picture = _offered(key, Picture("", "", draw, repr(settings), text, played.epochs if played else ()))
     component = st.components.v2.component("picture", html=HTML, css=canvas.style(), js=canvas.script(*SCRIPTS))
     asked = {
         "address": f"picture/{picture.token}",
@@ -87,19 +129,28 @@ def show(draw: Callable[[str], Panel], text: str, settings: Any, *, key: str, ty
         "most": MAX_SENTENCE,
         "height": _height_px(draw(text)),  # so that nothing below jumps when it comes
         "lost": say("page.picture.lost"),
+        "epochs": list(picture.epochs),
+        "epoch": played.shown if played else None,
+        "words": {name: say(f"panel.{name}") for name in WORDS},
     }
-    return component(key=key, data=asked, on_chosen_change=lambda: None, on_brushed_change=lambda: None)
+    return component(
+        key=key, data=asked, on_chosen_change=_unheard, on_brushed_change=_unheard, on_epoch_change=_unheard
+    )
 
 
-def _offered(key: str, draw: Callable[[str], Panel], settings: str, text: str) -> Picture:
+def _unheard() -> None:
+    """Streamlit tells only of what somebody listens to; the page looks by itself."""
+
+
+def _offered(key: str, picture: Picture) -> Picture:
     """The picture of a place; its address stays the same while the session lasts."""
     kept: dict[str, Picture] = dict(session.kept("pictures", {}))
     before = kept.pop(key, None)
-    token = before.token if before else secrets.token_urlsafe(24)
-    browser = str(st.context.headers.get(people.BROWSER_HEADER) or "")
-    kept[key] = _pictures[token] = Picture(token, browser, draw, settings, text)
+    picture.token = before.token if before else secrets.token_urlsafe(24)
+    picture.browser = str(st.context.headers.get(people.BROWSER_HEADER) or "")
+    kept[key] = _pictures[picture.token] = picture
     session.fill({"pictures": dict([*kept.items()][-MOST_PICTURES:])})
-    return kept[key]
+    return picture
 
 
 def _height_px(panel: Panel) -> int:
@@ -113,42 +164,31 @@ def answer(token: str, browser: str, body: bytes) -> tuple[int, bytes]:
     Args:
         token: of the picture.
         browser: that asks.
-        body: a JSON with a text; without one the picture is of the text the page shows.
+        body: see Question; without one the picture is what the page shows.
 
     """
     picture = _pictures.get(token)
     if picture is None or picture.browser != browser:
         return 404, say("page.picture.gone").encode()
     try:
-        text = _text_of(body)
+        question = Question.of(body)
     except ValueError:
-        return 400, say("page.picture.text", most=MAX_SENTENCE).encode()
+        return 400, say("page.picture.question", most=MAX_SENTENCE).encode()
+    if question.epoch is not None and question.epoch not in picture.epochs:
+        return 400, say("page.picture.epoch", epochs=list(picture.epochs)).encode()
     with picture.lock:
         picture.asked += 1
         turn = picture.asked
-    return _maker.submit(_made, picture, turn, picture.text if text is None else text, time.perf_counter()).result()
+    return _maker.submit(_made, picture, question, turn, time.perf_counter()).result()
 
 
-def _text_of(body: bytes) -> str | None:
-    """The text that is asked for; None where none is.
-
-    Raises:
-        ValueError: it is none, or too long.
-
-    """
-    text = json.loads(body).get("text") if body else None
-    if text is not None and not (isinstance(text, str) and len(text) <= MAX_SENTENCE):
-        raise ValueError
-    return text and clean_text(text)
-
-
-def _made(picture: Picture, turn: int, text: str, asked_s: float) -> tuple[int, bytes]:
+def _made(picture: Picture, question: Question, turn: int, asked_s: float) -> tuple[int, bytes]:
     if turn != picture.asked:  # while this waited, a newer one was asked for
         return 409, b""
-    begun_s = time.perf_counter()
+    begun_s, text = time.perf_counter(), picture.text if question.text is None else question.text
     try:
-        panel = picture.draw(text)
+        panel = picture.draw(text) if question.epoch is None else picture.draw(text, question.epoch)
     except (explorer.TextError, explorer.CheckpointError, runs.RunError) as fault:
         return 422, people.without_folders(str(fault)).encode()
     took = {"waitedMs": 1000 * (begun_s - asked_s), "describedMs": 1000 * (time.perf_counter() - begun_s)}
-    return 200, canvas.pack(panel, {"stamp": picture.stamp(text)} | took)
+    return 200, canvas.pack(panel, {"stamp": picture.stamp(text), "epoch": question.epoch} | took)

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from explorer.characters import visible
+from explorer.features import COUNTED, Feature, features_of
 from explorer.figures.panel import (
     Axis,
     Heatmap,
@@ -20,6 +21,7 @@ from explorer.figures.panel import (
     Panel,
     Row,
     Scale,
+    Spans,
     UnitMap,
     is_lettered,
     over_steps,
@@ -149,7 +151,8 @@ def tape(
     ghosts = [None if ghost is None else ghost.tape(layer, d) for d in directions]
     count = min(len(trace), steps)
     rows = [_strip_row(trace, tapes[0], quantity, count)]
-    rows += [_role_row(tapes[0], role, count, ghosts[0]) for role in roles]
+    features = features_of(trace.text[:count]) if roles else {}
+    rows += [_role_row(tapes[0], role, count, ghosts[0], features) for role in roles]
     for one, before in zip(tapes, ghosts, strict=True):
         units = unit_order(one if ordered_as is None else ordered_as.tapes[one.net], order)
         where = f" ({trace.config.name_of(one.net.direction)})" if len(tapes) > 1 else ""
@@ -190,12 +193,17 @@ def _marks(mark: str, where_T: NDArray[np.bool_]) -> Marks:
     return Marks(steps, np.full(len(steps), height), symbol, 7, outline_px=outline_px)
 
 
-def _role_row(one: Tape, role: Role, count: int, ghost: Tape | None) -> Row:
-    """What a unit with a known role does: the part that follows something, and the gate that keeps the unit's past."""
+def _role_row(one: Tape, role: Role, count: int, ghost: Tape | None, features: Mapping[str, Feature]) -> Row:
+    """What a unit with a known role does: the part that follows something, and the gate that keeps the unit's past.
+
+    Where what it follows holds in the text, the row is shaded; of a distance it is not.
+    """
     drawn = {role.part: LINES[0]} | ({one.cell.keeps.letter: LINES[1]} if one.cell.keeps else {})
     drawn[role.part] = LINES[0]
     x = np.arange(count)
-    items: list[Item] = [*_ghosts(ghost, drawn, role.unit, count)]
+    holds = role.feature in features and role.feature not in COUNTED
+    items: list[Item] = [Spans(features[role.feature][:count] > 0)] if holds else []
+    items += _ghosts(ghost, drawn, role.unit, count)
     items += [
         Line(x, one[letter][:count, role.unit], line, hover=f"{letter} %{{y{PLAIN}}}") for letter, line in drawn.items()
     ]

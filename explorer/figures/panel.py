@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -195,6 +196,20 @@ class Area(Item):
     x: Sequence[float]
     y: Sequence[float]
     hover: str
+
+
+@dataclass(frozen=True, eq=False)
+class Spans(Item):
+    """Where something holds, as a shade over the whole height of its row; (steps,)."""
+
+    where: NDArray[np.bool_] = field(repr=False)
+
+    @property
+    def ends(self) -> list[tuple[int, int]]:
+        """The first and the last step of each stretch."""
+        steps = [False, *map(bool, self.where), False]
+        turns = [step for step, (before, here) in enumerate(pairwise(steps)) if before != here]
+        return [(first, after - 1) for first, after in zip(turns[::2], turns[1::2], strict=True)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,6 +36,7 @@ from explorer.figures.panel import (
     Panel,
     Row,
     Scale,
+    Spans,
     UnitMap,
 )
 from explorer.figures.style import BLUE, GREY, ORANGE, PLAIN, SEQUENTIAL, Stroke, translucent
@@ -45,6 +46,7 @@ TITLE_LINE_PX, TITLE_GAP_PX, LIFT_PX = 17, 10, 6
 TOP_PX, RIGHT_PX, BOTTOM_PX, PLAYED_PX = 28, 16, 44, 110
 TITLE_SHIFT_PX = -58
 INVISIBLE = "rgba(0,0,0,0)"
+SHADE = translucent(GREY, 0.22)
 STOPS = 8  # colours a decade, between which plotly mixes
 _UNSEEN = {"marker": {"opacity": 0}}
 # plotly lets one click on markers only, so there are some that are not seen.
@@ -111,10 +113,10 @@ def made(panel: Panel) -> Made:
         _placed_step(_drawn(item, panel, placed.row), panel.x) | {"xaxis": "x", "yaxis": f"y{placed.suffix}"}
         for placed in rows
         for item in _expanded(placed.row.items)
-        if not isinstance(item, Alarm)
+        if not isinstance(item, Alarm | Spans)
     ]
     layout = _frame(panel, rows) | _axes(panel, rows) | _colours(panel, rows)
-    layout |= {"annotations": list(_titles(rows)), "shapes": [*_chosen(panel), *_alarms(rows)]}
+    layout |= {"annotations": list(_titles(rows)), "shapes": [*_chosen(panel), *_alarms(rows), *_spans(rows)]}
     if panel.frames:
         layout |= _player(list(panel.frames))
     if not panel.frames:
@@ -290,6 +292,13 @@ def _alarms(rows: Sequence[_Placed]) -> Iterator[Made]:
             place = {"x0": alarm.step, "x1": alarm.step, "y0": 0, "y1": 1, "yref": f"y{placed.suffix} domain"}
             words = {"text": alarm.name, "textposition": "end", "textangle": 0}
             yield place | {"type": "line", "line": {"color": alarm.colour, "width": 3}, "label": words}
+
+
+def _spans(rows: Sequence[_Placed]) -> Iterator[Made]:
+    for placed in rows:
+        for first, last in (ends for spans in placed.row.of(Spans) for ends in spans.ends):
+            place = {"x0": first - 0.5, "x1": last + 0.5, "y0": 0, "y1": 1, "yref": f"y{placed.suffix} domain"}
+            yield place | {"type": "rect", "line": {"width": 0}, "fillcolor": SHADE, "layer": "below"}
 
 
 def _colours(panel: Panel, rows: Sequence[_Placed]) -> Made:

@@ -142,8 +142,8 @@ FORMS: dict[str, Callable[[Any], str]] = {
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # fields: what was expected of a field, and what came
     "config": "{field}: expected {expected}; got {got}.",
-    "gate-page.named": "Each row below is one **unit** of the network, with what it remembers. The means are of text on which "
-    "that was not chosen. Point at anything: it says what it is.",
+    "gate-page.named": "Each row below is one **unit** of the network, with what it remembers; where that holds in your text, "
+    "the row is shaded. Point at anything: it says what it is. The means are of text on which the roles were not chosen.",
     "gate-page.named-then": "Each row below is one **unit**, with what it remembers in the model as it was trained to the end. "
     "Whether it does so here, the curves show. Point at anything: it says what it is.",
     "role.means": "{part} {mean_in:.2f}, {elsewhere} {mean_out:.2f}",

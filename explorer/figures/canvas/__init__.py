@@ -33,6 +33,7 @@ from explorer.figures.panel import (
     Panel,
     Row,
     Scale,
+    Spans,
     UnitMap,
     Values,
 )
@@ -165,7 +166,7 @@ def _stroke(stroke: Stroke) -> Packed:
 
 KINDS: Mapping[type[Item], str] = {
     Line: "line", Bars: "bars", Heatmap: "heatmap", UnitMap: "units", Gaps: "gaps", Area: "area", Marks: "marks",
-    Level: "level", Alarm: "alarm", ColourBar: "colourbar",
+    Level: "level", Alarm: "alarm", ColourBar: "colourbar", Spans: "spans",
 }  # fmt: skip
 
 
@@ -225,6 +226,11 @@ def _(item: Gaps, columns: _Columns) -> Packed:
 @_item.register
 def _(item: Area, columns: _Columns) -> Packed:
     return {"x": list(item.x), "y": list(item.y), "hover": item.hover}
+
+
+@_item.register
+def _(item: Spans, columns: _Columns) -> Packed:
+    return {"ends": item.ends}
 
 
 @_item.register

@@ -220,6 +220,13 @@ const DRAWN = {
   },
   heatmap: drawCells,
   units: drawCells,
+  spans(view, placed, pen, item) {
+    pen.fillStyle = "#858a9438"
+    for (const [first, last] of item.ends) {
+      const x = toX(view, first - 0.5)
+      pen.fillRect(x, placed.top, toX(view, last + 0.5) - x, placed.row.heightPx)
+    }
+  },
   marks(view, placed, pen, item) {
     item.x.forEach((step, i) => {
       const x = toX(view, step), y = toY(placed, item.y[i]), size = item.size / 2

@@ -753,6 +753,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "panel.play": "Play the training",
     "panel.pause": "Pause",
     "panel.epoch": "epoch",
+    "panel.save": "Save the picture as",
     "panel.step": "step",
     "panel.unit": "unit",
     "panel.closer": "drag across: look closer",

@@ -197,7 +197,7 @@ const DRAWN = {
     let points = 0, x, y
     pen.beginPath()
     item.y.forEach((value, i) => {
-      if (Number.isNaN(value)) return (points = 0)
+      if (Number.isNaN(value) || Number.isNaN(item.x[i])) return (points = 0)
       if (!Number.isFinite(value) || (placed.row.y.log && value <= 0)) return
       ;[x, y] = [toX(view, item.x[i]), toY(placed, value)]
       pen[points++ ? "lineTo" : "moveTo"](x, y)
@@ -406,6 +406,7 @@ function drawSteps(view, pen, top, theme) {
   const shown = ticks(from, to, Math.max(1, Math.min(10, plotWidth(view) / STEP_PX))).filter((t) => Number.isInteger(t) && t >= from)
   for (const tick of shown) write(pen, font, tick.toLocaleString("en"), toX(view, tick), top + 6, theme.text, "center", FADED)
   write(pen, font, view.figure.x.label, left(view), top + 22, theme.text, "left", FADED)
+  if (view.saving) return
   const hint = view.zoom ? view.figure.hints.whole : view.figure.hints.closer
   pen.font = font
   const room = view.width - 8 - left(view) - pen.measureText(view.figure.x.label).width

@@ -1,7 +1,7 @@
 // A picture on a page: fetched from the server when the page says that it has changed, and at each keystroke before the page
 // knows of it. A newer keystroke breaks off what was asked before.
 
-const PATIENCE_MS = 30000, PENDING_MS = 4000, FRAME_MS = 450
+const PATIENCE_MS = 30000, PENDING_MS = 4000, FRAME_MS = 450, TABLE_MS = 1000, TABLED = 400
 const views = new WeakMap()
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -13,6 +13,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   view.brushed = (first, last) => setTriggerValue("brushed", [first, last])
   view.went = (epoch) => setTriggerValue("epoch", epoch)
   offerEpochs(view)
+  view.toolsAt.textContent = data.words.save
   if (!view.figure) view.root.style.minHeight = `${data.height}px`
   const newer = view.typed !== undefined && view.typed !== data.text && Date.now() - view.typedAt < PENDING_MS
   if (!newer) {
@@ -42,6 +43,11 @@ function mount(parent) {
     ask(view, { text: target.value })
   }
   document.addEventListener("input", view.typing, true) // before anything can stop it
+  view.tableAt = parent.querySelector("table")
+  const [words, png, svg] = parent.querySelector(".tools").children
+  view.toolsAt = words
+  png.onclick = () => save(view, "png")
+  svg.onclick = () => save(view, "svg")
   view.epochsAt = parent.querySelector(".epochs")
   const [button, slider] = view.epochsAt.children
   button.onclick = () => (view.playing ? pause(view) : play(view))
@@ -117,6 +123,8 @@ async function ask(view, question = {}) {
     view.stamp = figure.about.epoch === null ? figure.about.stamp : ""
     view.root.style.minHeight = ""
     show(view, figure)
+    clearTimeout(view.tabled)
+    view.tabled = setTimeout(() => tabulate(view), TABLE_MS)
     view.root.dataset.drawn = `${figure.about.stamp}${question.epoch === undefined ? "" : `@${question.epoch}`}`
     // What the browser's own profiler, and ours, says of it.
     const detail = { ...figure.about, bytes: bytes.length, askedMs: arrived - begun, drawnMs: performance.now() - arrived }
@@ -131,4 +139,21 @@ async function ask(view, question = {}) {
 function tellOf(view, words) {
   view.said.textContent = words
   view.said.hidden = !words
+}
+
+// The same for those who cannot see it: a line a step, with what each row says there; when nothing was typed for a while.
+function tabulate(view) {
+  const { figure, rows } = view, told = []
+  for (let step = 0; step <= Math.min(figure.x.high, TABLED); step++)
+    told.push([step, figure.x.words[step] ?? "", ...rows.map((placed) => placed.row.items.flatMap((item) => TOLD[item.kind]?.(view, placed, item, step) ?? []).join(", "))])
+  const heads = [figure.hints.step, "", ...rows.map((placed) => placed.row.title)]
+  const kept = heads.map((_, column) => column < 2 || told.some((line) => line[column]))
+  const line = (cells, tag) => {
+    const at = document.createElement("tr")
+    cells.forEach((text, column) => kept[column] && append(at, tag, "").append(marked(String(text))))
+    return at
+  }
+  const caption = document.createElement("caption")
+  caption.textContent = figure.alt
+  view.tableAt.replaceChildren(caption, line(heads, "th"), ...told.map((cells) => line(cells, "td")))
 }

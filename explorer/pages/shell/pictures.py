@@ -33,11 +33,13 @@ HTML = """
 <p class="said" hidden></p>
 <div class="epochs" hidden><button type="button"></button><input type="range" min="0"><output></output></div>
 <div class="panel" role="group"></div>
+<div class="tools"><span></span><button type="button">PNG</button><button type="button">SVG</button></div>
+<div class="unseen"><table></table></div>
 """
-SCRIPTS = ("ink", "panel", "pointing", "picture")
+SCRIPTS = ("ink", "panel", "pointing", "save", "picture")
 MOST_BYTES = 8 * MAX_SENTENCE  # of a question: every character as its code and more
 MOST_PICTURES = 16  # of one session
-WORDS = ("play", "pause", "epoch")
+WORDS = ("play", "pause", "epoch", "save")
 TITLE_PX = 40  # about what a title takes
 
 

@@ -163,7 +163,7 @@ def tape(
     rows.append(surprise_row(trace, count, ghost))
     axis = over_steps(trace.text, count, "step")
     return Panel(
-        axis, rows, lettered=is_lettered(count), scale=GATE, told=_expected(trace, count),
+        axis, rows, lettered=is_lettered(count), told=_expected(trace, count),
         roles=_said_of(roles, tapes[0]), alt=alt,
     )  # fmt: skip
 

@@ -109,7 +109,7 @@ def flow(
     rows.append(curve)
     if paths is not None and len(paths.gain_T):
         rows.append(_carriers(paths, count))
-    axis = over_steps(flow.labels, count, "step whose state is reached", said=_step(lettered))
+    axis = over_steps(flow.labels, count, "step whose state is reached", said=_step(is_lettered(count)))
     return Panel(axis, rows, hover="closest", lettered=lettered, scale=NORMS, alt=alt)
 
 
@@ -341,7 +341,7 @@ def weights(
     title = "<b>what each step adds</b>; of it survives the sum:<br>" + _listed(said)
     row = Row(title, lines, _decades(LOW, HIGH), ROW_PX + 70)
     lettered = is_lettered(count, columns)
-    axis = over_steps(flow.labels, count, "step at which it is used", said=_step(lettered))
+    axis = over_steps(flow.labels, count, "step at which it is used", said=_step(is_lettered(count)))
     return Panel(axis, [row], lettered=lettered, alt=alt)
 
 

@@ -22,6 +22,7 @@ from plotly.colors import sample_colorscale
 
 from explorer.figures.hundredths import FORMAT, gapped, hundredths
 from explorer.figures.panel import (
+    LETTERED_STEPS,
     Alarm,
     Area,
     Axis,
@@ -40,6 +41,7 @@ from explorer.figures.panel import (
     UnitMap,
 )
 from explorer.figures.style import BLUE, GREY, ORANGE, PLAIN, SEQUENTIAL, Stroke, translucent
+from explorer.words import say
 
 LEAST_LETTER_PX, LETTER_PX, LETTERS_PX = 8, 13, 22
 TITLE_LINE_PX, TITLE_GAP_PX, LIFT_PX = 17, 10, 6
@@ -106,7 +108,7 @@ def typed(array: NDArray[Any]) -> Any:
 
 def made(panel: Panel) -> Made:
     """A panel as the data, layout and frames of plotly.js."""
-    if not panel.lettered:
+    if len(panel.x.words) > LETTERED_STEPS:  # plotly takes a second for a thousand of them
         panel = replace(panel, x=replace(panel.x, words=()))
     rows = _placed(panel)
     data = [
@@ -147,14 +149,14 @@ def _heatmaps(item: UnitMap) -> Iterator[Item]:
     slots = dict(zip(("z", "hovertext", "customdata"), (whole for whole, _ in parts.values()), strict=False))
     partial = [said_HT for _, said_HT in parts.values() if said_HT is not None]  # of a diverged model
     hover = "%{y}: " + "  ".join(f"{name} %{{{slot}{FORMAT}}}" for name, slot in zip(parts, slots, strict=False))
-    names, shown = [f"unit {i}" for i in item.units], slots.pop("z")
+    names, shown = [say("figure.unit", unit=int(i)) for i in item.units], slots.pop("z")
     scale = replace(item.scale, low=100 * item.scale.low, high=100 * item.scale.high)
     if not partial:
         yield Heatmap(shown, hover, scale, names, more=slots)
         return
     kept = np.logical_and.reduce(partial)
     yield Heatmap(gapped(shown, kept), hover, scale, names, more=slots)
-    yield Gaps(~kept, f"%{{y}}: {item.letter} is not a finite number here", names)
+    yield Gaps(~kept, say("figure.gap", letter=item.letter), names)
 
 
 def over_px(row: Row) -> int:
@@ -446,9 +448,9 @@ def _stops(scale: Scale) -> Sequence[Any]:
     """The colours of a scale at their places; a heatmap of logarithms would say logarithms when it is hovered over."""
     if not scale.log:
         return scale.colours
-    decades = np.log10(scale.high / scale.low)
-    parts = np.linspace(0, 1, int(STOPS * decades) + 1)
-    places = (np.exp(parts * np.log(scale.high / scale.low)) - 1) / (scale.high / scale.low - 1)
+    span = scale.high / scale.low
+    parts = np.linspace(0, 1, round(STOPS * np.log10(span)) + 1)
+    places = (span**parts - 1) / (span - 1)
     return [
         [float(place), colour] for place, colour in zip(places, sample_colorscale(scale.colours, parts), strict=True)
     ]

@@ -132,7 +132,8 @@ def show_beside(first: View, second: Which, text: str) -> None:
     for column, view, key in zip(st.columns(2), (first, first.of_another(second)), (TAPE, "second"), strict=True):
         with column:
             trace = facts.read(view.which, text)
-            score = say(f"card.score-{trace.config.objective}")
+            card = f"score-{trace.config.objective}"
+            score = say(f"card.{card}")
             st.caption(
                 say("gate-page.beside", model=plain(view.which.label), score=score, value=number(trace.perplexity))
             )

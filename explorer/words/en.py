@@ -743,6 +743,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "page.picture.lost": "No answer from the server. What is shown is older than what you typed; type on to ask again.",
     "page.picture.question": 'Expected a JSON like {{"text": "...", "epoch": 8}}, its text of at most {most:,} characters.',
     "page.picture.epoch": "Expected one of the epochs {epochs}.",
+    "figure.unit": "unit {unit}",
+    "figure.gap": "%{{y}}: {letter} is not a finite number here",
     "figure.ghost": "as trained {name} %{{y:.3~g}}",
     "figure.ghost.running": "as trained %{{customdata:.4~g}}",
     "figure.guess": "“{character}” {probability:.0%}",

@@ -12,6 +12,7 @@ import pytest
 
 from explorer import CharModel, ModelConfig, Vocabulary, trace_gates
 from explorer.figures import gates as drawing
+from explorer.figures.panel import Line, UnitMap
 from explorer.figures.style import number
 from explorer.probes.gates import memory_time
 from explorer.probes.units import Role
@@ -47,7 +48,7 @@ def test_heatmaps_are_the_gates_in_whole_hundredths_on_an_absolute_scale(order):
     np.testing.assert_allclose(np.asarray(z.hovertext) / 100, tape["n"][:, units].T, atol=0.005 + 1e-6)
     np.testing.assert_allclose(np.asarray(z.customdata) / 100, tape.h_TH[:, units].T, atol=0.005 + 1e-6)
     assert z.hovertemplate.startswith("%{y}: z %{z:04,d}  n %{hovertext:04,d}  h %{customdata:04,d}")
-    assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (0, 100)
+    assert (z.zmin, z.zmax) == (r.zmin, r.zmax) == (0, 100)
     key = {"index": -np.arange(6), "mean": tape["z"].mean(0), "memory time": memory_time(tape["z"])}[order]
     assert (np.diff(key[units]) <= 1e-7).all()
 
@@ -108,25 +109,26 @@ def test_only_the_first_steps_are_drawn_of_a_long_text():
 @pytest.mark.parametrize("name", CONFIGS)
 def test_odd_texts_can_be_drawn(name, text):
     drawing.tape(trace_of(name, text), unit=0).figure().to_json()
-    drawing.strip_html(trace_of(name, text), "surprise")
 
 
-def test_the_strip_is_text_with_its_values_in_its_titles():
+def test_the_strip_has_a_value_for_each_character_and_says_it():
     trace = trace_of("gru")
-    strip = drawing.strip_html(trace, "mean z")
-    shown = re.findall(r'<span title="step (\d+): mean z ([\d.]+)" style="background:rgb[^"]+">(.*?)</span>', strip)
-    assert [int(step) for step, _, _ in shown] == list(range(len(TEXT)))
-    assert html.unescape("".join(c for _, _, c in shown)) == TEXT.replace(" ", "␣").replace("\n", "↵")
-    np.testing.assert_allclose([float(v) for _, v, _ in shown], trace.tape()["z"].mean(1), atol=0.005 + 1e-6)
-    assert "<b>" not in strip
-
-
-def titles(strip):
-    return [html.unescape(title) for title in re.findall('title="([^"]*)"', strip)]
+    strip = strip_of(drawing.tape(trace, quantity="mean z").figure())
+    np.testing.assert_allclose(np.asarray(strip.z)[0], trace.tape()["z"].mean(1), rtol=1e-6)
+    said = [float(re.fullmatch(r"mean z ([\d.]+)", words)[1]) for words in strip.text[0]]
+    np.testing.assert_allclose(said, trace.tape()["z"].mean(1), atol=0.005 + 1e-6)
 
 
 def strip_of(figure):
     return next(trace for trace in figure.data if trace.type == "heatmap")
+
+
+def said_of(trace, quantity="surprise"):
+    return list(strip_of(drawing.tape(trace, quantity=quantity).figure()).text[0])
+
+
+def marked(figure):
+    return [t for t in figure.data if t.type == "scatter" and t.mode == "markers"]
 
 
 def with_surprise(trace, bits):
@@ -137,13 +139,12 @@ def with_surprise(trace, bits):
 def test_what_is_not_defined_is_said_in_words():
     first = "not predicted: nothing stands before it"
     trace = trace_of("gru")
-    assert titles(drawing.strip_html(trace, "surprise"))[0] == f"step 0: {first}"
-    assert strip_of(drawing.tape(trace).figure()).text[0][0] == first
+    assert said_of(trace)[0] == first
+    assert first not in said_of(trace)[1:]
     predicted = trace_of("bidirectional")  # a cloze model is asked for every character
-    assert first not in drawing.strip_html(predicted, "surprise")
+    assert first not in said_of(predicted)
     broken = with_surprise(trace, [np.nan, 1.0, np.nan, *[2.0] * (len(TEXT) - 3)])
-    assert titles(drawing.strip_html(broken, "surprise"))[:3] == [
-        f"step 0: {first}", "step 1: surprise 1.00 bits", "step 2: surprise is not a finite number here"]  # fmt: skip
+    assert said_of(broken)[:3] == [first, "surprise 1.00 bits", "surprise is not a finite number here"]
 
 
 @pytest.mark.parametrize("bits", [[0.0, 0.01], [3.1, 3.2], [2.0, 40.0]])
@@ -153,16 +154,11 @@ def test_surprise_has_one_scale_from_certainty_to_a_blind_guess(bits):
     blind = np.log2(len(VOCABULARY.symbols))
     strip = strip_of(drawing.tape(trace).figure())
     assert (strip.zmin, strip.zmax) == (0, pytest.approx(blind))
-    colours = re.findall(r"background:(rgb[^;]+);", drawing.strip_html(trace, "surprise"))
-    for value, colour in zip(bits, colours, strict=False):
-        assert colour == drawing.PALETTE[round(min(value / blind, 1) * 15)]
     more = bool(max(bits) > blind)
-    said = titles(drawing.strip_html(trace, "surprise"))
+    said = said_of(trace)
     assert ("more than a blind guess" in said[1]) == more
     assert "more than a blind guess" not in said[0]
-    assert ("outline" in drawing.strip_html(trace, "surprise")) == more
-    marks = [t for t in drawing.tape(trace).figure().data if t.type == "scatter" and t.mode == "markers"]
-    assert [list(mark.x) for mark in marks] == [list(range(1, len(TEXT), 2))] * more
+    assert [list(mark.x) for mark in marked(drawing.tape(trace).figure())] == [list(range(1, len(TEXT), 2))] * more
 
 
 def test_gates_are_coloured_from_0_to_1():
@@ -170,20 +166,14 @@ def test_gates_are_coloured_from_0_to_1():
     assert (strip.zmin, strip.zmax) == (0, 1)
 
 
-def test_characters_the_model_does_not_know_are_marked_in_both_strips():
+def test_characters_the_model_does_not_know_are_marked():
     trace = trace_of("gru", "one ☃ two")
-    strip = drawing.strip_html(trace, "mean z")
-    assert [step for step, title in enumerate(titles(strip)) if "unknown to the model, read as <unk>" in title] == [4]
-    assert strip.count("underline dotted") == 1
     figure = drawing.tape(trace, quantity="mean z").figure()
-    (mark,) = [t for t in figure.data if t.type == "scatter" and t.mode == "markers"]
+    (mark,) = marked(figure)
     assert list(mark.x) == [4]
-    assert "unknown to the model, read as &#60;unk&#62;" in strip_of(figure).text[0][4]
-    known = trace_of("gru")
-    assert "underline" not in drawing.strip_html(known, "mean z")
-    assert not [
-        t for t in drawing.tape(known, quantity="mean z").figure().data if t.type == "scatter" and t.mode == "markers"
-    ]
+    said = "unknown to the model, read as &#60;unk&#62;"
+    assert [step for step, words in enumerate(strip_of(figure).text[0]) if said in words] == [4]
+    assert not marked(drawing.tape(trace_of("gru"), quantity="mean z").figure())
 
 
 def test_the_range_of_a_strip_that_has_its_own_is_written_above_it():
@@ -275,9 +265,59 @@ def test_a_unit_with_a_role_has_a_row_of_its_own_that_holds_all_of_it():
     assert "cell state c 0.70, elsewhere -0.20, " in titles[1]
     assert titles[2].startswith("<b>unit 1, at “&#60;”</b><br>")
     assert titles[2].endswith("forget gate f 0.10, elsewhere 0.90")
-    lines = [trace for trace in figure.data if trace.hovertemplate and trace.hovertemplate.startswith("unit ")]
-    assert [line.hovertemplate.split(":")[0] for line in lines] == ["unit 2", "unit 2", "unit 1"]
+    lines = [trace for trace in figure.data if trace.yaxis in ("y2", "y3")]
+    assert [line.hovertemplate.split()[0] for line in lines] == ["c", "f", "f"]
     np.testing.assert_allclose(lines[0].y, large["c"][:, 2], rtol=1e-6)
     np.testing.assert_allclose(lines[2].y, tape["f"][:, 1], rtol=1e-6)
     assert figure.layout.yaxis2.range is None  # c has no ends
     assert tuple(figure.layout.yaxis3.range) == (0, 1)
+
+
+def test_a_row_is_shaded_where_what_its_unit_follows_holds_and_not_where_it_is_a_distance():
+    trace = trace_of("gru", 'a "b c" d')
+    roles = [
+        Role(0, "h", "quoted", 0.5, 1, 0),
+        Role(1, "h", "in-word", 0.5, 1, 0),
+        Role(2, "h", "bracketed", 0.5, 1, 0),
+    ]
+    shaded = [(shape.x0, shape.x1, shape.yref) for shape in drawing.tape(trace, roles=roles).figure().layout.shapes]
+    assert shaded == [(1.5, 5.5, "y2 domain")]  # from the mark that opens to before the one that closes
+
+
+def test_the_ghost_is_the_reading_before_and_units_stay_where_another_reading_puts_them():
+    before, after = trace_of("gru"), trace_gates(CharModel(CONFIGS["gru"], VOCABULARY, seed=2), TEXT)
+    panel = drawing.tape(after, ghost=before, ordered_as=before, roles=[Role(2, "h", "quoted", 0.5, 1, 0)], unit=4)
+    ghosts = [
+        (row.title, line) for row in panel.rows for line in row.of(Line) if (line.hover or "").startswith("as trained")
+    ]
+    assert len(ghosts) == 2 + 4 + 2 + 1  # role: h and z; unit: z, r, n, h; means: z and r; running perplexity
+    np.testing.assert_array_equal(ghosts[0][1].y, before.tape().h_TH[:, 2])
+    np.testing.assert_array_equal(ghosts[2][1].y, before.tape()["z"][:, 4])
+    maps = [item for row in panel.rows for item in row.of(UnitMap)]
+    order = drawing.unit_order(before.tape(), "memory time")
+    assert order.tolist() != drawing.unit_order(after.tape(), "memory time").tolist()
+    for drawn in maps:
+        np.testing.assert_array_equal(drawn.units, order)
+        np.testing.assert_array_equal(drawn.values_HT, after.tape()[drawn.letter][:, order].T)
+    alone = drawing.tape(after, unit=4)
+    assert not [line for row in alone.rows for line in row.of(Line) if (line.hover or "").startswith("as trained")]
+
+
+def test_what_was_expected_is_what_the_trace_says():
+    trace = trace_of("gru")
+    told = drawing.tape(trace).told
+    assert told[0] == ""  # nothing stands before it
+    for step in range(1, len(TEXT)):
+        said = [float(share) / 100 for share in re.findall(r"” (\d+)%", told[step])]
+        likely = [p for _, p in trace.expected(step) if p >= drawing.LEAST_GUESS]
+        np.testing.assert_allclose(said, likely, atol=0.0051)
+
+
+def test_the_scatter_of_saturation_counts_steps():
+    tape = trace_of("lstm").tape()
+    figure = drawing.saturation(tape).figure()
+    assert len(figure.data) == len(tape.gates) == 3
+    for drawn, gate_TH in zip(figure.data, tape.gates.values(), strict=True):
+        np.testing.assert_allclose(drawn.x, [(unit < 0.1).mean() for unit in gate_TH.T])
+        np.testing.assert_allclose(drawn.y, [(unit > 0.9).mean() for unit in gate_TH.T])
+        assert list(drawn.customdata) == list(range(6))

@@ -48,6 +48,12 @@ def heatmaps(figure):
     return [t for t in figure.data if t.type == "heatmap"]
 
 
+def triangle(figure):
+    return next(
+        t for t in heatmaps(figure) if t.hovertemplate and "the loss read off step %{y}: gradient" in t.hovertemplate
+    )
+
+
 def axis_of(figure, trace):
     return figure.layout[f"yaxis{trace.yaxis.removeprefix('y')}"]
 
@@ -56,7 +62,7 @@ def axis_of(figure, trace):
 def test_the_triangle_is_the_flow_in_decades_on_fixed_colours(direction):
     flow, paths = facts_of("bidirectional", direction=direction)
     figure = drawing.flow(flow, paths).figure()
-    z = np.asarray(heatmaps(figure)[0].z)
+    z = np.asarray(triangle(figure).z)
     np.testing.assert_allclose(z, flow.norms_TT, rtol=1e-6)
     assert np.isnan(z[0, -1] if direction == "forward" else z[-1, 0])
     assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (10.0**drawing.LOW, 10.0**drawing.HIGH)
@@ -87,14 +93,14 @@ def test_the_state_is_called_what_it_is(name):
     state = flow.state
     assert state == ("(h, c)" if name == "lstm" else "h")
     titles = [a.text for a in drawing.flow(flow).figure().layout.annotations[:2]]
-    assert titles[0].startswith(f"<b>‖∂L<sub>t</sub>/∂{state}<sub>k</sub>‖</b>")
-    assert titles[1].startswith(f"<b>‖∂L/∂{state}<sub>k</sub>‖</b>")
+    assert titles[0].startswith(f"<b>‖∂L/∂{state}<sub>k</sub>‖</b>")
+    assert titles[1].startswith(f"<b>‖∂L<sub>t</sub>/∂{state}<sub>k</sub>‖</b>")
 
 
 def test_norms_too_small_or_large_for_four_bytes_are_sent_in_eight():
     flow, _ = facts_of("gru")
     for factor, dtype in ((1, np.float32), (1e-60, np.float64), (1e60, np.float64)):
-        z = np.asarray(heatmaps(drawing.flow(replace(flow, norms_TT=flow.norms_TT * factor)).figure())[0].z)
+        z = np.asarray(triangle(drawing.flow(replace(flow, norms_TT=flow.norms_TT * factor)).figure()).z)
         assert z.dtype == dtype
         np.testing.assert_allclose(z, flow.norms_TT * factor, rtol=1e-6)
 
@@ -115,7 +121,7 @@ def test_where_there_is_no_gradient_the_triangle_says_why():
     figure = drawing.flow(replace(flow, norms_TT=norms_TT)).figure()
     assert np.argwhere(said_over(figure, "exactly 0")).tolist() == [[7, 3]]
     assert np.argwhere(said_over(figure, "not a finite number")).tolist() == [[8, 2], [9, 1]]
-    (silent,) = [t for t in heatmaps(figure) if t.hovertemplate and t.hovertemplate.startswith("no loss is read")]
+    (silent,) = [t for t in heatmaps(figure) if t.hovertemplate and "no loss is read" in t.hovertemplate]
     assert silent.y0 == len(flow) - 1
 
 
@@ -124,11 +130,11 @@ def test_every_model_is_drawn_on_the_same_limits():
     with torch.no_grad():
         large.out.weight.mul_(50)
     figures = [drawing.flow(gradient_flow(m, TEXT), jacobian_paths(m, TEXT), 5).figure() for m in (small, large)]
-    axes = [[figure.layout[f"yaxis{i}"].range for i in ("", 3, 4, 5)] for figure in figures]
+    axes = [[figure.layout[f"yaxis{i}"].range for i in (2, 3, 4, 5)] for figure in figures]
     assert axes[0] == axes[1]
     assert figures[0].layout.coloraxis.cmin == figures[1].layout.coloraxis.cmin
     # The strip has its own range, and writes it out.
-    assert figures[0].layout.annotations[1].text != figures[1].layout.annotations[1].text
+    assert figures[0].layout.annotations[0].text != figures[1].layout.annotations[0].text
 
 
 def test_the_reach_is_the_nearest_step_under_one_percent():
@@ -147,11 +153,10 @@ def test_one_loss_is_its_row_and_names_its_characters():
     (line,) = [t for t in figure.data if t.text is not None and "of the local one" in t.text[0]]
     np.testing.assert_allclose(line.y, flow.norms_TT[9, :10], rtol=1e-6)
     assert list(line.x) == list(range(10))
-    said = [re.match(r"“(.*)” at step (\d+):<br>gradient (\S+), (\S+) %", words) for words in line.text]
-    assert html.unescape("".join(found[1] for found in said)) == TEXT[:10].replace(" ", "␣")
-    assert [int(found[2]) for found in said] == list(range(10))
-    np.testing.assert_allclose([float(found[3]) for found in said], flow.norms_TT[9, :10], rtol=0.06)
-    np.testing.assert_allclose([float(found[4]) / 100 for found in said], flow.shares_TT[9, :10], atol=0.0051)
+    assert line.hovertemplate.startswith("step %{x:d} “%{x}”: %{text}")
+    said = [re.match(r"gradient (\S+), (\S+) %", words) for words in line.text]
+    np.testing.assert_allclose([float(found[1]) for found in said], flow.norms_TT[9, :10], rtol=0.06)
+    np.testing.assert_allclose([float(found[2]) / 100 for found in said], flow.shares_TT[9, :10], atol=0.0051)
     title = next(a.text for a in figure.layout.annotations if "the loss of" in a.text)
     assert html.unescape(title).startswith(f"<b>the loss of “{TEXT[10]}”</b>, step 9:")
 
@@ -188,7 +193,7 @@ def test_one_time_axis_runs_through_all_rows():
 def test_only_the_first_steps_of_a_long_text_are_drawn():
     flow, paths = facts_of("rnn", TEXT * 6)
     figure = drawing.flow(flow, paths, row=140, steps=30).figure()
-    assert np.asarray(heatmaps(figure)[0].z).shape == (30, 30)
+    assert np.asarray(triangle(figure).z).shape == (30, 30)
     assert not any("the loss of" in a.text for a in figure.layout.annotations)
 
 
@@ -205,7 +210,7 @@ def test_a_gradient_of_zero_is_drawn_at_the_floor_and_not_left_out():
     model = model_of("rnn")
     with torch.no_grad():
         model.rnn.weight_hh_l0.zero_()
-    z = np.asarray(heatmaps(drawing.flow(gradient_flow(model, TEXT)).figure())[0].z)
+    z = np.asarray(triangle(drawing.flow(gradient_flow(model, TEXT)).figure()).z)
     assert z[5, 3] == 0
     assert z[5, 5] > 1e-10
 
@@ -292,9 +297,9 @@ def test_blocks_are_the_frame_a_few_lines_at_a_time(name, rows):
 def test_characters_stand_under_a_figure_where_they_fit(length, columns, lettered):
     flow = gradient_flow(model_of("gru"), ("ab " * 40)[:length])
     figure = drawing.flow(flow, columns=columns).figure()
-    assert (figure.layout.xaxis.ticktext is not None) == lettered
     assert any(t.type == "bar" for t in figure.data) == lettered
-    assert ("%{x}”" in figure.data[0].hovertemplate) == lettered
+    assert (figure.layout.xaxis.ticktext is not None) == (length <= 110)  # hovering reads them
+    assert ("%{x}”" in figure.data[0].hovertemplate) == (length <= 110)
 
 
 @pytest.mark.parametrize("name", ["gru", "lstm", "bidirectional"])

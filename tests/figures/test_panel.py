@@ -10,7 +10,7 @@ from explorer.figures.hundredths import CONFIG
 from explorer.figures.panel import Axis, Heatmap, Line, Panel, Row, Scale, over_steps
 
 PANEL = Panel(
-    over_steps("ab c", 4, "step", lettered=True),
+    over_steps("ab c", 4, "step"),
     [Row("<b>z</b>", [Heatmap(np.arange(8, dtype=np.int8).reshape(2, 4), "%{z:04,d}", Scale(0, 100))])],
     lettered=True,
 )
@@ -49,6 +49,6 @@ def test_what_it_says_of_itself_has_no_arrays():
 
 @pytest.mark.parametrize("count", [0, 1, 4])
 def test_the_axis_of_steps_has_half_a_step_on_either_side(count):
-    axis = over_steps("ab c", count, "step", lettered=True)
+    axis = over_steps("ab c", count, "step")
     assert (axis.low, axis.high) == (-0.5, max(count, 1) - 0.5)
     assert list(axis.words) == ["a", "b", "␣", "c"][:count]

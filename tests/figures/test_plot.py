@@ -26,6 +26,7 @@ from explorer.figures.panel import (
     Panel,
     Row,
     Scale,
+    UnitMap,
     over_steps,
 )
 from explorer.figures.plot import INK, Sent, figure, inked, made, over_px, typed
@@ -113,7 +114,7 @@ def test_a_gap_is_hovered_over_where_every_cell_has_words():
 @pytest.mark.parametrize("lettered", [False, True])
 def test_a_colour_bar_stands_in_a_corner_of_its_row(left, x, lettered):
     rows = [Row("first", [ColourBar(-6, 2, {-6: "a", 2: "b"}, left)], height_px=400), Row("second", [LINE])]
-    layout = figure(Panel(over_steps("abcd", 4, "step", lettered=lettered), rows, lettered=lettered)).layout
+    layout = figure(Panel(over_steps("abcd", 4, "step"), rows, lettered=lettered)).layout
     bar, (low, high) = layout.coloraxis2.colorbar, layout.yaxis.domain
     assert (bar.x, list(bar.ticktext)) == (x, ["a", "b"])
     assert low < bar.y < high
@@ -170,7 +171,7 @@ ROWS = [
 @pytest.mark.parametrize("lettered", [False, True])
 @pytest.mark.parametrize("top_px", [None, 50])
 def test_every_row_has_its_pixels_and_titles_stand_over_their_rows(lettered, top_px):
-    panel = Panel(over_steps("abcd", 4, "step", lettered=lettered), ROWS, lettered=lettered, top_px=top_px)
+    panel = Panel(over_steps("abcd", 4, "step"), ROWS, lettered=lettered, top_px=top_px)
     layout = figure(panel).layout
     paper_px = layout.height - layout.margin.t - layout.margin.b
     domains = [layout[name].domain for name in ("yaxis", "yaxis2", "yaxis3")]
@@ -189,12 +190,11 @@ def test_every_row_has_its_pixels_and_titles_stand_over_their_rows(lettered, top
 
 
 def test_frames_are_played_by_a_slider():
-    cells = {str(epoch): np.full((1, 2), epoch) for epoch in (0, 1, 16)}
-    panel = Panel(Axis("step"), [Row("z", [Heatmap(cells["16"], "%{z}", Scale(0, 100))])], frames=cells)
+    cells = {str(epoch): np.full((1, 2), epoch / 20) for epoch in (0, 1, 16)}
+    panel = Panel(Axis("step"), [Row("z", [UnitMap("z", cells["16"], np.array([3]), Scale(0, 1))])], frames=cells)
     played = figure(panel)
     assert [(frame.name, np.asarray(frame.data[0].z).tolist()) for frame in played.frames] == [
-        (name, values.tolist()) for name, values in cells.items()
-    ]
+        ("0", [[0, 0]]), ("1", [[5, 5]]), ("16", [[80, 80]])]  # in hundredths  # fmt: skip
     (slider,), (buttons,) = played.layout.sliders, played.layout.updatemenus
     assert [list(step.args[0]) for step in slider.steps] == [["0"], ["1"], ["16"]]
     assert (slider.active, [button.label for button in buttons.buttons]) == (2, ["Play", "Pause"])
@@ -210,7 +210,7 @@ def test_what_plotly_cannot_draw_is_named():
 
 
 EVERY_KIND = Panel(
-    over_steps("ab", 2, "step", lettered=True),
+    over_steps("ab", 2, "step"),
     [
         Row("a", [ColourBar(-6, 2, {-6: "x"}, left=True), Heatmap(np.eye(2, dtype=np.int8), "%{z}"), LINE], Axis("bits")),
         Row("b", [Bars([0, 1], [2, 3], "red", "%{y}", said=[0, 1]), Level(1), Alarm(1, "not finite", "#ff0000")]),

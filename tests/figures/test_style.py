@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from explorer.characters import visible
 from explorer.figures import style
+from explorer.figures.canvas import script as script_of
 from explorer.figures.style import broken, decimals, escaped, number, share, signed
 
 ROOT = Path(__file__).parents[2]
@@ -170,8 +171,8 @@ def test_words_can_be_read_on_both_backgrounds(theme):
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_faded_words_beside_live_curves_can_be_read(theme):
-    script = (ROOT / "explorer" / "figures" / "curves.js").read_text("utf-8")
+def test_faded_words_on_canvases_can_be_read(theme):
+    script = script_of("ink", "panel", "pointing")
     (faded,) = re.findall(r"FADED = (0\.\d+)", script)
     text, background = THEMES[theme]["textColor"], THEMES[theme]["backgroundColor"]
     mixed = [

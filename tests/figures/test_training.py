@@ -8,7 +8,7 @@ import pytest
 
 from explorer import CharModel, ModelConfig, Recipe, Vocabulary, trace_gates
 from explorer.figures import training as drawing
-from explorer.figures.curves import height_px, pack
+from explorer.figures.canvas import height_px, pack
 from explorer.figures.panel import Alarm, Level, Line
 from explorer.recording import EpochRecord
 from explorer.runs import EpochEvent, GateSummary, Metrics, Run

@@ -59,7 +59,7 @@ def script(*names: str) -> str:
 @cache
 def style() -> str:
     """The look of what lies over and beside the canvases."""
-    return _file("panel.css")
+    return _file("look.css")
 
 
 def height_px(rows: int) -> int:

@@ -328,12 +328,13 @@ function drawLetters(view, placed, pen, item) {
 
 // The text itself, in the colours of the strip, where its characters do not fit into the cells of that.
 function writeText(view) {
-  const strip = view.figure.rows.flatMap((row) => row.items).find((item) => item.lettered), { words } = view.figure.x
+  const row = view.figure.rows.find(({ items }) => items.some((item) => item.lettered)), { words } = view.figure.x
+  const strip = row?.items.find((item) => item.lettered)
   const fits = !strip || plotWidth(view) / (view.figure.x.high - view.figure.x.low) >= LEAST_LETTER
   view.textAt.hidden = fits
   if (fits || view.written === strip) return
   view.written = strip
-  const colours = table((strip.scale ?? view.figure.scale).colours)
+  const colours = table((strip.scale ?? view.figure.scale).colours), marked = row.items.filter((item) => item.kind === "marks")
   view.textAt.replaceChildren(...words.flatMap((word, step) => {
     const span = document.createElement("span")
     span.textContent = plain(word)
@@ -342,6 +343,7 @@ function writeText(view) {
       const [ground, ink] = cellColours(strip, view.figure.scale, colours, step)
       Object.assign(span.style, { background: ground, color: ink })
     }
+    for (const { symbol, x } of marked) if (x.includes(step)) span.classList.add(symbol)
     return word === view.figure.newline ? [span, document.createElement("br")] : [span]
   }))
 }

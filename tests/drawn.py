@@ -1,6 +1,7 @@
 """What the pages draw on canvases, read as the browser reads it."""
 
 import json
+import re
 
 import numpy as np
 
@@ -43,3 +44,11 @@ def panels(app):
 def titles(panel):
     """Of the rows of a panel."""
     return [row["title"] for row in panel["rows"]]
+
+
+def characters(app):
+    """How many steps the first picture of a page has; of a long text the page says how many it read."""
+    for caption in app.caption:
+        if cut := re.fullmatch(r"All ([\d,]+) characters .*", caption.value):
+            return int(cut[1].replace(",", ""))
+    return len(panels(app)[0]["x"]["words"])

@@ -54,6 +54,7 @@ GHOSTLY = 0.55  # opacity of what was, before the model was altered
 SYMBOLS = ("circle-open", "triangle-up-open", "square-open", "diamond-open")
 MARKS = dict(zip(SYMBOLS, "○△□◇", strict=True))
 SCATTER_PX = 300
+SURPRISE = "surprise"
 TEXT = "text"  # what a click in the strip is told by
 MORE, UNREAD = "▲", "○"  # marks on the strip
 GATE, STATE = Scale(0, 1), Scale(-1, 1)
@@ -81,7 +82,7 @@ class Quantity:
 def quantities(trace: GateTrace, tape: Tape) -> dict[str, Quantity]:
     """What the characters of a text can be coloured by, by name."""
     blind = baselines(trace)[0]
-    result = {"surprise": Quantity(trace.nll_nats_T / NATS_PER_BIT, "bits", 0, blind)}
+    result = {SURPRISE: Quantity(trace.nll_nats_T / NATS_PER_BIT, "bits", 0, blind)}
     for letter, gate_TH in tape.gates.items():
         result[f"mean {letter}"] = Quantity(gate_TH.mean(1), "", 0, 1)
     return result | {"state change": Quantity(tape.change_T, "rms per unit", *_range(tape.change_T))}
@@ -99,9 +100,9 @@ def described(trace: GateTrace, name: str, quantity: Quantity, count: int) -> li
     for step, (value, unknown) in enumerate(zip(quantity.values_T[:count], trace.unknown_T, strict=False)):
         said = f"{name} {number(value)} {quantity.unit}".rstrip()
         if not np.isfinite(value):
-            unasked = name == "surprise" and step == 0 and trace.config.objective != "cloze" and np.isnan(value)
+            unasked = name == SURPRISE and step == 0 and trace.config.objective != "cloze" and np.isnan(value)
             said = "not predicted: nothing stands before it" if unasked else f"{name} is not a finite number here"
-        elif name == "surprise" and value > quantity.high:
+        elif name == SURPRISE and value > quantity.high:
             said += ", more than a blind guess"
         words.append(said + f"; unknown to the model, read as {UNKNOWN}" * bool(unknown))
     return words
@@ -123,7 +124,7 @@ def tape(
     direction: str | None = None,
     order: str = "memory time",
     ordered_as: GateTrace | None = None,
-    quantity: str = "surprise",
+    quantity: str = SURPRISE,
     unit: int | None = None,
     roles: Sequence[Role] = (),
     ghost: GateTrace | None = None,
@@ -138,7 +139,7 @@ def tape(
         direction: "forward" or "backward"; None draws every direction the model has on the one time axis.
         order: how units are ordered: "memory time", "mean" (of the gate that keeps) or "index".
         ordered_as: the reading of the text whose units are ordered so; None: this one.
-        quantity: what the strip at the top shows, a key of `quantities`.
+        quantity: what the strip at the top shows, a key of `quantities`; of a net that has none of that name, the surprise.
         unit: also draws this unit's own gates and states.
         roles: of units of the first direction, each drawn alone above all others.
         ghost: of the same text by the same net before it was altered: thin, behind what is drawn of it.
@@ -169,14 +170,16 @@ def tape(
 
 
 def _strip_row(trace: GateTrace, one: Tape, name: str, count: int) -> Row:
-    quantity = quantities(trace, one)[name]
+    known = quantities(trace, one)
+    name = name if name in known else SURPRISE
+    quantity = known[name]
     shown_T = quantity.values_T[:count].astype(np.float32)
     words = [[escaped(words) for words in described(trace, name, quantity, count)]]
     strip = Heatmap(shown_T.reshape(1, -1), "%{text}", Scale(quantity.low, quantity.high), text=words, lettered=True)
     high = f"{number(quantity.high)} light"
     title = f"{name}" + f" ({quantity.unit})" * bool(quantity.unit) + f": {number(quantity.low)} dark, {high}"
     marks = []
-    if name == "surprise":
+    if name == SURPRISE:
         title += " (blind guess)"
         marks.append((MORE, "more", shown_T > quantity.high))
     marks.append((UNREAD, "unknown to the model", trace.unknown_T[:count]))
@@ -370,7 +373,7 @@ def step_frame(trace: GateTrace, *, layer: int = 0, direction: str | None = None
         one = trace.tape(layer, net)
         prefix = f"{net} " if len(directions) > 1 else ""
         for name, quantity in quantities(trace, one).items():
-            column = name if name == "surprise" else prefix + name
+            column = name if name == SURPRISE else prefix + name
             columns[f"{column} ({quantity.unit})" if quantity.unit else column] = quantity.values_T
         for letter, gate_TH in one.gates.items():
             low_T, high_T = _middle(gate_TH)

@@ -38,12 +38,21 @@ class Shown(NamedTuple):
 def show_metrics(trace: GateTrace, tape: Tape, original: GateTrace | None) -> None:
     """The numbers of the whole text, in a row, or two where it is narrow; of an altered model with those of the original."""
     before = dict.fromkeys(CARDS) if original is None else _values(original, original.tapes[tape.net])
-    gate, grid = tape.cell.keeps, st.grid(len(CARDS), min_column_width=150)
-    for card, value in _values(trace, tape).items():
-        code = f"score-{trace.config.objective}" if card == "score" else f"{card}-no-gate" if gate is None else card
+    gate = tape.cell.keeps
+    pairs = st.grid(2, min_column_width=340)  # four cards or two beside each other, never three
+    for place, (card, value) in enumerate(_values(trace, tape).items()):
+        if place % 2 == 0:
+            pair = pairs.grid(2, min_column_width=150)
+        code = (
+            f"score-{trace.config.objective}"
+            if card == "score"
+            else f"{card}-no-gate"
+            if gate is None and card != "memory"
+            else card
+        )
         figures = {"gate": gate.letter} if gate else {}
         change = None if before[card] is None else say("card.as-trained", value=before[card])
-        grid.metric(
+        pair.metric(
             say(f"card.{code}", **figures), value, change, delta_color="off", delta_arrow="off", border=True,
             help=say(f"card.{code}.help", **figures),
         )  # fmt: skip
@@ -129,7 +138,9 @@ def show_gates(view: View, text: str, key: str) -> None:
 
 def show_beside(first: View, second: Which, text: str) -> None:
     """The pictures of two models, beside each other where there is room."""
-    for column, view, key in zip(st.columns(2), (first, first.of_another(second)), (TAPE, "second"), strict=True):
+    for column, view, key in zip(
+        st.columns(2), (first, first.of_another(second)), (TAPE, f"{TAPE}_second"), strict=True
+    ):
         with column:
             trace = facts.read(view.which, text)
             card = f"score-{trace.config.objective}"

@@ -305,7 +305,6 @@ def choose_models() -> tuple[Which, Which | None, list[View], str]:
 
 def show_flows(views: Sequence[View]) -> None:
     """The triangles, with a reading of each under it; a loss that is clicked is followed back."""
-    choose_row(views)
     columns = min(len(views), 2)
     for view in in_columns(views):
         drawn, text = drawn_of(view, columns), view.of.whole.text
@@ -313,6 +312,7 @@ def show_flows(views: Sequence[View]) -> None:
         if done.chosen:
             follow_back(view.flow, done.chosen)
         st.caption(plain(str(paths_read(view.of.paths))))
+    choose_row(views)
 
 
 def follow_back(flow: explorer.GradientFlow, at: Mapping[str, Any]) -> None:

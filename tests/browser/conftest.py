@@ -141,6 +141,48 @@ def watch(expected):
     assert errors == []
 
 
+class Picture:
+    """A picture on a page: its rows by title, where a step and a line of one are, what is said of it."""
+
+    LEFT, RIGHT, PAD = 60, 10, 7  # in panel.js, and of a panel
+
+    def __init__(self, page, key):
+        self.page = page
+        self.at = page.locator(f"[class*='st-key-{key}'] .panel[data-drawn]").first
+
+    def wait(self):
+        self.at.wait_for()
+        return self
+
+    def row(self, title):
+        return self.at.locator(".row", has_text=title).first
+
+    def place(self, title, step, part):
+        """The point of a step, so far down the drawing of a row; the row is scrolled into view."""
+        canvas = self.row(title).locator("canvas")
+        canvas.scroll_into_view_if_needed()
+        box, last = canvas.bounding_box(), float(self.at.get_attribute("data-end"))
+        high = float(canvas.evaluate("canvas => canvas.clientHeight")) - 2 * self.PAD
+        wide = box["width"] - self.LEFT - self.RIGHT
+        return box["x"] + self.LEFT + (step + 0.5) / (last + 0.5) * wide, box["y"] + self.PAD + part * high
+
+    def point(self, title, step, part=0.5):
+        self.page.mouse.move(*self.place(title, step, part))
+        self.at.locator(".told").wait_for()
+        return self.at.locator(".told").inner_text()
+
+    @property
+    def text(self):
+        """What it shows, character by character, as the table for those who do not see it has it."""
+        return self.at.evaluate("""panel => [...panel.parentElement.querySelectorAll('table tr')].slice(1)
+                                    .map(line => line.children[1].textContent)""")
+
+
+@pytest.fixture
+def picture():
+    return lambda page, key: Picture(page, key).wait()
+
+
 @pytest.fixture
 def page(context, watch):
     """A fresh page of somebody who was never here: nothing that a test before left is kept but what the app is made of."""

@@ -4,35 +4,37 @@ import re
 import urllib.error
 import urllib.request
 from urllib.parse import parse_qs, quote, urlsplit
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
 import pytest
 from playwright.sync_api import expect
 
-DRAWN = "[class*='st-key-tape'] .js-plotly-plot .heatmaplayer image"
+import explorer
+from explorer.figures import gates as drawing
+from explorer.pages.shell import models, texts
 
-
-def characters(page):
-    return (
-        page.locator("[data-testid=stMetric]", has_text="Characters")
-        .locator("[data-testid=stMetricValue]")
-        .inner_text()
-    )
+MODEL = explorer.load_checkpoint(models.CHECKPOINTS / "lighthouse-gru.safetensors").model
+Z, R = "light keeps the old state", "light sees the old state"  # in the titles of the maps
+EXAMPLE = texts.EXAMPLES["lighthouse"]
+DRAWN = "[class*='st-key-tape'] .panel[data-drawn]"
 
 
 def wait_for_characters(page, count):
-    value = page.locator("[data-testid=stMetric]", has_text="Characters").locator("[data-testid=stMetricValue]")
-    value.filter(has_text=re.compile(f"^{count}$")).wait_for()
+    page.locator(f"{DRAWN}[data-end='{count - 0.5}']").wait_for()
 
 
 def test_the_gates_are_there_with_nothing_clicked_in_both_themes(page, server, theme):
     page.emulate_media(color_scheme=theme)
     page.goto(server)
-    page.locator(DRAWN).nth(2).wait_for()  # the strip, the update gate and the reset gate
+    page.locator(DRAWN).wait_for()
+    page.get_by_text("How the model learned").wait_for()
     body = page.locator("[data-testid=stAppViewContainer]").inner_text()
-    for expected in ("Mean z", "Perplexity", "Proof (float64)", "How the model learned"):
+    for expected in ("Mean z", "Perplexity", "recomputed in float64"):
         assert expected in body
+    for title in ("unit 95, inside quotation marks", Z, R):
+        assert page.locator(f"{DRAWN} .title", has_text=title).is_visible()
     assert page.locator("[data-testid=stException]").count() == 0
     background = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
     assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(17, 22, 29)"}[theme]
@@ -43,30 +45,112 @@ def test_everything_follows_while_one_types(page, server):
     page.locator(DRAWN).first.wait_for()
     field = page.get_by_placeholder("Type a sentence")
     field.fill("so it goes")
-    wait_for_characters(page, "10")  # no Enter, no click
-    assert page.locator("[data-testid=stHtml] span[title^='step']").count() == 10
+    wait_for_characters(page, 10)  # no Enter, no click
+    page.get_by_text(re.compile("The greatest surprise is “.” at step [1-9],")).wait_for()  # the page has followed
 
 
-def test_hovering_a_gate_names_unit_and_values_in_both_heatmaps(page, server):
+def test_a_keystroke_is_drawn_while_the_page_still_waits_for_the_next(page, server):
     page.goto(server)
-    page.locator(DRAWN).nth(2).wait_for()
-    page.locator(DRAWN).nth(1).scroll_into_view_if_needed()
-    box = page.locator(DRAWN).nth(1).bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    labels = page.locator(".hoverlayer .hovertext")
-    with_others = labels.filter(has_text=re.compile(r"unit \d+: z .*n .*h "))  # rows of single units say one part each
-    with_others.wait_for()
-    said = with_others.text_content()
-    unit = re.match(r"unit \d+", said)[0]
-    said += " ".join(text for text in labels.all_text_contents() if text.startswith(f"{unit}: r "))
-    assert all(re.search(rf"{letter} [01]\.\d\d(?!\d)", said.replace(" -", " ")) for letter in "zrnh"), said
+    page.locator(DRAWN).wait_for()
+    page.get_by_text("How the model learned").wait_for()
+    page.route("**/picture/*", lambda route: route.continue_())
+    with page.expect_request("**/picture/*") as asked:
+        page.get_by_placeholder("Type a sentence").fill("so it")
+    assert asked.value.post_data == '{"text":"so it"}'
+    wait_for_characters(page, 5)
+
+
+def test_what_is_said_of_a_unit_is_what_the_library_says(page, server, picture):
+    page.goto(server)
+    tape, trace = picture(page, "tape"), explorer.trace_gates(MODEL, EXAMPLE)
+    order = drawing.unit_order(trace.tape(), "memory time")
+    for title, step, line in ((Z, 40, 0), (R, 7, 90), (Z, 0, 127)):
+        said = tape.point(title, step, (line + 0.5) / len(order)).replace("−", "-")
+        unit = order[line]
+        (line_of_unit,) = [words for words in said.splitlines() if words.startswith("unit ")]
+        parts = dict(re.findall(r"\b([zrnh]) (-?\d\.\d\d)\b", line_of_unit))
+        assert f"step {step} " in said
+        assert f"unit {unit} " in said
+        shown = {letter: trace.tape()[letter][step, unit] for letter in "zrnh"}
+        assert {letter: float(value) for letter, value in parts.items()} == pytest.approx(shown, abs=0.0051)
+        expected = [p for _, p in trace.expected(step) if p >= 0.005]
+        assert [float(p) / 100 for p in re.findall(r"” (\d+)%", said)] == pytest.approx(expected, abs=0.0051)
+        assert tape.at.locator(".light:visible").count() == 2  # the same unit in both maps
+
+
+def test_the_cursor_runs_through_all_rows_and_says_their_numbers(page, server, picture):
+    page.goto(server)
+    tape, trace = picture(page, "tape"), explorer.trace_gates(MODEL, EXAMPLE)
+    tape.point("unit 95", 50)
+    now = tape.row("mean and middle").locator(".now").inner_text()
+    assert now == f"mean z {trace.tape()['z'][50].mean():.3g} · mean r {trace.tape()['r'][50].mean():.3g}"
+    assert tape.at.locator(".cursor").is_visible()
+
+
+def test_a_unit_that_is_clicked_is_drawn_alone(page, server, picture):
+    page.goto(server)
+    tape = picture(page, "tape")
+    trace = explorer.trace_gates(MODEL, EXAMPLE)
+    page.mouse.click(*tape.place(Z, 20, 3.5 / 128))
+    unit = drawing.unit_order(trace.tape(), "memory time")[3]
+    page.wait_for_url(f"**unit={unit}")
+    tape.row(f"unit {unit} alone").wait_for()
+
+
+def test_dragging_looks_closer_which_stays_while_one_types_and_a_double_click_goes_back(page, server, picture):
+    page.goto(server)
+    tape = picture(page, "tape")
+    page.mouse.move(*tape.place("unit 95", 20, 0.5))
+    page.mouse.down()
+    page.mouse.move(*tape.place("unit 95", 40, 0.5), steps=5)
+    page.mouse.up()
+    zoomed = page.locator(f"{DRAWN}[data-zoom='20,41']")  # half a step on either side, rounded
+    zoomed.wait_for()
+    field = page.get_by_placeholder("Type a sentence")
+    field.press("End")
+    field.press("!")
+    wait_for_characters(page, len(EXAMPLE) + 1)
+    assert zoomed.count() == 1
+    page.mouse.dblclick(*tape.place("unit 95", 40, 0.5))
+    page.locator(f"{DRAWN}[data-zoom='']").wait_for()
+
+
+def test_the_training_can_be_played_in_the_picture_and_the_page_follows_where_it_ends(page, server):
+    page.goto(server)
+    page.locator(DRAWN).wait_for()
+    page.get_by_role("button", name="Play the training").click()
+    page.locator(".epochs output").get_by_text("epoch 2", exact=True).wait_for()
+    page.get_by_role("button", name="Pause").click()
+    page.wait_for_url(re.compile(r"epoch=(\d+)$"))
+    shown = page.locator(".epochs output").inner_text()
+    assert shown == f"epoch {parse_qs(urlsplit(page.url).query)['epoch'][0]}"
+
+
+def test_a_finger_that_goes_down_scrolls_the_page(page, server, picture):
+    page.goto(server)
+    assert picture(page, "tape").at.evaluate("panel => getComputedStyle(panel).touchAction") == "pan-y"
+
+
+def test_the_picture_is_saved_as_png_and_as_svg(page, server, tmp_path):
+    page.goto(server)
+    page.locator(DRAWN).wait_for()
+    for kind, begins in (("PNG", b"\x89PNG"), ("SVG", b"<svg")):
+        with page.expect_download() as saved:
+            page.locator(".tools").get_by_role("button", name=kind).click()
+        saved.value.save_as(tmp_path / kind)
+        assert (tmp_path / kind).read_bytes().startswith(begins)
+    svg = ElementTree.parse(tmp_path / "SVG").getroot()
+    words = "".join(svg.itertext())
+    assert "unit 95, inside quotation marks" in words
+    assert not [part for part in svg.iter() for name in ("d", "x", "y", "width") if "NaN" in part.get(name, "")]
+    assert len(list(svg.iter("{http://www.w3.org/2000/svg}image"))) == 3  # the strip and two maps
 
 
 def test_the_words_are_in_the_link_only_when_asked(page, server):
     page.goto(f"{server}/?model=lighthouse-bigru-cloze&epoch=10")
     page.locator(DRAWN).first.wait_for()
     page.get_by_placeholder("Type a sentence").fill("the lamp is lit")
-    wait_for_characters(page, "15")
+    wait_for_characters(page, 15)
     assert "sentence" not in page.url
     page.get_by_text("Put the sentence in the link").click()
     page.wait_for_url("**sentence=**")
@@ -74,18 +158,23 @@ def test_the_words_are_in_the_link_only_when_asked(page, server):
     assert query == {"model": ["lighthouse-bigru-cloze"], "epoch": ["10"], "sentence": ["the lamp is lit"]}
     page.reload()
     page.locator(DRAWN).first.wait_for()
-    wait_for_characters(page, "15")
+    wait_for_characters(page, 15)
     expect(page.get_by_placeholder("Type a sentence")).to_have_value("the lamp is lit")
 
 
 @pytest.mark.parametrize("text", ["<b>bold</b> $x$ <img src=x onerror=alert(1)>", "小满的船 😀 سلام", "​"])
-def test_markup_and_other_scripts_are_shown_to_the_letter(page, server, text):
+def test_markup_and_other_scripts_are_shown_to_the_letter(page, server, picture, text):
     page.goto(f"{server}/?model=river-town-gru&sentence={quote(text)}")
     page.locator(DRAWN).first.wait_for()
-    wait_for_characters(page, str(len(text)))
-    shown = page.locator("[data-testid=stHtml] span[title^='step']").all_inner_texts()
-    assert "".join(shown).replace("␣", " ").replace("∅", "​") == text
-    assert page.locator("[data-testid=stHtml] img, [data-testid=stHtml] b").count() == 0
+    wait_for_characters(page, len(text))
+    tape = picture(page, "tape")
+    tape.at.locator("xpath=..").locator("td").first.wait_for(state="attached")
+    assert "".join(tape.text).replace("␣", " ").replace("∅", "​") == text
+    for step, character in enumerate(text):
+        if step % 9 == 0:
+            said = tape.point("surprise (bits)", step).replace("\u200e", "")  # turns what follows, and is not seen
+            assert f"“{character}”".replace(" ", "␣").replace("​", "∅") in said
+    assert tape.at.locator("img").count() == 0
 
 
 def test_twenty_thousand_characters_are_answered(page, server):
@@ -95,9 +184,8 @@ def test_twenty_thousand_characters_are_answered(page, server):
     field = page.get_by_placeholder("Paste a text")
     field.fill("The light turned, and the sea was dark. " * 600)
     field.press("Control+Enter")
-    wait_for_characters(page, "20,000")
-    page.get_by_text("the first 2,000 are drawn").wait_for()
-    page.locator(DRAWN).nth(2).wait_for()
+    page.get_by_text("All 20,000 characters are analysed; the first 2,000 are drawn").wait_for()
+    wait_for_characters(page, 2_000)
 
 
 def test_the_downloads_hold_the_numbers(page, server, tmp_path):

@@ -2,15 +2,21 @@
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
-DRAWN = "[class*='st-key-flow'] .js-plotly-plot .heatmaplayer image"
+import explorer
+from explorer.pages.shell import models, texts
+
+DRAWN = "[class*='st-key-flow'] .panel[data-drawn]"
+MODEL = explorer.load_checkpoint(models.CHECKPOINTS / "lighthouse-gru.safetensors").model
+EXAMPLE = texts.EXAMPLES["lighthouse"]
 
 
 def opened(page, server, query=""):
     """From the first page by its link, as a person comes."""
     page.goto(f"{server}/{query}")
-    page.locator(".js-plotly-plot").first.wait_for()
+    page.locator(".panel[data-drawn]").first.wait_for()
     page.get_by_role("link", name="Gradients").click()
     page.locator(DRAWN).first.wait_for()
 
@@ -34,13 +40,7 @@ def test_an_untrained_model_is_one_click_away(page, server):
     opened(page, server)
     page.get_by_role("radio", name="untrained").or_(page.get_by_text("untrained", exact=True)).first.click()
     page.get_by_text("Not trained yet.").wait_for()
-    page.locator("[class*='st-key-flow']").nth(1).locator(".heatmaplayer image").first.wait_for()
-    ranges = page.evaluate(
-        "[...document.querySelectorAll('[class*=st-key-flow] .js-plotly-plot')].map(p => "
-        "[p.layout.coloraxis.cmin, p.layout.coloraxis.cmax, p.layout.yaxis3.range, p.layout.yaxis5.range].join())"
-    )
-    assert len(ranges) == 2
-    assert ranges[0] == ranges[1]
+    page.locator(DRAWN).nth(1).wait_for()
 
 
 def test_model_epoch_and_sentence_come_along_from_the_page_gates(page, server):
@@ -53,21 +53,29 @@ def test_everything_follows_while_one_types(page, server):
     opened(page, server, "?model=lighthouse-gru")
     page.get_by_placeholder("Type a sentence").fill("so it")
     page.get_by_text("Too short to tell.").wait_for()
-    page.wait_for_function(
-        "document.querySelector('[class*=st-key-flow] .js-plotly-plot').layout.xaxis.range[1] == 4.5"
-    )
+    page.locator(f"{DRAWN}[data-end='4.5']").wait_for()
 
 
-def test_hovering_the_triangle_names_loss_and_step(page, server):
+def test_what_is_said_of_the_triangle_is_what_the_library_says(page, server, picture):
     opened(page, server)
-    page.locator(DRAWN).first.scroll_into_view_if_needed()
-    box = page.locator(DRAWN).first.bounding_box()
-    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.5, steps=4)
-    label = page.locator(".hoverlayer .hovertext", has_text="loss read off step").first
-    label.wait_for()
-    assert re.search(
-        r"loss read off step \d+, at the state of ?step \d+ “.”: gradient \d+(\.\d+)?(e-\d+)?$", label.text_content()
-    )
+    shown, flow = picture(page, "flow"), explorer.gradient_flow(MODEL, EXAMPLE)
+    for loss, step in ((60, 30), (90, 90), (20, 3)):
+        said = shown.point("layer 0, forward", step, (loss + 0.5) / len(flow))
+        assert f"step {step} “" in said
+        told = re.search(rf"the loss read off step {loss}: gradient (\S+)", said)[1]
+        assert float(told) == pytest.approx(flow.norms_TT[loss, step], rel=0.005)
+    assert "no path: a loss does not depend" in shown.point("layer 0, forward", 90, 0.3)
+
+
+def test_a_loss_that_is_clicked_is_followed_back(page, server, picture):
+    opened(page, server)
+    shown = picture(page, "flow")
+    page.mouse.click(*shown.place("layer 0, forward", 30, 60.5 / len(EXAMPLE)))
+    page.wait_for_url("**row=60")
+    shown.row("step 60:").wait_for()
+    page.mouse.click(*shown.place("0.048 dark", 21, 0.5))  # a character: the loss that asks for it
+    page.wait_for_url("**row=20")
+    shown.row("step 20:").wait_for()
 
 
 def test_the_threshold_follows_the_slider(page, server):

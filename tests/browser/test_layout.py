@@ -2,7 +2,7 @@
 
 import pytest
 
-DRAWN = ".js-plotly-plot"
+DRAWN = ".panel[data-drawn]"
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 
 
@@ -12,26 +12,26 @@ def edges(page, selector):
 
 def opened(page, address):
     page.goto(address)
-    page.locator("[data-testid=stMetric]").nth(5).wait_for()
-    page.locator(DRAWN).nth(1).wait_for()
+    page.locator("[data-testid=stMetric]").nth(3).wait_for()
+    page.locator(DRAWN).first.wait_for()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [(1280, 720), (1440, 900), (1024, 768)])
+@pytest.mark.parametrize("size", [(1280, 720), (1440, 900), (1920, 1080), (1024, 768)])
 def test_the_text_and_the_picture_are_on_the_first_screen(page, server, size, scheme):
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": size[0], "height": size[1]})
     opened(page, server)
     assert page.get_by_placeholder("Type a sentence").bounding_box()["y"] < 200
     for unit in ("unit 95, inside quotation marks", "unit 110, at the first letter of a word"):
-        title = page.locator(f"[class*='st-key-tape'] {DRAWN} .annotation-text", has_text=unit).bounding_box()
-        assert title["y"] + title["height"] + 56 < size[1]
+        row = page.locator(f"[class*='st-key-tape'] {DRAWN} .row", has_text=unit).bounding_box()
+        assert row["y"] + row["height"] < size[1]
 
 
 def test_the_picture_of_a_long_text_is_on_the_first_screen_too(page, server):
     page.set_viewport_size({"width": 1280, "height": 720})
     opened(page, f"{server}/?model=lighthouse-gru&sentence={'Turn+the+light.+' * 200}")
-    assert edges(page, f"[class*='st-key-tape'] {DRAWN} .heatmaplayer image")[0]["y"] + 26 < 720
+    assert edges(page, f"[class*='st-key-tape'] {DRAWN} canvas")[0]["y"] + 26 < 720
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -41,7 +41,7 @@ def test_the_verdict_and_the_triangle_are_on_the_first_screen_of_gradients(page,
     page.set_viewport_size({"width": size[0], "height": size[1]})
     opened(page, f"{server}/gradients")
     assert page.get_by_text("It knows its own text by heart.").bounding_box()["y"] < 400
-    triangle = edges(page, f"[class*='st-key-flow'] {DRAWN} .heatmaplayer image")[0]
+    triangle = edges(page, f"[class*='st-key-flow'] {DRAWN} canvas")[1]
     assert triangle["y"] + 120 < size[1]
 
 
@@ -70,7 +70,7 @@ def test_start_is_a_few_steps_of_the_tab_key_away_and_the_form_goes_row_by_row(p
 def test_no_card_stands_in_a_row_of_its_own_and_no_number_is_cut(page, server, width, page_name):
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(f"{server}/{page_name}?model=lighthouse-gru&hold_z=1")
-    page.locator("[data-testid=stMetric]").nth(7 if page_name else 5).wait_for()
+    page.locator("[data-testid=stMetric]").nth(7 if page_name else 3).wait_for()
     rows = [round(box["y"]) for box in edges(page, "[data-testid=stMetric]")]
     assert len({rows.count(y) for y in rows}) == 1, rows
     cut = page.evaluate(

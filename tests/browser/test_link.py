@@ -4,7 +4,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from playwright.sync_api import expect
 
-DRAWN = ".js-plotly-plot"
+DRAWN = ".panel[data-drawn]"
 BOOK = "model=time-machine-gru"
 
 

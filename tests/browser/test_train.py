@@ -39,15 +39,15 @@ def test_a_run_is_watched_live_found_after_a_reload_and_stopped_in_real_time(pag
     canvas = page.locator(LIVE).first.element_handle()
     wait_for_step_after(page, first)  # it goes on by itself
     assert canvas.is_visible()  # and the chart is the same one: nothing was built again
-    box = canvas.bounding_box()
+    box, live = canvas.bounding_box(), page.locator("[class*='st-key-live'] .panel")
     page.mouse.move(box["x"] + 100, box["y"] + 100)
     page.mouse.down()
     page.mouse.move(box["x"] + 300, box["y"] + 100, steps=4)
     page.mouse.up()
-    zoom = canvas.get_attribute("data-zoom")
-    assert zoom
+    until(lambda: live.get_attribute("data-zoom"), 5)
+    zoom = live.get_attribute("data-zoom")
     wait_for_step_after(page, step_shown(page))
-    assert canvas.get_attribute("data-zoom") == zoom
+    assert live.get_attribute("data-zoom") == zoom
     address = page.url
     page.reload()
     page.locator(LIVE).first.wait_for()

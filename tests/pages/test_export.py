@@ -329,7 +329,7 @@ def shown(page, **query):
 
 
 def addresses(app):
-    tables = [table for one in app.get("bidi_component") for table in json.loads(one.proto.json)["tables"]]
+    tables = [table for one in app.get("bidi_component") for table in json.loads(one.proto.json).get("tables", ())]
     return {file["address"]: file["label"] for table in tables for file in table["files"]}
 
 

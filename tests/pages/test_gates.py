@@ -1,6 +1,5 @@
 """The page Gates, run without a browser."""
 
-import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,9 +9,11 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+import drawn
 import explorer
 from explorer.pages.shell import models, pickers, roles, texts
 
+TOLD = "with what it remembers; where that holds in your text, the row is shaded"
 APP = Path(explorer.__file__).parent / "pages" / "frame.py"
 
 
@@ -40,26 +41,25 @@ def test_the_first_screen_names_units_that_remember_something():
     app = run()
     assert app.selectbox(key="model").value == "lighthouse-gru"
     assert '"' in app.text_input(key="sentence").value
-    spec = json.loads(app.get("plotly_chart")[0].proto.spec)
-    titles = [note["text"] for note in spec["layout"]["annotations"]]
+    titles = drawn.titles(drawn.panels(app)[0])
     assert titles[1].startswith("<b>unit 95, inside quotation marks</b><br>")
     assert "state h -0.6" in titles[1]
     assert sum(title.startswith("<b>unit ") for title in titles) == roles.NAMED
-    assert any("each follows what its title says" in caption.value for caption in app.caption)
+    assert any(TOLD in caption.value for caption in app.caption)
 
 
 @pytest.mark.first_screen
 @pytest.mark.parametrize("query", [{"epoch": "0"}, {"epoch": "38"}, {"hold_z": "0.5"}, {"recurrent": "0.5"}])
 def test_of_another_epoch_or_an_altered_model_it_is_not_said_that_units_follow_something(query):
     captions = " ".join(caption.value for caption in run(**query).caption)
-    assert "each follows what its title says" not in captions
-    assert "Whether they do so here, the curves show." in captions
+    assert TOLD not in captions
+    assert "Whether it does so here, the curves show." in captions
 
 
 @pytest.mark.first_screen
 @pytest.mark.parametrize("query", [{"model": "time-machine-rnn"}, {"epoch": "0"}, {"hold_z": "0.5"}])
 def test_named_units_follow_the_model_its_epoch_and_its_changes(query):
-    titles = [n["text"] for n in json.loads(run(**query).get("plotly_chart")[0].proto.spec)["layout"]["annotations"]]
+    titles = drawn.titles(drawn.panels(run(**query))[0])
     assert sum(title.startswith("<b>unit ") for title in titles) == roles.NAMED
 
 
@@ -68,11 +68,12 @@ def test_it_opens_on_a_trained_gru_and_a_sentence():
     model = explorer.load_checkpoint(models.CHECKPOINTS / "time-machine-gru.safetensors").model
     trace = explorer.trace_gates(model, texts.EXAMPLES["time-machine"])
     shown = metrics(app)
-    assert shown["Characters"] == str(len(trace))
+    assert drawn.characters(app) == len(trace)
     assert float(shown["Perplexity"]) == pytest.approx(trace.perplexity, abs=0.006)
     assert float(shown["Mean z"]) == pytest.approx(float(trace.tape()["z"].mean()), abs=0.006)
-    assert 0 < float(shown["Proof (float64)"]) < 1e-5
-    assert len(app.get("plotly_chart")) == 2
+    (proof,) = [caption.value for caption in app.caption if "recomputed in float64" in caption.value]
+    assert 0 < float(re.search(r"at most (\S+)\.$", proof)[1]) < 1e-5
+    assert len(app.get("plotly_chart")) == 2  # saturation, perplexity by epoch
 
 
 def test_everything_follows_the_sentence():
@@ -80,7 +81,7 @@ def test_everything_follows_the_sentence():
     before = metrics(app)
     app.text_input(key="sentence").set_value("and yet").run()
     assert not app.exception
-    assert metrics(app)["Characters"] == "7"
+    assert drawn.characters(app) == 7
     assert metrics(app)["Perplexity"] != before["Perplexity"]
 
 
@@ -88,7 +89,9 @@ def test_everything_follows_the_sentence():
 def test_every_shipped_model_opens(name):
     app = run(model=name)
     assert app.selectbox(key="model").value == name
-    assert len(app.get("plotly_chart")) == 2
+    gated = bool(models.load(name).config.kind.gates)
+    assert len(app.get("plotly_chart")) == 1 + gated  # perplexity by epoch, saturation
+    assert len(drawn.panels(app)) == 1
     warned = " ".join(warning.value for warning in app.warning)
     assert ("sees the answer" in warned) == name.endswith("leaky")
     assert ("both of its nets read forward" in warned) == name.endswith("parallel")
@@ -109,7 +112,8 @@ def test_odd_sentences_are_answered_sensibly(text):
     app.text_input(key="sentence").set_value(text).run()
     assert not app.exception
     shown = metrics(app)
-    assert shown["Characters"] == str(len(text))
+    assert len(drawn.panels(app)) == bool(text)
+    assert not text or drawn.characters(app) == len(text)
     assert (shown["Perplexity"] == "–") == (len(text) < 2)
 
 
@@ -118,7 +122,7 @@ def test_a_long_text_is_analysed_to_twenty_thousand_and_drawn_to_two_thousand():
     app.segmented_control(key="source").set_value("longer").run()
     app.text_area(key="long_text").set_value("the light turned and the sea was dark. " * 600).run()
     assert not app.exception
-    assert metrics(app)["Characters"] == "20,000"
+    assert drawn.characters(app) == 20_000
     said = " ".join(caption.value for caption in app.caption)
     assert "23,400 characters; the first 20,000 are analysed" in said
     assert "the first 2,000 are drawn" in said
@@ -157,7 +161,7 @@ def test_another_corpus_brings_its_own_example_but_never_replaces_a_sentence_of_
 
 def test_following_a_unit_adds_its_row():
     app = run(unit="3")
-    assert "unit 3" in app.get("plotly_chart")[0].proto.spec
+    assert any("<b>unit 3</b> alone" in title for title in drawn.titles(drawn.panels(app)[0]))
 
 
 def test_the_process_is_set_up_once():

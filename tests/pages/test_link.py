@@ -27,6 +27,7 @@ EXAMPLES = {
     "keep_bias": ("-2", -2.0, {}),
     "recurrent": ("1.25", 1.25, {}),
     "read_as": ("before", "before", {}),
+    "shown": ("as-trained", "as-trained", {"hold_z": "0.9"}),
     "sentence": ("so it goes", "so it goes", {}),
     "order": ("mean", "mean", {}),
     "colour": ("state change", "state change", {}),

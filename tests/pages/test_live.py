@@ -1,13 +1,13 @@
 """What the curves of the page Train are told about their runs."""
 
 import gzip
-import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
+from drawn import unpacked
 from explorer import ModelConfig, Recipe, load_corpus, runs
 from explorer.pages import live
 from explorer.runs import Run
@@ -51,8 +51,12 @@ def writing(_data):
 def told(*ids, shown=""):
     status, body = live.answer(ids, shown)
     assert status == 200
-    body = gzip.decompress(body)
-    return json.loads(body[4 : 4 + int.from_bytes(body[:4], "little")])
+    return unpacked(gzip.decompress(body))
+
+
+def names(head):
+    """Of the curves."""
+    return {item["name"] for row in head["rows"] for item in row["items"] if item["kind"] == "line"}
 
 
 def test_a_run_is_told_with_its_curves_and_what_the_model_writes(writing):
@@ -62,8 +66,8 @@ def test_a_run_is_told_with_its_curves_and_what_the_model_writes(writing):
     assert not about["active"]
     assert about["samples"].startswith("The lamp")
     assert about["state"] == live.state([run]) != ""
-    assert {"training", "held out", "your sentence", "before", "after", "mean z"} <= {c["name"] for c in head["curves"]}
-    assert head["end"] == run.step
+    assert {"training", "held out", "your sentence", "before", "after", "mean z"} <= names(head)
+    assert head["x"]["high"] == run.step
 
 
 def test_the_state_changes_with_the_status_and_with_the_snapshots_and_with_nothing_else(writing):
@@ -98,7 +102,7 @@ def test_several_runs_are_told_together_and_all_who_ask_at_once_are_told_the_sam
 ):
     first, second = silent, writing
     head = told(first.id, second.id)
-    assert {"1: training", "2: training", "2: your sentence"} <= {curve["name"] for curve in head["curves"]}
+    assert {"1: training", "2: training", "2: your sentence"} <= names(head)
     assert head["about"]["said"] == head["about"]["samples"] == ""
     assert len(head["about"]["state"].split()) == 2
     live._packed.cache_clear()

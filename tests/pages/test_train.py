@@ -9,6 +9,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+import drawn
 import explorer
 from explorer import RECIPES, ModelConfig, runs
 from explorer.cells import CELLS
@@ -130,7 +131,7 @@ def test_a_run_is_started_found_again_and_becomes_a_model_of_every_page():
     gates.run()
     assert not gates.exception
     assert gates.selectbox(key="model").value == f"run:{run_id}"
-    assert len(gates.get("plotly_chart")) == 2
+    assert len(drawn.panels(gates)) == 1
 
 
 def test_a_diverged_run_says_where():

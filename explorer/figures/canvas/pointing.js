@@ -41,7 +41,7 @@ function point(view) {
     if (!view.figure || !pressed(view, event)) return
     event.preventDefault()
     refresh(view)
-    view.heard.textContent = words(view).join(". ")
+    view.heardAt.textContent = words(view).join(". ")
   })
 }
 

@@ -1,4 +1,4 @@
-"""curves.js by itself in a real browser: it fetches what Python packs, and keeps zoom and cursor while data come in."""
+"""The canvas by itself in a real browser: it draws what Python packs, and keeps zoom and cursor while data come in."""
 
 import base64
 import itertools
@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 import pytest
 
-from explorer.figures.curves import SCRIPT, height_px, pack
+from explorer.figures.canvas import height_px, pack, script, style
 from explorer.figures.panel import Alarm, Axis, Level, Line, Panel, Row
 from explorer.figures.style import Stroke
 
@@ -19,7 +19,7 @@ SHARE = Axis(low=0, high=1)
 
 
 def panel(end, *rows, alt=""):
-    return Panel(Axis("step", 0, end), rows, alt=alt)
+    return Panel(Axis("step", 0, end), rows, alt=alt, named=True)
 
 
 def figure(last=100):
@@ -37,8 +37,10 @@ def figure(last=100):
     )
 
 
-PAGE = """<div style="width: 800px"><p class="said"></p><canvas tabindex=0 style="border: 0 solid #ccc"></canvas>
+PAGE = f"""<style>{style()}</style><div id="at" style="width: 800px; --st-text-color: #222">
+<p class="said"></p><div class="panel" role="group"></div>
 <div class="writes" hidden><pre></pre></div></div>"""
+LEFT, NAMES, PAD = 60, 178, 7  # in panel.js, and of a panel
 ADDRESS = "http://curves.test/base"
 
 
@@ -51,7 +53,7 @@ def show(page):
     page.goto(f"{ADDRESS}/train?run=a")
     page.evaluate(
         "async source => { window.curves = await import(URL.createObjectURL(new Blob([source], {type: 'text/javascript'})))}",
-        SCRIPT.read_text("utf-8"),
+        script("ink", "panel", "pointing", "live"),
     )
     page.evaluate("window.changed = []")
     page.evaluate("window.bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0))")
@@ -60,9 +62,9 @@ def show(page):
         about = {"state": "running", "active": False, "said": f"drawing {next(count)}", "samples": ""} | about
         sent["body"] = pack(drawn, about)
         page.evaluate(
-            """asked => window.unmount = curves.default({data: asked, parentElement: document.querySelector('div'),
+            """asked => window.unmount = curves.default({data: asked, parentElement: document.querySelector('#at'),
                                         setTriggerValue: (name, value) => changed.push([name, value])})""",
-            {"address": address, "state": state, "height": height_px(len(drawn.rows))},
+            {"address": address, "state": state, "height": height_px(len(drawn.rows)), "lost": "lost since {since}"},
         )
         page.get_by_text(about["said"]).wait_for()
 
@@ -72,20 +74,24 @@ def show(page):
 
 def colour_at(page, step, row, share, width=800):
     """The colour drawn at a step, so far up a row."""
-    x = 56 + step / 100 * (width - 56 - 178)
-    y = 40 + row * (150 + 46) + (1 - share) * 150
-    at = [round(x), round(y)]
+    x, y = LEFT + step / 100 * (width - LEFT - NAMES), PAD + (1 - share) * 150
     return page.evaluate(
-        "at => [...document.querySelector('canvas').getContext('2d').getImageData(...at, 1, 1).data]", at
+        "([row, ...at]) => [...document.querySelectorAll('canvas')[row].getContext('2d').getImageData(...at, 1, 1).data]",
+        [row, round(x), round(y)],
     )
 
 
+def drawing(page):
+    return page.evaluate("document.querySelector('canvas').toDataURL()")
+
+
 def zoom(page):
-    return page.locator("canvas").get_attribute("data-zoom")
+    page.evaluate("new Promise(requestAnimationFrame)")  # it draws at the next frame
+    return page.locator(".panel").get_attribute("data-zoom")
 
 
 def drag(page, start, end):
-    box = page.locator("canvas").bounding_box()
+    box = page.locator("canvas").first.bounding_box()
     page.mouse.move(box["x"] + start, box["y"] + 100)
     page.mouse.down()
     page.mouse.move(box["x"] + end, box["y"] + 100, steps=4)
@@ -96,8 +102,8 @@ def test_it_reads_what_python_packs(page, show):
     drawn = panel(9, Row("温", [Line(np.array([1, 5]), np.array([np.nan, 2.5]))], Axis(log=True)))
     show(drawn)
     read = page.evaluate(
-        """text => { const f = curves.unpack(bytes(text)), [c] = f.curves;
-                     return [f.rows[0].title, f.end, [...c.x], String([...c.y])] }""",
+        """text => { const f = curves.unpack(bytes(text)), [c] = f.rows[0].items;
+                     return [f.rows[0].title, f.x.high, [...c.x], String([...c.y])] }""",
         base64.b64encode(pack(drawn)).decode(),
     )
     assert read == ["温", 9, [1, 5], "NaN,2.5"]
@@ -117,7 +123,7 @@ def test_a_single_point_can_be_seen(page, show):
 
 def test_of_a_long_name_the_value_stays(page, show):
     fit = """name => { const pen = document.createElement('canvas').getContext('2d')
-                       return curves.fit(pen, {font: 'sans-serif'}, [name, '12.3 %'], 150) }"""
+                       return curves.fit(pen, '11px sans-serif', [name, '12.3 %'], 150) }"""
     assert page.evaluate(fit, "z") == "z 12.3 %"
     long = page.evaluate(fit, "weight_ih_l1_reverse_of_something_long")
     assert long.startswith("weight_ih")
@@ -133,24 +139,27 @@ def test_stacked_curves_lie_on_each_other(page, show):
 def test_the_zoom_stays_while_data_come_in_and_a_double_click_shows_all(page, show):
     show(figure(last=50))
     assert zoom(page) == ""
-    drag(page, 56 + 566 * 0.2, 56 + 566 * 0.4)
+    drag(page, LEFT + 562 * 0.2, LEFT + 562 * 0.4)
     assert zoom(page) == "20,40"
     show(figure(last=100))
     assert zoom(page) == "20,40"
-    drag(page, 56 + 566 * 0.5, 56 + 566 * 0.5 + 2)  # a click is no drag
+    drag(page, LEFT + 562 * 0.5, LEFT + 562 * 0.5 + 2)  # a click is no drag
     assert zoom(page) == "20,40"
-    page.locator("canvas").dblclick()
+    page.locator("canvas").first.dblclick()
     assert zoom(page) == ""
-    assert page.locator("canvas").get_attribute("aria-label") == "a flat line"
+    assert page.locator(".panel").get_attribute("aria-label") == "a flat line"
 
 
 def test_the_keyboard_moves_the_cursor_and_escape_shows_all(page, show):
     show(figure())
     drag(page, 100, 300)
-    page.locator("canvas").focus()
-    before = page.evaluate("document.querySelector('canvas').toDataURL()")
+    page.mouse.move(900, 900)
+    page.locator(".panel").focus()
+    assert page.locator(".cursor").is_hidden()
     page.keyboard.press("ArrowLeft")
-    assert page.evaluate("document.querySelector('canvas').toDataURL()") != before
+    page.locator(".cursor:visible").wait_for()
+    assert page.locator(".told").inner_text().startswith("step ")
+    assert page.locator("[aria-live]").inner_text() == page.locator(".told").inner_text()
     page.keyboard.press("Escape")
     assert zoom(page) == ""
 
@@ -246,7 +255,7 @@ def test_ticks_and_numbers_are_round(page, show, call, expected):
 @pytest.mark.parametrize("step", [1, 500_000, 999_999])
 def test_nothing_that_is_written_is_cut_or_lies_on_other_words(page, show, width, step):
     """What is written is noted by the pen itself: where, how wide, and whether something clips it."""
-    page.evaluate("width => document.querySelector('div').style.width = `${width}px`", width)
+    page.evaluate("width => document.querySelector('#at').style.width = `${width}px`", width)
     page.evaluate("""() => {
       window.written = []
       const pen = CanvasRenderingContext2D.prototype, fill = pen.fillText

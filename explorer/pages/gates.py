@@ -185,9 +185,12 @@ def choose_view(which: Which, trace: GateTrace, layer: int, direction: str | Non
     return View(which, layer, direction, order, quantity, None if unit == NO_UNIT else int(unit))
 
 
-def show_reading(view: View, second: Which | None, trace: GateTrace) -> Shown:
-    """What the model did with the text. What is returned is small: the page waits afterwards, with ten others perhaps."""
-    text, tape, altered = trace.text, trace.tape(view.layer, view.direction or "forward"), view.which.intervention
+def show_reading(view: View, second: Which | None, trace: GateTrace, text: str) -> Shown:
+    """What the model did with the text. What is returned is small: the page waits afterwards, with ten others perhaps.
+
+    The pictures are of the text as it was typed, since that is what they are asked for: a reading has its accents composed.
+    """
+    tape, altered = trace.tape(view.layer, view.direction or "forward"), view.which.intervention
     notices.show_warnings(trace)
     named = say("gate-page.named" if view.found else "gate-page.named-then")
     ghost = f" {say('gate-page.ghost')}" if altered else ""
@@ -230,7 +233,7 @@ def page() -> None:
     trace = facts.read(which, text)
     with below:
         view = choose_view(which, trace, layer, direction, order)
-    shown = show_reading(view, second, trace)
+    shown = show_reading(view, second, trace, text)
     del trace  # what follows waits
     with st.spinner(say("gate-page.reading-by-epoch")):
         by_epoch = facts.by_epoch(which, text[: drawing.MAX_STEPS])

@@ -282,8 +282,8 @@ def tables(views: Sequence[View], theta: float, *, with_weights: bool) -> Iterat
         yield export.Table(say("table.training"), known.which.name, partial(drawing.clip_history_frame, history))
 
 
-def choose_models() -> tuple[Which, Which | None, list[View], str]:
-    """The first model, the one beside it, their nets on the person's text, and the part of the state that is looked at."""
+def choose_models() -> tuple[Which, Which | None, list[View], str, str]:
+    """The first model, the one beside it, their nets on the text, the part of the state that is looked at, and the whole text."""
     with st.sidebar:
         first, checkpoint = pickers.choose_model()
         layer, direction = pickers.choose_net(checkpoint.config, one_way_layers(checkpoint.config))
@@ -300,14 +300,17 @@ def choose_models() -> tuple[Which, Which | None, list[View], str]:
     if second is not None:
         beside = f" {say('gradient-page.beside')}" if second.label == first.label else ""
         views += views_of(facts(second, text), layer, direction, "second", beside, part)
-    return first, second, views, part
+    return first, second, views, part, whole
 
 
-def show_flows(views: Sequence[View]) -> None:
-    """The triangles, with a reading of each under it; a loss that is clicked is followed back."""
+def show_flows(views: Sequence[View], text: str) -> None:
+    """The triangles, with a reading of each under it; a loss that is clicked is followed back.
+
+    They are of the whole text, of which they draw the first steps, since that is what is asked for while it is typed.
+    """
     columns = min(len(views), 2)
     for view in in_columns(views):
-        drawn, text = drawn_of(view, columns), view.of.whole.text
+        drawn = drawn_of(view, columns)
         done = pictures.show(partial(drawn.flow, shelf.own()), text, drawn, key=f"flow-{view.key}", typed="sentence")
         if done.chosen:
             follow_back(view.flow, done.chosen)
@@ -359,14 +362,14 @@ def show_ledgers(first: Which, second: Which | None, known: Sequence[Facts]) -> 
 
 def page() -> None:
     """The page. In a function: what a script keeps in its globals outlives it."""
-    first, second, views, part = choose_models()
+    first, second, views, part, text = choose_models()
     known = list(dict.fromkeys(view.of.whole for view in views))
     for shown in known:
         notices.show_warnings(shown.trace)
     verdicts = st.container()  # filled when the triangle is on its way
     several_steps = len(known[0].text) > 1
     if several_steps:
-        show_flows(views)
+        show_flows(views, text)
     with verdicts:
         for view in in_columns(views):
             show_verdict(view)

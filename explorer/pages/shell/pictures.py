@@ -65,7 +65,10 @@ class Question:
             ValueError: it is none, or asks for a text that is too long.
 
         """
-        asked = json.loads(body) if body else {}
+        try:
+            asked = json.loads(body) if body else {}
+        except RecursionError as fault:  # brackets in brackets
+            raise ValueError(body) from fault
         text, epoch = (asked.get(name) for name in ("text", "epoch")) if isinstance(asked, dict) else (0, 0)
         if not isinstance(text, str | None) or len(text or "") > MAX_SENTENCE or type(epoch) not in (int, type(None)):
             raise ValueError(body)

@@ -8,20 +8,40 @@ ln(v / (1 - v)) it has the value v at every step, whatever is read.
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
 from explorer.cells import CELLS, Cell
+from explorer.cells.base import logit
 from explorer.fields import ConfigError, expected, finite, got
-from explorer.models import CharModel
+from explorer.models import CharModel, NetKey
 from explorer.words import Saying, say
 
-SHUT = 1_000.0  # sigma(-1000) is 0 and sigma(1000) is 1, exactly, in float32 and in float64
+
+class HeldUnit(NamedTuple):
+    """One part of one unit, held at a value at every step.
+
+    Attributes:
+        unit: its number.
+        part: a gate or a part of the state, by its letter.
+        value: in [0, 1] for a gate; of a state, what its cell can hold.
+        layer: of its net.
+        direction: of its net.
+
+    """
+
+    unit: int
+    part: str
+    value: float
+    layer: int = 0
+    direction: str = "forward"
+
+    def __str__(self) -> str:
+        return say("intervention.unit", unit=self.unit, part=self.part, value=self.value)
 
 
 @dataclass(frozen=True)
@@ -34,6 +54,7 @@ class Intervention:
         hold: letter of a gate -> the value in [0, 1] at which it is held. A mapping is taken, pairs are kept.
         keep_bias: added to the bias of the gate that keeps (z of a GRU, f of an LSTM): above 0 it keeps more.
         recurrent: all recurrent weights U are multiplied with it, their biases are not.
+        units: parts of single units that are held, after everything else.
         variant: another variant of the cell, read off the same weights: a GRU's reset gate acting "before" or "after", as
             happens where a model is carried from one library to another. None leaves it.
 
@@ -43,8 +64,13 @@ class Intervention:
     keep_bias: float = 0.0
     recurrent: float = 1.0
     variant: str | None = None
+    units: tuple[HeldUnit, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "units", tuple(HeldUnit(*unit) for unit in self.units))
+        for held in self.units:
+            if finite(held.value) is None:
+                raise ConfigError("units", expected("finite"), held.value)
         # Pairs, so that an intervention can be a key.
         object.__setattr__(self, "hold", tuple(sorted(dict(self.hold).items())))
         for letter, value in self.held.items():
@@ -73,6 +99,8 @@ class Intervention:
             yield Saying("intervention.keep-bias", {"shift": self.keep_bias})
         if self.recurrent != 1:
             yield Saying("intervention.recurrent", {"factor": self.recurrent})
+        for unit in self.units:
+            yield Saying("intervention.unit", {"unit": unit.unit, "part": unit.part, "value": unit.value})
         if self.variant:
             titles = {variant: title for cell in CELLS.values() for variant, title in cell.variants.items()}
             yield Saying("intervention.read-as", {"variant": titles.get(self.variant, self.variant)})
@@ -82,14 +110,14 @@ class Intervention:
 def altered(model: CharModel, intervention: Intervention) -> CharModel:
     """A copy of a model with the intervention made in every net.
 
-    The recurrent weights are scaled first, then the bias is shifted, then gates are held.
+    The recurrent weights are scaled first, then the bias is shifted, then gates are held, then parts of units.
 
     Args:
         model: left exactly as it was found.
         intervention: what to change.
 
     Raises:
-        ConfigError: a gate the model's cell does not have.
+        ConfigError: a gate or a unit the model does not have, or a value that no weights hold.
 
     """
     _check(model.config.kind, intervention)
@@ -99,7 +127,7 @@ def altered(model: CharModel, intervention: Intervention) -> CharModel:
     if intervention.variant:
         setting: dict[str, Any] = {cell.setting: intervention.variant}
         changed.config = changed.rnn.config = replace(model.config, **setting)
-    if model.config.bias == "none" and (intervention.held or intervention.keep_bias):
+    if model.config.bias == "none" and (intervention.held or intervention.keep_bias or intervention.units):
         _give_bias(changed)
     for net in model.config.nets:
         weights = changed.rnn.weights(net)
@@ -109,8 +137,30 @@ def altered(model: CharModel, intervention: Intervention) -> CharModel:
         for letter, value in intervention.held.items():
             for weight in weights if cell.recurrent else (weights.w_ih_GE, weights.b_ih_G):
                 cell.rows(weight, letter).zero_()
-            cell.rows(weights.b_ih_G, letter).fill_(_argument(value))
+            cell.rows(weights.b_ih_G, letter).fill_(logit(value))
+    for held in intervention.units:
+        _hold_unit(changed, held)
     return changed
+
+
+def _hold_unit(model: CharModel, held: HeldUnit) -> None:
+    """Hold a part of a unit by the rows of its arguments."""
+    net, cell = NetKey(held.layer, held.direction), model.config.kind
+    if net not in model.config.nets:
+        raise ConfigError(
+            "units", expected("net", nets=model.config.nets), got("net", layer=net.layer, direction=net.direction)
+        )
+    weights = model.rnn.weights(net)
+    hidden = weights.w_hh_GH.shape[1]
+    if not 0 <= held.unit < hidden:
+        raise ConfigError("units", expected("unit", count=hidden), held.unit)
+    arguments = cell.held(held.part, held.value, model.config.variant)
+    if arguments is None:
+        raise ConfigError("units", expected("held", cell=cell.key, letters=list(cell.letters)), str(held))
+    for letter, argument in arguments.items():
+        for weight in weights if cell.recurrent else (weights.w_ih_GE, weights.b_ih_G):
+            cell.rows(weight, letter)[held.unit].zero_()
+        cell.rows(weights.b_ih_G, letter)[held.unit] = argument
 
 
 def _check(cell: Cell, intervention: Intervention) -> None:
@@ -137,10 +187,3 @@ def _give_bias(model: CharModel) -> None:
     model.config = model.rnn.config = replace(model.config, bias="one")
     for net in model.config.nets:
         model.rnn.register_parameter(f"bias_ih{net.suffix}", nn.Parameter(model.rnn.weights(net).b_ih_G))
-
-
-def _argument(value: float) -> float:
-    """What sigma makes `value` of."""
-    if value in (0, 1):
-        return SHUT if value else -SHUT
-    return math.log(value / (1 - value))

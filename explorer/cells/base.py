@@ -8,6 +8,7 @@ z keeps the old state: h = z * h_prev + (1 - z) * n, as in d2l, PyTorch and Kera
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,16 @@ State = tuple[Tensor, ...]
 """What a net carries from step to step, the parts in the order of `Cell.state`: (h_BH,), or (h_BH, c_BH) of an LSTM."""
 Outer = tuple[Tensor, Tensor]
 """Two blocks of rows whose outer products, step by step, make a part of a gradient: (rows_TA, columns_TB)."""
+
+
+SHUT = 1_000.0  # sigma(-1000) is 0 and sigma(1000) is 1, exactly, in float32 and in float64
+
+
+def logit(value: float) -> float:
+    """What sigma makes a value in [0, 1] of."""
+    if value in (0, 1):
+        return SHUT if value else -SHUT
+    return math.log(value / (1 - value))
 
 
 class CellWeights(NamedTuple):
@@ -202,6 +213,21 @@ class Cell(ABC):
     def rows(self, stacked: Tensor, letter: str) -> Tensor:
         """The rows of one part inside stacked weights or biases, (H, ...)."""
         return stacked.chunk(len(self.stacked))[self.stacked.index(letter)]
+
+    def held(self, part: str, value: float, variant: str) -> dict[str, float] | None:
+        """The arguments at which a part of a unit has one value at every step, by the letters of their rows.
+
+        Args:
+            part: a gate, or a part of the state.
+            value: of it.
+            variant: one of `variants`.
+
+        Returns:
+            None where no weights hold it so.
+
+        """
+        gates = [gate.letter for gate in self.gates]
+        return {part: logit(value)} if part in gates and 0 <= value <= 1 else None
 
     def chrono(self, memory_H: Tensor) -> dict[str, Tensor]:
         """The initial biases of gates, by letter, for memory_H = ln of the steps each unit shall remember."""

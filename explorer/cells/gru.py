@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
@@ -11,7 +12,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from explorer.cells.base import Cell, CellWeights, Gate, LinearNet, Outer, State, input_projection, previous
+from explorer.cells.base import SHUT, Cell, CellWeights, Gate, LinearNet, Outer, State, input_projection, previous
 from explorer.cells.scanning import gradients_after, states_after, weight_gradients
 
 RESETS = ("before", "after")
@@ -90,6 +91,12 @@ class GRU(Cell):
             return [(drz, h_prev_TH), (dn, step.r * h_prev_TH)], dgates_TG
         dbias_TG = torch.cat([drz, dn * step.r], 1)  # U_n h' + c_n is behind the reset gate
         return [(dbias_TG, h_prev_TH)], dbias_TG
+
+    def held(self, part: str, value: float, variant: str) -> dict[str, float] | None:
+        """The state too: z = 0 and n = value; see `Cell.held`."""
+        if part == "h" and abs(value) < 1:
+            return {"z": -SHUT, "n": math.atanh(value)}
+        return super().held(part, value, variant)
 
     def kernel(self, variant: str) -> tuple[str, Callable[..., tuple[Tensor, ...]]] | None:
         """Torch has one of the conventions."""

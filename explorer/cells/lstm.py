@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
@@ -10,8 +11,22 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from explorer.cells.base import FEW_ROWS, Cell, CellWeights, Gate, LinearNet, Outer, State, input_projection, previous
+from explorer.cells.base import (
+    FEW_ROWS,
+    SHUT,
+    Cell,
+    CellWeights,
+    Gate,
+    LinearNet,
+    Outer,
+    State,
+    input_projection,
+    logit,
+    previous,
+)
 from explorer.cells.scanning import gradients_after, states_after, weight_gradients
+
+LARGEST_HELD = 0.99  # the cell state of a unit whose h is held: with 1, its argument would be infinite
 
 
 class LSTMStep(NamedTuple):
@@ -72,6 +87,15 @@ class LSTM(Cell):
     ) -> tuple[list[Outer], Tensor]:
         """U h + c stands beside W x + b; see `Cell.recurrent_parts`."""
         return [(dgates_TG, h_prev_TH)], dgates_TG
+
+    def held(self, part: str, value: float, variant: str) -> dict[str, float] | None:
+        """The states too: c = g with f = 0 and i = 1, and h = o tanh(c) of a c that is held; see `Cell.held`."""
+        if part == "c" and abs(value) < 1:
+            return {"f": -SHUT, "i": SHUT, "g": math.atanh(value)}
+        if part == "h" and abs(value) < math.tanh(LARGEST_HELD):
+            cell = math.copysign(LARGEST_HELD, value)
+            return {"f": -SHUT, "i": SHUT, "g": math.atanh(cell), "o": logit(value / math.tanh(cell))}
+        return super().held(part, value, variant)
 
     def kernel(self, variant: str) -> tuple[str, Callable[..., tuple[Tensor, ...]]] | None:
         """Torch has it."""

@@ -8,7 +8,17 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from explorer.cells.base import Cell, CellWeights, Gate, LinearNet, State, input_projection, previous
+from explorer.cells.base import (
+    SHUT,
+    Cell,
+    CellWeights,
+    Gate,
+    LinearNet,
+    State,
+    input_projection,
+    logit,
+    previous,
+)
 
 
 class MinGRUStep(NamedTuple):
@@ -57,6 +67,12 @@ class MinGRU(Cell):
             h_BH = torch.addcmul(written_BH, z_BH, h_BH)
             states.append(h_BH)
         return torch.stack(states), (h_BH,)
+
+    def held(self, part: str, value: float, variant: str) -> dict[str, float] | None:
+        """The state too: z = 0 and n = value; see `Cell.held`."""
+        if part == "h" and value > 0:
+            return {"z": -SHUT, "n": value - 0.5 if value >= 0.5 else logit(value)}
+        return super().held(part, value, variant)
 
     def linearised(self, read: Tensor, h_TH: Tensor, first: State, weights: CellWeights, variant: str) -> LinearNet:
         """By hand; see `Cell.linearised`."""

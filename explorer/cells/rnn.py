@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any, ClassVar, NamedTuple
@@ -12,7 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from explorer.cells.base import Cell, CellWeights, LinearNet, Outer, State
+from explorer.cells.base import Cell, CellWeights, LinearNet, Outer, State, logit
 from explorer.cells.scanning import gradients_after, states_after, weight_gradients
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -64,6 +65,12 @@ class RNN(Cell):
         """Torch has it with two of the activations."""
         calls = {"tanh": torch.rnn_tanh, "relu": torch.rnn_relu}
         return ("torch.nn.RNN", calls[variant]) if variant in calls else None
+
+    def held(self, part: str, value: float, variant: str) -> dict[str, float] | None:
+        """The state: phi(a) = value; see `Cell.held`."""
+        inside = {"tanh": abs(value) < 1, "relu": value >= 0, "sigmoid": 0 < value < 1, "linear": True}
+        inverse = {"tanh": math.atanh, "relu": float, "sigmoid": logit, "linear": float}
+        return {"h": inverse[variant](value)} if part == "h" and inside[variant] else None
 
     def initialisations(self) -> tuple[str, ...]:
         """The identity too: U alone carries the state (Le et al. 2015)."""

@@ -232,6 +232,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "intervention": "{changes:names}",
     "intervention.none": "nothing changed",
     "intervention.held": "{gate} held at {value:g}",
+    "intervention.unit": "{part} of unit {unit} held at {value:.2g}",
+    "expected.unit": "the number of a unit, from 0 to below {count}",
+    "expected.held": "a part and a value of it that weights of this {cell} can hold (its parts are {letters:names}; a state only "
+    "inside of what it can reach in one step)",
     "intervention.keep-bias": "bias of the gate that keeps {shift:+g}",
     "intervention.recurrent": "recurrent weights × {factor:g}",
     "intervention.read-as": "weights read as {variant}",

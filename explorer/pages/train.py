@@ -14,7 +14,7 @@ from explorer.figures.hundredths import CONFIG
 from explorer.pages import live, new_run
 from explorer.pages.shell import charts, export, links, models, people, session
 from explorer.pages.shell.plain import badge, cells, plain
-from explorer.runs.status import DIVERGED, FINISHED, STATUSES
+from explorer.runs.status import DIVERGED, FINISHED, STATUSES, meaning, named
 
 NEWEST = 8  # runs that are listed until one asks for all
 HIGHLIGHT = "rgba(224, 138, 30, 0.25)"
@@ -24,7 +24,7 @@ def watch(run_id: str) -> None:
     """One run: what one can do about it, its curves, which follow it by themselves, and its sentence."""
     run = runs.run(run_id)
     findings = verdict(run)
-    st.markdown(f"{status(run, findings)} **{plain(run.name)}**")
+    st.markdown(f"{status(run, findings)} **{plain(run.name)}**", help=meaning(run.status))
     offer_actions(run)
     if run.message:
         (st.error if STATUSES[run.status].bad else st.caption)(people.told(run.message))
@@ -86,7 +86,7 @@ def status(run: runs.Run, findings: Sequence[explorer.Finding]) -> str:
     """The run's status; one that ended worse than guessing is not ticked off."""
     ruined = any(finding.rule == "rate-too-large" for finding in findings)
     icon = STATUSES[DIVERGED if run.status == FINISHED and ruined else run.status].icon
-    return f":material/{icon}: {run.status}"
+    return f":material/{icon}: {named(run.status)}"
 
 
 def _do(action: Callable[..., object], *about: str) -> None:
@@ -166,7 +166,7 @@ def offer_undo() -> None:
 
 def compare(mine: Sequence[runs.Run]) -> None:
     """Several runs on the same axes, and the settings in which they differ."""
-    names = {run.id: f"{run.name} · {run.id[:4]} ({run.status})" for run in mine}
+    names = {run.id: f"{run.name} · {run.id[:4]} ({named(run.status)})" for run in mine}
     chosen = st.multiselect("Compare on the same axes", list(names), format_func=names.__getitem__, max_selections=4)
     picked = [run for run in mine if run.id in chosen]
     if len(picked) < 2:

@@ -39,7 +39,6 @@ NOT_YET = {
     "figures/gates.py", "figures/gradients.py", "figures/perplexity.py",
     "figures/training.py",
     "pages/new_run.py", "pages/train.py",
-    "runs/status.py",  # of what was runs/store.py
 }  # fmt: skip
 # What looks like prose and is data: words to tell languages by, names of encodings, beginnings of files, Python's own, texts
 # for a model to read. And what is said while the words are loaded.

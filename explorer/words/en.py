@@ -893,6 +893,24 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "cli.no-such-text": "Expected one of {names:names} or a text file; there is no file {got!r}.",
     "cli.choose-encoding": "{why!s} On the command line: --encoding '{encoding}'.",
     "cli.not-read": "{path} could not be read: {reason!s}.",
+    "cli.read-as": lambda name, encoding, notes: " ".join((f"{name}: read as {encoding}.", *map(str, notes))),
+    "cli.not-an-output": "--output: expected a file name that ends in .safetensors; got {name!r}.",
+    "cli.training": "Training {cell} on {corpus}",
+    "cli.step": "perplexity {perplexity:.2f}  |g| {before:.3g} -> {after:.3g}  {speed:,.0f} characters/s",
+    "cli.stopped": "Stopped after epoch {epoch}. What it has learned so far is kept.",
+    "cli.wrote": lambda path, size, epochs: f"Wrote {path} ({size / 1e6:.1f} MB, {_some(epochs, 'epoch')}).",
+    "cli.help": "The gate explorer on the command line.",
+    "cli.data.help": "Folder for the runs, instead of $GATE_EXPLORER_DATA or the usual place.",
+    "cli.app.help": (
+        "Serve the app. Further options go to Streamlit, such as `--server.port 8600` or `--server.address 0.0.0.0`."
+    ),
+    "cli.train.help": "Train a model and write it as a checkpoint. Ctrl-C stops early and saves what there is.",
+    "cli.corpus.help": "{names:names}, or a text file.",
+    "cli.encoding.help": "Encoding of the text file, such as UTF-8, GB18030 or latin-1. Recognised if left out.",
+    "cli.seed.help": "Seed of the initial weights and of the batches.",
+    "cli.output.help": "The .safetensors file to write.",
+    "cli.newlines-to-blanks.help": "Read each line end as a blank, as the book does with lyrics.",
+    "cli.no-clip.help": "Measure the gradient's norm, but do not clip it.",
     # the door
     "door.host": (
         "Expected a host name of this server; got {host!r}. Whoever runs it can add a name with --server.allowedHosts "

@@ -84,10 +84,33 @@ def _unknown_scored(score: str, score_nats: float, without_nats: float | None) -
     return f"The {score} is {_perplexity(score_nats)} with them and {without} without them."
 
 
-def _described(title: str, units: str, layers: int, direction: str, corpus: str, symbols: int) -> str:
+def _shape(title: str, units: str, layers: int, direction: str) -> str:
     reads = {"forward": "", "bidirectional": ", reads from both ends", "parallel": ", two nets that both read forward"}
-    shape = f"{units} units" + (f", {layers} layers" if layers > 1 else "")
-    return f"{title}, {shape}{reads[direction]}; learned {corpus}, {symbols} symbols"
+    return f"{title}, {units} units" + (f", {layers} layers" if layers > 1 else "") + reads[direction]
+
+
+def _described(corpus: str, symbols: int, **shape: Any) -> str:
+    return f"{_shape(**shape)}; learned {corpus}, {symbols} symbols"
+
+
+OPTIMIZERS = {"sgd": "SGD", "adam": "Adam"}
+
+
+def _trains(
+    objective: str, corpus: str, optimizer: str, learning_rate: float, clip_norm: float | None, epochs: int,
+    steps: int | None, **shape: Any,
+) -> str:  # fmt: skip
+    """What a run trains, in a line."""
+    objectives = {"next": "", "cloze": ", cloze", "leaky": ", leaky"}
+    clipped = "not clipped" if clip_norm is None else f"clipped at θ = {clip_norm:g}"
+    length = _some(epochs, "epoch") + ("" if steps is None else f", about {_some(steps, 'step')}")
+    optimized = f"{OPTIMIZERS[optimizer]}, learning rate {learning_rate:g}"
+    return " · ".join((f"{_shape(**shape)}{objectives[objective]}", corpus, optimized, clipped, length))
+
+
+def _made_name(title: str, objective: str, units: str, optimizer: str, corpus: str) -> str:
+    asked = "" if objective == "next" else f" {objective}"
+    return f"{title}{asked}, {units} units, {optimizer}, {corpus}"
 
 
 def _being_read(count: int, ahead: int) -> str:
@@ -889,6 +912,103 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "event.die": "its worker ended without a report, or was silent for too long on a machine that cannot be checked",
     "event.answer": "its worker answers, even one already taken for gone",
     "event.resume": "its owner resumes it",
+    # runs: the settings, as the form and the tables call them
+    "setting.cell": "Cell",
+    "setting.cell.help": "Plain (rnn), gated (gru, mingru), or gated with a cell state of its own (lstm).",
+    "setting.reset": "Reset gate acts",
+    "setting.reset.help": (
+        "Where a GRU's reset gate acts on the state: after the matrix product (cuDNN, torch) or before it (Cho, d2l)."
+    ),
+    "setting.activation": "Activation",
+    "setting.activation.help": (
+        "What a plain RNN applies to its sum: tanh and sigmoid squash it, relu cuts it at 0, linear leaves it as it is."
+    ),
+    "setting.hidden-size": "Units",
+    "setting.hidden-size.help": "Width of the state of each net.",
+    "setting.num-layers": "Layers",
+    "setting.num-layers.help": "Each layer reads the states of the one below.",
+    "setting.direction": "Direction",
+    "setting.direction.help": (
+        "forward: one net. bidirectional: two nets, one from each end. parallel: two nets that both read forward."
+    ),
+    "setting.objective": "Objective",
+    "setting.objective.help": (
+        "next: predict the next character. cloze: predict each character from both sides. leaky: a known mistake, kept to be "
+        "shown."
+    ),
+    "setting.init": "Initial weights",
+    "setting.init.help": (
+        "torch: its defaults. normal: N(0, 0.01). chrono: memory times spread from the start. orthogonal, identity: the "
+        "recurrent weights."
+    ),
+    "setting.seed": "Seed",
+    "setting.seed.help": "Of the initial weights and the batches. The same seed gives the same run, to the bit.",
+    "setting.bias": "Biases",
+    "setting.bias.help": (
+        "two per gate, as in torch; one, as in the book's cell from scratch (normal uses it); or none."
+    ),
+    "setting.keep-bias": "Bias of the keeping gate",
+    "setting.keep-bias.help": (
+        "Added at the start to the bias of the forget gate (LSTM) or the update gate (GRU); 1 is usual."
+    ),
+    "setting.chrono-t-max": "Longest memory of chrono",
+    "setting.chrono-t-max.help": "The longest memory, in characters, that the initial weights chrono aim at.",
+    "setting.embedding-size": "Embedding",
+    "setting.embedding-size.help": "Width of a learned vector for each symbol. 0: one-hot.",
+    "setting.hidden-size-backward": "Units of the second net",
+    "setting.hidden-size-backward.help": "0: as many as the first net has.",
+    "setting.hidden-sizes": "Units of each layer",
+    "setting.hidden-sizes.help": "For example 64, 32 for two layers. Empty: the same in every layer.",
+    "setting.optimizer": "Optimizer",
+    "setting.optimizer.help": "SGD takes the clipped gradient as it is. Adam rescales it for each weight.",
+    "setting.learning-rate": "Learning rate",
+    "setting.learning-rate.help": "With SGD, a step is this long times the norm of the clipped gradient.",
+    "setting.clip-norm": "Clip threshold θ",
+    "setting.clip-norm.help": "A gradient with a norm above θ is scaled down to θ.",
+    "setting.batch-size": "Batch",
+    "setting.batch-size.help": "Rows of text read side by side.",
+    "setting.num-steps": "Steps",
+    "setting.num-steps.help": "Characters of a row over which the gradient is carried back.",
+    "setting.epochs": "Epochs",
+    "setting.epochs.help": "Passes through the text.",
+    "setting.max-tokens": "Characters used",
+    "setting.max-tokens.help": "Only the first so many characters of the text. 0: all of them.",
+    "setting.sampling": "Sampling",
+    "setting.sampling.help": (
+        "sequential carries the state from batch to batch; random starts every batch from a state of zero."
+    ),
+    "setting.clips": "Clip the gradient",
+    "setting.clips.help": "Off: the norm is measured, but nothing is scaled down.",
+    "setting.random-offset": "Random offset",
+    "setting.random-offset.help": "Every epoch begins at another character.",
+    "setting.corpus": "Corpus",
+    "setting.text": "Corpus",
+    "setting.newlines-to-blanks": "Newlines become blanks",
+    "setting.newlines-to-blanks.help": "As the book does with lyrics: each line end is read as a blank.",
+    "setting.name": "Name of the run",
+    "setting.sentence": "Your sentence",
+    "setting-value.own-text": "a text of my own",
+    "setting-value.own-file": "a file of my own",
+    "setting-value.as-init": "by the initial weights",
+    "setting-value.sgd": "SGD",
+    "setting-value.adam": "Adam",
+    "run.summary": _trains,
+    "run.made-name": _made_name,
+    # pages: the form of a new run
+    "run-form.start": "Start",
+    "run-form.recipes": "Recipe",
+    "run-form.recipes.help": (
+        "Fills in the settings. d2l-v2, d2l-zh-v1: as in the book. quick: a good model in a few seconds."
+    ),
+    "run-form.fix-first": "Fix before starting: {fields:names}.",
+    "run-form.own-text": "own text",
+    "run-form.sentence": "Your sentence, watched while the model learns",
+    "run-form.any-sentence": "any words in the corpus's alphabet",
+    "run-form.optional": "optional",
+    "run-form.model": "Model",
+    "run-form.training": "Training",
+    "run-form.more": "More",
+    "run-form.longest-step": "Longest possible step: learning rate × θ = {length:g}.",
     # the command line
     "cli.no-such-text": "Expected one of {names:names} or a text file; there is no file {got!r}.",
     "cli.choose-encoding": "{why!s} On the command line: --encoding '{encoding}'.",

@@ -15,6 +15,8 @@ from explorer.cells import CELLS
 from explorer.pages import live, new_run
 from explorer.pages.shell import people
 from explorer.pages.shell.plain import plain
+from explorer.runs.request import setting
+from explorer.words import say
 from waiting import ended
 
 APP = Path(explorer.__file__).parent / "pages" / "frame.py"
@@ -76,8 +78,29 @@ def test_nonsense_is_refused_in_words_before_it_starts(key, value, field, said):
     app.number_input(key=key).set_value(value).run()
     assert not app.exception
     assert any(plain(said) in complaint for complaint in complaints(app))
-    assert any(caption.value == f"Fix before starting: {field}." for caption in app.caption)
+    assert any(caption.value == say("run-form.fix-first", fields=[field]) for caption in app.caption)
     assert next(button for button in app.button if button.label == "Start").disabled
+
+
+def test_what_start_would_train_stands_in_a_line_that_follows_the_controls():
+    app = open_page()
+    app.selectbox(key="new_cell").set_value("lstm")
+    app.number_input(key="new_hidden_size").set_value(12)
+    app.checkbox(key="new_clips").set_value(False).run()
+    line = plain("LSTM, 12 units · lighthouse · Adam, learning rate 0.005 · not clipped · 40 epochs")
+    assert line in [caption.value for caption in app.caption]
+
+
+def test_every_setting_and_choice_is_called_something_and_explained():
+    for field, allowed in (new_run.MODEL | new_run.MORE | new_run.RECIPE).items():
+        assert setting(field) != field
+        assert new_run.explained(field)
+        if isinstance(allowed, tuple):
+            assert len({new_run.called(choice) for choice in allowed}) == len(allowed)
+    app = open_page()
+    assert app.selectbox(key="new_corpus").options[-2:] == ["a text of my own", "a file of my own"]
+    assert app.selectbox(key="new_bias").options == ["by the initial weights", "two", "one", "none"]
+    assert app.selectbox(key="new_optimizer").options == ["SGD", "Adam"]
 
 
 def test_a_bidirectional_model_with_the_next_character_is_refused():
@@ -107,7 +130,7 @@ def test_a_recipe_is_ticked_while_the_controls_hold_its_values():
 @pytest.mark.parametrize("text", ["", "aaaaaaaaaa", "too short"])
 def test_a_text_one_cannot_learn_from_is_refused(text):
     app = open_page()
-    app.selectbox(key="new_corpus").set_value("a text of my own").run()
+    app.selectbox(key="new_corpus").set_value(new_run.OWN_TEXT).run()
     app.text_area(key="new_text").set_value(text).run()
     assert complaints(app)
 

@@ -37,7 +37,7 @@ SQL = re.compile(
 NOT_YET = {
     "figures/gates.py", "figures/gradients.py", "figures/perplexity.py",
     "figures/training.py",
-    "pages/new_run.py", "pages/train.py",
+    "pages/train.py",
 }  # fmt: skip
 # What looks like prose and is data: words to tell languages by, names of encodings, beginnings of files, Python's own, texts
 # for a model to read. And what is said while the words are loaded.
@@ -160,7 +160,7 @@ def patterns():
     """What codes are put together from: f-strings that begin with a room's name and a dot."""
     for name in set(MODULES) - {"fields.py"}:  # whose two every call of `expected` and `got` goes through
         for node in ast.walk(parsed(name)):
-            if isinstance(node, ast.JoinedStr) and re.match(r"[a-z]+\\\.", pattern := pattern_of(node)):
+            if isinstance(node, ast.JoinedStr) and re.match(r"[a-z]+(\\-[a-z]+)*\\\.", pattern := pattern_of(node)):
                 yield pattern
 
 

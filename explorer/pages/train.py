@@ -174,7 +174,7 @@ def compare(mine: Sequence[runs.Run]) -> None:
     table, differs = drawing.settings_frame(picked)
     live.show_curves(picked, key="compared")
     st.caption(f"They differ in {', '.join(differs)}." if differs else "Their settings are the same.")
-    first = cells(table[["", "run", "status", *differs, *(c for c in table.columns[3:] if c not in differs)]])
+    first = cells(table[[*table.columns[:3], *differs, *(c for c in table.columns[3:] if c not in differs)]])
     st.dataframe(first.style.set_properties(subset=[*differs], **{"background-color": HIGHLIGHT}), hide_index=True)
     export.offer([export.Table("Settings", " ".join(run.name for run in picked), table.copy)], key="compared")
 

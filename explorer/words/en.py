@@ -1054,6 +1054,18 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "run-column.value": "Value",
     "setting.held-out-share": "Held out",
     "setting.digest": "Text (SHA-256)",
+    # figures: surprise along a text, and the score by epoch
+    "score-figure.running": "running {score}",
+    "score-figure.bar": "step {step}: surprise {bits} bits",
+    "score-figure.surprise": "surprise (bits)",
+    "score-figure.mean": "running mean",
+    "score-figure.bits": "bits",
+    "score-figure.step": "step",
+    "score-figure.character": "character",
+    "score-figure.surprise-by-frequency": "surprise by frequency (bits)",
+    "score-figure.surprise-of-a-guess": "surprise of a blind guess (bits)",
+    "score-figure.epoch": "epoch",
+    "score-figure.at-epoch": "epoch {epoch}: {score}",
     # the command line
     "cli.no-such-text": "Expected one of {names:names} or a text file; there is no file {got!r}.",
     "cli.choose-encoding": "{why!s} On the command line: --encoding '{encoding}'.",

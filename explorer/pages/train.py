@@ -54,7 +54,7 @@ def show_verdict(run: runs.Run, findings: Sequence[explorer.Finding] | None) -> 
 def offer_actions(run: runs.Run) -> None:
     """What this person can do about a run, and the pages that look into its model, also while it goes."""
     mine = people.owns(run)
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         if mine and run.stoppable and st.button(say("run-page.stop"), icon=":material/stop:"):
             _do(runs.stop, run.id)
         if mine and run.resumable and st.button(say("run-page.resume"), icon=":material/resume:"):

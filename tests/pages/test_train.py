@@ -15,10 +15,12 @@ from explorer.cells import CELLS
 from explorer.pages import live, new_run
 from explorer.pages.shell import people
 from explorer.pages.shell.plain import plain
+from explorer.probes.finding import Finding
 from explorer.runs.request import setting
 from explorer.words import say
 from waiting import ended
 
+OVERFITTED = {"best_epoch": 3, "best_nats": 1.0, "held_out_nats": 2.0, "last_nats": 0.5}
 APP = Path(explorer.__file__).parent / "pages" / "frame.py"
 
 
@@ -154,6 +156,64 @@ def test_a_run_is_started_found_again_and_becomes_a_model_of_every_page():
     assert not gates.exception
     assert gates.selectbox(key="model").value == f"run:{run_id}"
     assert len(gates.get("plotly_chart")) == 2
+
+
+def small_run(**about):
+    """A run that has come to its end."""
+    small = (ModelConfig(hidden_size=4), explorer.Recipe(epochs=4, batch_size=4, num_steps=10, max_tokens=2000))
+    about = {"session": "me", "corpus": "lighthouse"} | about
+    return ended(runs.start(runs.RunRequest(*small, explorer.load_corpus("lighthouse"), **about)).id)
+
+
+def test_a_run_shows_what_it_trains():
+    run = small_run(name="mine")
+    line = plain(
+        f"GRU, reset after, 4 units · lighthouse · SGD, learning rate 1 · clipped at θ = 1 · 4 epochs, about {run.steps_total} "
+        "steps"
+    )
+    assert line in [caption.value for caption in open_page(run=run.id).caption]
+
+
+def verdicts(app):
+    return [line.value for line in app.markdown if line.value.startswith(":material/stethoscope:")]
+
+
+def test_a_run_in_which_nothing_stands_out_says_so():
+    run = small_run()
+    assert verdicts(open_page(run=run.id)) == [f":material/stethoscope: {say('run-page.nothing-stands-out')}"]
+
+
+@pytest.mark.parametrize(
+    ("findings", "active", "shown"),
+    [
+        (None, True, []),  # no record yet
+        ((), True, ["So far nothing in its training stands out."]),
+        ((), False, ["Nothing in its training stands out."]),
+        ((Finding("overfitting", "certain", OVERFITTED),), True, ["**It overfits.**"]),
+    ],
+)
+def test_a_verdict_says_what_stands_out_or_that_nothing_does(monkeypatch, findings, active, shown):
+    run = small_run()
+    monkeypatch.setattr(live, "verdict", lambda *_: findings)
+    monkeypatch.setattr(runs.Run, "active", property(lambda _: active))
+    found = verdicts(open_page(run=run.id))
+    assert len(found) == len(shown)
+    assert all(words in line for words, line in zip(shown, found, strict=True))
+
+
+def test_a_run_offers_its_gates_and_its_gradients_once_there_is_a_model():
+    def offered(app):
+        return [(link.proto.label, link.proto.page, link.proto.query_string) for link in app.get("page_link")][3:]
+
+    run = small_run()
+    assert offered(open_page(run=run.id)) == [
+        ("See its gates", "", f"model=run%3A{run.id}"),
+        ("See its gradients", "gradients", f"model=run%3A{run.id}"),
+    ]
+    waits = replace(run, status="waiting", has_checkpoint=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "run", lambda _: waits)
+        assert offered(open_page(run=run.id)) == []
 
 
 def test_a_diverged_run_says_where():

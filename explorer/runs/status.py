@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from explorer.words import say
+from explorer.words import Saying, say
 
 WAITING, RUNNING, STOPPING = "waiting", "running", "stopping"
 FINISHED, STOPPED, INTERRUPTED, DIVERGED, FAILED = "finished", "stopped", "interrupted", "diverged", "failed"
@@ -56,9 +56,14 @@ STATUSES: Mapping[str, Status] = {
 }
 
 
+def told(status: str) -> Saying:
+    """A status, or "deleted", as a person reads it: a part of a sentence that is said later."""
+    return Saying(f"status.{status}")
+
+
 def named(status: str) -> str:
-    """A status as a person reads it."""
-    return say(f"status.{status}")
+    """The same, said now."""
+    return str(told(status))
 
 
 def meaning(status: str) -> str:

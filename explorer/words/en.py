@@ -906,6 +906,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "status.diverged.means": "a loss, gradient or weight was not finite",
     "status.failed": "failed",
     "status.failed.means": "an error stopped it, or its saved state cannot be used",
+    "status.deleted": "deleted",
     "event.claim": "a worker takes it",
     "event.stop": "its owner stops it",
     "event.end": "its worker reports how it ended",

@@ -264,7 +264,7 @@ def offer_start() -> None:
         button = st.empty()  # above the settings, where one can press it as they stand
         offer_recipes()
     summary = st.empty()
-    left, middle, right = st.columns([2, 3, 2])
+    left, middle, right = st.columns([3, 3, 2])
     corpus = choose_corpus(left)
     slots["text"] = left.empty()
     sentence, name = choose_sentence(middle, corpus, slots), choose_name(right, corpus, slots)

@@ -14,6 +14,7 @@ from explorer.figures.hundredths import CONFIG
 from explorer.pages import live, new_run
 from explorer.pages.shell import charts, export, links, models, people, session
 from explorer.pages.shell.plain import badge, cells, plain
+from explorer.probes.progress import long_enough
 from explorer.runs.status import DIVERGED, FINISHED, STATUSES, meaning, named
 from explorer.words import say
 
@@ -47,8 +48,14 @@ def show_verdict(run: runs.Run, findings: Sequence[explorer.Finding] | None) -> 
         evidence = plain(f"{finding.evidence} {finding.advice}")
         st.markdown(f"{STETHOSCOPE} **{finding.title}.** {badge(finding.sureness)}{evidence}")
     if findings is not None and not findings:
-        said = say("run-page.nothing-so-far" if run.active else "run-page.nothing-stands-out")
-        st.markdown(f"{STETHOSCOPE} {said}")
+        st.markdown(f"{STETHOSCOPE} {nothing_found(run)}")
+
+
+def nothing_found(run: runs.Run) -> str:
+    """What it means that nothing was found wrong with a run."""
+    if not long_enough(run.epoch, run.step):
+        return say("run-page.too-early" if run.active else "run-page.too-short")
+    return say("run-page.nothing-so-far" if run.active else "run-page.nothing-stands-out")
 
 
 def offer_actions(run: runs.Run) -> None:

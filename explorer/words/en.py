@@ -1077,6 +1077,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "run-page.new": "New run",
     "run-page.see.gates": "See its gates",
     "run-page.see.gradients": "See its gradients",
+    "run-page.too-early": "It is too early to judge its training.",
+    "run-page.too-short": "It trained too briefly to be judged.",
     "run-page.nothing-so-far": "So far nothing in its training stands out.",
     "run-page.nothing-stands-out": "Nothing in its training stands out.",
     "run-page.was-deleted": "This run was deleted. You can bring it back for a day.",

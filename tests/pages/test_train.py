@@ -184,16 +184,20 @@ def test_a_run_in_which_nothing_stands_out_says_so():
 
 
 @pytest.mark.parametrize(
-    ("findings", "active", "shown"),
+    ("findings", "active", "reached", "shown"),
     [
-        (None, True, []),  # no record yet
-        ((), True, ["So far nothing in its training stands out."]),
-        ((), False, ["Nothing in its training stands out."]),
-        ((Finding("overfitting", "certain", OVERFITTED),), True, ["**It overfits.**"]),
+        (None, True, {}, []),  # no record yet
+        ((), True, {}, ["So far nothing in its training stands out."]),
+        ((), False, {}, ["Nothing in its training stands out."]),
+        ((), True, {"epoch": 2}, ["It is too early to judge its training."]),
+        ((), False, {"step": 19}, ["It trained too briefly to be judged."]),
+        ((), False, {"epoch": 3, "step": 20}, ["Nothing in its training stands out."]),
+        ((Finding("overfitting", "certain", OVERFITTED),), True, {"epoch": 2}, ["**It overfits.**"]),
     ],
 )
-def test_a_verdict_says_what_stands_out_or_that_nothing_does(monkeypatch, findings, active, shown):
-    run = small_run()
+def test_a_verdict_says_what_stands_out_or_that_nothing_does(monkeypatch, findings, active, reached, shown):
+    run = replace(small_run(), **reached)
+    monkeypatch.setattr(runs, "run", lambda _: run)
     monkeypatch.setattr(live, "verdict", lambda *_: findings)
     monkeypatch.setattr(runs.Run, "active", property(lambda _: active))
     found = verdicts(open_page(run=run.id))

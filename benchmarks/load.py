@@ -304,7 +304,8 @@ async def take_turns(server: int, data: Path, record: Record, seconds: float) ->
 async def start_two(port: int, record: Record) -> list[str]:
     """Two trainings of 256 units, started on the page Train; their ids."""
     person, runs = await Person(port, record, -1).open("train"), []
-    for label, value in (("Fill in", "d2l-v2"), ("Units", 256), ("Epochs", 5000)):
+    await person.ask("form", trigger="d2l-v2")
+    for label, value in (("Units", 256), ("Epochs", 5000)):
         await person.put("form", label, value)
     for _ in range(2):
         await person.ask("form", trigger="Start")

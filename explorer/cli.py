@@ -24,6 +24,7 @@ from explorer.runs.foreground import recorded
 from explorer.text import EncodingError, TextError, Vocabulary, clean_text, decode_text
 from explorer.text import newlines_to_blanks as without_newlines
 from explorer.training import RECIPE_MODELS, RECIPES, Recipe, StepRecord, TrainingDivergedError, check_seed, train
+from explorer.words import say
 
 MODEL_OPTIONS = (
     "cell",
@@ -58,7 +59,7 @@ def read_corpus(name_or_file: str, encoding: str | None = None) -> tuple[str, st
     except OSError as fault:
         raise TextError("cli.not-read", path=name_or_file, reason=fault.strerror or fault) from fault
     if decoded.encoding != "UTF-8" or decoded.notes:
-        click.echo(" ".join((f"{path.name}: read as {decoded.encoding}.", *decoded.notes)), err=True)
+        click.echo(say("cli.read-as", name=path.name, encoding=decoded.encoding, notes=decoded.notes), err=True)
     return clean_text(path.stem), decoded.text
 
 
@@ -82,13 +83,12 @@ def record_training(corpus: str, text: str, config: ModelConfig, recipe: Recipe,
 
 def _finish(corpus: str, model: CharModel, recipe: Recipe, seed: int, steps: Iterator[StepRecord]) -> Checkpoint:
     recording = Recording(model, recipe)
+    label = say("cli.training", cell=model.config.cell, corpus=corpus)
     try:
-        with click.progressbar(
-            length=recipe.epochs, item_show_func=_describe, width=24, label=f"{model.config.cell} on {corpus}"
-        ) as bar:
+        with click.progressbar(length=recipe.epochs, item_show_func=_describe, width=24, label=label) as bar:
             _follow(steps, recording, bar)
     except KeyboardInterrupt:
-        click.echo(f"Stopped after epoch {len(recording.history)}; keeping what there is.")
+        click.echo(say("cli.stopped", epoch=len(recording.history)))
     except TrainingDivergedError as fault:
         click.echo(str(fault), err=True)
     return Checkpoint(model.eval(), recipe, seed, corpus, tuple(recording.history), recording.snapshots)
@@ -103,10 +103,10 @@ def _follow(steps: Iterator[StepRecord], recording: Recording, bar: ProgressBar[
 def _describe(record: StepRecord | None) -> str:
     if record is None:
         return ""
-    return (
-        f"perplexity {record.epoch_perplexity:.2f}  |g| {record.grad_norm_before:.3g} -> {record.grad_norm_after:.3g}  "
-        f"{record.tokens_per_s:,.0f} characters/s"
-    )
+    return say(
+        "cli.step", perplexity=record.epoch_perplexity, before=record.grad_norm_before, after=record.grad_norm_after,
+        speed=record.tokens_per_s,
+    )  # fmt: skip
 
 
 def _sizes(given: str) -> tuple[int, ...]:
@@ -133,20 +133,18 @@ def _options(command: Any) -> Any:
     return command
 
 
-@click.group()
-@click.option(
-    "--data", type=click.Path(file_okay=False, path_type=Path), help="Folder of the runs; also $GATE_EXPLORER_DATA."
-)
+@click.group(help=say("cli.help"))
+@click.option("--data", type=click.Path(file_okay=False, path_type=Path), help=say("cli.data.help"))
 def cli(data: Path | None) -> None:
-    """Gate explorer on the command line."""
+    """Where the runs are kept, for every command."""
     if data is not None:
         os.environ["GATE_EXPLORER_DATA"] = str(data.absolute())
 
 
-@cli.command("app", context_settings={"ignore_unknown_options": True})
+@cli.command("app", help=say("cli.app.help"), context_settings={"ignore_unknown_options": True})
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def app_command(options: tuple[str, ...]) -> None:
-    """Serve the app. What follows goes to Streamlit: `--server.port 8600`, `--server.address 0.0.0.0`."""
+    """Serve the app with the options of Streamlit that follow."""
     root = Path(__file__).parents[1]
     os.chdir(root)  # where .streamlit/ is
     # In this process: whatever ends it ends the server.
@@ -154,18 +152,14 @@ def app_command(options: tuple[str, ...]) -> None:
     runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
 
 
-@cli.command("train")
-@click.option("--corpus", default="lighthouse", show_default=True, help=f"{', '.join(NAMES)}, or a text file.")
-@click.option(
-    "--encoding", help="Of a text file, such as UTF-8, GB18030 or latin-1; recognised where this is left out."
-)
+@cli.command("train", help=say("cli.train.help"))
+@click.option("--corpus", default="lighthouse", show_default=True, help=say("cli.corpus.help", names=NAMES))
+@click.option("--encoding", help=say("cli.encoding.help"))
 @click.option("--recipe", "recipe_name", type=click.Choice(list(RECIPES)), default="quick", show_default=True)
-@click.option("--seed", default=0, show_default=True, help="Of the initial weights and the batches.")
-@click.option(
-    "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The .safetensors file to write."
-)
-@click.option("--newlines-to-blanks", is_flag=True, help="Read each line end as a blank, as the book does with lyrics.")
-@click.option("--no-clip", is_flag=True, help="Measure the gradient's norm but do not clip.")
+@click.option("--seed", default=0, show_default=True, help=say("cli.seed.help"))
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help=say("cli.output.help"))
+@click.option("--newlines-to-blanks", is_flag=True, help=say("cli.newlines-to-blanks.help"))
+@click.option("--no-clip", is_flag=True, help=say("cli.no-clip.help"))
 @_options
 def train_command(
     corpus: str,
@@ -177,9 +171,9 @@ def train_command(
     no_clip: bool,
     **given: Any,
 ) -> None:
-    """Train a model and write it as a checkpoint. Ctrl-C saves what there is."""
+    """Train a model and write it as a checkpoint."""
     if output.suffix != ".safetensors":
-        raise click.UsageError(f"--output: expected a file name that ends in .safetensors; got {output.name!r}.")
+        raise click.UsageError(say("cli.not-an-output", name=output.name))
     given = {name: value for name, value in given.items() if value is not None}
     try:
         of_model = {name: given[name] for name in MODEL_OPTIONS if name in given}
@@ -192,4 +186,4 @@ def train_command(
         save_checkpoint(output, checkpoint)
     except (ConfigError, TextError, CheckpointError, runs.RunError) as fault:
         raise click.ClickException(str(fault)) from fault
-    click.echo(f"Wrote {output} ({output.stat().st_size / 1e6:.1f} MB, {checkpoint.last_epoch} epochs).")
+    click.echo(say("cli.wrote", path=output, size=output.stat().st_size, epochs=checkpoint.last_epoch))

@@ -356,7 +356,7 @@ def test_ctrl_c_saves_what_there_is(monkeypatch, corpus, output, step, epochs):
     monkeypatch.setattr(explorer.cli, "train", ending_after(step, KeyboardInterrupt(), kept))
     checkpoint, result = train_small(corpus, output, "--epochs", "5", "--seed", "3")
     assert f"Stopped after epoch {epochs}" in result.stdout
-    assert f"{epochs} epochs)" in result.stdout
+    assert f", {epochs} epoch{'s' * (epochs != 1)})" in result.stdout
     assert [e.epoch for e in checkpoint.history] == list(range(1, epochs + 1))
     assert checkpoint.last_epoch == epochs
     assert checkpoint.recipe.epochs == 5

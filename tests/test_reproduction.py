@@ -15,7 +15,9 @@ import explorer.cli
 from explorer.checkpoints import load_checkpoint
 from explorer.models import ModelConfig
 from explorer.pages import new_run
+from explorer.runs.request import setting
 from explorer.training import RECIPES
+from explorer.words import say
 
 ROOT = Path(__file__).parents[1]
 TEXT = "".join(random.Random(3).choices("abcdef gh", [9, 5, 3, 2, 2, 1, 7, 1, 1], k=330))
@@ -154,13 +156,13 @@ def test_the_python_in_the_document_prints_the_epochs(make, tmp_path, monkeypatc
 
 def test_the_steps_on_the_page_speak_of_its_controls():
     steps = document().partition("In the web page")[2].partition("We do not have the lyrics")[0]
-    named = set(re.findall(r"\*\*(.*?)\*\*", steps)) - {"Train", "Recipe", "Start", "d2l-zh-v1"}
-    assert new_run.NEWLINES in named
-    named -= {new_run.NEWLINES}
+    named = set(re.findall(r"\*\*(.*?)\*\*", steps)) - {"Train", "d2l-zh-v1"}
+    assert {say("run-form.start"), say("run-form.recipes"), setting(new_run.NEWLINES)} <= named
+    named -= {say("run-form.start"), say("run-form.recipes"), setting(new_run.NEWLINES)}
     assert len(named) == 7
-    assert named <= set(new_run.LABELS.values())
+    assert named <= {setting(field) for field in ("corpus", *new_run.MODEL, *new_run.RECIPE)}
     assert set(re.findall('"(.*?)"', steps)) == {
-        new_run.OWN_FILE,
+        new_run.called(new_run.OWN_FILE),
         "gru",
         "after",
         "lstm",

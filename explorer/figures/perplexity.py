@@ -27,19 +27,20 @@ def surprise_row(trace: GateTrace, count: int, ghost: GateTrace | None = None) -
     x = np.arange(count)
     uniform, unigram = baselines(trace)
     bits_T = trace.nll_nats_T[:count] / NATS_PER_BIT
-    hover = f"running {trace.score_name} %{{customdata:.4~g}}"
+    hover = f"{say('score-figure.running', score=trace.score_name)} %{{customdata:.4~g}}"
+    bar = say("score-figure.bar", step="%{customdata}", bits="%{y:.3~g}")
     mean, dashed, dotted = Stroke(ORANGE, 2.5), Stroke(GREY, 1.5, "dash"), Stroke(GREEN, 1.5, "dot")
     before = [] if ghost is None else [_running(ghost, count, Stroke(ORANGE, 1), say("figure.ghost.running"))]
     items = [
         *before,
-        Bars(x, bits_T, translucent(BLUE, 0.65), "step %{customdata}: surprise %{y:.3~g} bits", said=x, width=0.8),
+        Bars(x, bits_T, translucent(BLUE, 0.65), bar, said=x, width=0.8),
         _running(trace, count, mean, hover),
         Level(uniform, dashed),
         Level(unigram, dotted),
     ]
-    guesses = f"{keyed('blind guess', dashed)}, {keyed('by frequency', dotted)}"
-    title = f"surprise (bits), {keyed('running mean', mean)},<br>{guesses}"
-    return Row(title, items, Axis("bits", ticks=6, from_zero=True), ROW_PX)
+    guesses = f"{keyed(say('curve.blind-guess'), dashed)}, {keyed(say('curve.by-frequency'), dotted)}"
+    title = f"{say('score-figure.surprise')}, {keyed(say('score-figure.mean'), mean)},<br>{guesses}"
+    return Row(title, items, Axis(say("score-figure.bits"), ticks=6, from_zero=True), ROW_PX)
 
 
 def _running(trace: GateTrace, count: int, stroke: Stroke, hover: str) -> Line:
@@ -63,28 +64,30 @@ def curve_frame(trace: GateTrace) -> pd.DataFrame:
     """Per step: character, surprise (bits), running perplexity, and what the two baselines pay for the character."""
     return pd.DataFrame(
         {
-            "step": np.arange(len(trace)),
-            "character": list(trace.text),
-            "surprise (bits)": trace.nll_nats_T / NATS_PER_BIT,
-            f"running {trace.score_name}": _exp(trace.score.running_nll_nats_T),
-            "surprise by frequency (bits)": trace.unigram_nll_nats_T / NATS_PER_BIT,
-            "surprise of a blind guess (bits)": baselines(trace)[0],
+            say("score-figure.step"): np.arange(len(trace)),
+            say("score-figure.character"): list(trace.text),
+            say("score-figure.surprise"): trace.nll_nats_T / NATS_PER_BIT,
+            say("score-figure.running", score=trace.score_name): _exp(trace.score.running_nll_nats_T),
+            say("score-figure.surprise-by-frequency"): trace.unigram_nll_nats_T / NATS_PER_BIT,
+            say("score-figure.surprise-of-a-guess"): baselines(trace)[0],
         }
     )
 
 
 def by_epoch(values: Mapping[int, float | None], chosen: int, score_name: str = "perplexity") -> Panel:
     """The perplexity of one text under the model as it was at each epoch, the chosen epoch marked."""
-    hover = f"epoch %{{x}}: {score_name} %{{y:.3g}}"
+    hover = say("score-figure.at-epoch", epoch="%{x}", score=f"{score_name} %{{y:.3g}}")
     epochs = [str(epoch) for epoch in values]
     items = [
         Line(epochs, list(values.values()), Stroke(BLUE), hover=hover, dots_px=6),
         Marks([str(chosen)], [values.get(chosen)], "diamond", 14, hover=hover),
     ]
     axis = Axis(score_name, log=True, ticks={tick: f"{tick:,}" for tick in TICKS})
-    return Panel(Axis("epoch", names=epochs), [Row("", items, axis, 164)], hover="closest", top_px=12)
+    return Panel(Axis(say("score-figure.epoch"), names=epochs), [Row("", items, axis, 164)], hover="closest", top_px=12)
 
 
 def by_epoch_frame(values: Mapping[int, float | None], score_name: str = "perplexity") -> pd.DataFrame:
     """Epoch and perplexity, one line each."""
-    return pd.DataFrame({"epoch": list(values), score_name: [math.nan if v is None else v for v in values.values()]})
+    return pd.DataFrame(
+        {say("score-figure.epoch"): list(values), score_name: [math.nan if v is None else v for v in values.values()]}
+    )

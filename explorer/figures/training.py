@@ -23,6 +23,9 @@ from explorer.models import NetKey
 from explorer.probes.gates import GateTrace
 from explorer.reads.text import score_name
 from explorer.runs import EpochEvent, Metrics, Run
+from explorer.runs.request import setting
+from explorer.runs.status import named
+from explorer.words import say
 
 RUN_COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
 # Pairs of a strong and a light tone, so that neighbours in a stack differ in lightness too.
@@ -43,12 +46,24 @@ class Progress:
 
 
 Columns = dict[str, NDArray[Any]]
-"""The columns of a table, by name; live makes them every second, so a DataFrame is made only where one is wanted."""
+"""The columns of a table, by name."""
 
 
 def step_frame(progress: Progress) -> pd.DataFrame:
     """One line a step: loss, perplexity of the epoch so far, norms before and after, clipping, each parameter's share."""
-    return pd.DataFrame(_step_columns(progress))
+    m = progress.metrics
+    columns = {
+        "step": m.step_S,
+        "epoch": m.epoch_S,
+        "nll": m.nll_nats_S,
+        "perplexity": _perplexity_S(m),
+        "norm-before": m.grad_norm_before_S,
+        "norm-after": m.grad_norm_after_S,
+        "clip-coefficient": m.clip_coefficient_S,
+        "speed": m.tokens_per_s_S,
+    }
+    shares = {say("run-column.share", parameter=name): share_S for name, share_S in m.squared_share().items()}
+    return pd.DataFrame(_called(columns) | shares)
 
 
 def epoch_frame(progress: Progress) -> pd.DataFrame:
@@ -56,37 +71,32 @@ def epoch_frame(progress: Progress) -> pd.DataFrame:
 
     The share of clipped steps is the epoch's own, over all of its steps; those that are drawn favour large gradients.
     """
-    return pd.DataFrame(_epoch_columns(progress))
+    columns = _called(_epoch_columns(progress.epochs))
+    for gate, measured in _gates(progress.epochs).items():
+        figures = {"letter": gate.letter, "where": _where(gate.net, progress.run)}
+        columns[say("run-column.mean", **figures)] = measured.mean
+        columns[say("run-column.saturated", **figures)] = measured.saturated
+    return pd.DataFrame(columns)
 
 
-def _step_columns(progress: Progress) -> Columns:
-    m = progress.metrics
-    columns = {
-        "step": m.step_S,
-        "epoch": m.epoch_S,
-        "nll (nats)": m.nll_nats_S,
-        "perplexity": np.exp(np.minimum(m.epoch_nll_nats_S, OVERFLOW_NATS)),
-        "gradient norm before": m.grad_norm_before_S,
-        "gradient norm after": m.grad_norm_after_S,
-        "clip coefficient": m.clip_coefficient_S,
-        "characters per second": m.tokens_per_s_S,
-    }
-    return columns | {f"share {name}": share_S for name, share_S in m.squared_share().items()}
+def _called(columns: Columns) -> Columns:
+    return {say(f"run-column.{key}"): values for key, values in columns.items()}
 
 
-def _epoch_columns(progress: Progress) -> Columns:
-    events, run = progress.epochs, progress.run
-    columns = {
+def _perplexity_S(metrics: Metrics) -> NDArray[np.float64]:
+    """Of the epoch so far, at each step."""
+    return np.exp(np.minimum(metrics.epoch_nll_nats_S, OVERFLOW_NATS))
+
+
+def _epoch_columns(events: Sequence[EpochEvent]) -> Columns:
+    """What was measured after each epoch; NaN where it was not."""
+    return {
         "step": np.array([event.step for event in events]),
         "epoch": np.array([event.epoch for event in events]),
-        "clipped share": np.array([event.summary.clipped_share if event.summary else math.nan for event in events]),
-        "held out": np.array([_perplexity(event.held_out_nll_nats) for event in events]),
+        "clipped": np.array([event.summary.clipped_share if event.summary else math.nan for event in events]),
+        "held-out": np.array([_perplexity(event.held_out_nll_nats) for event in events]),
         "sentence": np.array([_perplexity(event.sentence_nll_nats) for event in events]),
     }
-    for gate, measured in _gates(events).items():
-        where = _where(gate.net, run)
-        columns |= {f"mean {gate.letter}{where}": measured.mean, f"saturated {gate.letter}{where}": measured.saturated}
-    return columns
 
 
 class _Gate(NamedTuple):
@@ -117,7 +127,7 @@ def _gates(events: Sequence[EpochEvent]) -> dict[_Gate, _Measured]:
 
 
 def _where(net: NetKey, run: Run) -> str:
-    parts = [f"layer {net.layer}"] if run.config.num_layers > 1 else []
+    parts = [say("run-figure.layer", layer=net.layer)] if run.config.num_layers > 1 else []
     parts += [run.config.name_of(net.direction)] if len(run.config.directions) > 1 else []
     return f" ({', '.join(parts)})" if parts else ""
 
@@ -137,7 +147,7 @@ def live(progresses: Sequence[Progress], alt: str = "") -> Panel:
     alone = len(progresses) == 1
     drawn = [
         _Drawn(
-            progress, _step_columns(progress), _epoch_columns(progress), "" if alone else f"{number}: ", colour,
+            progress, _epoch_columns(progress.epochs), "" if alone else f"{number}: ", colour,
             beside=GREY if alone else colour,
         )
         for number, (progress, colour) in enumerate(zip(progresses, itertools.cycle(RUN_COLOURS)), 1)
@@ -145,12 +155,12 @@ def live(progresses: Sequence[Progress], alt: str = "") -> Panel:
     score = " / ".join(dict.fromkeys(score_name(one.run.config.objective) for one in drawn))
     rows = [
         Row(score, [item for one in drawn for item in _scores(one, alone)], Axis(log=True)),
-        Row("gradient norm", [item for one in drawn for item in _norms(one)], Axis(log=True)),
-        Row("clipping", [item for one in drawn for item in _clipping(one)], SHARE),
+        Row(say("run-figure.norms"), [item for one in drawn for item in _norms(one)], Axis(log=True)),
+        Row(say("run-figure.clipping"), [item for one in drawn for item in _clipping(one)], SHARE),
     ]
     if alone:
-        rows += [Row("share of the squared norm", _shares(drawn[0]), SHARE, stacked=True), *_gate_rows(drawn[0])]
-    return Panel(Axis("step", 0, max(map(axis_end, progresses))), rows, alt=alt, named=True)
+        rows += [Row(say("run-figure.shares"), _shares(drawn[0]), SHARE, stacked=True), *_gate_rows(drawn[0])]
+    return Panel(Axis(say("run-figure.step"), 0, max(map(axis_end, progresses))), rows, alt=alt, named=True)
 
 
 def live_height_px(runs: Sequence[Run]) -> int:
@@ -161,10 +171,12 @@ def live_height_px(runs: Sequence[Run]) -> int:
 
 @dataclass(frozen=True)
 class _Drawn:
-    """One of the runs that are drawn together: what stands before the names of its curves, and their colours."""
+    """One of the runs that are drawn together: what stands before the names of its curves, and their colours.
+
+    A curve is called `curve.<key>` in the words.
+    """
 
     progress: Progress
-    steps: Columns
     epochs: Columns
     prefix: str
     colour: str
@@ -174,53 +186,56 @@ class _Drawn:
     def run(self) -> Run:
         return self.progress.run
 
-    def of_steps(self, name: str, column: str, stroke: Stroke | None = None, opacity: float = 1) -> Line:
-        """A curve of what every step has."""
-        stroke = stroke or Stroke(self.colour)
-        return Line(self.steps["step"], self.steps[column], stroke, self.prefix + name, opacity=opacity)
+    @property
+    def metrics(self) -> Metrics:
+        return self.progress.metrics
 
-    def of_epochs(self, name: str, values: NDArray[Any], stroke: Stroke) -> list[Line]:
+    def named(self, key: str, **figures: str) -> str:
+        """What a curve of this run is called."""
+        return self.prefix + say(f"curve.{key}", **figures)
+
+    def of_steps(self, key: str, values_S: NDArray[Any], stroke: Stroke | None = None, opacity: float = 1) -> Line:
+        """A curve of what every step has."""
+        return Line(self.metrics.step_S, values_S, stroke or Stroke(self.colour), self.named(key), opacity=opacity)
+
+    def of_epochs(self, key: str, values: NDArray[Any], stroke: Stroke, **figures: str) -> list[Line]:
         """A curve of what is measured after some epochs: a line over those where it was; none where it never was."""
         known = ~np.isnan(values)
-        return [Line(self.epochs["step"][known], values[known], stroke, self.prefix + name)] if known.any() else []
+        name = self.named(key, **figures)
+        return [Line(self.epochs["step"][known], values[known], stroke, name)] if known.any() else []
 
 
 def _scores(one: _Drawn, alone: bool) -> list[Item]:
     """Perplexity or what stands for it; of a single run also what guessing has."""
     levels = [
-        Level(one.run.symbols, DASHED, "blind guess"),
-        Level(math.exp(one.run.unigram_nll_nats), DASHED, "by frequency"),
+        Level(one.run.symbols, DASHED, one.named("blind-guess")),
+        Level(math.exp(one.run.unigram_nll_nats), DASHED, one.named("by-frequency")),
     ]
     return [
-        one.of_steps("training", "perplexity"),
-        *one.of_epochs("held out", one.epochs["held out"], Stroke(one.colour, dash="dash")),
-        *one.of_epochs("your sentence", one.epochs["sentence"], Stroke(one.colour, dash="dot")),
+        one.of_steps("training", _perplexity_S(one.metrics)),
+        *one.of_epochs("held-out", one.epochs["held-out"], Stroke(one.colour, dash="dash")),
+        *one.of_epochs("sentence", one.epochs["sentence"], Stroke(one.colour, dash="dot")),
         *(levels if alone else ()),
     ]
 
 
 def _norms(one: _Drawn) -> list[Item]:
     """The gradient's norm before and after clipping, theta, and the step that broke."""
-    run = one.run
-    theta = (
-        [Level(run.recipe.clip_norm, Stroke(one.beside, 1.5, "dash"), f"{one.prefix}θ")]
-        if run.recipe.clip_norm is not None
-        else []
-    )
-    alarm = f"{one.prefix}not finite at step {run.fault_step:,}" if run.fault_step is not None else ""
+    theta, broken = one.run.recipe.clip_norm, one.run.fault_step
+    alarm = "" if broken is None else one.prefix + say("curve.not-finite", step=broken)
     return [
-        one.of_steps("before", "gradient norm before", Stroke(one.beside, 5), opacity=0.45),
-        one.of_steps("after", "gradient norm after"),
-        *theta,
-        *([Alarm(run.fault_step, alarm, RED)] if run.fault_step is not None else []),
+        one.of_steps("before", one.metrics.grad_norm_before_S, Stroke(one.beside, 5), opacity=0.45),
+        one.of_steps("after", one.metrics.grad_norm_after_S),
+        *([Level(theta, Stroke(one.beside, 1.5, "dash"), one.named("theta"))] if theta is not None else []),
+        *([Alarm(broken, alarm, RED)] if broken is not None else []),
     ]
 
 
 def _clipping(one: _Drawn) -> list[Item]:
     """How much is clipped, and how often."""
     return [
-        *one.of_epochs("steps clipped", one.epochs["clipped share"], Stroke(one.colour, dash="dash")),
-        one.of_steps("coefficient", "clip coefficient"),
+        *one.of_epochs("steps-clipped", one.epochs["clipped"], Stroke(one.colour, dash="dash")),
+        one.of_steps("coefficient", one.metrics.clip_coefficient_S),
     ]
 
 
@@ -228,7 +243,7 @@ def _shares(one: _Drawn) -> list[Item]:
     """Whose gradient it is: squares add, so they may be stacked."""
     shares = one.progress.metrics.squared_share()
     return [
-        Line(one.steps["step"], share_S, Stroke(colour), parameter.removeprefix("rnn."), opacity=0.85)
+        Line(one.metrics.step_S, share_S, Stroke(colour), parameter.removeprefix("rnn."), opacity=0.85)
         for (parameter, share_S), colour in zip(shares.items(), itertools.cycle(SHARE_COLOURS))
     ]
 
@@ -239,9 +254,10 @@ def _gate_rows(one: _Drawn) -> Iterator[Row]:
     for net in _gated_nets(one.run):
         items: list[Item] = []
         for (gate, measured), line in zip(((g, m) for g, m in gates.items() if g.net == net), LINES, strict=False):
-            items += one.of_epochs(f"mean {gate.letter}", measured.mean, Stroke(line.colour))
-            items += one.of_epochs(f"saturated {gate.letter}", measured.saturated, Stroke(line.colour, dash="dash"))
-        yield Row(f"gates on your sentence{_where(net, one.run)}", items, Axis(low=0, high=1))
+            items += one.of_epochs("mean", measured.mean, Stroke(line.colour), letter=gate.letter)
+            dashed = Stroke(line.colour, dash="dash")
+            items += one.of_epochs("saturated", measured.saturated, dashed, letter=gate.letter)
+        yield Row(say("run-figure.gates", where=_where(net, one.run)), items, Axis(low=0, high=1))
 
 
 def _gated_nets(run: Run) -> Sequence[NetKey]:
@@ -265,13 +281,18 @@ def over_training(traces: Mapping[int, GateTrace], layer: int = 0, direction: st
     tapes = {epoch: traces[epoch].tape(layer, direction) for epoch in epochs}
     last, text = tapes[epochs[-1]], traces[epochs[-1]].text
     units, letter = unit_order(last, "memory time"), next(iter(last.gates), "h")
-    name, scale, dark = (last.cell.gate(letter).title, GATE, "0") if last.gates else ("state h", STATE, "−1")
+    name, scale, dark = (last.cell.gate(letter).title, GATE, "0") if last.gates else (say("part.h"), STATE, "−1")
 
     frames = {epoch: tape[letter][:, units].T for epoch, tape in tapes.items()}
-    axis = Axis(f"{len(units)} units", reverse=True, grid=False, bare=True)
-    row = Row(f"<b>{name}</b>:<br>dark {dark}, light 1", [UnitMap(letter, frames[epochs[-1]], units, scale)], axis, 282)
+    axis = Axis(say("run-figure.units", count=len(units)), reverse=True, grid=False, bare=True)
+    drawn = UnitMap(letter, frames[epochs[-1]], units, scale)
+    row = Row(f"<b>{name}</b>:<br>{say('run-figure.scale', dark=dark)}", [drawn], axis, 282)
+    step, character = "%{x:d}", "%{x}"
     lettered = is_lettered(len(text))
-    steps = Axis("step", words=characters(text), said=f"step %{{x:d}}{' “%{x}”' * lettered}, ", grid=False)
+    said = (
+        say("run-figure.at-character", step=step, character=character) if lettered else say("run-figure.at", step=step)
+    )
+    steps = Axis(say("run-figure.step"), words=characters(text), said=said, grid=False)
     played = {str(epoch): values_HT for epoch, values_HT in frames.items()}
     return Panel(steps, [row], hover="closest", frames=played, top_px=48)
 
@@ -280,18 +301,21 @@ def settings_frame(runs: Sequence[Run]) -> tuple[pd.DataFrame, list[str]]:
     """One line a run with its settings, and the names of the settings in which the runs differ."""
     rows = [_settings(run) for run in runs]
     differ = [name for name in rows[0] if len({str(row[name]) for row in rows}) > 1]
-    about = [{"": number, "run": run.name, "status": run.status} for number, run in enumerate(runs, 1)]
+    run_name, status = say("run-column.run"), say("run-column.status")
+    about = [{"": number, run_name: run.name, status: named(run.status)} for number, run in enumerate(runs, 1)]
     return pd.DataFrame([one | row for one, row in zip(about, rows, strict=True)]), differ
 
 
 def _settings(run: Run) -> dict[str, Any]:
-    of_run: dict[str, Any] = {"corpus": run.corpus, "text": run.text[:8], "sentence": run.sentence}
-    of_run |= {"held out": run.held_out_share, "seed": run.seed}
-    return of_run | asdict(run.config) | asdict(run.recipe)
+    """Each setting as a person calls it, and its value."""
+    of_run: dict[str, Any] = {"corpus": run.corpus, "digest": run.text[:8], "sentence": run.sentence}
+    of_run |= {"held_out_share": run.held_out_share, "seed": run.seed}
+    return {setting(field): value for field, value in (of_run | asdict(run.config) | asdict(run.recipe)).items()}
 
 
 def settings_of(run: Run) -> pd.DataFrame:
     """Each setting of a run by name, and what it is, in words."""
-    row = _settings(run) | {"held out": f"{run.held_out_share:.0%}"}
-    said = {name: "–" if value is None else str(value) for name, value in row.items() if name != "text"}
-    return pd.DataFrame({"setting": said.keys(), "value": said.values()})
+    row = _settings(run) | {setting("held_out_share"): f"{run.held_out_share:.0%}"}
+    del row[setting("digest")]
+    values = ["–" if value is None else str(value) for value in row.values()]
+    return pd.DataFrame({say("run-column.setting"): row.keys(), say("run-column.value"): values})

@@ -13,9 +13,9 @@ with st.spinner("Loading PyTorch; only the first visit after a start waits for i
     process.settle()
 
 PAGES = {
-    links.GATES: st.Page("gates.py", title=say("page.gates"), icon=":material/grid_on:", default=True),
-    links.GRADIENTS: st.Page("gradients.py", title=say("page.gradients"), icon=":material/timeline:"),
-    links.TRAIN: st.Page("train.py", title=say("page.train"), icon=":material/model_training:"),
+    links.GATES: st.Page("gates.py", title=say("page.gates"), icon=links.ICONS[links.GATES], default=True),
+    links.GRADIENTS: st.Page("gradients.py", title=say("page.gradients"), icon=links.ICONS[links.GRADIENTS]),
+    links.TRAIN: st.Page("train.py", title=say("page.train"), icon=links.ICONS[links.TRAIN]),
 }
 # Streamlit's own navigation would lead to bare addresses. These links carry what is chosen, also into a new tab.
 shown = st.navigation(list(PAGES.values()), position="hidden")

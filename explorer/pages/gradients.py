@@ -199,10 +199,16 @@ class Drawn:
         return drawing.weights(gradients, view.of.flow, columns=self.columns, alt=alt)
 
 
-def drawn_of(view: View, columns: int) -> Drawn:
+def chosen_row(views: Sequence[View]) -> int | None:
+    """The loss that was chosen to be followed back; None for none, which changes with the text."""
+    rows, default = rows_of(views[0].flow, views[0].several)
+    row = links.ready("row", default, rows) if len(rows) > 1 else default
+    return None if row is None or row == default else int(row)
+
+
+def drawn_of(view: View, columns: int, row: int | None = None) -> Drawn:
     """What is drawn of a net that is in front of the person."""
-    row = links.named("row")
-    return Drawn(view.which, view.of.net, view.several, view.part, None if row is None else int(row), columns)
+    return Drawn(view.which, view.of.net, view.several, view.part, row, columns)
 
 
 def show_singular_values(view: View, columns: int) -> None:
@@ -308,9 +314,9 @@ def show_flows(views: Sequence[View], text: str) -> None:
 
     They are of the whole text, of which they draw the first steps, since that is what is asked for while it is typed.
     """
-    columns = min(len(views), 2)
+    columns, row = min(len(views), 2), chosen_row(views)
     for view in in_columns(views):
-        drawn = drawn_of(view, columns)
+        drawn = drawn_of(view, columns, row)
         done = pictures.show(partial(drawn.flow, shelf.own()), text, drawn, key=f"flow-{view.key}", typed="sentence")
         if done.chosen:
             follow_back(view.flow, done.chosen)

@@ -136,17 +136,17 @@ def show_curves(watched: Sequence[Run], key: str) -> None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=200)
-def verdict(run_id: str, version: int, status: str) -> tuple[explorer.Finding, ...]:
-    """What a run's own record says of it so far, for all who look; empty where nothing stands out."""
+def verdict(run_id: str, version: int, status: str) -> tuple[explorer.Finding, ...] | None:
+    """What a run's own record says of it so far, for all who look; empty where nothing stands out, None without a record."""
     del version, status  # it is judged anew when they change
     name = models.RUN + run_id
     try:
         checkpoint = models.load(name)
         beyond = models.beyond_the_file(models.Which.of(name, checkpoint.last_epoch))
         begun = checkpoint.history or runs.run(run_id).fault_step is not None
-        return tuple(judge(TrainingRecord.of(checkpoint, *beyond))) if begun else ()
+        return tuple(judge(TrainingRecord.of(checkpoint, *beyond))) if begun else None
     except (explorer.CheckpointError, runs.RunError):
-        return ()
+        return None
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)

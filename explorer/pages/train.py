@@ -14,79 +14,99 @@ from explorer.figures.hundredths import CONFIG
 from explorer.pages import live, new_run
 from explorer.pages.shell import charts, export, links, models, people, session
 from explorer.pages.shell.plain import badge, cells, plain
-from explorer.runs.status import DIVERGED, FINISHED, STATUSES
+from explorer.probes.progress import long_enough
+from explorer.runs.status import DIVERGED, FINISHED, STATUSES, meaning, named
+from explorer.words import say
 
 NEWEST = 8  # runs that are listed until one asks for all
+STETHOSCOPE = ":material/stethoscope:"
 HIGHLIGHT = "rgba(224, 138, 30, 0.25)"
 
 
 def watch(run_id: str) -> None:
-    """One run: what one can do about it, its curves, which follow it by themselves, and its sentence."""
+    """One run: what it trains, what one can do about it, its curves, which follow it by themselves, and its sentence."""
     run = runs.run(run_id)
     findings = verdict(run)
-    st.markdown(f"{status(run, findings)} **{plain(run.name)}**")
+    st.markdown(f"{status(run, findings)} **{plain(run.name)}**", help=meaning(run.status))
+    st.caption(plain(runs.summary(run.config, run.recipe, run.corpus, run.steps_total)))
     offer_actions(run)
     if run.message:
         (st.error if STATUSES[run.status].bad else st.caption)(people.told(run.message))
-    for finding in findings:
-        st.markdown(
-            f":material/stethoscope: **{finding.title}.** {badge(finding.sureness)}"
-            + plain(f"{finding.evidence} {finding.advice}")
-        )
+    show_verdict(run, findings)
     live.show_curves([run], key="live")
     if run.has_checkpoint:
         show_sentence(run)
-    settings = st.expander("Settings of this run", key="settings", on_change="rerun")
+    settings = st.expander(say("run-page.settings"), key="settings", on_change="rerun")
     if settings.open:
         settings.dataframe(cells(drawing.settings_of(run)), hide_index=True)  # Streamlit offers it as a CSV, too
     export.offer(tables(run), key="run")
 
 
+def show_verdict(run: runs.Run, findings: Sequence[explorer.Finding] | None) -> None:
+    """What the run's own record says of it, or that nothing in it stands out; nothing where there is no record yet."""
+    for finding in findings or ():
+        evidence = plain(f"{finding.evidence} {finding.advice}")
+        st.markdown(f"{STETHOSCOPE} **{finding.title}.** {badge(finding.sureness)}{evidence}")
+    if findings is not None and not findings:
+        st.markdown(f"{STETHOSCOPE} {nothing_found(run)}")
+
+
+def nothing_found(run: runs.Run) -> str:
+    """What it means that nothing was found wrong with a run."""
+    if not long_enough(run.epoch, run.step):
+        return say("run-page.too-early" if run.active else "run-page.too-short")
+    return say("run-page.nothing-so-far" if run.active else "run-page.nothing-stands-out")
+
+
 def offer_actions(run: runs.Run) -> None:
-    """What this person can do about a run."""
+    """What this person can do about a run, and the pages that look into its model, also while it goes."""
     mine = people.owns(run)
-    with st.container(horizontal=True):
-        if mine and run.stoppable and st.button("Stop", icon=":material/stop:"):
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if mine and run.stoppable and st.button(say("run-page.stop"), icon=":material/stop:"):
             _do(runs.stop, run.id)
-        if mine and run.resumable and st.button("Resume", icon=":material/resume:"):
+        if mine and run.resumable and st.button(say("run-page.resume"), icon=":material/resume:"):
             _do(runs.resume, run.id)
         if run.has_checkpoint and not run.active:
-            st.download_button("Download", runs.checkpoint_path(run.id).read_bytes, run.file_name, on_click="ignore")
-        if st.button("New run", icon=":material/add:"):
+            read = runs.checkpoint_path(run.id).read_bytes
+            st.download_button(say("run-page.download"), read, run.file_name, on_click="ignore")
+        if st.button(say("run-page.new"), icon=":material/add:"):
             links.open_run(None)
+        if run.has_checkpoint:
+            for page in (links.GATES, links.GRADIENTS):
+                links.offer(page, say(f"run-page.see.{page}"), model=models.RUN + run.id)
     if run.deleted is not None:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.warning("This run was deleted; for a day it can be brought back.", width="stretch")
-            if mine and st.button("Bring it back", icon=":material/undo:"):
+            st.warning(say("run-page.was-deleted"), width="stretch")
+            if mine and st.button(say("run-page.restore"), icon=":material/undo:"):
                 _do(runs.restore, run.id)
     if not mine:
-        st.caption("You see this run by its address. Only the browser that started it can stop, resume or delete it.")
+        st.caption(say("run-page.not-yours"))
 
 
 def tables(run: runs.Run) -> Iterator[export.Table]:
     """All that was recorded of a run."""
     every, some = partial(live.steps, run.id), partial(live.some_steps, run.id)
-    yield export.Table("Steps of the run", run.name, every, rows=run.step, sample=some)
-    yield export.Table("Epochs of the run", run.name, partial(live.epochs, run.id))
+    yield export.Table(say("table.run-steps"), run.name, every, rows=run.step, sample=some)
+    yield export.Table(say("table.run-epochs"), run.name, partial(live.epochs, run.id))
 
 
 def how_far(run: runs.Run) -> str:
     """Where a run ended, or stands."""
-    epoch = f"epoch {run.epoch} of {run.recipe.epochs}"
-    return epoch if run.fault_step is None else f"at step {run.fault_step:,}, in {epoch}"
+    epoch = say("live.epoch", epoch=run.epoch, total=run.recipe.epochs)
+    return epoch if run.fault_step is None else say("run-page.broke-off", step=run.fault_step, epoch=epoch)
 
 
-def verdict(run: runs.Run) -> Sequence[explorer.Finding]:
-    """What the run's own record says of it so far; empty where nothing stands out, or where there is no record yet."""
+def verdict(run: runs.Run) -> Sequence[explorer.Finding] | None:
+    """What the run's own record says of it so far; empty where nothing stands out, None where there is no record yet."""
     version = models.version(models.RUN + run.id)
-    return live.verdict(run.id, version, run.status) if run.has_checkpoint else ()
+    return live.verdict(run.id, version, run.status) if run.has_checkpoint else None
 
 
-def status(run: runs.Run, findings: Sequence[explorer.Finding]) -> str:
+def status(run: runs.Run, findings: Sequence[explorer.Finding] | None) -> str:
     """The run's status; one that ended worse than guessing is not ticked off."""
-    ruined = any(finding.rule == "rate-too-large" for finding in findings)
+    ruined = any(finding.rule == "rate-too-large" for finding in findings or ())
     icon = STATUSES[DIVERGED if run.status == FINISHED and ruined else run.status].icon
-    return f":material/{icon}: {run.status}"
+    return f":material/{icon}: {named(run.status)}"
 
 
 def _do(action: Callable[..., object], *about: str) -> None:
@@ -105,9 +125,9 @@ def show_sentence(run: runs.Run) -> None:
     if drawn is None:
         return
     figure, snapshots = drawn
-    what = "the states take shape" if not run.config.kind.gates else "the gate that keeps takes shape"
-    st.markdown("**Your sentence over training.**" + f" Press Play: {what}." * (snapshots > 1))
-    charts.show(figure, key="over_training", config=CONFIG, alt="The keeping gate on the sentence at each snapshot")
+    play = say("run-page.play-gate" if run.config.kind.gates else "run-page.play-state") if snapshots > 1 else ""
+    st.markdown(f"**{say('run-page.sentence')}** {play}")
+    charts.show(figure, key="over_training", config=CONFIG, alt=say("run-page.alt.over-training"))
 
 
 def show_list() -> None:
@@ -115,10 +135,11 @@ def show_list() -> None:
     mine, damaged = runs.runs(*people.owners()), runs.unreadable(*people.owners())
     if not mine and not damaged:
         return
-    st.subheader("Your runs")
+    st.subheader(say("run-page.yours"))
     for run_id, sentence in damaged.items():
         _show_damaged(run_id, sentence)
-    for run in mine if len(mine) <= NEWEST or st.toggle(f"All {len(mine)} runs", key="all_runs") else mine[:NEWEST]:
+    all_of_them = len(mine) <= NEWEST or st.toggle(say("run-page.all", count=len(mine)), key="all_runs")
+    for run in mine if all_of_them else mine[:NEWEST]:
         _show_line(run)
     compare(mine)
 
@@ -127,8 +148,8 @@ def _show_damaged(run_id: str, sentence: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f":material/broken_image: {plain(sentence)}", width="stretch")
         left = partial(runs.raw, run_id)
-        st.download_button("Save", left, "damaged-run.json", key=f"save_{run_id}", on_click="ignore")
-        if st.button("Delete", key=f"delete_{run_id}", icon=":material/delete:"):
+        st.download_button(say("run-page.save"), left, "damaged-run.json", key=f"save_{run_id}", on_click="ignore")
+        if st.button(say("run-page.delete"), key=f"delete_{run_id}", icon=":material/delete:"):
             _do(delete, run_id)
 
 
@@ -136,13 +157,13 @@ def _show_line(run: runs.Run) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         how = "" if run.active else f", {how_far(run)}"  # the list does not tick
         st.markdown(f"{status(run, verdict(run))} **{plain(run.name)}**{how}", width="stretch")
-        if st.button("Open", key=f"open_{run.id}"):
+        if st.button(say("run-page.open"), key=f"open_{run.id}"):
             links.open_run(run.id)
-        with st.popover("More"):
-            name = st.text_input("Name", run.name, key=f"name_{run.id}", max_chars=80)
-            if st.button("Rename", key=f"rename_{run.id}", icon=":material/edit:"):
+        with st.popover(say("run-page.more")):
+            name = st.text_input(say("run-page.name"), run.name, key=f"name_{run.id}", max_chars=80)
+            if st.button(say("run-page.rename"), key=f"rename_{run.id}", icon=":material/edit:"):
                 _do(runs.rename, run.id, name)
-            if st.button("Delete", key=f"delete_{run.id}", icon=":material/delete:"):
+            if st.button(say("run-page.delete"), key=f"delete_{run.id}", icon=":material/delete:"):
                 _do(delete, run.id)
 
 
@@ -158,25 +179,29 @@ def offer_undo() -> None:
     """The undo of the last deletion."""
     if deleted := session.kept("deleted", ""):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption("The run was deleted.", width="content")
-            if st.button("Undo", icon=":material/undo:"):
+            st.caption(say("run-page.deleted"), width="content")
+            if st.button(say("run-page.undo"), icon=":material/undo:"):
                 session.forget("deleted")
                 _do(runs.restore, deleted)
 
 
 def compare(mine: Sequence[runs.Run]) -> None:
     """Several runs on the same axes, and the settings in which they differ."""
-    names = {run.id: f"{run.name} · {run.id[:4]} ({run.status})" for run in mine}
-    chosen = st.multiselect("Compare on the same axes", list(names), format_func=names.__getitem__, max_selections=4)
+    names = {run.id: say("run-page.compared", name=run.name, id=run.id[:4], status=named(run.status)) for run in mine}
+    chosen = st.multiselect(
+        say("run-page.compare"), list(names), format_func=names.__getitem__, max_selections=live.MOST_RUNS
+    )
     picked = [run for run in mine if run.id in chosen]
     if len(picked) < 2:
         return
     table, differs = drawing.settings_frame(picked)
     live.show_curves(picked, key="compared")
-    st.caption(f"They differ in {', '.join(differs)}." if differs else "Their settings are the same.")
-    first = cells(table[["", "run", "status", *differs, *(c for c in table.columns[3:] if c not in differs)]])
+    st.caption(say("run-page.differ", settings=differs) if differs else say("run-page.same"))
+    first = cells(table[[*table.columns[:3], *differs, *(c for c in table.columns[3:] if c not in differs)]])
     st.dataframe(first.style.set_properties(subset=[*differs], **{"background-color": HIGHLIGHT}), hide_index=True)
-    export.offer([export.Table("Settings", " ".join(run.name for run in picked), table.copy)], key="compared")
+    export.offer(
+        [export.Table(say("table.run-settings"), " ".join(run.name for run in picked), table.copy)], key="compared"
+    )
 
 
 def page() -> None:
@@ -186,15 +211,12 @@ def page() -> None:
         if run_id := links.opened_run():
             watch(run_id)
         else:
-            st.caption(
-                "Press Start and watch: the perplexity falls, the gradient's norm (grey) is cut to θ (colour), and the gates on "
-                "your own sentence open and close. A run goes on when you close the page; its address finds it again."
-            )
+            st.caption(say("run-form.about"))
             new_run.offer_start()
         show_list()
     except runs.RunError as fault:
         st.error(people.told(fault))
-        if links.opened_run() and st.button("New run"):
+        if links.opened_run() and st.button(say("run-page.new")):
             links.open_run(None)
 
 

@@ -118,6 +118,11 @@ def judge(record: TrainingRecord) -> list[Finding]:
     return [found] if found else []
 
 
+def long_enough(epochs: int, steps: int) -> bool:
+    """Whether a training is so long that it means something if nothing is found wrong with it."""
+    return epochs >= LEAST_EPOCHS and steps >= LEAST_STEPS
+
+
 def _rate(record: TrainingRecord) -> dict[str, float]:
     clip = record.recipe.clip_norm
     return {"learning_rate": record.recipe.learning_rate} | ({} if clip is None else {"clip_norm": clip})

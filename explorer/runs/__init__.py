@@ -16,7 +16,7 @@ from explorer.runs.facts import EpochEvent, GateSummary, Metrics, Run, RunError,
 from explorer.runs.registry import Registry
 from explorer.runs.request import RunRequest
 from explorer.runs.settings import Settings, data_folder, settings
-from explorer.runs.validation import Complaint, name_problem
+from explorer.runs.validation import Complaint, name_problem, summary
 from explorer.text import clean_text
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "start",
     "steps",
     "stop",
+    "summary",
     "text",
     "unreadable",
     "validate",

@@ -17,6 +17,7 @@ from explorer.runs.status import WAITING
 from explorer.runs.validation import Complaint
 from explorer.text import Vocabulary, clean_text
 from explorer.training import Recipe
+from explorer.words import knows, say
 
 PREFIX_CHARACTERS = 16
 
@@ -99,6 +100,12 @@ class RunRequest:
             parameters=tuple(config.parameter_shapes(len(vocabulary))), weights=weights,
             steps_total=validation.steps_total(recipe, len(trained)), created=now, queued=now,
         )  # fmt: skip
+
+
+def setting(field: str) -> str:
+    """What a person calls a field of a request, of its model or of its recipe; one that has no name keeps its own."""
+    code = f"setting.{field.replace('_', '-')}"
+    return say(code) if knows(code) else field
 
 
 def _built(kind: type[Any], given: Any) -> tuple[Any, dict[str, Complaint]]:

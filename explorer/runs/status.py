@@ -7,63 +7,73 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
+
+from explorer.words import Saying, say
 
 WAITING, RUNNING, STOPPING = "waiting", "running", "stopping"
 FINISHED, STOPPED, INTERRUPTED, DIVERGED, FAILED = "finished", "stopped", "interrupted", "diverged", "failed"
 
 Event = Literal["claim", "stop", "end", "die", "answer", "resume"]
-EVENTS: Mapping[Event, str] = {
-    "claim": "a worker takes it",
-    "stop": "its owner stops it",
-    "end": "its worker says its last word",
-    "die": "its worker is gone without one, or was not heard where one cannot look",
-    "answer": "its worker is heard, also one that was taken for gone",
-    "resume": "its owner resumes it",
-}
+EVENTS: tuple[Event, ...] = get_args(Event)
 LAST_WORDS = (FINISHED, STOPPED, DIVERGED, FAILED, INTERRUPTED)
 
 
 @dataclass(frozen=True)
 class Status:
-    """What a status means.
+    """What follows from a status. What it is called, and what it means, is in the words.
 
     Attributes:
         icon: the name of its Material symbol.
-        meaning: in a few words.
         after: what can happen -> the statuses it can lead to, the usual one first; nothing else happens to such a run.
         bad: whether the run's message tells a fault.
 
     """
 
     icon: str
-    meaning: str
     after: Mapping[Event, tuple[str, ...]] = field(default_factory=dict)
     bad: bool = False
 
 
 STATUSES: Mapping[str, Status] = {
-    WAITING: Status("hourglass_empty", "in line", {"claim": (RUNNING,), "stop": (STOPPED,)}),
+    WAITING: Status("hourglass_empty", {"claim": (RUNNING,), "stop": (STOPPED,)}),
     RUNNING: Status(
         "directions_run",
-        "a worker trains it",
         {"stop": (STOPPING,), "end": LAST_WORDS, "die": (INTERRUPTED,), "answer": (RUNNING,)},
     ),
     STOPPING: Status(
         "pan_tool",
-        "its worker was asked to stop",
         {"end": LAST_WORDS, "die": (INTERRUPTED,), "answer": (STOPPING,)},
     ),
-    FINISHED: Status("check_circle", "every epoch was trained"),
-    STOPPED: Status("stop_circle", "ended by its owner or by a limit", {"resume": (WAITING,)}),
+    FINISHED: Status("check_circle"),
+    STOPPED: Status("stop_circle", {"resume": (WAITING,)}),
     INTERRUPTED: Status(
         "power_off",
-        "its process ended, or the server it belongs to",
         {"resume": (WAITING,), "answer": (RUNNING, STOPPING), "end": LAST_WORDS},
     ),
-    DIVERGED: Status("warning", "a loss, gradient or weight was not finite", bad=True),
-    FAILED: Status("error", "an error, or a saved state that cannot be used", {"resume": (WAITING,)}, bad=True),
+    DIVERGED: Status("warning", bad=True),
+    FAILED: Status("error", {"resume": (WAITING,)}, bad=True),
 }
+
+
+def told(status: str) -> Saying:
+    """A status, or "deleted", as a person reads it: a part of a sentence that is said later."""
+    return Saying(f"status.{status}")
+
+
+def named(status: str) -> str:
+    """The same, said now."""
+    return str(told(status))
+
+
+def meaning(status: str) -> str:
+    """What a status means, in a few words."""
+    return say(f"status.{status}.means")
+
+
+def happening(event: Event) -> str:
+    """What happens to a run, in a few words."""
+    return say(f"event.{event}")
 
 
 def where(event: Event) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from explorer.runs.facts import Run, RunError
 from explorer.runs.folder import Folder
 from explorer.runs.reading import Reader
 from explorer.runs.rows import SCHEMA, STORED, VERSION
-from explorer.runs.status import ACTIVE, RESUMABLE, TRAINED, where
+from explorer.runs.status import ACTIVE, RESUMABLE, TRAINED, told, where
 from explorer.words import say
 
 DEAD_AFTER_S = 30  # without a heartbeat, where one cannot look; a process that is gone is noticed at once
@@ -101,7 +101,7 @@ class Store(Reader):
             db, run_id, "claim", worker=claim.token, host=process.machine(), pid=None, heartbeat=now, queued=None,
             ended=None, message="",
         ):  # fmt: skip
-            raise RunError("run.not-waiting", status=self.run(run_id).status)
+            raise RunError("run.not-waiting", status=told(self.run(run_id).status))
         db.execute("UPDATE runs SET started = coalesce(started, ?) WHERE id = ?", (now, run_id))
         return claim
 
@@ -128,7 +128,7 @@ class Store(Reader):
             )
             if not moved:
                 state = "deleted" if run.deleted else run.status
-                raise RunError("run.not-resumable", allowed=RESUMABLE, status=state)
+                raise RunError("run.not-resumable", allowed=[*map(told, RESUMABLE)], status=told(state))
 
     # ---- the dead -------------------------------------------------------------------------------------------
 

@@ -205,6 +205,25 @@ def steps_total(recipe: Recipe, characters: int) -> int:
 
 def describe(config: ModelConfig, recipe: Recipe, corpus: str) -> str:
     """A name for a run that was given none."""
-    asked = "" if config.objective == "next" else f" {config.objective}"
-    name = f"{config.title}{asked}, {config.units} units, {recipe.optimizer}, {corpus}"
+    name = say(
+        "run.made-name", title=config.title, objective=config.objective, units=config.units, optimizer=recipe.optimizer,
+        corpus=corpus,
+    )  # fmt: skip
     return "".join(c for c in name if not name_problem(f"a{c}a"))[:MAX_NAME]
+
+
+def summary(config: ModelConfig, recipe: Recipe, corpus: str, steps: int | None = None) -> str:
+    """What a run trains, in a line.
+
+    Args:
+        config: the model.
+        recipe: how it is trained.
+        corpus: the name of its text.
+        steps: how many there will be, about; None where that is not known yet.
+
+    """
+    return say(
+        "run.summary", title=config.title, objective=config.objective, units=config.units, layers=config.num_layers,
+        direction=config.direction, corpus=corpus, optimizer=recipe.optimizer, learning_rate=recipe.learning_rate,
+        clip_norm=recipe.clip_norm, epochs=recipe.epochs, steps=steps,
+    )  # fmt: skip

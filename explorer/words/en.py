@@ -84,10 +84,33 @@ def _unknown_scored(score: str, score_nats: float, without_nats: float | None) -
     return f"The {score} is {_perplexity(score_nats)} with them and {without} without them."
 
 
-def _described(title: str, units: str, layers: int, direction: str, corpus: str, symbols: int) -> str:
+def _shape(title: str, units: str, layers: int, direction: str) -> str:
     reads = {"forward": "", "bidirectional": ", reads from both ends", "parallel": ", two nets that both read forward"}
-    shape = f"{units} units" + (f", {layers} layers" if layers > 1 else "")
-    return f"{title}, {shape}{reads[direction]}; learned {corpus}, {symbols} symbols"
+    return f"{title}, {units} units" + (f", {layers} layers" if layers > 1 else "") + reads[direction]
+
+
+def _described(corpus: str, symbols: int, **shape: Any) -> str:
+    return f"{_shape(**shape)}; learned {corpus}, {symbols} symbols"
+
+
+OPTIMIZERS = {"sgd": "SGD", "adam": "Adam"}
+
+
+def _trains(
+    objective: str, corpus: str, optimizer: str, learning_rate: float, clip_norm: float | None, epochs: int,
+    steps: int | None, **shape: Any,
+) -> str:  # fmt: skip
+    """What a run trains, in a line."""
+    objectives = {"next": "", "cloze": ", cloze", "leaky": ", leaky"}
+    clipped = "not clipped" if clip_norm is None else f"clipped at θ = {clip_norm:g}"
+    length = _some(epochs, "epoch") + ("" if steps is None else f", about {_some(steps, 'step')}")
+    optimized = f"{OPTIMIZERS[optimizer]}, learning rate {learning_rate:g}"
+    return " · ".join((f"{_shape(**shape)}{objectives[objective]}", corpus, optimized, clipped, length))
+
+
+def _made_name(title: str, objective: str, units: str, optimizer: str, corpus: str) -> str:
+    asked = "" if objective == "next" else f" {objective}"
+    return f"{title}{asked}, {units} units, {optimizer}, {corpus}"
 
 
 def _being_read(count: int, ahead: int) -> str:
@@ -784,9 +807,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # pages: the live curves of a run
     "live.lost": "No answer from the server since {{since}}; asking again. Nothing that was shown is lost.",
     "live.step": "step {step:,} of about {total:,}",
-    "live.epoch": "epoch {epoch} of {total}",
+    "live.epoch": "epoch {epoch:,} of {total:,}",
     "live.fault": "not finite at step {step:,} of about {total:,}",
-    "live.fault-epoch": "in epoch {epoch} of {total}",
+    "live.fault-epoch": "in epoch {epoch:,} of {total:,}",
     "live.place": "place {place} in line, about {wait_s:.0f} s to wait",
     "live.speed": "{speed:,.0f} characters/s",
     "live.left": "about {left_s:.0f} s left",
@@ -896,10 +919,247 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "run-state.place": "Expected the place in the training as text; got something else.",
     "run-state.last-tensor": "Expected the tensor {name} as the last {size} bytes; it is not.",
     "run-state.of-another": "Expected a state of this run's {key}, with {own!r}; got {got!r}.",
+    # runs: the statuses, and what leads from one to the next
+    "status.waiting": "waiting",
+    "status.waiting.means": "in line for a worker",
+    "status.running": "running",
+    "status.running.means": "a worker is training it",
+    "status.stopping": "stopping",
+    "status.stopping.means": "its worker was asked to stop",
+    "status.finished": "finished",
+    "status.finished.means": "every epoch was trained",
+    "status.stopped": "stopped",
+    "status.stopped.means": "its owner or a limit stopped it",
+    "status.interrupted": "interrupted",
+    "status.interrupted.means": "its process ended, or its server did",
+    "status.diverged": "diverged",
+    "status.diverged.means": "a loss, gradient or weight was not finite",
+    "status.failed": "failed",
+    "status.failed.means": "an error stopped it, or its saved state cannot be used",
+    "status.deleted": "deleted",
+    "event.claim": "a worker takes it",
+    "event.stop": "its owner stops it",
+    "event.end": "its worker reports how it ended",
+    "event.die": "its worker ended without a report, or was silent for too long on a machine that cannot be checked",
+    "event.answer": "its worker answers, even one already taken for gone",
+    "event.resume": "its owner resumes it",
+    # runs: the settings, as the form and the tables call them
+    "setting.cell": "Cell",
+    "setting.cell.help": "Plain (rnn), gated (gru, mingru), or gated with a cell state of its own (lstm).",
+    "setting.reset": "Reset gate acts",
+    "setting.reset.help": (
+        "Where a GRU's reset gate acts on the state: after the matrix product (cuDNN, torch) or before it (Cho, d2l)."
+    ),
+    "setting.activation": "Activation",
+    "setting.activation.help": (
+        "What a plain RNN applies to its sum: tanh and sigmoid squash it, relu cuts it at 0, linear leaves it as it is."
+    ),
+    "setting.hidden-size": "Units",
+    "setting.hidden-size.help": "Width of the state of each net.",
+    "setting.num-layers": "Layers",
+    "setting.num-layers.help": "Each layer reads the states of the one below.",
+    "setting.direction": "Direction",
+    "setting.direction.help": (
+        "forward: one net. bidirectional: two nets, one from each end. parallel: two nets that both read forward."
+    ),
+    "setting.objective": "Objective",
+    "setting.objective.help": (
+        "next: predict the next character. cloze: predict each character from both sides. leaky: a known mistake, kept to be "
+        "shown."
+    ),
+    "setting.init": "Initial weights",
+    "setting.init.help": (
+        "torch: its defaults. normal: N(0, 0.01). chrono: memory times spread from the start. orthogonal, identity: the "
+        "recurrent weights."
+    ),
+    "setting.seed": "Seed",
+    "setting.seed.help": "Of the initial weights and the batches. The same seed gives the same run, to the bit.",
+    "setting.bias": "Biases",
+    "setting.bias.help": (
+        "two per gate, as in torch; one, as in the book's cell from scratch (normal uses it); or none."
+    ),
+    "setting.keep-bias": "Bias of the keeping gate",
+    "setting.keep-bias.help": (
+        "Added at the start to the bias of the forget gate (LSTM) or the update gate (GRU); 1 is usual."
+    ),
+    "setting.chrono-t-max": "Longest memory of chrono",
+    "setting.chrono-t-max.help": "The longest memory, in characters, that the initial weights chrono aim at.",
+    "setting.embedding-size": "Embedding",
+    "setting.embedding-size.help": "Width of a learned vector for each symbol. 0: one-hot.",
+    "setting.hidden-size-backward": "Units of the second net",
+    "setting.hidden-size-backward.help": "0: as many as the first net has.",
+    "setting.hidden-sizes": "Units of each layer",
+    "setting.hidden-sizes.help": "For example 64, 32 for two layers. Empty: the same in every layer.",
+    "setting.optimizer": "Optimizer",
+    "setting.optimizer.help": "SGD takes the clipped gradient as it is. Adam rescales it for each weight.",
+    "setting.learning-rate": "Learning rate",
+    "setting.learning-rate.help": "With SGD, a step is this long times the norm of the clipped gradient.",
+    "setting.clip-norm": "Clip threshold θ",
+    "setting.clip-norm.help": "A gradient with a norm above θ is scaled down to θ.",
+    "setting.batch-size": "Batch",
+    "setting.batch-size.help": "Rows of text read side by side.",
+    "setting.num-steps": "Steps per batch",
+    "setting.num-steps.help": "Characters of a row over which the gradient is carried back.",
+    "setting.epochs": "Epochs",
+    "setting.epochs.help": "Passes through the text.",
+    "setting.max-tokens": "Characters used",
+    "setting.max-tokens.help": "Only the first so many characters of the text. 0: all of them.",
+    "setting.sampling": "Sampling",
+    "setting.sampling.help": (
+        "sequential carries the state from batch to batch; random starts every batch from a state of zero."
+    ),
+    "setting.clips": "Clip the gradient",
+    "setting.clips.help": "Off: the norm is measured, but nothing is scaled down.",
+    "setting.random-offset": "Random offset",
+    "setting.random-offset.help": "Every epoch begins at another character.",
+    "setting.corpus": "Corpus",
+    "setting.text": "Corpus",
+    "setting.newlines-to-blanks": "Newlines become blanks",
+    "setting.newlines-to-blanks.help": "As the book does with lyrics: each line end is read as a blank.",
+    "setting.name": "Name of the run",
+    "setting.sentence": "Your sentence",
+    "setting-value.own-text": "a text of my own",
+    "setting-value.own-file": "a file of my own",
+    "setting-value.as-init": "by the initial weights",
+    "setting-value.sgd": "SGD",
+    "setting-value.adam": "Adam",
+    "run.summary": _trains,
+    "run.made-name": _made_name,
+    # pages: the form of a new run
+    "run-form.start": "Start",
+    "run-form.recipes": "Recipe",
+    "run-form.recipes.help": (
+        "Fills in the settings. d2l-v2, d2l-zh-v1: as in the book. quick: a good model in a few seconds."
+    ),
+    "run-form.fix-first": "Fix before starting: {fields:names}.",
+    "run-form.own-text": "own text",
+    "run-form.sentence": "Your sentence, watched while the model learns",
+    "run-form.any-sentence": "any words in the corpus's alphabet",
+    "run-form.optional": "optional",
+    "run-form.model": "Model",
+    "run-form.training": "Training",
+    "run-form.more": "More",
+    "run-form.longest-step": "Longest possible step: learning rate × θ = {length:g}.",
+    # figures: a run's curves, its sentence over training, and its tables
+    "curve.training": "training",
+    "curve.held-out": "held out",
+    "curve.sentence": "your sentence",
+    "curve.blind-guess": "blind guess",
+    "curve.by-frequency": "by frequency",
+    "curve.before": "before",
+    "curve.after": "after",
+    "curve.theta": "θ",
+    "curve.not-finite": "not finite at step {step:,}",
+    "curve.coefficient": "coefficient",
+    "curve.steps-clipped": "steps clipped",
+    "curve.mean": "mean {letter}",
+    "curve.saturated": "saturated {letter}",
+    "run-figure.norms": "gradient norm",
+    "run-figure.clipping": "clipping",
+    "run-figure.shares": "share of the squared norm",
+    "run-figure.gates": "gates on your sentence{where}",
+    "run-figure.layer": "layer {layer}",
+    "run-figure.step": "step",
+    "run-figure.units": "{count} units",
+    "run-figure.scale": "dark {dark}, light 1",
+    "run-figure.at": "step {step}, ",
+    "run-figure.at-character": "step {step} “{character}”, ",
+    "run-column.step": "step",
+    "run-column.epoch": "epoch",
+    "run-column.nll": "nll (nats)",
+    "run-column.perplexity": "perplexity",
+    "run-column.norm-before": "gradient norm before",
+    "run-column.norm-after": "gradient norm after",
+    "run-column.clip-coefficient": "clip coefficient",
+    "run-column.speed": "characters per second",
+    "run-column.share": "share {parameter}",
+    "run-column.clipped": "clipped share",
+    "run-column.held-out": "held out",
+    "run-column.sentence": "sentence",
+    "run-column.mean": "mean {letter}{where}",
+    "run-column.saturated": "saturated {letter}{where}",
+    "run-column.run": "Run",
+    "run-column.status": "Status",
+    "run-column.setting": "Setting",
+    "run-column.value": "Value",
+    "setting.held-out-share": "Held out",
+    "setting.digest": "Text (SHA-256)",
+    # figures: surprise along a text, and the score by epoch
+    "score-figure.running": "running {score}",
+    "score-figure.bar": "step {step}: surprise {bits} bits",
+    "score-figure.surprise": "surprise (bits)",
+    "score-figure.mean": "running mean",
+    "score-figure.bits": "bits",
+    "score-figure.step": "step",
+    "score-figure.character": "character",
+    "score-figure.surprise-by-frequency": "surprise by frequency (bits)",
+    "score-figure.surprise-of-a-guess": "surprise of a blind guess (bits)",
+    "score-figure.epoch": "epoch",
+    "score-figure.at-epoch": "epoch {epoch}: {score}",
+    # pages: a run, and the list of runs
+    "run-form.about": (
+        "Press Start and watch the model learn. The run goes on when you close this page; its link finds it again."
+    ),
+    "run-page.stop": "Stop",
+    "run-page.resume": "Resume",
+    "run-page.download": "Download",
+    "run-page.new": "New run",
+    "run-page.see.gates": "See its gates",
+    "run-page.see.gradients": "See its gradients",
+    "run-page.too-early": "It is too early to judge its training.",
+    "run-page.too-short": "It trained too briefly to be judged.",
+    "run-page.nothing-so-far": "So far nothing in its training stands out.",
+    "run-page.nothing-stands-out": "Nothing in its training stands out.",
+    "run-page.was-deleted": "This run was deleted. You can bring it back for a day.",
+    "run-page.restore": "Bring it back",
+    "run-page.not-yours": (
+        "You opened this run by its link. Only the browser that started it can stop, resume or delete it."
+    ),
+    "run-page.settings": "Settings of this run",
+    "run-page.broke-off": "at step {step:,}, in {epoch}",
+    "run-page.sentence": "Your sentence over training.",
+    "run-page.play-gate": "Press Play and see the keeping gate take shape.",
+    "run-page.play-state": "Press Play and see the states take shape.",
+    "run-page.alt.over-training": "The keeping gate on the sentence at each snapshot",
+    "run-page.yours": "Your runs",
+    "run-page.all": "All {count} runs",
+    "run-page.save": "Save",
+    "run-page.delete": "Delete",
+    "run-page.open": "Open",
+    "run-page.more": "More",
+    "run-page.name": "Name",
+    "run-page.rename": "Rename",
+    "run-page.deleted": "The run was deleted.",
+    "run-page.undo": "Undo",
+    "run-page.compare": "Compare on the same axes",
+    "run-page.compared": "{name} · {id} ({status})",
+    "run-page.differ": "They differ in: {settings:names}.",
+    "run-page.same": "Their settings are the same.",
+    "table.run-steps": "Steps of the run",
+    "table.run-epochs": "Epochs of the run",
+    "table.run-settings": "Settings",
     # the command line
     "cli.no-such-text": "Expected one of {names:names} or a text file; there is no file {got!r}.",
     "cli.choose-encoding": "{why!s} On the command line: --encoding '{encoding}'.",
     "cli.not-read": "{path} could not be read: {reason!s}.",
+    "cli.read-as": lambda name, encoding, notes: " ".join((f"{name}: read as {encoding}.", *map(str, notes))),
+    "cli.not-an-output": "--output: expected a file name that ends in .safetensors; got {name!r}.",
+    "cli.training": "Training {cell} on {corpus}",
+    "cli.step": "perplexity {perplexity:.2f}  |g| {before:.3g} -> {after:.3g}  {speed:,.0f} characters/s",
+    "cli.stopped": "Stopped after epoch {epoch}. What it has learned so far is kept.",
+    "cli.wrote": lambda path, size, epochs: f"Wrote {path} ({size / 1e6:.1f} MB, {_some(epochs, 'epoch')}).",
+    "cli.help": "The gate explorer on the command line.",
+    "cli.data.help": "Folder for the runs, instead of $GATE_EXPLORER_DATA or the usual place.",
+    "cli.app.help": (
+        "Serve the app. Further options go to Streamlit, such as `--server.port 8600` or `--server.address 0.0.0.0`."
+    ),
+    "cli.train.help": "Train a model and write it as a checkpoint. Ctrl-C stops early and saves what there is.",
+    "cli.corpus.help": "{names:names}, or a text file.",
+    "cli.encoding.help": "Encoding of the text file, such as UTF-8, GB18030 or latin-1. Recognised if left out.",
+    "cli.seed.help": "Seed of the initial weights and of the batches.",
+    "cli.output.help": "The .safetensors file to write.",
+    "cli.newlines-to-blanks.help": "Read each line end as a blank, as the book does with lyrics.",
+    "cli.no-clip.help": "Measure the gradient's norm, but do not clip it.",
     # the door
     "door.host": (
         "Expected a host name of this server; got {host!r}. Whoever runs it can add a name with --server.allowedHosts "

@@ -200,7 +200,7 @@ def test_the_sentence_over_training_says_numbers_in_their_own_unit(page, draw):
     draw(training.over_training({3: TRACE}))
     units = np.argsort(-memory_time(TRACE.tape()["z"]), kind="stable")
     (said,) = hovered(page, 1, 7.5 / len(NASTY), 1.5 / 5)
-    assert said == f"unit {units[1]}, step 7 “{NASTY[7]}”: z {TRACE.tape()['z'][7, units[1]]:.2f}"
+    assert said == f"step 7 “{NASTY[7]}”, unit {units[1]}: z {TRACE.tape()['z'][7, units[1]]:.2f}"
 
 
 def test_what_is_not_defined_is_said_in_words(page, draw):
@@ -226,7 +226,7 @@ def test_the_triangle_says_norms_and_why_there_is_none(page, draw):
     draw(gradients.flow(flow, jacobian_paths(MODEL, NASTY)))
 
     def at(loss, step):
-        return " ".join(hovered(page, 1, (step + 0.5) / steps, (loss + 0.5) / steps))
+        return " ".join(hovered(page, 2, (step + 0.5) / steps, (loss + 0.5) / steps))
 
     for loss, step in ((9, 9), (9, 7), (20, 18)):
         said = re.search(r": gradient (\S+)", at(loss, step)).group(1)
@@ -241,8 +241,8 @@ def test_a_gradient_of_zero_is_said_to_be_none(page, draw):
         model.rnn.weight_hh_l0.zero_()
     flow, steps = gradient_flow(model, NASTY), len(NASTY)
     draw(gradients.flow(flow))
-    assert "no gradient arrives, it is exactly 0" in " ".join(hovered(page, 1, 2.5 / steps, 9.5 / steps))
-    assert "exactly 0" not in " ".join(hovered(page, 1, 9.5 / steps, 9.5 / steps))
+    assert "no gradient arrives, it is exactly 0" in " ".join(hovered(page, 2, 2.5 / steps, 9.5 / steps))
+    assert "exactly 0" not in " ".join(hovered(page, 2, 9.5 / steps, 9.5 / steps))
 
 
 def test_a_median_of_zero_is_said_to_be_none(page, draw):

@@ -99,7 +99,7 @@ def test_the_list_and_the_tables_of_runs(watched, server, hostile, tmp_path):
     download.value.save_as(tmp_path / "settings.csv")
     with (tmp_path / "settings.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert {row["run"] for row in rows} == {f"'{name}" for name in NAMES}
+    assert {row["Run"] for row in rows} == {f"'{name}" for name in NAMES}
 
 
 def test_a_run_by_its_link_and_what_the_form_refuses(watched, server, hostile):

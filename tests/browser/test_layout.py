@@ -60,9 +60,25 @@ def test_start_is_a_few_steps_of_the_tab_key_away_and_the_form_goes_row_by_row(p
     form = [
         label
         for label in seen
-        if label in ("Corpus", "Name of the run", "Start", "Cell", "Reset gate acts", "Units", "Layers")
+        if label in ("Start", "quick", "Corpus", "Name of the run", "Cell", "Reset gate acts", "Units", "Layers")
     ]
-    assert form == ["Corpus", "Name of the run", "Start", "Cell", "Reset gate acts", "Units", "Layers"]
+    assert form == ["Start", "quick", "Corpus", "Name of the run", "Cell", "Reset gate acts", "Units", "Layers"]
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1440, 900), (390, 844)])
+def test_start_and_the_recipe_are_on_the_first_screen_of_train(page, server, size):
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.goto(f"{server}/train")
+    summary = page.get_by_text("GRU, reset after, 64 units · lighthouse · Adam, learning rate 0.005")
+    shown = [summary, *(page.get_by_role("button", name=name) for name in ("Start", "d2l-v2", "d2l-zh-v1", "quick"))]
+    for element in shown:
+        element.wait_for()
+        box = element.bounding_box()
+        assert 0 < box["y"] < box["y"] + box["height"] < size[1]
+    if size[0] > 390:  # and what the recipe has filled in
+        for label in ("Learning rate", "Clip threshold θ", "Batch", "Epochs"):
+            box = page.get_by_role("spinbutton", name=label, exact=True).bounding_box()
+            assert box["y"] + box["height"] < size[1]
 
 
 @pytest.mark.parametrize("page_name", ["", "gradients"])

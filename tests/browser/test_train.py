@@ -66,6 +66,29 @@ def test_a_run_is_watched_live_found_after_a_reload_and_stopped_in_real_time(pag
     page.get_by_text("Your sentence over training").wait_for()
 
 
+@pytest.mark.process
+def test_the_gates_and_gradients_of_a_run_are_a_click_away_while_it_goes(page, server):
+    page.goto(f"{server}/?model=time-machine-lstm&hold_f=0.9")
+    page.get_by_text("This model is altered").wait_for()
+    page.get_by_role("link", name="Train").click()
+    page.get_by_role("spinbutton", name="Units").fill("16")
+    field = page.get_by_role("spinbutton", name="Epochs")
+    field.fill("5000")
+    field.press("Enter")
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_url("**run=**")
+    run_id = page.url.partition("run=")[2]
+    for name in ("See its gates", "See its gradients"):
+        page.get_by_role("link", name=name).click()
+        page.get_by_text("GRU, reset after, 16 units; learned lighthouse").wait_for()
+        assert f"model=run%3A{run_id}" in page.url
+        assert "hold_f" not in page.url
+        page.get_by_role("link", name="Train").click()
+        page.get_by_role("button", name="Stop").wait_for()  # it goes on, and its page is still there
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Resume").wait_for()
+
+
 def test_a_deleted_run_can_be_brought_back(page, server):
     start(page, server, epochs=1)
     page.get_by_text("finished").first.wait_for()

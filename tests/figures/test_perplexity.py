@@ -16,6 +16,7 @@ TRACE = trace_gates(CharModel(ModelConfig(hidden_size=4), VOCABULARY, seed=0), T
 def test_bars_and_running_mean_are_the_score():
     data = gates.tape(TRACE).figure().data
     (bars,) = [t for t in data if t.type == "bar" and t.hovertemplate]
+    assert bars.hovertemplate.startswith("step %{customdata}: surprise %{y:.3~g} bits")
     np.testing.assert_allclose(bars.y[1:], TRACE.nll_nats_T[1:] / math.log(2), rtol=1e-6)
     (running,) = [t for t in data if t.hovertemplate and "running" in t.hovertemplate]
     assert running.customdata[-1] == pytest.approx(TRACE.perplexity, rel=1e-6)
@@ -32,6 +33,10 @@ def test_baselines_by_hand():
 
 def test_curve_frame():
     frame = perplexity.curve_frame(TRACE)
+    assert list(frame) == [
+        "step", "character", "surprise (bits)", "running perplexity", "surprise by frequency (bits)",
+        "surprise of a blind guess (bits)",
+    ]  # fmt: skip
     assert "".join(frame["character"]) == TEXT
     assert frame["running perplexity"].iloc[-1] == pytest.approx(TRACE.perplexity, rel=1e-6)
 
@@ -42,6 +47,7 @@ def test_epochs_are_drawn_in_order_with_the_chosen_one_marked():
     assert list(curve.x) == ["0", "1", "16", "500"]
     assert list(curve.y) == [30.0, 20.0, 5.0, None]
     assert (list(mark.x), list(mark.y)) == (["16"], [5.0])
+    assert curve.hovertemplate.startswith("epoch %{x}: perplexity %{y:.3g}")
     frame = perplexity.by_epoch_frame(values)
     assert frame["epoch"].tolist() == [0, 1, 16, 500]
     assert math.isnan(frame["perplexity"].iloc[-1])

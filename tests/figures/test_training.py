@@ -12,6 +12,7 @@ from explorer.figures.canvas import height_px, pack
 from explorer.figures.panel import Alarm, Level, Line
 from explorer.recording import EpochRecord
 from explorer.runs import EpochEvent, GateSummary, Metrics, Run
+from explorer.runs.request import setting
 
 STEPS = np.arange(1, 9)
 NORMS = {"rnn.weight_hh_l0": np.full(8, 3.0), "out.bias": np.full(8, 4.0)}
@@ -184,17 +185,20 @@ def test_settings_that_differ_are_named():
         RUN, name="second", config=ModelConfig("rnn", hidden_size=4), recipe=Recipe(epochs=9, clip_norm=None)
     )
     table, differs = drawing.settings_frame([RUN, other])
-    assert differs == ["cell", "clip_norm", "epochs"]
+    assert differs == ["Cell", "Clip threshold θ", "Epochs"]
     assert table[""].tolist() == [1, 2]
-    assert table["clip_norm"].isna().tolist() == [False, True]
+    assert table["Clip threshold θ"].isna().tolist() == [False, True]
 
 
 def test_every_setting_of_one_run_is_in_words():
     run = replace(RUN, sentence="$x$ <b>", recipe=Recipe(clip_norm=None, epochs=9), held_out_share=0.25)
-    table = drawing.settings_of(run).set_index("setting")["value"]
-    expected = {"sentence": "$x$ <b>", "clip_norm": "–", "epochs": "9", "held out": "25%", "cell": run.config.cell}
+    table = drawing.settings_of(run).set_index("Setting")["Value"]
+    expected = {
+        "Your sentence": "$x$ <b>", "Clip threshold θ": "–", "Epochs": "9", "Held out": "25%", "Cell": run.config.cell,
+    }  # fmt: skip
     assert table[list(expected)].to_dict() == expected
-    assert {*ModelConfig.__dataclass_fields__, *Recipe.__dataclass_fields__} <= set(table.index)
+    fields = {*ModelConfig.__dataclass_fields__, *Recipe.__dataclass_fields__}
+    assert {setting(field) for field in fields} <= set(table.index) - fields
     assert all(isinstance(value, str) for value in table)
 
 

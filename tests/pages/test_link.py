@@ -69,6 +69,13 @@ def went(app, page):
     return app
 
 
+def clicked(app, page, **query):
+    """The page after a click on a link to it."""
+    app.query_params.clear()
+    app.query_params.update(query)
+    return went(app, page)
+
+
 def control(app, key):
     kinds = ("selectbox", "select_slider", "segmented_control", "toggle", "text_input")
     (found,) = [widget for kind in kinds for widget in getattr(app, kind) if widget.key == key]
@@ -258,3 +265,38 @@ def a_run(config, epochs=1):
             config, recipe, explorer.load_corpus("lighthouse"), corpus="lighthouse", session=runs.COMMAND_LINE
         )
     )
+
+
+# ---- a link on a page that shows another model there
+
+
+@pytest.fixture(scope="module")
+def run():
+    small = (
+        explorer.ModelConfig(hidden_size=4),
+        explorer.Recipe(epochs=2, batch_size=4, num_steps=10, max_tokens=2000),
+    )
+    text = explorer.load_corpus("lighthouse")
+    return ended(runs.start(runs.RunRequest(*small, text, corpus="lighthouse", session="me")).id)
+
+
+@pytest.mark.parametrize("page", [links.GATES, links.GRADIENTS])
+def test_a_link_to_the_model_of_a_run_shows_it_and_nothing_of_the_model_before(run, page):
+    app = opened(model="time-machine-lstm", epoch="16", hold_f="0.9", sentence="so it goes")
+    clicked(app, links.TRAIN, run=run.id)  # not offered by any page: it does not lead anywhere
+    assert "run" not in app.query_params
+    app = opened(links.TRAIN, model="time-machine-lstm", epoch="16", hold_f="0.9", sentence="so it goes", run=run.id)
+    clicked(app, page, model=f"run:{run.id}")
+    assert control(app, "model").value == f"run:{run.id}"
+    assert control(app, "epoch").value == 2
+    assert said(app) == ""
+    assert "hold_f" not in app.query_params
+    assert control(app, "sentence").value == "so it goes"
+    went(app, links.TRAIN)
+    assert app.query_params["run"] in (run.id, [run.id])  # and the page Train still shows the run
+
+
+def test_a_link_that_no_page_offered_changes_nothing_within_a_session(run):
+    app = opened(model="time-machine-lstm", epoch="16")
+    clicked(app, links.GRADIENTS, model=f"run:{run.id}")
+    assert (control(app, "model").value, control(app, "epoch").value) == ("time-machine-lstm", 16)

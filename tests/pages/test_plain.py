@@ -58,8 +58,8 @@ def test_the_words_of_a_run_are_guarded_in_its_table_and_nothing_else_is():
     table, _ = training.settings_frame([run, run])
     guarded = cells(table)
     changed = [column for column in table if list(map(str, table[column])) != list(map(str, guarded[column]))]
-    assert changed == ["run", "corpus", "sentence"]
-    assert list(guarded.run) == ['\'=HYPERLINK("x")'] * 2
+    assert changed == ["Run", "Corpus", "Your sentence"]
+    assert list(guarded["Run"]) == ['\'=HYPERLINK("x")'] * 2
     assert list(cells(pd.DataFrame({"=h()": [1]}))) == ["'=h()"]
 
 

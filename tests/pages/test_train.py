@@ -16,8 +16,12 @@ from explorer.cells import CELLS
 from explorer.pages import live, new_run
 from explorer.pages.shell import people
 from explorer.pages.shell.plain import plain
+from explorer.probes.finding import Finding
+from explorer.runs.request import setting
+from explorer.words import say
 from waiting import ended
 
+OVERFITTED = {"best_epoch": 3, "best_nats": 1.0, "held_out_nats": 2.0, "last_nats": 0.5}
 APP = Path(explorer.__file__).parent / "pages" / "frame.py"
 
 
@@ -77,8 +81,29 @@ def test_nonsense_is_refused_in_words_before_it_starts(key, value, field, said):
     app.number_input(key=key).set_value(value).run()
     assert not app.exception
     assert any(plain(said) in complaint for complaint in complaints(app))
-    assert any(caption.value == f"Fix before starting: {field}." for caption in app.caption)
+    assert any(caption.value == say("run-form.fix-first", fields=[field]) for caption in app.caption)
     assert next(button for button in app.button if button.label == "Start").disabled
+
+
+def test_what_start_would_train_stands_in_a_line_that_follows_the_controls():
+    app = open_page()
+    app.selectbox(key="new_cell").set_value("lstm")
+    app.number_input(key="new_hidden_size").set_value(12)
+    app.checkbox(key="new_clips").set_value(False).run()
+    line = plain("LSTM, 12 units · lighthouse · Adam, learning rate 0.005 · not clipped · 40 epochs")
+    assert line in [caption.value for caption in app.caption]
+
+
+def test_every_setting_and_choice_is_called_something_and_explained():
+    for field, allowed in (new_run.MODEL | new_run.MORE | new_run.RECIPE).items():
+        assert setting(field) != field
+        assert new_run.explained(field)
+        if isinstance(allowed, tuple):
+            assert len({new_run.called(choice) for choice in allowed}) == len(allowed)
+    app = open_page()
+    assert app.selectbox(key="new_corpus").options[-2:] == ["a text of my own", "a file of my own"]
+    assert app.selectbox(key="new_bias").options == ["by the initial weights", "two", "one", "none"]
+    assert app.selectbox(key="new_optimizer").options == ["SGD", "Adam"]
 
 
 def test_a_bidirectional_model_with_the_next_character_is_refused():
@@ -108,7 +133,7 @@ def test_a_recipe_is_ticked_while_the_controls_hold_its_values():
 @pytest.mark.parametrize("text", ["", "aaaaaaaaaa", "too short"])
 def test_a_text_one_cannot_learn_from_is_refused(text):
     app = open_page()
-    app.selectbox(key="new_corpus").set_value("a text of my own").run()
+    app.selectbox(key="new_corpus").set_value(new_run.OWN_TEXT).run()
     app.text_area(key="new_text").set_value(text).run()
     assert complaints(app)
 
@@ -132,6 +157,68 @@ def test_a_run_is_started_found_again_and_becomes_a_model_of_every_page():
     assert not gates.exception
     assert gates.selectbox(key="model").value == f"run:{run_id}"
     assert len(drawn.panels(gates)) == 1
+
+
+def small_run(**about):
+    """A run that has come to its end."""
+    small = (ModelConfig(hidden_size=4), explorer.Recipe(epochs=4, batch_size=4, num_steps=10, max_tokens=2000))
+    about = {"session": "me", "corpus": "lighthouse"} | about
+    return ended(runs.start(runs.RunRequest(*small, explorer.load_corpus("lighthouse"), **about)).id)
+
+
+def test_a_run_shows_what_it_trains():
+    run = small_run(name="mine")
+    line = plain(
+        f"GRU, reset after, 4 units · lighthouse · SGD, learning rate 1 · clipped at θ = 1 · 4 epochs, about {run.steps_total} "
+        "steps"
+    )
+    assert line in [caption.value for caption in open_page(run=run.id).caption]
+
+
+def verdicts(app):
+    return [line.value for line in app.markdown if line.value.startswith(":material/stethoscope:")]
+
+
+def test_a_run_in_which_nothing_stands_out_says_so():
+    run = small_run()
+    assert verdicts(open_page(run=run.id)) == [f":material/stethoscope: {say('run-page.nothing-stands-out')}"]
+
+
+@pytest.mark.parametrize(
+    ("findings", "active", "reached", "shown"),
+    [
+        (None, True, {}, []),  # no record yet
+        ((), True, {}, ["So far nothing in its training stands out."]),
+        ((), False, {}, ["Nothing in its training stands out."]),
+        ((), True, {"epoch": 2}, ["It is too early to judge its training."]),
+        ((), False, {"step": 19}, ["It trained too briefly to be judged."]),
+        ((), False, {"epoch": 3, "step": 20}, ["Nothing in its training stands out."]),
+        ((Finding("overfitting", "certain", OVERFITTED),), True, {"epoch": 2}, ["**It overfits.**"]),
+    ],
+)
+def test_a_verdict_says_what_stands_out_or_that_nothing_does(monkeypatch, findings, active, reached, shown):
+    run = replace(small_run(), **reached)
+    monkeypatch.setattr(runs, "run", lambda _: run)
+    monkeypatch.setattr(live, "verdict", lambda *_: findings)
+    monkeypatch.setattr(runs.Run, "active", property(lambda _: active))
+    found = verdicts(open_page(run=run.id))
+    assert len(found) == len(shown)
+    assert all(words in line for words, line in zip(shown, found, strict=True))
+
+
+def test_a_run_offers_its_gates_and_its_gradients_once_there_is_a_model():
+    def offered(app):
+        return [(link.proto.label, link.proto.page, link.proto.query_string) for link in app.get("page_link")][3:]
+
+    run = small_run()
+    assert offered(open_page(run=run.id)) == [
+        ("See its gates", "", f"model=run%3A{run.id}"),
+        ("See its gradients", "gradients", f"model=run%3A{run.id}"),
+    ]
+    waits = replace(run, status="waiting", has_checkpoint=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "run", lambda _: waits)
+        assert offered(open_page(run=run.id)) == []
 
 
 def test_a_diverged_run_says_where():

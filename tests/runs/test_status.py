@@ -93,9 +93,9 @@ def test_the_document_shows_the_table():
     lines = DOCUMENT.read_text("utf-8").splitlines()
     for name, known in STATUSES.items():
         leads = [f"{event}: {', '.join(to) if to != LAST_WORDS else 'any end'}" for event, to in known.after.items()]
-        assert f"| {name} | {known.meaning} | {'; '.join(leads) or '-'} |" in lines
-    for event, meaning in EVENTS.items():
-        assert f"- {event}: {meaning}" in lines
+        assert f"| {name} | {status.meaning(name)} | {'; '.join(leads) or '-'} |" in lines
+    for event in EVENTS:
+        assert f"- {event}: {status.happening(event)}" in lines
     assert f"Any end is {', '.join(LAST_WORDS[:-1])} or {LAST_WORDS[-1]}." in lines
     shown = [line for line in lines if line.startswith("| ") and line.split(" | ")[0][2:] in STATUSES]
     assert len(shown) == len(STATUSES)

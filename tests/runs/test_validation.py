@@ -116,6 +116,34 @@ def test_a_form_and_what_is_made_of_it_ask_for_the_same_run():
 
 
 @pytest.mark.parametrize(
+    ("config", "recipe", "steps", "said"),
+    [
+        (
+            ModelConfig(), Recipe(), 9,
+            "GRU, reset after, 256 units · sea · SGD, learning rate 1 · clipped at θ = 1 · 500 epochs, about 9 steps",
+        ),
+        (
+            ModelConfig("lstm", hidden_sizes=(8, 4), direction="bidirectional", objective="cloze"),
+            Recipe("adam", learning_rate=0.0005, clip_norm=None, epochs=1), 1,
+            "LSTM, 8, 4 units, 2 layers, reads from both ends, cloze · sea · Adam, learning rate 0.0005 · not clipped · 1 epoch, "
+            "about 1 step",
+        ),
+        (
+            ModelConfig("rnn", hidden_size=7, direction="parallel"), Recipe(clip_norm=0.01, epochs=1_200), None,
+            "RNN (tanh), 7 units, two nets that both read forward · sea · SGD, learning rate 1 · clipped at θ = 0.01 · "
+            "1,200 epochs",
+        ),
+        (
+            ModelConfig(hidden_size=7, direction="bidirectional", objective="leaky"), Recipe(), None,
+            "GRU, reset after, 7 units, reads from both ends, leaky · sea · SGD, learning rate 1 · clipped at θ = 1 · 500 epochs",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_run_trains_stands_in_a_line(config, recipe, steps, said):
+    assert runs.summary(config, recipe, "sea", steps) == said
+
+
+@pytest.mark.parametrize(
     ("text", "word"),
     [
         ("", "empty"),

@@ -281,7 +281,8 @@ function band(view, placed, pen, x, upper, lower, colour, opacity) {
 
 // A cell for each value, in its own colours and none for NaN; drawn as a picture that is stretched over the row.
 function drawCells(view, placed, pen, item) {
-  const steps = item.values.length / item.lines
+  const steps = item.lines && item.values.length / item.lines
+  if (!steps) return
   item.image ??= picture(item, steps, view.figure.scale)
   const [from, to] = limits(view), sources = [Math.max(0, from + 0.5), Math.min(steps, to + 0.5)]
   if (sources[1] <= sources[0]) return

@@ -41,7 +41,7 @@ function point(view) {
     if (!view.figure || !pressed(view, event)) return
     event.preventDefault()
     refresh(view)
-    view.heardAt.textContent = words(view).join(". ")
+    view.heardAt.replaceChildren(...words(view).map((text) => marked(`${text}. `)))
   })
 }
 

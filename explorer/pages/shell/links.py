@@ -21,6 +21,7 @@ from explorer.pages.shell.plain import plain
 from explorer.words import Saying, say
 
 GATES, GRADIENTS, TRAIN = "gates", "gradients", "train"
+ICONS = {GATES: ":material/grid_on:", GRADIENTS: ":material/timeline:", TRAIN: ":material/model_training:"}
 
 
 class Choice(NamedTuple):
@@ -88,6 +89,7 @@ class _State:
         absent: choices that their page did not show when it was last complete.
         arrived: what differed from its default when the person came to the page.
         problems: sentences about what an address named in vain; they stand until the person chooses something.
+        offered: addresses of links to other models, which are followed when one of them is clicked.
 
     """
 
@@ -98,6 +100,7 @@ class _State:
     absent: set[str] = field(default_factory=set)
     arrived: frozenset[str] = frozenset()
     problems: list[str] = field(default_factory=list)
+    offered: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
 
 def _state() -> _State:
@@ -107,25 +110,43 @@ def _state() -> _State:
 
 
 def read(page: str) -> None:
-    """Begin a run of a page: take what the address names, if it was typed, opened, or gone back to."""
+    """Begin a run of a page: take what the address names, if it was typed, opened, offered, or gone back to."""
     begins = not session.kept("chosen", None)
     state = _state()
     context = get_script_run_ctx()
     goes_back = context is not None and context.is_history_navigation
-    if begins or goes_back:
-        _follow(state, st.query_params.to_dict())
+    named = st.query_params.to_dict()
+    comes = state.page != page
+    if begins or goes_back or (comes and (page, named) in state.offered):
+        _follow(state, named, page)
     state.mounted |= state.seen.keys()
-    if begins or goes_back or state.page != page:
+    if begins or goes_back or comes:
         state.arrived, state.mounted = frozenset(state.values), set()
     state.page, state.seen = page, {}
 
 
-def _follow(state: _State, named: Mapping[str, str]) -> None:
-    # What an address does not hold without being asked stays as it is; everything else is as the address says.
-    kept = {key: value for key, value in state.values.items() if key not in CHOICES or key == ON_REQUEST}
+def _follow(state: _State, named: Mapping[str, str], page: str) -> None:
+    # What an address does not hold without being asked, or never, stays as it is; everything else is as the address says.
+    elsewhere = {key for key, choice in CHOICES.items() if not choice.elsewhere and page not in choice.pages}
+    stays = {ON_REQUEST, *elsewhere}
+    kept = {key: value for key, value in state.values.items() if key not in CHOICES or key in stays}
     state.values = kept | {key: Named(value) for key, value in named.items() if key in CHOICES}
     state.values[REQUEST] = ON_REQUEST in named
     state.problems = []
+
+
+def offer(page: str, label: str, **values: str) -> None:
+    """A link to another page that shows something else there than what is chosen now.
+
+    Args:
+        page: where it leads.
+        label: what it says.
+        values: what is chosen there, by name; everything else that the page's address can hold has its default.
+
+    """
+    if (page, values) not in _state().offered:
+        _state().offered.append((page, values))
+    st.page_link(f"{page}.py", label=label, icon=ICONS[page], query_params=values)
 
 
 def address(page: str) -> dict[str, str]:

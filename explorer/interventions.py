@@ -18,7 +18,7 @@ from torch import nn
 from explorer.cells import CELLS, Cell
 from explorer.cells.base import logit
 from explorer.fields import ConfigError, expected, finite, got
-from explorer.models import CharModel, NetKey
+from explorer.models import CharModel, ModelConfig, NetKey
 from explorer.words import Saying, say
 
 
@@ -141,6 +141,13 @@ def altered(model: CharModel, intervention: Intervention) -> CharModel:
     for held in intervention.units:
         _hold_unit(changed, held)
     return changed
+
+
+def can_hold(config: ModelConfig, held: HeldUnit) -> bool:
+    """Whether a model of this kind has such a unit, and weights that hold the part at the value."""
+    net = NetKey(held.layer, held.direction)
+    there = net in config.nets and 0 <= held.unit < config.width(net) and finite(held.value) is not None
+    return there and config.kind.held(held.part, held.value, config.variant) is not None
 
 
 def _hold_unit(model: CharModel, held: HeldUnit) -> None:

@@ -87,6 +87,7 @@ class Cell(ABC):
         looked_at: the variants that a person is offered untrained beside a trained model.
         look_for: what to look for in its gates, in markdown.
         suggested: fields of ModelConfig with which it makes sense, where those differ from the defaults.
+        presets: what one may try with its gates, by code: letter -> the value it is held at.
 
     """
 
@@ -101,6 +102,7 @@ class Cell(ABC):
     looked_at: ClassVar[tuple[str, ...]] = ("",)
     look_for: ClassVar[str]
     suggested: ClassVar[Mapping[str, Any]] = {}
+    presets: ClassVar[Mapping[str, Mapping[str, float]]] = {}
 
     # ---- the equation ---------------------------------------------------------------------------------------------
 

@@ -48,6 +48,9 @@ class GRU(Cell):
         "Where the **update gate** is light, a unit keeps its past; where it is dark, it takes in the new character. Where "
         "the **reset gate** is dark, a unit forgets its past when it computes the candidate."
     )
+    presets: ClassVar[Mapping[str, Mapping[str, float]]] = {
+        "never-forget": {"z": 1}, "forget-at-once": {"z": 0}, "never-reset": {"r": 1}, "plain": {"z": 0, "r": 1},
+    }  # fmt: skip
 
     def update(self, projected_BG: Tensor, state: State, weights: CellWeights, variant: str) -> GRUStep:
         """One step; see `Cell.update`."""

@@ -57,6 +57,7 @@ class LSTM(Cell):
         "Where the **forget gate** is light, a unit keeps its cell state. The **input gate** sets how much of the candidate "
         "is written, the **output gate** how much of the cell state is passed on."
     )
+    presets: ClassVar[Mapping[str, Mapping[str, float]]] = {"never-forget": {"f": 1}, "forget-at-once": {"f": 0}}
 
     def update(self, projected_BG: Tensor, state: State, weights: CellWeights, variant: str) -> LSTMStep:
         """One step; see `Cell.update`."""

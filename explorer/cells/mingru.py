@@ -47,6 +47,7 @@ class MinGRU(Cell):
         "does not see the state: in the first layer, the same character always opens it alike."
     )
     suggested: ClassVar[Mapping[str, Any]] = {"num_layers": 2, "embedding_size": 32}
+    presets: ClassVar[Mapping[str, Mapping[str, float]]] = {"never-forget": {"z": 1}, "forget-at-once": {"z": 0}}
 
     def update(self, projected_BG: Tensor, state: State, weights: CellWeights, variant: str) -> MinGRUStep:
         """One step; see `Cell.update`."""

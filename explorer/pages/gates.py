@@ -14,7 +14,21 @@ from explorer.figures import perplexity as curves
 from explorer.figures.panel import Panel
 from explorer.figures.style import number
 from explorer.models import NetKey
-from explorer.pages.shell import charts, controls, export, facts, links, notices, pickers, pictures, roles, shelf, texts
+from explorer.pages.shell import (
+    brush,
+    charts,
+    controls,
+    experiment,
+    export,
+    facts,
+    links,
+    notices,
+    pickers,
+    pictures,
+    roles,
+    shelf,
+    texts,
+)
 from explorer.pages.shell.models import Which, checkpoint_of
 from explorer.pages.shell.plain import plain
 from explorer.pages.shell.shelf import Shelf
@@ -131,6 +145,8 @@ def show_gates(view: View, text: str, key: str) -> None:
     if done.chosen and done.chosen["line"] is not None and done.chosen["line"] != view.unit:
         links.put("unit", str(done.chosen["line"]))
         st.rerun()
+    if done.brushed:
+        brush.take(text, done.brushed)
     if done.epoch is not None and done.epoch in epochs and done.epoch != view.which.epoch:
         links.put("epoch", done.epoch)
         st.rerun()
@@ -201,6 +217,10 @@ def show_reading(view: View, second: Which | None, trace: GateTrace, text: str) 
         show_beside(view, second, text)
     if len(text) > drawing.MAX_STEPS:
         st.caption(say("gate-page.cut", count=len(text), most=drawing.MAX_STEPS))
+    brush.show(view.which, tape, text)
+    experiment.offer(view.which, tape, view.named, view.unit)
+    if altered.units:
+        experiment.show_worse(view.which, view.named)
     st.caption(plain(str(gates_read(trace, tape))))
     show_metrics(trace, tape, facts.read(view.which.as_trained, text) if altered else None)
     if tape.gates and len(trace):

@@ -36,6 +36,11 @@ class Ablation:
     before_nats_T: Floats
     after_nats_T: Floats
 
+    @classmethod
+    def of(cls, held: HeldUnit, before: GateTrace, after: GateTrace) -> Ablation:
+        """Of two readings of one text, without the unit held and with it."""
+        return cls(held, before.text, before.nll_nats_T, after.nll_nats_T)
+
     @property
     def rise_nats_T(self) -> NDArray[np.float64]:
         """How much more each character surprises with the unit held."""
@@ -58,16 +63,16 @@ class Ablation:
         table = pd.DataFrame(
             {
                 "character": np.array(list(self.text), dtype=object)[known_T],
-                "before (bits)": np.asarray(self.before_nats_T)[known_T] / NATS_PER_BIT,
-                "after (bits)": np.asarray(self.after_nats_T)[known_T] / NATS_PER_BIT,
+                "before_bits": np.asarray(self.before_nats_T)[known_T] / NATS_PER_BIT,
+                "after_bits": np.asarray(self.after_nats_T)[known_T] / NATS_PER_BIT,
             }
         )
         by_symbol = table.groupby("character")
         means = by_symbol.mean()
         means.insert(0, "count", by_symbol.size())
-        means["rise (bits)"] = means["after (bits)"] - means["before (bits)"]
-        means["total rise (bits)"] = means["rise (bits)"] * means["count"]
-        return means.sort_values("total rise (bits)", ascending=False, kind="stable").reset_index()
+        means["rise_bits"] = means["after_bits"] - means["before_bits"]
+        means["total_rise_bits"] = means["rise_bits"] * means["count"]
+        return means.sort_values("total_rise_bits", ascending=False, kind="stable").reset_index()
 
 
 def ablate(
@@ -94,8 +99,7 @@ def ablate(
     values_TH = trace.tape(layer, direction)[part]
     mean = float(values_TH[:, unit].mean(dtype=np.float64)) if 0 <= unit < values_TH.shape[1] and len(trace) else 0.0
     held = HeldUnit(unit, part, mean, layer, direction)
-    after = trace_gates(altered(model, Intervention(units=(held,))), trace.text)
-    return Ablation(held, trace.text, trace.nll_nats_T, after.nll_nats_T)
+    return Ablation.of(held, trace, trace_gates(altered(model, Intervention(units=(held,))), trace.text))
 
 
 @dataclass(frozen=True)

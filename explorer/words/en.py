@@ -256,6 +256,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "intervention.none": "nothing changed",
     "intervention.held": "{gate} held at {value:g}",
     "intervention.unit": "{part} of unit {unit} held at {value:.2g}",
+    "expected.steps": "the first and the last of some of the {count} steps of the text",
     "expected.unit": "the number of a unit, from 0 to below {count}",
     "expected.held": "a part and a value of it that weights of this {cell} can hold (its parts are {letters:names}; a state only "
     "inside of what it can reach in one step)",
@@ -642,6 +643,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # pages: an altered model
     "page.altered": "**This model is altered:** {changes}.",
     "page.altered.score": "On this text its {score} was {before} as trained and is {after} now.",
+    "preset.never-forget": "never forget",
+    "preset.forget-at-once": "forget at once",
+    "preset.never-reset": "never reset",
+    "preset.plain": "as a plain RNN",
     "page.altered.restore": "Restore it",
     "page.alter": "Alter the model",
     "page.alter.about": "The weights change without retraining, and everything on the page follows at once.",
@@ -667,6 +672,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "choice.keep-bias": "shift of the bias",
     "choice.recurrent": "factor of the recurrent weights",
     "choice.shown": "choice between altered and as trained",
+    "choice.hold-unit": "unit that is held",
     "choice.read-as": "variant of the cell",
     "choice.sentence": "sentence",
     "choice.order": "order of units",
@@ -704,6 +710,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "control.colour": "Colour characters by",
     "control.unit": "Follow one unit",
     "control.unit.help": "Its own gates and states, under the heatmaps.",
+    "control.hold-unit": "Hold one unit",
+    "option.held-unit": "unit {unit}: {part} at {value:.2g}",
     "control.shown": "Show it",
     "option.altered": "altered",
     "control.beside": "Beside it",
@@ -785,7 +793,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "panel.save": "Save the picture as",
     "panel.step": "step",
     "panel.unit": "unit",
-    "panel.closer": "drag across: look closer",
+    "panel.closer": "drag across a row: look closer; across the text: ask for units",
     "panel.whole": "double-click: the whole text",
     "panel.run": "double-click: the whole run",
     "panel.infinite": "not finite",
@@ -1202,6 +1210,27 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "The largest difference, over all units and steps, between the state by the equations in float64 and the state by "
         "{kernel}, which ran the text and whose gates are drawn. Up to about 1e-06 it is the rounding of float32."
     ),
+    "brush.found": "**Steps {first} to {last}, “{text}”.** These units are on through all of them and off around them, "
+    "give or take two steps; of each its mean there and elsewhere. Click one to draw it alone.",
+    "brush.none": "**Steps {first} to {last}, “{text}”.** No unit is on through these and off around them.",
+    "brush.unit": "unit {unit}: {mean_in:.2f}, elsewhere {mean_out:.2f}",
+    "brush.elsewhere-one": "Where else unit {units} is on, in {count:characters} of {what}:",
+    "brush.elsewhere-several": "Where else the units {units} are on together, in {count:characters} of {what}:",
+    "brush.nowhere-one": "Unit {units} is on nowhere in {count:characters} of {what}.",
+    "brush.nowhere-several": "Nowhere in {count:characters} of {what} are the units {units} on together.",
+    "brush.close": "Close",
+    "gate-page.hold": "Hold a unit at its mean, and see what becomes worse:",
+    "gate-page.hold.unit": "unit {unit}",
+    "gate-page.worse": "**What becomes worse without it.** On {count:characters} of {what}, {held}: the mean surprise rises by "
+    "{rise:.2f} bits. Most of it is in these characters.",
+    "gate-page.worse.role": "Its role, {place}: where that begins or ends ({count:characters}) the surprise rises by {there:.2f} "
+    "bits, elsewhere by {elsewhere:.2f}.",
+    "gate-page.worse.corpus": "the text it learned",
+    "gate-page.worse.text": "the example sentence",
+    "gate-page.worse.character": "character",
+    "gate-page.worse.count": "times",
+    "gate-page.worse.before": "surprise (bits)",
+    "gate-page.worse.after": "without it",
     "gate-page.ghost": "Thin lines: as trained.",
     "gate-page.beside": "**{model}**: {score} {value}",
     "gate-page.saturation": "**Saturated gates.** Each mark is one unit's gate: near the right edge it is nearly always closed, "

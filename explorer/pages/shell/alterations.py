@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import streamlit as st
 
 import explorer
 from explorer import Intervention
 from explorer.cells import Cell, gate_titles
+from explorer.interventions import HeldUnit, can_hold
 from explorer.pages.shell import links
 from explorer.pages.shell.controls import choose, slide
 from explorer.words import say
@@ -16,7 +19,7 @@ HELD = (FREE, "0", "0.1", "0.25", "0.5", "0.75", "0.9", "0.95", "0.99", "1")
 SHIFTS = (-6.0, -4.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 4.0, 6.0)
 FACTORS = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0)
 AS_TRAINED = "as-trained"
-ALTERING = ("keep_bias", "recurrent", "read_as", *(f"hold_{letter}" for letter in gate_titles()))
+ALTERING = ("keep_bias", "recurrent", "read_as", "hold_unit", *(f"hold_{letter}" for letter in gate_titles()))
 
 
 def choose_alterations(config: explorer.ModelConfig) -> Intervention:
@@ -24,6 +27,7 @@ def choose_alterations(config: explorer.ModelConfig) -> Intervention:
     cell, factor, shift = config.kind, 1.0, 0.0
     with st.expander(say("page.alter"), expanded=links.at_arrival(*ALTERING)):
         st.caption(say("page.alter.about"))
+        _offer_presets(cell)
         held = {
             gate.letter: slide(f"hold_{gate.letter}", HELD, FREE, _held, "hold", gate=gate.title) for gate in cell.gates
         }
@@ -32,8 +36,52 @@ def choose_alterations(config: explorer.ModelConfig) -> Intervention:
         if cell.recurrent:
             factor = slide("recurrent", FACTORS, 1.0)
         variant = _choose_variant(cell, config.variant)
+        units = _choose_unit(config)
     values = {letter: float(value) for letter, value in held.items() if value != FREE}
-    return Intervention(values, keep_bias=shift, recurrent=factor, variant=variant)
+    return Intervention(values, keep_bias=shift, recurrent=factor, variant=variant, units=units)
+
+
+def _offer_presets(cell: Cell) -> None:
+    """What one may try with the gates, a click each."""
+    with st.container(horizontal=True, gap="small"):
+        for code, held in cell.presets.items():
+            values = {f"hold_{gate.letter}": f"{held[gate.letter]:g}" for gate in cell.gates if gate.letter in held}
+            free = [f"hold_{gate.letter}" for gate in cell.gates if gate.letter not in held]
+            st.button(say(f"preset.{code}"), key=f"preset_{code}", on_click=_hold, args=(values, free), type="tertiary")
+
+
+def _hold(values: Mapping[str, str], free: Sequence[str]) -> None:
+    links.drop(*free)
+    links.take_values(values)
+
+
+def spelled(unit: HeldUnit) -> str:
+    """A unit that is held, as a link has it; of the first layer's forward net unless it says more."""
+    net = () if (unit.layer, unit.direction) == (0, "forward") else (unit.layer, unit.direction)
+    return " ".join(map(str, (unit.unit, unit.part, f"{unit.value:.3g}", *net)))
+
+
+def _unit_of(text: str, config: explorer.ModelConfig) -> HeldUnit | None:
+    """What a link means; None where it is nothing that this model can hold."""
+    try:
+        unit, part, value, *net = text.split(" ")
+        held = HeldUnit(int(unit), part, float(value), *((int(net[0]), net[1]) if len(net) == 2 else ()))
+    except ValueError:
+        return None
+    return held if can_hold(config, held) else None
+
+
+def _choose_unit(config: explorer.ModelConfig) -> tuple[HeldUnit, ...]:
+    """The unit that is held, which a click beside the picture chooses; here it is let go of."""
+    named = links.named("hold_unit")
+    held = None if named is None else _unit_of(str(named), config)
+    options = [FREE] if held is None else [FREE, str(named)]
+    if held is None:
+        links.ready("hold_unit", FREE, options)
+        return ()
+    figures = {"unit": held.unit, "part": held.part, "value": held.value}
+    chosen = choose("hold_unit", options, lambda one: _held(one) if one == FREE else say("option.held-unit", **figures))
+    return () if chosen == FREE else (held,)
 
 
 def _choose_variant(cell: Cell, own: str) -> str | None:

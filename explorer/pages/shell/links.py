@@ -48,6 +48,7 @@ CHOICES = {
     "keep_bias": Choice(),
     "recurrent": Choice(),
     "read_as": Choice(),
+    "hold_unit": Choice(),
     "shown": Choice(),
     "sentence": Choice(),
     "order": Choice((GATES,)),

@@ -1,0 +1,63 @@
+"""Dragging across characters: which units stay on through them, and where else those do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from explorer.pages.shell import experiment, facts, links, session
+from explorer.pages.shell.models import Which
+from explorer.pages.shell.plain import plain
+from explorer.probes.brush import OnUnits, Place, elsewhere, units_on
+from explorer.probes.gates import Tape
+from explorer.words import say
+
+KEY = "brushed"
+SHOWN = 8  # units
+SLACK = 2  # steps by which a hand may miss, or a unit be late
+TOGETHER = 3  # of them, that are looked for elsewhere: with many, no other place has them all
+
+
+def take(text: str, steps: Sequence[int]) -> None:
+    """Keep what was dragged across, as long as the text stays."""
+    session.fill({KEY: (text, int(steps[0]), int(steps[1]))})
+
+
+def show(which: Which, tape: Tape, text: str) -> None:
+    """What was found, where something was dragged across."""
+    kept, first, last = session.kept(KEY, ("", 0, 0))
+    if not kept or kept != text or not last < len(tape.h_TH):
+        return
+    found = units_on(tape.h_TH, first, last, slack=SLACK)
+    stretch = plain(text[first : last + 1])
+    with st.container(border=True):
+        st.markdown(say("brush.found" if len(found) else "brush.none", text=stretch, first=first, last=last))
+        with st.container(horizontal=True, gap="small"):
+            for unit, mean_in, mean_out in zip(found.units[:SHOWN], found.mean_in, found.mean_out, strict=False):
+                label = say("brush.unit", unit=int(unit), mean_in=mean_in, mean_out=mean_out)
+                chosen = {"unit": str(unit)}
+                st.button(label, key=f"brushed_{unit}", type="tertiary", on_click=links.take_values, args=(chosen,))
+        if len(found):
+            _show_places(which, tape, found)
+        st.button(say("brush.close"), key="brush_close", on_click=session.forget, args=(KEY,))
+
+
+def _show_places(which: Which, tape: Tape, found: OnUnits) -> None:
+    text, what = experiment.learned_text(which)
+    clearest = found.first_units(TOGETHER)
+    others_TH = facts.read(which, text).tape(*tape.net).h_TH
+    places = elsewhere(others_TH, text, clearest)
+    named = ", ".join(map(str, clearest.units))
+    code = f"{'elsewhere' if places else 'nowhere'}-{'one' if len(clearest) == 1 else 'several'}"
+    st.markdown(say(f"brush.{code}", units=named, what=say(what), count=len(text)))
+    st.markdown("\n".join(f"- {_said(place)}" for place in places))
+
+
+def _said(place: Place) -> str:
+    before, text, after = (plain(part.replace("\n", "↵")) for part in (place.before, place.text, place.after))
+    inner = text.strip()
+    if not inner:
+        return f"{before}{text}{after}"
+    # A blank beside the stars would end them.
+    return f"{before}{' ' * text.startswith(' ')}**{inner}**{' ' * text.endswith(' ')}{after}"

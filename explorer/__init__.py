@@ -9,8 +9,10 @@ from types import ModuleType as _ModuleType
 
 from explorer.checkpoints import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from explorer.corpora import load_corpus
-from explorer.interventions import Intervention, altered
+from explorer.interventions import HeldUnit, Intervention, altered
 from explorer.models import CharModel, ConfigError, ModelConfig, ModelDivergedError
+from explorer.probes.ablation import Ablation, ablate
+from explorer.probes.brush import OnUnits, units_on
 from explorer.probes.clipping import ClipLedger, clip_ledger
 from explorer.probes.diagnosis import Diagnosis, diagnose
 from explorer.probes.finding import Finding
@@ -26,6 +28,7 @@ from explorer.training import RECIPES, Recipe, StepRecord, TrainingDivergedError
 
 __all__ = [
     "RECIPES",
+    "Ablation",
     "CharModel",
     "Checkpoint",
     "CheckpointError",
@@ -37,10 +40,12 @@ __all__ = [
     "Finding",
     "GateTrace",
     "GradientFlow",
+    "HeldUnit",
     "Intervention",
     "JacobianPaths",
     "ModelConfig",
     "ModelDivergedError",
+    "OnUnits",
     "Recipe",
     "Recording",
     "Role",
@@ -49,6 +54,7 @@ __all__ = [
     "TrainingDivergedError",
     "UnitRoles",
     "Vocabulary",
+    "ablate",
     "altered",
     "clip_ledger",
     "diagnose",
@@ -63,6 +69,7 @@ __all__ = [
     "trace_gates",
     "train",
     "unit_roles",
+    "units_on",
     "weight_gradient_steps",
 ]
 

@@ -373,3 +373,16 @@ def test_a_question_that_is_too_large_is_refused_however_it_comes(page, server):
 def test_a_page_of_another_name_gets_no_picture(page, server):
     path, cookie = asked_for(page, server)
     assert answer(server, "POST", path, b"{}", Cookie=cookie, Host="evil.example")[0] == 421
+
+
+@pytest.mark.process
+def test_a_server_says_nothing_of_what_is_typed(page, logged):
+    server, log = logged
+    path, cookie = asked_for(page, server)
+    field(page).fill("xyzzy plugh")
+    steps(page, 11)
+    for body in (b'{"text": "xyzzy"}', b'{"text": ["xyzzy"]}', b'{"xyzzy', b'{"text": "%s"}' % (b"xyzzy" * 500)):
+        answer(server, "POST", path, body, Cookie=cookie)
+    page.locator("[data-test-script-state=notRunning]").wait_for()
+    until(log.read_bytes)  # it says where it serves
+    assert b"xyzzy" not in log.read_bytes()

@@ -57,6 +57,8 @@ async def picture(request: Request) -> Response:
     """What a page draws of a text, also of one it does not know of yet."""
     from explorer.pages.shell import pictures
 
+    if request.method != "POST":  # which would else be answered by Streamlit, with its page
+        return Response(status_code=405, headers={"Allow": "POST"})
     if int(request.headers.get("Content-Length") or pictures.MOST_BYTES + 1) > pictures.MOST_BYTES:
         return Response(status_code=413)
     browser = request.headers.get(door.NamedBrowsers.HEADER.decode(), "")
@@ -69,10 +71,10 @@ if door.serves_others():
     os.environ.setdefault("GATE_EXPLORER_PUBLIC", "1")  # runs.settings: what strangers may take
 base = str(st.get_option("server.baseUrlPath")).strip("/")
 places = (
-    ("/live/{ids}", live, "GET"),
-    ("/export/{token}/{kind}", export, "GET"),
-    ("/picture/{token}", picture, "POST"),
+    ("/live/{ids}", live, ["GET"]),
+    ("/export/{token}/{kind}", export, ["GET"]),
+    ("/picture/{token}", picture, ["GET", "POST"]),
 )
-routes = [Route(f"{'/' * bool(base)}{base}{path}", what, methods=[method]) for path, what, method in places]
+routes = [Route(f"{'/' * bool(base)}{base}{path}", what, methods=methods) for path, what, methods in places]
 inwards = [Middleware(layer) for layer in (door.KnownHosts, door.BoundedUploads, door.NamedBrowsers)]
 app = st.App("explorer/pages/frame.py", lifespan=load_ahead, routes=routes, middleware=inwards)

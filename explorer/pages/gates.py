@@ -207,7 +207,8 @@ def show_reading(view: View, second: Which | None, trace: GateTrace, text: str) 
     The pictures are of the text as it was typed, since that is what they are asked for: a reading has its accents composed.
     """
     tape, altered = trace.tape(view.layer, view.direction or "forward"), view.which.intervention
-    notices.show_warnings(trace)
+    with st.container():  # what comes and goes shall not move columns below: a picture in them would be made anew
+        notices.show_warnings(trace)
     named = say("gate-page.named" if view.found else "gate-page.named-then")
     ghost = f" {say('gate-page.ghost')}" if altered else ""
     st.caption((named if view.named else trace.config.kind.look_for) + ghost)

@@ -299,9 +299,10 @@ def choose_models() -> tuple[Which, Which | None, list[View], str, str]:
     whole = texts.choose_text(checkpoint)
     st.caption(say("gradient-page.look-for"))
     text = whole[: drawing.MAX_STEPS]
-    first = notices.mark_altered(first, text)
-    if len(whole) > len(text):
-        st.caption(say("gradient-page.cut", count=len(text), most=MAX_STEPS))
+    with st.container():  # what comes and goes shall not move the columns below: a picture in them would be made anew
+        first = notices.mark_altered(first, text)
+        if len(whole) > len(text):
+            st.caption(say("gradient-page.cut", count=len(text), most=MAX_STEPS))
     views = views_of(facts(first, text), layer, direction, "first", "", part)
     if second is not None:
         beside = f" {say('gradient-page.beside')}" if second.label == first.label else ""
@@ -370,8 +371,9 @@ def page() -> None:
     """The page. In a function: what a script keeps in its globals outlives it."""
     first, second, views, part, text = choose_models()
     known = list(dict.fromkeys(view.of.whole for view in views))
-    for shown in known:
-        notices.show_warnings(shown.trace)
+    with st.container():  # as above
+        for shown in known:
+            notices.show_warnings(shown.trace)
     verdicts = st.container()  # filled when the triangle is on its way
     several_steps = len(known[0].text) > 1
     if several_steps:

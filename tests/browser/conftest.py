@@ -46,11 +46,11 @@ def answers(port):
 
 
 @contextlib.contextmanager
-def serving(port, script="app.py"):
-    """A server of the app or of another script, until the block ends or somebody kills it."""
+def serving(port, script="app.py", log=subprocess.DEVNULL):
+    """A server of the app or of another script, until the block ends or somebody kills it; the log is all that it says."""
     command = [sys.executable, "-m", "streamlit", "run", script, "--server.headless=true", f"--server.port={port}"]
     with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ
+        command, cwd=ROOT, stdout=log, stderr=log, env=os.environ | {"PYTHONUNBUFFERED": "1"}
     ) as process:
         try:
             until(lambda: answers(port))
@@ -63,6 +63,14 @@ def serving(port, script="app.py"):
 def serve_script():
     """Serves a script of a test's own."""
     return lambda script, port: serving(port, str(script))
+
+
+@pytest.fixture
+def logged(tmp_path):
+    """A server of its own: its address, and the file in which all is that it says."""
+    port, log = free_port(), tmp_path / "log.txt"
+    with log.open("wb") as file, serving(port, log=file):
+        yield f"http://127.0.0.1:{port}", log
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The page Gates, run without a browser."""
 
+import html
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +12,10 @@ from streamlit.testing.v1 import AppTest
 
 import drawn
 import explorer
+from explorer.characters import visible
+from explorer.figures.style import number
 from explorer.pages.shell import models, pickers, roles, texts
+from explorer.pages.shell.plain import plain
 
 TOLD = "with what it remembers; where that holds in your text, the row is shaded"
 APP = Path(explorer.__file__).parent / "pages" / "frame.py"
@@ -34,6 +38,28 @@ def run(**query):
 
 def metrics(app):
     return {metric.label: metric.value for metric in app.metric}
+
+
+def trace_of(name, text, altered=None):
+    model = explorer.load_checkpoint(models.CHECKPOINTS / f"{name}.safetensors").model
+    return explorer.trace_gates(explorer.altered(model, altered) if altered else model, text)
+
+
+def maps(panel):
+    """letter -> (numbers of the units, what is drawn of them) of the maps of a picture."""
+    items = [item for row in panel["rows"] for item in row["items"] if item["kind"] == "units"]
+    return {
+        item["letter"]: (item["numbers"], item["values"].reshape(item["lines"], -1) * item["unit"]) for item in items
+    }
+
+
+def shows(panel, tape):
+    """Whether the maps of a picture are those of a reading."""
+    drawn_HT, parts = maps(panel), tape.gates or {"h": tape.h_TH}
+    return drawn_HT.keys() == parts.keys() and all(
+        np.abs(values_HT - parts[letter][:, units].T).max() <= 0.005 + 1e-6
+        for letter, (units, values_HT) in drawn_HT.items()
+    )
 
 
 @pytest.mark.first_screen
@@ -76,6 +102,53 @@ def test_it_opens_on_a_trained_gru_and_a_sentence():
     assert len(app.get("plotly_chart")) == 2  # saturation, perplexity by epoch
 
 
+def test_the_picture_is_that_of_the_library():
+    text = "so it will be"
+    (panel,) = drawn.panels(run(sentence=text))
+    assert shows(panel, trace_of("time-machine-gru", text).tape())
+    assert not shows(panel, trace_of("time-machine-gru-before", text).tape())
+
+
+def test_of_an_altered_model_the_picture_has_the_original_behind_it_and_either_is_a_click_away():
+    text, held = "so it will be", explorer.Intervention({"z": 0.9})
+    before, after = (trace_of("time-machine-gru", text, altered) for altered in (None, held))
+    app = run(sentence=text, hold_z="0.9", unit="3")
+    (panel,) = drawn.panels(app)
+    assert shows(panel, after.tape())
+    (alone,) = [row for row in panel["rows"] if row["title"].startswith("<b>unit 3</b> alone")]
+    ghosts, lines = [
+        [line for line in alone["items"] if (line["hover"].startswith("as trained")) == old] for old in (1, 0)
+    ]
+    for drawn_lines, tape in ((ghosts, before.tape()), (lines, after.tape())):
+        for line, part in zip(drawn_lines, (tape["z"], tape["r"], tape["n"], tape.h_TH), strict=True):
+            np.testing.assert_allclose(line["y"], part[:, 3], rtol=1e-6)
+    changes = {metric.label: metric.delta for metric in app.metric}
+    assert changes["Perplexity"] == f"as trained {number(before.perplexity)}"
+    assert changes["Mean z"] == f"as trained {before.tape()['z'].mean():.2f}"
+    app.segmented_control(key="shown").set_value("as-trained").run()
+    assert not app.exception
+    (panel,) = drawn.panels(app)
+    assert shows(panel, before.tape())
+    assert "as trained" not in str([item.get("hover") for row in panel["rows"] for item in row["items"]])
+    assert metrics(app)["Perplexity"] == number(before.perplexity)
+    assert not any(metric.delta for metric in app.metric)
+
+
+def test_a_second_model_stands_beside_the_first_on_the_same_text():
+    text = "so it will be"
+    for name, query in (
+        ("time-machine-rnn", {}),
+        ("time-machine-gru", {"own_epoch": "500"}),
+        ("time-machine-lstm", {}),
+    ):
+        app = run(sentence=text, beside="another", second=name, **query)
+        first, second = drawn.panels(app)
+        assert shows(first, trace_of("time-machine-gru", text).tape())
+        assert shows(second, trace_of(name, text).tape())
+        said = [caption.value for caption in app.caption if caption.value.startswith(f"**{plain(name)}")][-1]
+        assert said.endswith(number(trace_of(name, text).perplexity))
+
+
 def test_everything_follows_the_sentence():
     app = run()
     before = metrics(app)
@@ -113,16 +186,20 @@ def test_odd_sentences_are_answered_sensibly(text):
     assert not app.exception
     shown = metrics(app)
     assert len(drawn.panels(app)) == bool(text)
-    assert not text or drawn.characters(app) == len(text)
+    words = "".join(drawn.panels(app)[0]["x"]["words"]) if text else ""
+    assert html.unescape(words.replace("\u200e", "")) == "".join(map(visible, text))
     assert (shown["Perplexity"] == "–") == (len(text) < 2)
 
 
 def test_a_long_text_is_analysed_to_twenty_thousand_and_drawn_to_two_thousand():
     app = run(model="lighthouse-gru")
     app.segmented_control(key="source").set_value("longer").run()
-    app.text_area(key="long_text").set_value("the light turned and the sea was dark. " * 600).run()
+    text = ("the light turned and the sea was dark. " * 600)[:20_000]
+    app.text_area(key="long_text").set_value(text + "xq" * 1_700).run()
     assert not app.exception
-    assert drawn.characters(app) == 20_000
+    assert metrics(app)["Perplexity"] == number(trace_of("lighthouse-gru", text).perplexity)
+    (panel,) = drawn.panels(app)
+    assert len(panel["x"]["words"]) == 2_000
     said = " ".join(caption.value for caption in app.caption)
     assert "23,400 characters; the first 20,000 are analysed" in said
     assert "the first 2,000 are drawn" in said

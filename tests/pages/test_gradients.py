@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -62,6 +63,22 @@ def test_it_opens_on_the_verdict_and_the_numbers_of_one_library_call():
     for finding in explorer.diagnose(checkpoint, SENTENCE).findings:
         assert plain(finding.evidence) in said(app)
     assert charts(app) == (1, 3)  # flow; by lag, ledger of the text, ledger of the training
+    (panel,) = drawn.panels(app)
+    (triangle,) = [item for row in panel["rows"] if row["key"] == "losses" for item in row["items"] if "lines" in item][
+        :1
+    ]
+    np.testing.assert_allclose(triangle["values"].reshape(len(flow), -1), flow.norms_TT, rtol=1e-6)
+
+
+def test_two_models_beside_each_other_have_the_same_colours_and_axes():
+    pictures = drawn.panels(run(beside="untrained"))
+    assert len(pictures) == 2
+    limits = [[(row["y"]["low"], row["y"]["high"]) for row in panel["rows"][1:]] for panel in pictures]
+    assert limits[0] == limits[1]
+    assert pictures[0]["scale"] == pictures[1]["scale"]
+    triangles = [panel["rows"][1]["items"][0] for panel in pictures]
+    assert [triangle["scale"] for triangle in triangles] == [None, None]  # that of the panel
+    assert not np.array_equal(*(triangle["values"] for triangle in triangles), equal_nan=True)
 
 
 def test_an_untrained_model_is_one_click_away_and_said_to_be_one():
@@ -147,8 +164,9 @@ def test_the_threshold_and_the_row_can_be_chosen():
     assert "θ = 0.05" in " ".join(caption.value for caption in app.caption)
     app.select_slider(key="row").set_value(10).run()
     titles = drawn.titles(drawn.panels(app)[0])
-    assert any("</b>, step 10:" in title for title in titles)
-    assert not any("</b>, step 10:" in title for title in before)
+    followed = f"<b>the loss of “{SENTENCE[11]}”</b>, step 10:<br>"
+    assert [title.startswith(followed) for title in titles].count(True) == 1
+    assert not any(title.startswith(followed) for title in before)
     assert not app.exception
 
 
@@ -159,10 +177,19 @@ def test_singular_values_are_there_on_request():
     assert not app.exception
     nets = 2
     assert len(drawn.panels(app)) == count + nets
+    titles = [title for panel in drawn.panels(app) for title in drawn.titles(panel)]
+    assert sum(title.startswith("<b>σ max</b> of") for title in titles) == nets
 
 
 def test_a_link_from_a_stranger_opens():
     run(beside="<b>", kind="cat", second="no-such-model", second_epoch="17", theta="-1", row="x", layer="9")
+
+
+@pytest.mark.parametrize("sentence", ["ab", SENTENCE])
+@pytest.mark.parametrize("row", ["x", "-1", "9" * 5000, "²"])
+def test_a_row_that_there_is_not_is_the_one_that_is_followed_at_first(row, sentence):
+    app, plain_link = run(row=row, sentence=sentence), run(sentence=sentence)
+    assert list(map(drawn.titles, drawn.panels(app))) == list(map(drawn.titles, drawn.panels(plain_link)))
 
 
 def test_an_altered_model_is_marked_compared_and_restored_with_one_click():
@@ -212,6 +239,7 @@ def test_the_weights_are_shown_on_request_once_a_model(model, pictures):
     app.toggle(key="weights").set_value(True).run()
     assert not app.exception
     assert len(drawn.panels(app)) == pictures
+    assert sum("what each step adds" in title for panel in drawn.panels(app) for title in drawn.titles(panel)) == 1
     app.text_input(key="sentence").set_value("").run()
     assert not app.exception
 

@@ -5,6 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from drawn import unpacked
@@ -54,9 +55,9 @@ def told(*ids, shown=""):
     return unpacked(gzip.decompress(body))
 
 
-def names(head):
-    """Of the curves."""
-    return {item["name"] for row in head["rows"] for item in row["items"] if item["kind"] == "line"}
+def lines(head):
+    """The curves by their names."""
+    return {item["name"]: item for row in head["rows"] for item in row["items"] if item["kind"] == "line"}
 
 
 def test_a_run_is_told_with_its_curves_and_what_the_model_writes(writing):
@@ -66,8 +67,11 @@ def test_a_run_is_told_with_its_curves_and_what_the_model_writes(writing):
     assert not about["active"]
     assert about["samples"].startswith("The lamp")
     assert about["state"] == live.state([run]) != ""
-    assert {"training", "held out", "your sentence", "before", "after", "mean z"} <= names(head)
+    assert {"training", "held out", "your sentence", "before", "after", "mean z"} <= lines(head).keys()
     assert head["x"]["high"] == run.step
+    kept = runs.metrics(run.id)
+    np.testing.assert_array_equal(lines(head)["before"]["x"], kept.step_S)
+    np.testing.assert_allclose(lines(head)["before"]["y"], kept.grad_norm_before_S, rtol=1e-6)
 
 
 def test_the_state_changes_with_the_status_and_with_the_snapshots_and_with_nothing_else(writing):
@@ -102,7 +106,7 @@ def test_several_runs_are_told_together_and_all_who_ask_at_once_are_told_the_sam
 ):
     first, second = silent, writing
     head = told(first.id, second.id)
-    assert {"1: training", "2: training", "2: your sentence"} <= names(head)
+    assert {"1: training", "2: training", "2: your sentence"} <= lines(head).keys()
     assert head["about"]["said"] == head["about"]["samples"] == ""
     assert len(head["about"]["state"].split()) == 2
     live._packed.cache_clear()

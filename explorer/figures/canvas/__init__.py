@@ -47,6 +47,7 @@ DASHES: Mapping[str, Sequence[int]] = {
 ALIGNED = 8
 HINTS = ("step", "unit", "closer", "whole", "infinite")
 ROW_EXTRA_PX, FOOT_PX = 37, 34  # a title of one line and what is left free, in panel.js; under the last row
+TITLE_LINE_PX = 17  # of each further line, in look.css
 Packed: TypeAlias = dict[str, Any]
 
 
@@ -65,6 +66,12 @@ def style() -> str:
 def height_px(rows: int) -> int:
     """Height of a panel of so many rows of the usual height, with titles of one line."""
     return rows * (ROW_PX + ROW_EXTRA_PX) + FOOT_PX
+
+
+def height_of(panel: Panel) -> int:
+    """Height of a panel where no line of a title is wider than it is."""
+    lines = sum(row.title.count("<br>") for row in panel.rows)
+    return sum(row.height_px + ROW_EXTRA_PX for row in panel.rows) + lines * TITLE_LINE_PX + FOOT_PX
 
 
 def _file(name: str) -> str:

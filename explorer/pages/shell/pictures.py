@@ -40,7 +40,6 @@ SCRIPTS = ("ink", "panel", "pointing", "save", "picture")
 MOST_BYTES = 8 * MAX_SENTENCE  # of a question: every character as its code and more
 MOST_PICTURES = 16  # of one session
 WORDS = ("play", "pause", "epoch", "save")
-TITLE_PX = 40  # about what a title takes
 
 
 class Played(NamedTuple):
@@ -132,7 +131,7 @@ def show(
         "typed": typed,
         "text": session.kept(typed, "") if typed else "",
         "most": MAX_SENTENCE,
-        "height": _height_px(draw(text)),  # so that nothing below jumps when it comes
+        "height": canvas.height_of(draw(text)),  # so that nothing below jumps when it comes
         "lost": say("page.picture.lost"),
         "epochs": list(picture.epochs),
         "epoch": played.shown if played else None,
@@ -156,11 +155,6 @@ def _offered(key: str, picture: Picture) -> Picture:
     kept[key] = _pictures[picture.token] = picture
     session.fill({"pictures": dict([*kept.items()][-MOST_PICTURES:])})
     return picture
-
-
-def _height_px(panel: Panel) -> int:
-    """About how high a panel is."""
-    return sum(row.height_px + TITLE_PX for row in panel.rows)
 
 
 def answer(token: str, browser: str, body: bytes) -> tuple[int, bytes]:

@@ -47,7 +47,7 @@ def test_a_click_holds_a_named_unit_at_its_mean_and_says_what_becomes_worse():
     assert not app.exception
     mean = float(explorer.trace_gates(MODEL, learned()).tape()["h"][:, 95].mean())
     value = float(f"{mean:.3g}")
-    assert app.selectbox(key="hold_unit").value == f"95 h {value:.3g}"
+    assert app.selectbox(key="unit_held").value == f"95 h {value:.3g}"
     held = HeldUnit(95, "h", value)
     changed = altered(MODEL, Intervention(units=(held,)))
     done = Ablation.of(held, *(explorer.trace_gates(model, learned()) for model in (MODEL, changed)))
@@ -55,7 +55,7 @@ def test_a_click_holds_a_named_unit_at_its_mean_and_says_what_becomes_worse():
     (table,) = [table.value for table in app.table if "without it" in table.value]
     assert table["without it"].tolist() == [f"{bits:.2f}" for bits in done.frame()["after_bits"].head(6)]
     assert "Its role, inside quotation marks" in said(app)
-    app.selectbox(key="hold_unit").set_value("free").run()
+    app.selectbox(key="unit_held").set_value("free").run()
     assert "What becomes worse" not in said(app)
     assert "This model is altered" not in said(app)
 
@@ -69,7 +69,7 @@ def test_where_nothing_is_held_nothing_is_said_to_become_worse():
     "spelled", ["128 h 0.1", "-1 h 0.1", "3 q 0.1", "3 h 1.5", "3 h nan", "3 h", "x", "3 h 0.1 7 forward"]
 )
 def test_a_link_to_what_cannot_be_held_holds_nothing_and_says_so(spelled):
-    app = run(hold_unit=spelled)
+    app = run(unit_held=spelled)
     assert "This model is altered" not in said(app)
     assert len(app.warning) == 1
 

@@ -27,7 +27,7 @@ EXAMPLES = {
     "keep_bias": ("-2", -2.0, {}),
     "recurrent": ("1.25", 1.25, {}),
     "read_as": ("before", "before", {}),
-    "hold_unit": ("3 h 0.25", "3 h 0.25", {}),
+    "unit_held": ("3 h 0.25", "3 h 0.25", {}),
     "shown": ("as-trained", "as-trained", {"hold_z": "0.9"}),
     "sentence": ("so it goes", "so it goes", {}),
     "order": ("mean", "mean", {}),

@@ -19,7 +19,7 @@ HELD = (FREE, "0", "0.1", "0.25", "0.5", "0.75", "0.9", "0.95", "0.99", "1")
 SHIFTS = (-6.0, -4.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 4.0, 6.0)
 FACTORS = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0)
 AS_TRAINED = "as-trained"
-ALTERING = ("keep_bias", "recurrent", "read_as", "hold_unit", *(f"hold_{letter}" for letter in gate_titles()))
+ALTERING = ("keep_bias", "recurrent", "read_as", "unit_held", *(f"hold_{letter}" for letter in gate_titles()))
 
 
 def choose_alterations(config: explorer.ModelConfig) -> Intervention:
@@ -73,14 +73,14 @@ def _unit_of(text: str, config: explorer.ModelConfig) -> HeldUnit | None:
 
 def _choose_unit(config: explorer.ModelConfig) -> tuple[HeldUnit, ...]:
     """The unit that is held, which a click beside the picture chooses; here it is let go of."""
-    named = links.named("hold_unit")
+    named = links.named("unit_held")
     held = None if named is None else _unit_of(str(named), config)
     options = [FREE] if held is None else [FREE, str(named)]
     if held is None:
-        links.ready("hold_unit", FREE, options)
+        links.ready("unit_held", FREE, options)
         return ()
     figures = {"unit": held.unit, "part": held.part, "value": held.value}
-    chosen = choose("hold_unit", options, lambda one: _held(one) if one == FREE else say("option.held-unit", **figures))
+    chosen = choose("unit_held", options, lambda one: _held(one) if one == FREE else say("option.held-unit", **figures))
     return () if chosen == FREE else (held,)
 
 

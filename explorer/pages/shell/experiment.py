@@ -43,7 +43,7 @@ def offer(which: Which, tape: Tape, roles: Sequence[Role], unit: int | None) -> 
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             st.caption(say("gate-page.hold"), width="content")
             for one in possible:
-                chosen = {"hold_unit": alterations.spelled(one)}
+                chosen = {"unit_held": alterations.spelled(one)}
                 label, key = say("gate-page.hold.unit", unit=one.unit), f"try_{one.unit}"
                 st.button(label, key=key, type="tertiary", on_click=links.take_values, args=(chosen,))
 

@@ -48,7 +48,7 @@ CHOICES = {
     "keep_bias": Choice(),
     "recurrent": Choice(),
     "read_as": Choice(),
-    "hold_unit": Choice(),
+    "unit_held": Choice(),
     "shown": Choice(),
     "sentence": Choice(),
     "order": Choice((GATES,)),

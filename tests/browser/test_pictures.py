@@ -113,8 +113,10 @@ def test_what_is_typed_is_drawn_before_the_page_knows_of_it_and_not_again_when_i
     assert drawn != before
     assert asked == [json.dumps({"text": text}, ensure_ascii=False, separators=(",", ":"))]
     until(lambda: line.kept or page.wait_for_timeout(20))  # the page would have said so by now
+    score = page.locator("[data-testid=stMetricValue]").first
+    before = score.inner_text()
     let_go(line)
-    page.locator("[data-test-script-state=running]").wait_for()
+    expect(score).not_to_have_text(before, timeout=60_000)
     page.locator("[data-test-script-state=notRunning]").wait_for()
     assert at.get_attribute("data-drawn") == drawn
     assert len(asked) == 1
@@ -385,4 +387,5 @@ def test_a_server_says_nothing_of_what_is_typed(page, logged):
         answer(server, "POST", path, body, Cookie=cookie)
     page.locator("[data-test-script-state=notRunning]").wait_for()
     until(log.read_bytes)  # it says where it serves
+    page.goto("about:blank")  # before its server goes
     assert b"xyzzy" not in log.read_bytes()

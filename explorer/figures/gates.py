@@ -40,11 +40,11 @@ from explorer.figures.style import (
 from explorer.figures.tables import BLOCK_ROWS
 from explorer.probes.gates import SATURATED_HIGH, SATURATED_LOW, GateTrace, Tape, memory_time
 from explorer.probes.perplexity import NATS_PER_BIT, Floats
-from explorer.probes.units import Role
+from explorer.probes.units import Role, response_order
 from explorer.text import UNKNOWN
 from explorer.words import say
 
-ORDERS = ("memory time", "mean", "index")
+MEMORY, MEAN, INDEX, ROLE, RESPONSE = ORDERS = ("memory", "mean", "index", "role", "response")
 MAX_STEPS = 2_000
 DETAILED_CELLS = 150_000  # up to here hovering also says what is not drawn: candidate and state
 STRIP_PX, LINES_PX, ROLE_PX = 26, 130, 56
@@ -108,13 +108,26 @@ def described(trace: GateTrace, name: str, quantity: Quantity, count: int) -> li
     return words
 
 
-def unit_order(tape: Tape, order: str) -> NDArray[np.intp]:
-    """The units of a tape, first drawn at the top: by index, by mean of the keeping gate, or by memory time, longest first."""
+def unit_order(tape: Tape, order: str, roles: Sequence[Role] = ()) -> NDArray[np.intp]:
+    """The units of a tape, first drawn at the top.
+
+    Args:
+        tape: of one net.
+        order: INDEX; MEAN of the gate that keeps, or MEMORY time by it, the largest first; ROLE, those with a role first and then
+            by memory time; RESPONSE, those whose state goes alike together.
+        roles: of units of this net.
+
+    """
     keep_TH = tape.keep_TH
-    if order == "index" or keep_TH is None or not keep_TH.size:
-        return np.arange(tape.h_TH.shape[1])
-    key_H = keep_TH.mean(0, dtype=np.float64) if order == "mean" else memory_time(keep_TH)
-    return np.argsort(-key_H, kind="stable")
+    if order == RESPONSE:
+        return response_order(tape.h_TH)
+    if order == INDEX or keep_TH is None or not keep_TH.size:
+        by_key = np.arange(tape.h_TH.shape[1])
+    else:
+        key_H = keep_TH.mean(0, dtype=np.float64) if order == MEAN else memory_time(keep_TH)
+        by_key = np.argsort(-key_H, kind="stable")
+    first = [role.unit for role in roles if order == ROLE and role.unit < len(by_key)]
+    return np.array([*first, *(unit for unit in by_key if unit not in first)], np.intp)
 
 
 def tape(
@@ -122,7 +135,7 @@ def tape(
     *,
     layer: int = 0,
     direction: str | None = None,
-    order: str = "memory time",
+    order: str = MEMORY,
     ordered_as: GateTrace | None = None,
     quantity: str = SURPRISE,
     unit: int | None = None,
@@ -137,7 +150,7 @@ def tape(
         trace: the facts.
         layer: which layer.
         direction: "forward" or "backward"; None draws every direction the model has on the one time axis.
-        order: how units are ordered: "memory time", "mean" (of the gate that keeps) or "index".
+        order: how units are ordered, one of ORDERS; see unit_order.
         ordered_as: the reading of the text whose units are ordered so; None: this one.
         quantity: what the strip at the top shows, a key of `quantities`; of a net that has none of that name, the surprise.
         unit: also draws this unit's own gates and states.
@@ -155,7 +168,8 @@ def tape(
     features = features_of(trace.text[:count]) if roles else {}
     rows += [_role_row(tapes[0], role, count, ghosts[0], features) for role in roles]
     for one, before in zip(tapes, ghosts, strict=True):
-        units = unit_order(one if ordered_as is None else ordered_as.tapes[one.net], order)
+        own = roles if one is tapes[0] else ()
+        units = unit_order(one if ordered_as is None else ordered_as.tapes[one.net], order, own)
         where = f" ({trace.config.name_of(one.net.direction)})" if len(tapes) > 1 else ""
         rows += _heatmap_rows(one, units, where, count)
         if unit is not None and unit < one.h_TH.shape[1]:

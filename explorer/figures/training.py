@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from explorer.figures import canvas
-from explorer.figures.gates import GATE, STATE, unit_order
+from explorer.figures.gates import GATE, MEMORY, STATE, unit_order
 from explorer.figures.panel import Alarm, Axis, Item, Level, Line, Panel, Row, UnitMap, is_lettered
 from explorer.figures.style import BLUE, GREEN, GREY, LINES, ORANGE, PURPLE, RED, Stroke, characters
 from explorer.models import NetKey
@@ -280,7 +280,7 @@ def over_training(traces: Mapping[int, GateTrace], layer: int = 0, direction: st
     epochs = sorted(traces)
     tapes = {epoch: traces[epoch].tape(layer, direction) for epoch in epochs}
     last, text = tapes[epochs[-1]], traces[epochs[-1]].text
-    units, letter = unit_order(last, "memory time"), next(iter(last.gates), "h")
+    units, letter = unit_order(last, MEMORY), next(iter(last.gates), "h")
     name, scale, dark = (last.cell.gate(letter).title, GATE, "0") if last.gates else (say("part.h"), STATE, "−1")
 
     frames = {epoch: tape[letter][:, units].T for epoch, tape in tapes.items()}

@@ -195,7 +195,8 @@ def choose_view(which: Which, trace: GateTrace, layer: int, direction: str | Non
     """The controls of what is drawn, as far as the reading decides them."""
     tape = trace.tape(layer, direction or "forward")
     quantity = controls.choose("colour", list(drawing.quantities(trace, tape)))
-    units = [NO_UNIT, *map(str, drawing.unit_order(tape, order))]
+    named = [] if which.untrained else roles.roles_of(which.name, tape.net)
+    units = [NO_UNIT, *map(str, drawing.unit_order(tape, order, named))]
     unit = controls.choose("unit", units, lambda unit: say("option.no-unit") if unit == NO_UNIT else unit)
     texts.offer_link()
     return View(which, layer, direction, order, quantity, None if unit == NO_UNIT else int(unit))
@@ -246,7 +247,7 @@ def page() -> None:
     with st.sidebar:
         chosen, checkpoint = pickers.choose_model()
         layer, direction = pickers.choose_net(checkpoint.config, range(checkpoint.config.num_layers))
-        order = controls.choose("order", drawing.ORDERS)
+        order = controls.choose("order", drawing.ORDERS, lambda one: say(f"order.{one}"))
         below = st.container()
         second = pickers.choose_second(chosen)
     text = texts.choose_text(checkpoint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ LEAST_STEPS = 400  # of a text, in halves of 200: with fewer, chance explains mu
 LEAST_SHARE = 0.1  # a role that explains less of a unit is none that one could see
 LEAST_DIFFERENCE = 0.1  # of the means in and out: less cannot be seen in a picture
 SURPRISE = "surprise"
+LEAST_SPREAD = 1e-6  # of a unit that does anything
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,34 @@ class Role:
         part = titles.get(self.part) or (say(named) if knows(named) else self.part)
         elsewhere = say(f"role.{self.feature}.else" if self.feature in (*COUNTED, SURPRISE) else "role.else")
         return say("role.means", part=part, mean_in=self.mean_in, mean_out=self.mean_out, elsewhere=elsewhere)
+
+
+def response_order(values_TH: NDArray[Any]) -> NDArray[np.intp]:
+    """The units in an order in which those that respond alike stand together; those that do nothing come last.
+
+    By their angle in the plane of the two leading eigenvectors of their correlations (Friendly 2002, "Corrgrams"); the circle is
+    cut where it is emptiest. The sign of an eigenvector is chosen, so that the order is the same on every machine.
+
+    Args:
+        values_TH: a part of every unit over a text; a unit with a value that is not finite counts as one that does nothing.
+
+    """
+    values_TH = np.asarray(values_TH, np.float64)
+    hidden = values_TH.shape[1]
+    with np.errstate(invalid="ignore"):
+        spread_H = values_TH.std(0) if len(values_TH) else np.zeros(hidden)
+    alive = np.flatnonzero(np.isfinite(spread_H) & (spread_H > LEAST_SPREAD))
+    if len(alive) < 3:
+        return np.concatenate([alive, np.setdiff1d(np.arange(hidden), alive)])
+    standard_TH = (values_TH[:, alive] - values_TH[:, alive].mean(0)) / spread_H[alive]
+    _, vectors = np.linalg.eigh(standard_TH.T @ standard_TH / len(values_TH))
+    leading = vectors[:, [-1, -2]]
+    leading *= np.sign(leading[np.abs(leading).argmax(0), [0, 1]])
+    angle_H = np.arctan2(leading[:, 1], leading[:, 0])
+    around = np.argsort(angle_H, kind="stable")
+    gaps = np.diff(angle_H[around], append=angle_H[around[0]] + 2 * np.pi)
+    around = np.roll(around, -(int(gaps.argmax()) + 1))
+    return np.concatenate([alive[around], np.setdiff1d(np.arange(hidden), alive)])
 
 
 @dataclass(frozen=True)

@@ -1210,6 +1210,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "The largest difference, over all units and steps, between the state by the equations in float64 and the state by "
         "{kernel}, which ran the text and whose gates are drawn. Up to about 1e-06 it is the rounding of float32."
     ),
+    "order.memory": "memory time",
+    "order.mean": "mean",
+    "order.index": "number",
+    "order.role": "role",
+    "order.response": "similar response",
     "brush.found": "**Steps {first} to {last}, “{text}”.** These units are on through all of them and off around them, "
     "give or take two steps; of each its mean there and elsewhere. Click one to draw it alone.",
     "brush.none": "**Steps {first} to {last}, “{text}”.** No unit is on through these and off around them.",

@@ -63,7 +63,7 @@ def test_a_keystroke_is_drawn_while_the_page_still_waits_for_the_next(page, serv
 def test_what_is_said_of_a_unit_is_what_the_library_says(page, server, picture):
     page.goto(server)
     tape, trace = picture(page, "tape"), explorer.trace_gates(MODEL, EXAMPLE)
-    order = drawing.unit_order(trace.tape(), "memory time")
+    order = drawing.unit_order(trace.tape(), "memory")
     for title, step, line in ((Z, 40, 0), (R, 7, 90), (Z, 0, 127)):
         said = tape.point(title, step, (line + 0.5) / len(order)).replace("−", "-")
         unit = order[line]
@@ -92,7 +92,7 @@ def test_a_unit_that_is_clicked_is_drawn_alone(page, server, picture):
     tape = picture(page, "tape")
     trace = explorer.trace_gates(MODEL, EXAMPLE)
     page.mouse.click(*tape.place(Z, 20, 3.5 / 128))
-    unit = drawing.unit_order(trace.tape(), "memory time")[3]
+    unit = drawing.unit_order(trace.tape(), "memory")[3]
     page.wait_for_url(f"**unit={unit}")
     tape.row(f"unit {unit} alone").wait_for()
 

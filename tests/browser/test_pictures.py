@@ -234,7 +234,7 @@ def test_the_keys_go_from_step_to_step_and_from_unit_to_unit_and_choose_one(page
     at = opened(page, f"{server}/?model=time-machine-gru&sentence=so+it+goes")
     model = explorer.load_checkpoint(models.CHECKPOINTS / "time-machine-gru.safetensors").model
     tape = explorer.trace_gates(model, "so it goes").tape()
-    units = drawing.unit_order(tape, "memory time")
+    units = drawing.unit_order(tape, "memory")
     at.focus()
     for key, step in (("ArrowRight", 0), ("ArrowRight", 1), ("End", 9), ("ArrowRight", 9), ("ArrowLeft", 8), ("Home", 0),
                       ("ArrowLeft", 0), ("ArrowRight", 1)):  # fmt: skip

@@ -35,7 +35,7 @@ def heatmaps(figure):
     return [t for t in figure.data if t.type == "heatmap" and len(np.asarray(t.z)) > 1]
 
 
-@pytest.mark.parametrize("order", drawing.ORDERS)
+@pytest.mark.parametrize("order", [drawing.INDEX, drawing.MEAN, drawing.MEMORY])
 def test_heatmaps_are_the_gates_in_whole_hundredths_on_an_absolute_scale(order):
     trace = trace_of("gru")
     figure, tape = drawing.tape(trace, order=order).figure(), trace.tape()
@@ -49,7 +49,7 @@ def test_heatmaps_are_the_gates_in_whole_hundredths_on_an_absolute_scale(order):
     np.testing.assert_allclose(np.asarray(z.customdata) / 100, tape.h_TH[:, units].T, atol=0.005 + 1e-6)
     assert z.hovertemplate.startswith("%{y}: z %{z:04,d}  n %{hovertext:04,d}  h %{customdata:04,d}")
     assert (z.zmin, z.zmax) == (r.zmin, r.zmax) == (0, 100)
-    key = {"index": -np.arange(6), "mean": tape["z"].mean(0), "memory time": memory_time(tape["z"])}[order]
+    key = {"index": -np.arange(6), "mean": tape["z"].mean(0), "memory": memory_time(tape["z"])}[order]
     assert (np.diff(key[units]) <= 1e-7).all()
 
 
@@ -294,8 +294,8 @@ def test_the_ghost_is_the_reading_before_and_units_stay_where_another_reading_pu
     np.testing.assert_array_equal(ghosts[0][1].y, before.tape().h_TH[:, 2])
     np.testing.assert_array_equal(ghosts[2][1].y, before.tape()["z"][:, 4])
     maps = [item for row in panel.rows for item in row.of(UnitMap)]
-    order = drawing.unit_order(before.tape(), "memory time")
-    assert order.tolist() != drawing.unit_order(after.tape(), "memory time").tolist()
+    order = drawing.unit_order(before.tape(), "memory")
+    assert order.tolist() != drawing.unit_order(after.tape(), "memory").tolist()
     for drawn in maps:
         np.testing.assert_array_equal(drawn.units, order)
         np.testing.assert_array_equal(drawn.values_HT, after.tape()[drawn.letter][:, order].T)
@@ -321,3 +321,14 @@ def test_the_scatter_of_saturation_counts_steps():
         np.testing.assert_allclose(drawn.x, [(unit < 0.1).mean() for unit in gate_TH.T])
         np.testing.assert_allclose(drawn.y, [(unit > 0.9).mean() for unit in gate_TH.T])
         assert list(drawn.customdata) == list(range(6))
+
+
+def test_by_role_those_with_one_stand_first_and_every_unit_once():
+    tape = trace_of("gru").tape()
+    roles = [Role(4, "h", "quoted", 0.5, 1, 0), Role(1, "z", "blank", 0.5, 1, 0), Role(77, "h", "digit", 0.5, 1, 0)]
+    by_memory, by_role = (drawing.unit_order(tape, order, roles).tolist() for order in (drawing.MEMORY, drawing.ROLE))
+    assert by_role[:2] == [4, 1]
+    assert by_role[2:] == [unit for unit in by_memory if unit not in (4, 1)]
+    for order in drawing.ORDERS:
+        for name in CONFIGS:
+            assert sorted(drawing.unit_order(trace_of(name).tape(), order)) == list(range(6))

@@ -13,7 +13,7 @@ import explorer
 from explorer import CharModel, ModelConfig, Vocabulary
 from explorer.features import COUNTED, features_of
 from explorer.probes import units as module
-from explorer.probes.units import LEAST_SHARE, LEAST_STEPS, Role, roles_of, unit_roles
+from explorer.probes.units import LEAST_SHARE, LEAST_STEPS, Role, response_order, roles_of, unit_roles
 
 ROOT = Path(explorer.__file__).parents[1] / "checkpoints"
 LIGHTHOUSE = explorer.load_corpus("lighthouse")[:6_000]
@@ -202,3 +202,29 @@ def test_short_texts_and_diverged_models_have_no_roles(monkeypatch):
     with torch.no_grad():
         broken.rnn.weight_ih_l0.fill_(math.nan)
     assert unit_roles(broken, LIGHTHOUSE).roles == ()
+
+
+def test_units_that_respond_alike_stand_together_and_those_that_do_nothing_last():
+    rng = np.random.default_rng(3)
+    steps = np.arange(200)
+    kinds = [np.sin(steps / 9), np.sign(np.sin(steps / 31)), (steps % 7 == 0).astype(float)]
+    kind_H = rng.permutation([0] * 8 + [1] * 8 + [2] * 8 + [3] * 4)
+    values_TH = np.stack([
+        np.full(200, 0.3) if kind == 3 else kinds[kind] * rng.uniform(0.3, 1) + rng.normal(0, 0.05, 200) for kind in kind_H
+    ], 1)  # fmt: skip
+    ordered = kind_H[response_order(values_TH)]
+    assert sorted(response_order(values_TH)) == list(range(28))
+    assert (ordered[-4:] == 3).all()
+    turns = int((np.diff(ordered) != 0).sum())
+    assert turns == 3  # three groups and those that do nothing: as few as there can be
+    shuffled = rng.permutation(28)
+    again = shuffled[response_order(values_TH[:, shuffled])]
+    assert (kind_H[again] == ordered).mean() > 0.9 or (kind_H[again][:24][::-1] == ordered[:24]).mean() > 0.9
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (1, 5), (9, 1), (9, 2), (9, 0)])
+def test_few_units_or_steps_have_an_order_too(shape):
+    assert sorted(response_order(np.ones(shape))) == list(range(shape[1]))
+    broken = np.random.default_rng(0).normal(size=(20, 6))
+    broken[3, 2] = np.nan
+    assert response_order(broken)[-1] == 2

@@ -47,7 +47,6 @@ DATA = {
         "EUC-KR or CP949 (Korean)",
     },
     "runs/__init__.py": {"command line"},
-    "figures/training.py": {"memory time"},  # one of the orders of figures/gates.py
     "pages/frame.py": {"Gate explorer", "Loading PyTorch; only the first visit after a start waits for it."},
     "pages/shell/texts.py": {
         "the time traveller for so it will be convenient to teach a small machine to keep a secret",

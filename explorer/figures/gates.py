@@ -85,7 +85,7 @@ def quantities(trace: GateTrace, tape: Tape) -> dict[str, Quantity]:
     result = {SURPRISE: Quantity(trace.nll_nats_T / NATS_PER_BIT, "bits", 0, blind)}
     for letter, gate_TH in tape.gates.items():
         result[f"mean {letter}"] = Quantity(gate_TH.mean(1), "", 0, 1)
-    return result | {"state change": Quantity(tape.change_T, "rms per unit", *_range(tape.change_T))}
+    return result | {say("gate-figure.change"): Quantity(tape.change_T, say("gate-figure.rms"), *_range(tape.change_T))}
 
 
 def _range(values_T: NDArray[Any]) -> tuple[float, float]:
@@ -101,10 +101,10 @@ def described(trace: GateTrace, name: str, quantity: Quantity, count: int) -> li
         said = f"{name} {number(value)} {quantity.unit}".rstrip()
         if not np.isfinite(value):
             unasked = name == SURPRISE and step == 0 and trace.config.objective != "cloze" and np.isnan(value)
-            said = "not predicted: nothing stands before it" if unasked else f"{name} is not a finite number here"
+            said = say("gate-figure.unasked") if unasked else say("gate-figure.not-finite", name=name)
         elif name == SURPRISE and value > quantity.high:
-            said += ", more than a blind guess"
-        words.append(said + f"; unknown to the model, read as {UNKNOWN}" * bool(unknown))
+            said += say("gate-figure.more-than-guess")
+        words.append(said + (say("gate-figure.unknown-here", symbol=UNKNOWN) if unknown else ""))
     return words
 
 
@@ -190,13 +190,13 @@ def _strip_row(trace: GateTrace, one: Tape, name: str, count: int) -> Row:
     shown_T = quantity.values_T[:count].astype(np.float32)
     words = [[escaped(words) for words in described(trace, name, quantity, count)]]
     strip = Heatmap(shown_T.reshape(1, -1), "%{text}", Scale(quantity.low, quantity.high), text=words, lettered=True)
-    high = f"{number(quantity.high)} light"
-    title = f"{name}" + f" ({quantity.unit})" * bool(quantity.unit) + f": {number(quantity.low)} dark, {high}"
+    ends = say("gate-figure.ends", low=number(quantity.low), high=number(quantity.high))
+    title = f"{name}" + f" ({quantity.unit})" * bool(quantity.unit) + f": {ends}"
     marks = []
     if name == SURPRISE:
-        title += " (blind guess)"
-        marks.append((MORE, "more", shown_T > quantity.high))
-    marks.append((UNREAD, "unknown to the model", trace.unknown_T[:count]))
+        title += f" ({say('curve.blind-guess')})"
+        marks.append((MORE, say("gate-figure.more"), shown_T > quantity.high))
+    marks.append((UNREAD, say("gate-figure.unknown"), trace.unknown_T[:count]))
     marks = [mark for mark in marks if mark[2].any()]
     title += "<br>" * bool(marks) + ", ".join(f"{coloured(mark, ORANGE)} {words}" for mark, words, _ in marks)
     items = [strip, *(_marks(mark, where_T) for mark, _, where_T in marks)]
@@ -299,7 +299,7 @@ def _mean_row(one: Tape, where: str, count: int, ghost: Tape | None) -> Row:
             Line(x, high_T, edge, filled=0.18),
             Line(x, _mean(part_TH), line, hover=f"mean {letter} %{{y{PLAIN}}}"),
         ]
-    title = f"mean and middle 80 % of the units{where}:<br>{_key(drawn)}"
+    title = f"{say('gate-figure.means')}{where}:<br>{_key(drawn)}"
     return Row(title, items, Axis(low=0 if one.gates else -1, high=1, ticks=5), LINES_PX)
 
 

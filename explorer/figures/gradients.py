@@ -50,11 +50,12 @@ from explorer.figures.style import (
     translucent,
 )
 from explorer.figures.tables import BLOCK_ROWS
-from explorer.probes.clipping import ClipLedger
+from explorer.probes.clipping import ClipLedger, ParameterGradient
 from explorer.probes.gradients import HALF, HORIZON, GradientFlow
 from explorer.probes.jacobians import JacobianPaths
 from explorer.probes.weights import WeightGradients
 from explorer.recording import EpochRecord
+from explorer.words import say
 
 MAX_STEPS = 300  # a triangle has their square
 LOW, HIGH = -6, 2  # decades of every gradient norm, as colour and as height
@@ -109,7 +110,7 @@ def flow(
     rows.append(curve)
     if paths is not None and len(paths.gain_T):
         rows.append(_carriers(paths, count))
-    axis = over_steps(flow.labels, count, "step whose state is reached", said=_step(is_lettered(count)))
+    axis = over_steps(flow.labels, count, say("flow-figure.reached"), said=_step(is_lettered(count)))
     return Panel(axis, rows, hover="closest", lettered=lettered, scale=NORMS, alt=alt)
 
 
@@ -137,7 +138,7 @@ def _norms(norms: NDArray[np.float64]) -> NDArray[Any]:
 
 
 def _triangle(flow: GradientFlow, row: int | None, count: int) -> Row:
-    loss, state = "the loss read off step %{y}", flow.state
+    loss, state = say("flow-figure.loss", step="%{y}"), flow.state
     norms_TT = flow.norms_TT[:count, :count]
     said_TT = np.isfinite(norms_TT) & (norms_TT > 0)
     shown_TT = _norms(np.where(np.isfinite(norms_TT), norms_TT, np.nan))
@@ -149,14 +150,17 @@ def _triangle(flow: GradientFlow, row: int | None, count: int) -> Row:
     ]
     reach_T, line = reach(flow)[:count], Stroke(ORANGE)
     if not np.isnan(reach_T).all():
-        hover = f"<br>here {loss} falls<br>under 1 % of its local gradient"
+        hover = "<br>" + say("flow-figure.falls", loss=loss)
         items.append(Line(reach_T, np.arange(count), line, hover=hover))
     if row is not None and row < count:
         items.append(Level(row, Stroke(GREY, 1.5, "dot")))
-    reads = "second forward" if flow.net.direction == "backward" and not flow.backward else flow.net.direction
+    second = flow.net.direction == "backward" and not flow.backward
+    reads = say("flow-figure.second") if second else flow.net.direction
     net = f"layer {flow.net.layer}, {reads}"
-    title = f"<b>‖∂L<sub>t</sub>/∂{state}<sub>k</sub>‖</b>, {net}<br>{keyed('1 % of the local gradient', line)}"
-    return Row(title, items, Axis("loss read off step", max(count, 1) - 0.5, -0.5, grid=False), TRIANGLE_PX, key=LOSSES)
+    title = f"<b>‖∂L<sub>t</sub>/∂{state}<sub>k</sub>‖</b>, {net}<br>{keyed(say('flow-figure.reach'), line)}"
+    return Row(
+        title, items, Axis(say("flow-figure.losses"), max(count, 1) - 0.5, -0.5, grid=False), TRIANGLE_PX, key=LOSSES
+    )
 
 
 def _without_gradient(flow: GradientFlow, said_TT: NDArray[np.bool_], loss: str) -> list[Item]:
@@ -166,8 +170,8 @@ def _without_gradient(flow: GradientFlow, said_TT: NDArray[np.bool_], loss: str)
     asked_TT = path_TT & (flow.asked_T[:count] >= 0)[:, None]
     zero_TT = asked_TT & (flow.norms_TT[:count, :count] == 0)
     reasons = {
-        f"<br>{loss}: no gradient arrives, it is exactly 0": zero_TT,
-        f"<br>{loss}: the gradient is not a finite number": asked_TT & ~said_TT & ~zero_TT,
+        f"<br>{loss}: {say('flow-figure.zero')}": zero_TT,
+        f"<br>{loss}: {say('flow-figure.not-finite')}": asked_TT & ~said_TT & ~zero_TT,
     }
     silent = [_no_loss(int(step), count) for step in np.flatnonzero(flow.asked_T[:count] < 0)]
     return [_no_path(flow, count), *silent, *(Gaps(mask, why) for why, mask in reasons.items() if mask.any())]
@@ -177,14 +181,13 @@ def _no_path(flow: GradientFlow, count: int) -> Area:
     """The other half of the triangle, which is empty: an area, since cells would double what is sent."""
     first, last = -0.5, count - 0.5
     corner = [first, last] if flow.backward else [last, first]
-    side = "before" if flow.backward else "after"
-    words = f"no path: a loss does not depend<br>on the states {side} the step it is read off"
+    words = say("flow-figure.no-path-before" if flow.backward else "flow-figure.no-path-after")
     return Area([first, corner[0], last, first], [first, corner[1], last, first], words)
 
 
 def _no_loss(step: int, count: int) -> Gaps:
     """A row of the triangle off which no loss is read."""
-    return Gaps(np.ones((1, count), dtype=bool), "no loss is read off step %{y}", first=step)
+    return Gaps(np.ones((1, count), dtype=bool), say("flow-figure.no-loss", step="%{y}"), first=step)
 
 
 def reach(flow: GradientFlow) -> NDArray[np.float64]:
@@ -209,7 +212,7 @@ def _whole(flow: GradientFlow, count: int) -> list[Row]:
     strip = Heatmap(shown, "%{text}", scale, text=words, lettered=True)
     hover = f"gradient %{{y{PLAIN}}}"
     curve = Line(x, np.where(arrives_T, norms_T, np.nan), LINES[0], hover=hover)
-    title = f"<b>‖∂L/∂{flow.state}<sub>k</sub>‖</b> of the mean loss"
+    title = f"<b>‖∂L/∂{flow.state}<sub>k</sub>‖</b> {say('flow-figure.mean-loss')}"
     ends = f"{number(low)} dark, {number(high)} light"
     bare = Axis(grid=False, bare=True)
     return [
@@ -221,21 +224,22 @@ def _whole(flow: GradientFlow, count: int) -> list[Row]:
 def _gradient(norm: float) -> str:
     """A norm in words, also where there is none."""
     if norm == 0:
-        return "no gradient arrives"
-    return f"gradient {number(norm)}" if np.isfinite(norm) else "the gradient is not defined here"
+        return say("flow-figure.none")
+    return say("flow-figure.gradient", norm=number(norm)) if np.isfinite(norm) else say("flow-figure.undefined")
 
 
 def _one_loss(flow: GradientFlow, row: int, count: int) -> Row:
     steps = np.arange(row, count) if flow.backward else np.arange(min(row + 1, count))
     norms, shares = flow.norms_TT[row, steps], flow.shares_TT[row, steps]
     words = [
-        _gradient(norm) + f", {share(part)} of the local one" * (norm > 0)
+        _gradient(norm) + (say("flow-figure.of-local", share=share(part)) if norm > 0 else "")
         for norm, part in zip(norms.tolist(), shares.tolist(), strict=True)
     ]
     line = Line(steps, np.maximum(norms, FLOOR), LINES[1], hover="%{text}", text=words, dots_px=4)
     limit = Level(max(HORIZON * float(flow.local_T[row]), FLOOR), LIMIT)
     asked = escaped(visible(flow.labels[int(flow.asked_T[row])]))
-    title = f"<b>the loss of “{asked}”</b>, step {row}:<br>{keyed('its 1 %', LIMIT)}"
+    title = f"<b>{say('flow-figure.loss-of', character=asked)}</b>, {say('flow-figure.step', step=row)}:"
+    title += f"<br>{keyed(say('flow-figure.limit'), LIMIT)}"
     return Row(title, [line, limit], _decades(LOW, HIGH), ROW_PX)
 
 
@@ -248,7 +252,7 @@ def _carriers(paths: JacobianPaths, count: int) -> Row:
     x, looks = np.arange(count), _lines_of(paths.carried)
     lines = [_drawn(x, gain_T[:count], looks[path], path) for path, gain_T in paths.carried.items()]
     names = [keyed(path, line) for path, line in looks.items()]
-    title = "<b>what a step back leaves</b><br>" + _listed([*names, keyed("all (thick)", WHOLE)])
+    title = f"<b>{say('flow-figure.leaves')}</b><br>" + _listed([*names, keyed(say("flow-figure.all"), WHOLE)])
     items = [_drawn(x, paths.gain_T[:count], WHOLE, "together"), *lines, AT_ONE]
     return Row(title, items, _decades(GAIN_LOW, GAIN_HIGH, 1), ROW_PX + 30)
 
@@ -278,12 +282,15 @@ def singular_values(
         Line(x, paths.sigma_max_T[:count], thin, hover=f"σ max %{{y{PLAIN}}}", filled=0.25),
     ]
     looks = _lines_of(paths.norms)
-    lines = [_drawn(x, norm_T[:count], looks[path], f"{path} at most") for path, norm_T in paths.norms.items()]
+    lines = [
+        _drawn(x, norm_T[:count], looks[path], say("flow-figure.most", path=path))
+        for path, norm_T in paths.norms.items()
+    ]
     names = [keyed(path, line) for path, line in looks.items()]
-    whole = f"{coloured('▒▒', GREY)} band: σ min to σ max of the whole step"
+    whole = f"{coloured('▒▒', GREY)} {say('flow-figure.band')}"
     title = f"<b>σ max</b> of<br>{_listed(names)}<br>{whole}"
     row = Row(title, [*band, *lines, AT_ONE], _decades(GAIN_LOW, GAIN_HIGH, 1), ROW_PX + 70)
-    axis = over_steps(flow.labels, count, "step whose state is reached")
+    axis = over_steps(flow.labels, count, say("flow-figure.reached"))
     return Panel(axis, [row], lettered=is_lettered(count, columns), alt=alt)
 
 
@@ -297,7 +304,7 @@ def by_lag(flows: Mapping[str, GradientFlow]) -> Panel:
         names.append(keyed(broken(name), line) + _slopes(one))
     items += [Line([0, longest], [part, part], DOTTED) for part in (HALF, HORIZON)]
     row = Row("<br>".join(names), items, SHARES, 234)
-    axis = Axis("lag in steps", from_zero=True)
+    axis = Axis(say("flow-figure.lag"), from_zero=True)
     return Panel(axis, [row], hover="closest", top_px=12 + TITLE_LINE_PX * (row.title.count("<br>") + 1))
 
 
@@ -322,7 +329,9 @@ def _slopes(flow: GradientFlow) -> str:
 
 def _left(median: float) -> str:
     """A share of the local gradient, in words also where there is none."""
-    return "nothing is left, exactly 0" if median == 0 else share(median) if median < 10 else f"{number(median)} times"
+    if median == 0:
+        return say("flow-figure.nothing-left")
+    return share(median) if median < 10 else say("flow-figure.times", factor=number(median))
 
 
 def weights(
@@ -338,10 +347,10 @@ def weights(
         drawn_T = np.where(norms_T > 0, norms_T, np.nan)  # the last step, off which no loss is read, adds nothing
         lines.append(Line(np.arange(count), drawn_T, line, hover=f"{short} %{{y{PLAIN}}}"))
         said.append(keyed(f"{short} {share(gradients.surviving_share[name])}", line))
-    title = "<b>what each step adds</b>; of it survives the sum:<br>" + _listed(said)
+    title = f"<b>{say('flow-figure.adds')}</b>; {say('flow-figure.survives')}:<br>" + _listed(said)
     row = Row(title, lines, _decades(LOW, HIGH), ROW_PX + 70)
     lettered = is_lettered(count, columns)
-    axis = over_steps(flow.labels, count, "step at which it is used", said=_step(is_lettered(count)))
+    axis = over_steps(flow.labels, count, say("flow-figure.used"), said=_step(is_lettered(count)))
     return Panel(axis, [row], lettered=lettered, alt=alt)
 
 
@@ -352,7 +361,7 @@ def weights_frame(gradients: WeightGradients, flow: GradientFlow) -> pd.DataFram
 
 def clip(ledger: ClipLedger) -> Panel:
     """Norms of every parameter's gradient before and after clipping by norm, and of all together, with theta."""
-    names = ["all together", *(entry.name.removeprefix("rnn.") for entry in ledger.parameters)]
+    names = [say("flow-figure.together"), *(entry.name.removeprefix("rnn.") for entry in ledger.parameters)]
     before = [ledger.norm_before, *(entry.norm_before for entry in ledger.parameters)]
     after = [ledger.norm_after, *(entry.norms_after["norm"] for entry in ledger.parameters)]
     shares = [1.0, *(entry.share for entry in ledger.parameters)]
@@ -365,7 +374,7 @@ def clip(ledger: ClipLedger) -> Panel:
     theta = Line([ledger.max_norm] * 2, [names[0], names[-1]], THETA)
     words = f"{coloured('■', GREY)} before, {coloured('■', BLUE)} after, {keyed('θ', THETA)}"
     row = Row(words, [*bars, theta], Axis(names=names, reverse=True), 32 + 34 * len(names))
-    axis = _decades(LOW, HIGH, label="norm of the gradient")
+    axis = _decades(LOW, HIGH, label=say("flow-figure.norm"))
     return Panel(axis, [row], hover="closest", top_px=TITLED_PX, left_px=110)
 
 
@@ -388,7 +397,7 @@ def clip_history(history: Sequence[EpochRecord], clip_norm: float | None, chosen
     words = [keyed("largest", DOTTED), keyed("before", before), keyed("after", LINES[0]), keyed("θ", THETA)]
     rows = [
         Row(", ".join(words), norms, Axis(log=True, ticks={tick: f"{tick:g}" for tick in ROUND}), 147),
-        Row(keyed("share of steps clipped", clipped), [line("clipped_share", clipped, "clipped %{y:.0%}")],
+        Row(keyed(say("flow-figure.clipped"), clipped), [line("clipped_share", clipped, "clipped %{y:.0%}")],
             Axis(low=-0.03, high=1.03, percent=True, ticks=3), 88),
     ]  # fmt: skip
     axis = Axis("epoch", 0, float(epochs[-1]) * 1.01, grid=False)
@@ -412,16 +421,16 @@ def blocks(flow: GradientFlow, rows: int = BLOCK_ROWS) -> Iterator[pd.DataFrame]
         losses, steps = np.nonzero(~np.isnan(flow.norms_TT[start : start + at_once]))
         losses += start
         columns: dict[str, Any] = {
-            "read off step": losses,
-            "character asked": pd.Series(letters[flow.asked_T[losses]], dtype="str"),
-            "step": steps,
-            "character": pd.Series(letters[steps], dtype="str"),
-            "gradient": flow.norms_TT[losses, steps],
-            "share of local": flow.shares_TT[losses, steps],
+            say("flow-table.loss"): losses,
+            say("flow-table.asked"): pd.Series(letters[flow.asked_T[losses]], dtype="str"),
+            say("flow-table.step"): steps,
+            say("flow-table.character"): pd.Series(letters[steps], dtype="str"),
+            say("flow-table.gradient"): flow.norms_TT[losses, steps],
+            say("flow-table.share"): flow.shares_TT[losses, steps],
         }
         if len(flow.parts) > 1:
             columns |= {
-                f"gradient at {part} alone": norms_TT[losses, steps] for part, (norms_TT, _) in flow.parts.items()
+                say("flow-table.part", part=part): norms_TT[losses, steps] for part, (norms_TT, _) in flow.parts.items()
             }
         yield pd.DataFrame(columns)
 
@@ -434,34 +443,47 @@ def row_count(flow: GradientFlow) -> int:
 def step_frame(flow: GradientFlow, paths: JacobianPaths) -> pd.DataFrame:
     """Per step: the gradient of the text's mean loss, and what a step back leaves of it by each path."""
     columns: dict[str, Any] = {
-        "step": np.arange(len(flow)),
-        "character": list(flow.labels),
-        "gradient": flow.step_norms_T,
+        say("flow-table.step"): np.arange(len(flow)),
+        say("flow-table.character"): list(flow.labels),
+        say("flow-table.gradient"): flow.step_norms_T,
     }
     if len(paths.gain_T):
-        columns |= {f"{path} carries": gain_T for path, gain_T in paths.carried.items()} | {"together": paths.gain_T}
-        columns |= {f"{path} at most": norm_T for path, norm_T in paths.norms.items()}
+        columns |= {say("flow-table.carries", path=path): gain_T for path, gain_T in paths.carried.items()}
+        columns[say("flow-table.together")] = paths.gain_T
+        columns |= {say("flow-figure.most", path=path): norm_T for path, norm_T in paths.norms.items()}
     if len(paths.sigma_max_T):
-        columns |= {"sigma max": paths.sigma_max_T, "sigma min": paths.sigma_min_T, "ln product": paths.log_product_T}
+        columns |= {say("flow-table.sigma-max"): paths.sigma_max_T, say("flow-table.sigma-min"): paths.sigma_min_T}
+        columns[say("flow-table.product")] = paths.log_product_T
     return pd.DataFrame(columns)
 
 
 def lag_frame(flows: Mapping[str, GradientFlow]) -> pd.DataFrame:
     """Per model and lag: the median share of the local gradient, and how many losses look so far back."""
-    parts = [
-        pd.DataFrame({"model": name, "lag": np.arange(len(one)), "median share": one.median_L, "losses": one.rows_L})
-        for name, one in flows.items()
-    ]
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat([pd.DataFrame(_lags(name, one)) for name, one in flows.items()], ignore_index=True)
+
+
+def _lags(name: str, flow: GradientFlow) -> dict[str, Any]:
+    return {
+        say("flow-table.model"): name,
+        say("flow-table.lag"): np.arange(len(flow)),
+        say("flow-table.median"): flow.median_L,
+        say("flow-table.losses"): flow.rows_L,
+    }
 
 
 def clip_frame(ledger: ClipLedger) -> pd.DataFrame:
     """Per parameter: norm before, share of the squared norm, norm after each way of clipping, and the largest entry."""
-    return pd.DataFrame(
-        [
-            {"parameter": entry.name, "norm before": entry.norm_before, "share of squared norm": entry.share}
-            | {f"norm after, by {way}": norm for way, norm in entry.norms_after.items()}
-            | {"largest entry": entry.largest[0][1], "at": str(entry.largest[0][0])}
-            for entry in ledger.parameters
-        ]
-    )
+    return pd.DataFrame(list(map(_clipped, ledger.parameters)))
+
+
+def _clipped(entry: ParameterGradient) -> dict[str, Any]:
+    norms_after = {say("flow-table.after", way=way): norm for way, norm in entry.norms_after.items()}
+    place, largest = entry.largest[0]
+    return {
+        say("flow-table.parameter"): entry.name,
+        say("flow-table.before"): entry.norm_before,
+        say("flow-table.squared"): entry.share,
+        **norms_after,
+        say("flow-table.largest"): largest,
+        say("flow-table.at"): str(place),
+    }

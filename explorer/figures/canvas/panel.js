@@ -6,7 +6,7 @@ const LINE_PX = 13, SWATCH = 16, LEAST_LETTER = 6.5, MOST_LETTER = 15
 
 // The places of a view inside its element; `view.figure` is null until something is shown.
 export function build(root) {
-  const view = { root, figure: null, rows: [], zoom: null, cursor: null, drag: null, chosen: null }
+  const view = { root, figure: null, rows: [], zoom: null, cursor: null, drag: null }
   view.textAt = append(root, "div", "text")
   view.rowsAt = append(root, "div", "rows")
   view.cursorAt = append(root, "div", "cursor")
@@ -28,9 +28,8 @@ function append(parent, tag, name) {
 }
 
 export function show(view, figure) {
-  const changed = view.figure && view.figure.x.high !== figure.x.high
   view.figure = figure
-  if (changed && view.zoom && view.zoom[1] > figure.x.high) view.zoom = null
+  if (view.zoom && view.zoom[1] > figure.x.high) view.zoom = null
   figure.rows.forEach((row, index) => row.stacked && stack(row.items))
   while (view.rows.length > figure.rows.length) view.rows.pop().at.remove()
   while (view.rows.length < figure.rows.length) view.rows.push(place(view))
@@ -82,8 +81,8 @@ export function toY(placed, value) {
 }
 
 export function toValue(placed, y) {
-  const [low, high] = placed.range
-  return low + (1 - (y - placed.top) / placed.row.heightPx) * (high - low)
+  const [low, high] = placed.range, part = 1 - (y - placed.top) / placed.row.heightPx
+  return placed.row.y.log ? low * (high / low) ** part : low + part * (high - low)
 }
 
 // Ends of a row's axis, the lower end of the drawing first.
@@ -210,7 +209,7 @@ const DRAWN = {
     line(pen, left(view), toY(placed, item.value), view.width, toY(placed, item.value), item.colour, item.width, item.dash)
   },
   bars(view, placed, pen, item) {
-    const each = plotWidth(view) / (limits(view)[1] - limits(view)[0]), wide = Math.max(0.75, (item.width ?? 0.8) * each)
+    const wide = Math.max(0.75, (item.width ?? 0.8) * stepRoom(view))
     pen.fillStyle = item.colour
     item.values.forEach((value, i) => {
       if (!Number.isFinite(value)) return
@@ -316,7 +315,7 @@ function picture(item, steps, shared) {
 
 // The characters of the steps in their cells, where they fit.
 function drawLetters(view, placed, pen, item) {
-  const each = letterRoom(view), colours = table((item.scale ?? view.figure.scale).colours)
+  const each = stepRoom(view), colours = table((item.scale ?? view.figure.scale).colours)
   if (each < LEAST_LETTER) return
   const [from, to] = limits(view), size = Math.min(MOST_LETTER, each * 1.55)
   const font = `${size}px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace`
@@ -331,7 +330,7 @@ function drawLetters(view, placed, pen, item) {
 function writeText(view) {
   const row = view.figure.rows.find(({ items }) => items.some((item) => item.lettered)), { words } = view.figure.x
   const strip = row?.items.find((item) => item.lettered)
-  const fits = !strip || plotWidth(view) / (view.figure.x.high - view.figure.x.low) >= LEAST_LETTER
+  const fits = !strip || stepRoom(view, [view.figure.x.low, view.figure.x.high]) >= LEAST_LETTER
   view.textAt.hidden = fits
   if (fits || view.written === strip) return
   view.written = strip
@@ -355,8 +354,8 @@ function cellColours(item, shared, colours, step) {
   return [`rgb(${r} ${g} ${b})`, 0.299 * r + 0.587 * g + 0.114 * b > 128 ? "#111" : "#fff"]
 }
 
-export const letterRoom = (view) => plotWidth(view) / (limits(view)[1] - limits(view)[0])
-export const letters = (view) => letterRoom(view) >= LEAST_LETTER
+// Pixels a step has.
+export const stepRoom = (view, [from, to] = limits(view)) => plotWidth(view) / (to - from)
 
 // Beside its mark, on the side where there is more room; never cut, nor over the names of the curves.
 function nameAlarm(view, placed, pen, alarm) {

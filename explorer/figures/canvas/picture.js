@@ -16,9 +16,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   view.toolsAt.textContent = data.words.save
   if (!view.figure) view.root.style.minHeight = `${data.height}px`
   const newer = view.typed !== undefined && view.typed !== data.text && Date.now() - view.typedAt < PENDING_MS
-  if (!newer) {
+  if (!newer && !view.playing) {
     view.typed = undefined
-    if (view.playing) return
     if (view.stamp !== data.stamp) ask(view)
     else later(view) // the theme may be another
   }

@@ -235,14 +235,19 @@ export function words(view) {
 function under(view) {
   const { cursor, figure } = view, { placed, step } = cursor, unit = unitAt(cursor)
   if (unit) return ofUnit(figure, unit, step)
-  const line = Math.round(cursor.value)
+  const line = Math.round(cursor.value), grid = placed.row.items.some((item) => item.lines > 1)
   const found = placed.row.items.flatMap((item) =>
-    item.kind === "heatmap" && item.lines > 1 ? cell(item, line, step)
+    grid && item.kind === "line" ? onLine(view, placed, item, line, step)
+    : item.kind === "heatmap" && item.lines > 1 ? cell(item, line, step)
     : item.kind === "gaps" && inGap(item, line, step) ? [said(item.hover, { x: step, y: line })]
     : item.kind === "area" && inArea(item, step, cursor.value) ? [item.hover]
     : TOLD[item.kind]?.(view, placed, item, step) ?? [])
   return [...new Set(found)].filter(Boolean)
 }
+
+// Over a heatmap a line says something of the cell it goes through, and of no other.
+const onLine = (view, placed, item, line, step) =>
+  item.x.some((x, i) => x === step && Math.round(item.y[i]) === line) ? [said(item.hover ?? "", { x: step, y: line })] : []
 
 // Every part of a unit at a step: those that are drawn, and those that only are said.
 function ofUnit(figure, unit, step) {

@@ -86,6 +86,7 @@ class Picture:
         settings: what else the picture depends on.
         text: that the page shows it for.
         epochs: at which it can also be drawn.
+        height_px: of what was drawn last at its place; None before anything was.
         asked: how often it was asked for.
         lock: of that number.
 
@@ -97,6 +98,7 @@ class Picture:
     settings: str
     text: str
     epochs: Sequence[int] = ()
+    height_px: int | None = None
     asked: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -124,6 +126,8 @@ def show(
 
     """
     picture = _offered(key, Picture("", "", draw, repr(settings), text, played.epochs if played else ()))
+    if picture.height_px is None:  # so that nothing below jumps when it comes; later the browser has one in its place
+        picture.height_px = canvas.height_of(draw(text))
     component = st.components.v2.component("picture", html=HTML, css=canvas.style(), js=canvas.script(*SCRIPTS))
     asked = {
         "address": f"picture/{picture.token}",
@@ -131,7 +135,7 @@ def show(
         "typed": typed,
         "text": session.kept(typed, "") if typed else "",
         "most": MAX_SENTENCE,
-        "height": canvas.height_of(draw(text)),  # so that nothing below jumps when it comes
+        "height": picture.height_px,
         "lost": say("page.picture.lost"),
         "epochs": list(picture.epochs),
         "epoch": played.shown if played else None,
@@ -151,6 +155,7 @@ def _offered(key: str, picture: Picture) -> Picture:
     kept: dict[str, Picture] = dict(session.kept("pictures", {}))
     before = kept.pop(key, None)
     picture.token = before.token if before else secrets.token_urlsafe(24)
+    picture.height_px = before.height_px if before else None
     picture.browser = str(st.context.headers.get(people.BROWSER_HEADER) or "")
     kept[key] = _pictures[picture.token] = picture
     session.fill({"pictures": dict([*kept.items()][-MOST_PICTURES:])})
@@ -189,5 +194,6 @@ def _made(picture: Picture, question: Question, turn: int, asked_s: float) -> tu
         panel = picture.draw(text) if question.epoch is None else picture.draw(text, question.epoch)
     except (explorer.TextError, explorer.CheckpointError, runs.RunError) as fault:
         return 422, people.without_folders(str(fault)).encode()
+    picture.height_px = canvas.height_of(panel)
     took = {"waitedMs": 1000 * (begun_s - asked_s), "describedMs": 1000 * (time.perf_counter() - begun_s)}
     return 200, canvas.pack(panel, {"stamp": picture.stamp(text), "epoch": question.epoch} | took)

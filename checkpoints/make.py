@@ -17,13 +17,15 @@ from explorer.cells import CELLS
 from explorer.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from explorer.cli import run_training
 from explorer.corpora import load_corpus, preprocess_time_machine
-from explorer.models import ModelConfig
-from explorer.probes.gates import trace_gates
-from explorer.probes.units import roles_of
+from explorer.models import CharModel, ConfigError, ModelConfig, NetKey
+from explorer.probes.ablation import try_role
+from explorer.probes.gates import GateTrace, trace_gates
+from explorer.probes.units import Role, roles_of
 from explorer.training import RECIPES, Recipe, perplexity
 
 FOLDER = Path(__file__).parent
 DATES, ROLES, KEPT_ROLES = FOLDER / "dates.json", FOLDER / "roles.json", 8
+TRIED = 4_000  # characters of the half on which no role was chosen, on which each is tried
 D2L, ZH, QUICK = RECIPES["d2l-v2"], RECIPES["d2l-zh-v1"], replace(RECIPES["quick"], epochs=60)
 
 
@@ -90,18 +92,29 @@ def make(shipped: Shipped) -> None:
 
 
 def write_roles(names: list[str]) -> None:
-    """What the units of each model follow in the text it learned, a handful a net."""
+    """What the units of each model follow in the text it learned, a handful a net, and whether they matter there."""
     found = json.loads(ROLES.read_text("utf-8")) if ROLES.exists() else {}
     for shipped in SHIPPED:
         if not names or shipped.name in names:
             model = load_checkpoint(FOLDER / f"{shipped.name}.safetensors").model
             text = time_machine()[:20_000] if shipped.corpus == "time-machine" else load_corpus(shipped.corpus)
-            trace = trace_gates(model, text)
+            trace, tried = (trace_gates(model, part) for part in (text, text[len(text) // 2 :][:TRIED]))
             found[shipped.name] = {
-                f"{net.layer} {net.direction}": [list(astuple(role)) for role in roles_of(trace, *net).told(KEPT_ROLES)]
+                f"{net.layer} {net.direction}": [
+                    {"role": astuple(role), "trial": trial(model, tried, role, net)}
+                    for role in roles_of(trace, *net).told(KEPT_ROLES)
+                ]
                 for net in model.config.nets
             }
     ROLES.write_text(json.dumps(found, indent=1, ensure_ascii=False, sort_keys=True) + "\n", "utf-8")
+
+
+def trial(model: CharModel, tried: GateTrace, role: Role, net: NetKey) -> tuple[float, ...] | None:
+    """The experiment to a role; None where the part cannot be held."""
+    try:
+        return astuple(try_role(model, tried, role, net=net))
+    except ConfigError:
+        return None
 
 
 def row(shipped: Shipped, checkpoint: Checkpoint, date: str) -> str:

@@ -21,14 +21,16 @@ from explorer.fields import ConfigError, expected, finite, got
 from explorer.models import CharModel, ModelConfig, NetKey
 from explorer.words import Saying, say
 
+ALL = slice(None)  # units
+
 
 class HeldUnit(NamedTuple):
     """One part of one unit, held at a value at every step.
 
     Attributes:
         unit: its number.
-        part: a gate or a part of the state, by its letter.
-        value: in [0, 1] for a gate; of a state, what its cell can hold.
+        part: by its letter: a gate, the candidate or a part of the state.
+        value: in [0, 1] for a gate; of the others, what its cell can hold.
         layer: of its net.
         direction: of its net.
 
@@ -40,8 +42,17 @@ class HeldUnit(NamedTuple):
     layer: int = 0
     direction: str = "forward"
 
+    @property
+    def net(self) -> NetKey:
+        """The net it is in."""
+        return NetKey(self.layer, self.direction)
+
     def __str__(self) -> str:
-        return say("intervention.unit", unit=self.unit, part=self.part, value=self.value)
+        return str(self.told())
+
+    def told(self) -> Saying:
+        """What is done, for a sentence."""
+        return Saying("intervention.unit", self._asdict())
 
 
 @dataclass(frozen=True)
@@ -100,7 +111,7 @@ class Intervention:
         if self.recurrent != 1:
             yield Saying("intervention.recurrent", {"factor": self.recurrent})
         for unit in self.units:
-            yield Saying("intervention.unit", {"unit": unit.unit, "part": unit.part, "value": unit.value})
+            yield unit.told()
         if self.variant:
             titles = {variant: title for cell in CELLS.values() for variant, title in cell.variants.items()}
             yield Saying("intervention.read-as", {"variant": titles.get(self.variant, self.variant)})
@@ -120,13 +131,13 @@ def altered(model: CharModel, intervention: Intervention) -> CharModel:
         ConfigError: a gate or a unit the model does not have, or a value that no weights hold.
 
     """
-    _check(model.config.kind, intervention)
     cell = model.config.kind
+    _check(cell, intervention)
+    config = read_as(model.config, intervention.variant)
+    held = [(unit, _arguments(config, unit)) for unit in intervention.units]
     changed = copy.deepcopy(model)
     changed.zero_grad()
-    if intervention.variant:
-        setting: dict[str, Any] = {cell.setting: intervention.variant}
-        changed.config = changed.rnn.config = replace(model.config, **setting)
+    changed.config = changed.rnn.config = config
     if model.config.bias == "none" and (intervention.held or intervention.keep_bias or intervention.units):
         _give_bias(changed)
     for net in model.config.nets:
@@ -135,39 +146,52 @@ def altered(model: CharModel, intervention: Intervention) -> CharModel:
         if intervention.keep_bias and cell.keeps:
             cell.rows(weights.b_ih_G, cell.keeps.letter).add_(intervention.keep_bias)
         for letter, value in intervention.held.items():
-            for weight in weights if cell.recurrent else (weights.w_ih_GE, weights.b_ih_G):
-                cell.rows(weight, letter).zero_()
-            cell.rows(weights.b_ih_G, letter).fill_(logit(value))
-    for held in intervention.units:
-        _hold_unit(changed, held)
+            _hold(changed, net, letter, ALL, logit(value))
+    for unit, arguments in held:
+        for letter, argument in arguments.items():
+            _hold(changed, unit.net, letter, unit.unit, argument)
     return changed
+
+
+def read_as(config: ModelConfig, variant: str | None) -> ModelConfig:
+    """What a model is whose weights are read as another variant of its cell; None leaves it."""
+    setting: dict[str, Any] = {config.kind.setting: variant} if variant else {}
+    return replace(config, **setting)
 
 
 def can_hold(config: ModelConfig, held: HeldUnit) -> bool:
     """Whether a model of this kind has such a unit, and weights that hold the part at the value."""
-    net = NetKey(held.layer, held.direction)
-    there = net in config.nets and 0 <= held.unit < config.width(net) and finite(held.value) is not None
-    return there and config.kind.held(held.part, held.value, config.variant) is not None
+    try:
+        return bool(_arguments(config, held))
+    except ConfigError:
+        return False
 
 
-def _hold_unit(model: CharModel, held: HeldUnit) -> None:
-    """Hold a part of a unit by the rows of its arguments."""
-    net, cell = NetKey(held.layer, held.direction), model.config.kind
-    if net not in model.config.nets:
-        raise ConfigError(
-            "units", expected("net", nets=model.config.nets), got("net", layer=net.layer, direction=net.direction)
-        )
-    weights = model.rnn.weights(net)
-    hidden = weights.w_hh_GH.shape[1]
-    if not 0 <= held.unit < hidden:
-        raise ConfigError("units", expected("unit", count=hidden), held.unit)
-    arguments = cell.held(held.part, held.value, model.config.variant)
+def _arguments(config: ModelConfig, held: HeldUnit) -> dict[str, float]:
+    """The arguments that hold a part of a unit, by the letters of their rows.
+
+    Raises:
+        ConfigError: there are none.
+
+    """
+    net, cell = held.net, config.kind
+    if net not in config.nets:
+        named = got("net", layer=net.layer, direction=net.direction)
+        raise ConfigError("units", expected("net", nets=config.nets), named)
+    if not 0 <= held.unit < config.width(net):
+        raise ConfigError("units", expected("unit", count=config.width(net)), held.unit)
+    arguments = None if finite(held.value) is None else cell.held(held.part, held.value, config.variant)
     if arguments is None:
         raise ConfigError("units", expected("held", cell=cell.key, letters=list(cell.letters)), str(held))
-    for letter, argument in arguments.items():
-        for weight in weights if cell.recurrent else (weights.w_ih_GE, weights.b_ih_G):
-            cell.rows(weight, letter)[held.unit].zero_()
-        cell.rows(weights.b_ih_G, letter)[held.unit] = argument
+    return arguments
+
+
+def _hold(model: CharModel, net: NetKey, letter: str, units: slice | int, argument: float) -> None:
+    """Make an argument constant, for some units of a net: with W = U = 0 it is the bias b."""
+    cell, weights = model.config.kind, model.rnn.weights(net)
+    for weight in weights if cell.recurrent else (weights.w_ih_GE, weights.b_ih_G):
+        cell.rows(weight, letter)[units] = 0
+    cell.rows(weights.b_ih_G, letter)[units] = argument
 
 
 def _check(cell: Cell, intervention: Intervention) -> None:

@@ -220,7 +220,7 @@ class Cell(ABC):
         """The arguments at which a part of a unit has one value at every step, by the letters of their rows.
 
         Args:
-            part: a gate, or a part of the state.
+            part: a letter of the cell; a gate can always be held, a cell says what else of it can.
             value: of it.
             variant: one of `variants`.
 

@@ -96,9 +96,9 @@ class GRU(Cell):
         return [(dbias_TG, h_prev_TH)], dbias_TG
 
     def held(self, part: str, value: float, variant: str) -> dict[str, float] | None:
-        """The state too: z = 0 and n = value; see `Cell.held`."""
-        if part == "h" and abs(value) < 1:
-            return {"z": -SHUT, "n": math.atanh(value)}
+        """The candidate too, and the state: z = 0 and n = value; see `Cell.held`."""
+        if part in ("n", "h") and abs(value) < 1:
+            return {"n": math.atanh(value)} | ({"z": -SHUT} if part == "h" else {})
         return super().held(part, value, variant)
 
     def kernel(self, variant: str) -> tuple[str, Callable[..., tuple[Tensor, ...]]] | None:

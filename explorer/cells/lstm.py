@@ -90,9 +90,9 @@ class LSTM(Cell):
         return [(dgates_TG, h_prev_TH)], dgates_TG
 
     def held(self, part: str, value: float, variant: str) -> dict[str, float] | None:
-        """The states too: c = g with f = 0 and i = 1, and h = o tanh(c) of a c that is held; see `Cell.held`."""
-        if part == "c" and abs(value) < 1:
-            return {"f": -SHUT, "i": SHUT, "g": math.atanh(value)}
+        """The candidate too, and the states: c = g with f = 0 and i = 1, h = o tanh(c) of such a c; see `Cell.held`."""
+        if part in ("g", "c") and abs(value) < 1:
+            return {"g": math.atanh(value)} | ({"f": -SHUT, "i": SHUT} if part == "c" else {})
         if part == "h" and abs(value) < math.tanh(LARGEST_HELD):
             cell = math.copysign(LARGEST_HELD, value)
             return {"f": -SHUT, "i": SHUT, "g": math.atanh(cell), "o": logit(value / math.tanh(cell))}

@@ -70,9 +70,9 @@ class MinGRU(Cell):
         return torch.stack(states), (h_BH,)
 
     def held(self, part: str, value: float, variant: str) -> dict[str, float] | None:
-        """The state too: z = 0 and n = value; see `Cell.held`."""
-        if part == "h" and value > 0:
-            return {"z": -SHUT, "n": value - 0.5 if value >= 0.5 else logit(value)}
+        """The candidate too, and the state: z = 0 and n = value; see `Cell.held`."""
+        if part in ("n", "h") and value > 0:
+            return {"n": value - 0.5 if value >= 0.5 else logit(value)} | ({"z": -SHUT} if part == "h" else {})
         return super().held(part, value, variant)
 
     def linearised(self, read: Tensor, h_TH: Tensor, first: State, weights: CellWeights, variant: str) -> LinearNet:

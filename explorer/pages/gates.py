@@ -13,7 +13,7 @@ from explorer.figures import gates as drawing
 from explorer.figures import perplexity as curves
 from explorer.figures.panel import Panel
 from explorer.figures.style import number
-from explorer.models import NetKey
+from explorer.models import ModelConfig, NetKey
 from explorer.pages.shell import (
     brush,
     charts,
@@ -39,6 +39,8 @@ from explorer.words import say
 
 NO_UNIT = "none"
 TAPE = "tape"
+CARDS = ("score", "memory", "mean", "saturated")
+OF_GATE = ("mean", "saturated")
 
 
 class Shown(NamedTuple):
@@ -57,13 +59,7 @@ def show_metrics(trace: GateTrace, tape: Tape, original: GateTrace | None) -> No
     for place, (card, value) in enumerate(_values(trace, tape).items()):
         if place % 2 == 0:
             pair = pairs.grid(2, min_column_width=150)
-        code = (
-            f"score-{trace.config.objective}"
-            if card == "score"
-            else f"{card}-no-gate"
-            if gate is None and card != "memory"
-            else card
-        )
+        code = _code(card, trace.config)
         figures = {"gate": gate.letter} if gate else {}
         change = None if before[card] is None else say("card.as-trained", value=before[card])
         pair.metric(
@@ -75,7 +71,11 @@ def show_metrics(trace: GateTrace, tape: Tape, original: GateTrace | None) -> No
         st.caption(say("gate-page.proof", residual=residual), help=say("gate-page.proof.help", kernel=tape.kernel))
 
 
-CARDS = ("score", "memory", "mean", "saturated")
+def _code(card: str, config: ModelConfig) -> str:
+    """What a card is called in the words: a score by what is asked of the model, and what a cell without gates has not."""
+    if card == "score":
+        return f"score-{config.objective}"
+    return f"{card}-no-gate" if card in OF_GATE and config.kind.keeps is None else card
 
 
 def _values(trace: GateTrace, tape: Tape) -> dict[str, str]:
@@ -121,8 +121,7 @@ class View:
     @property
     def named(self) -> list[Role]:
         """The units that are drawn alone."""
-        direction = self.direction or checkpoint_of(self.which).config.directions[0]
-        return [] if self.which.untrained else roles.roles_of(self.which.name, NetKey(self.layer, direction))
+        return roles.roles_of(self.which, NetKey(self.layer, self.direction or "forward"))
 
     @property
     def found(self) -> bool:
@@ -154,16 +153,12 @@ def show_gates(view: View, text: str, key: str) -> None:
 
 def show_beside(first: View, second: Which, text: str) -> None:
     """The pictures of two models, beside each other where there is room."""
-    for column, view, key in zip(
-        st.columns(2), (first, first.of_another(second)), (TAPE, f"{TAPE}_second"), strict=True
-    ):
+    both = {TAPE: first, f"{TAPE}_second": first.of_another(second)}
+    for column, (key, view) in zip(st.columns(2), both.items(), strict=True):
         with column:
-            trace = facts.read(view.which, text)
-            card = f"score-{trace.config.objective}"
-            score = say(f"card.{card}")
-            st.caption(
-                say("gate-page.beside", model=plain(view.which.label), score=score, value=number(trace.perplexity))
-            )
+            trace, model = facts.read(view.which, text), plain(view.which.label)
+            score = say(f"card.{_code('score', trace.config)}")
+            st.caption(say("gate-page.beside", model=model, score=score, value=number(trace.perplexity)))
             show_gates(view, text, key)
 
 
@@ -195,8 +190,7 @@ def choose_view(which: Which, trace: GateTrace, layer: int, direction: str | Non
     """The controls of what is drawn, as far as the reading decides them."""
     tape = trace.tape(layer, direction or "forward")
     quantity = controls.choose("colour", list(drawing.quantities(trace, tape)))
-    named = [] if which.untrained else roles.roles_of(which.name, tape.net)
-    units = [NO_UNIT, *map(str, drawing.unit_order(tape, order, named))]
+    units = [NO_UNIT, *map(str, drawing.unit_order(tape, order, roles.roles_of(which, tape.net)))]
     unit = controls.choose("unit", units, lambda unit: say("option.no-unit") if unit == NO_UNIT else unit)
     texts.offer_link()
     return View(which, layer, direction, order, quantity, None if unit == NO_UNIT else int(unit))
@@ -222,7 +216,7 @@ def show_reading(view: View, second: Which | None, trace: GateTrace, text: str) 
     brush.show(view.which, tape, text)
     experiment.offer(view.which, tape, view.named, view.unit)
     if altered.units:
-        experiment.show_worse(view.which, view.named)
+        experiment.show_worse(view.which, view.named, text)
     st.caption(plain(str(gates_read(trace, tape))))
     show_metrics(trace, tape, facts.read(view.which.as_trained, text) if altered else None)
     if tape.gates and len(trace):

@@ -87,7 +87,7 @@ def ablate(
         model: left exactly as it was found.
         text: any text, or the model's trace of it.
         unit: its number.
-        part: a gate or a part of the state, by its letter.
+        part: by its letter: a gate, the candidate or a part of the state.
         net: which net; None: the first layer's forward one.
 
     Raises:
@@ -107,18 +107,14 @@ class Trial:
     """What holding a unit does where its role says that it matters, against elsewhere and against other units.
 
     Attributes:
-        role: what was tested.
-        ablation: of the unit.
         there_nats: mean rise of the surprise at the characters that the role's feature concerns.
         elsewhere_nats: the same at all others.
         steps: how many characters it concerns.
-        rank: how many of the units that were tried raise it more there, against elsewhere, than this one; 0: none does.
-        compared: how many others were tried.
+        rank: how many of the units it is compared with raise it as much there, against elsewhere, as this one; 0: none does.
+        compared: how many those are.
 
     """
 
-    role: Role
-    ablation: Ablation
     there_nats: float
     elsewhere_nats: float
     steps: int
@@ -127,7 +123,7 @@ class Trial:
 
     @property
     def confirmed(self) -> bool:
-        """Whether holding the unit costs something where its role says so, more than elsewhere, and more than any other tried."""
+        """Whether holding the unit costs something where its role says so, more than elsewhere, and more than any other does."""
         return bool(self.there_nats > max(self.elsewhere_nats, 0.0)) and self.rank == 0
 
 
@@ -149,22 +145,25 @@ def concerned(role: Role, text: str) -> NDArray[np.bool_]:
     return concerned_T
 
 
-def tried(
-    model: CharModel, text: str, role: Role, others: int = 20, *, net: NetKey | None = None, seed: int = 0
+def try_role(
+    model: CharModel, text: str | GateTrace, role: Role, others: int = 20, *, net: NetKey | None = None, seed: int = 0
 ) -> Trial:
     """Whether a unit does for the model what its role says: an experiment, where a role is a correlation.
 
     Args:
         model: left exactly as it was found.
-        text: on which to try it; not the one on which the role was found.
+        text: on which to try it, or the model's trace of it; not the text on which the role was chosen.
         role: of a unit.
         others: how many other units' same part is held, one after the other, to compare with.
         net: which net; None: the first layer's forward one.
         seed: which others.
 
+    Raises:
+        ConfigError: a part whose mean no weights hold.
+
     """
-    trace = trace_gates(model, text)
-    there_T = concerned(role, text)
+    trace = trace_gates(model, text) if isinstance(text, str) else text
+    there_T = concerned(role, trace.text)
     layer, direction = net or NetKey(0, "forward")
     hidden = trace.tape(layer, direction).h_TH.shape[1]
     rest = [unit for unit in range(hidden) if unit != role.unit]
@@ -174,7 +173,8 @@ def tried(
         return one.mean_rise_over(there_T) - one.mean_rise_over(~there_T)
 
     own = ablate(model, trace, role.unit, role.part, net=net)
-    more = [contrast(ablate(model, trace, unit, role.part, net=net)) >= contrast(own) for unit in compared]
+    held = (ablate(model, trace, unit, role.part, net=net) for unit in compared)
+    more = [contrast(other) >= contrast(own) for other in held]
     there, elsewhere = own.mean_rise_over(there_T), own.mean_rise_over(~there_T)
     enough = int(there_T.sum()) >= LEAST_STEPS
-    return Trial(role, own, there, elsewhere, int(there_T.sum()), sum(more) if enough else len(compared), len(compared))
+    return Trial(there, elsewhere, int(there_T.sum()), sum(more) if enough else len(compared), len(compared))

@@ -113,6 +113,11 @@ def _made_name(title: str, objective: str, units: str, optimizer: str, corpus: s
     return f"{title}{asked}, {units} units, {optimizer}, {corpus}"
 
 
+def _held_unit(unit: int, part: str, value: float, layer: int, direction: str) -> str:
+    where = "" if (layer, direction) == (0, "forward") else f" (layer {layer}, {direction})"
+    return f"{part} of unit {unit}{where} held at {value:.2g}"
+
+
 def _being_read(count: int, ahead: int) -> str:
     others = f" {ahead} other reading{'s come' if ahead > 1 else ' comes'} first." if ahead else ""
     return f"The model is reading {count:,} characters.{others}"
@@ -255,7 +260,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "intervention": "{changes:names}",
     "intervention.none": "nothing changed",
     "intervention.held": "{gate} held at {value:g}",
-    "intervention.unit": "{part} of unit {unit} held at {value:.2g}",
+    "intervention.unit": _held_unit,
     "expected.steps": "the first and the last of some of the {count} steps of the text",
     "expected.unit": "the number of a unit, from 0 to below {count}",
     "expected.held": "a part and a value of it that weights of this {cell} can hold (its parts are {letters:names}; a state only "
@@ -1291,11 +1296,17 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "gate-page.hold": "Hold a unit at its mean, and see what becomes worse:",
     "gate-page.hold.unit": "unit {unit}",
     "gate-page.worse": "**What becomes worse without it.** On {count:characters} of {what}, {held}: the mean surprise rises by "
-    "{rise:.2f} bits. Most of it is in these characters.",
+    "{rise:.2f} bits. These characters cost most.",
+    "gate-page.not-worse": "**Nothing becomes worse on average.** On {count:characters} of {what}, {held}: the mean surprise "
+    "falls by {fall:.2f} bits.",
+    "gate-page.trial.confirmed": "**Its role is confirmed:** of {compared} other units that were held in turn, none costs as "
+    "much there against elsewhere.",
+    "gate-page.trial.not-confirmed": "**Its role is not confirmed:** {rank} of {compared} other units that were held in turn "
+    "cost as much there against elsewhere. It follows what its title says; that the network needs it for that is not shown.",
     "gate-page.worse.role": "Its role, {place}: where that begins or ends ({count:characters}) the surprise rises by {there:.2f} "
     "bits, elsewhere by {elsewhere:.2f}.",
     "gate-page.worse.corpus": "the text it learned",
-    "gate-page.worse.text": "the example sentence",
+    "gate-page.worse.text": "this text",
     "gate-page.worse.character": "character",
     "gate-page.worse.count": "times",
     "gate-page.worse.before": "surprise (bits)",

@@ -7,7 +7,8 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touc
 
 
 def edges(page, selector):
-    return [page.locator(selector).nth(i).bounding_box() for i in range(page.locator(selector).count())]
+    """Of all at one moment: what is drawn meanwhile moves what stands below it."""
+    return page.locator(selector).evaluate_all("all => all.map(one => one.getBoundingClientRect().toJSON())")
 
 
 def opened(page, address):

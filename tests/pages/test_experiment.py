@@ -1,5 +1,6 @@
 """Holding a unit, and asking which units stay on, as the page Gates offers them."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -121,4 +122,38 @@ def test_dragging_across_a_quotation_finds_its_unit_and_other_quotations():
 
 def test_what_was_dragged_across_in_another_text_is_gone():
     assert "Steps 3 to 9" not in said(brushed(3, 9, "another text"))
-    assert "No unit is on" in said(brushed(40, 43)) or "These units" in said(brushed(40, 43))
+
+
+def test_where_no_unit_is_on_it_says_so_and_names_none():
+    app = brushed(20, 70)
+    assert "No unit is on" in said(app)
+    assert not [button for button in app.button if (button.key or "").startswith("brushed_")]
+
+
+def test_a_model_whose_text_is_not_here_is_tried_on_the_person_s():
+    app = run(model="time-machine-gru", unit_held="3 h 0.25")
+    (line,) = [line.value for line in app.markdown if line.value.startswith("**") and "of this text" in line.value]
+    model = explorer.load_checkpoint(models.CHECKPOINTS / "time-machine-gru.safetensors").model
+    text, held = texts.EXAMPLES["time-machine"], HeldUnit(3, "h", 0.25)
+    traces = (explorer.trace_gates(one, text) for one in (model, altered(model, Intervention(units=(held,)))))
+    rise = Ablation.of(held, *traces).mean_rise_nats / np.log(2)
+    assert (f"rises by {rise:.2f}" if rise > 0 else f"falls by {-rise:.2f}") in line
+
+
+def test_that_something_becomes_worse_is_not_said_where_the_mean_falls():
+    app = run(unit_held="110 z 1")  # an update gate held open: of some unit the text has no need
+    falls = [float(v) for v in re.findall(r"(?:rises|falls) by (-?\d+\.\d+)", said(app))]
+    assert falls
+    assert min(falls) >= 0
+
+
+@pytest.mark.parametrize(("unit", "confirmed"), [(95, True), (110, False)])
+def test_the_page_says_of_a_role_whether_the_experiment_confirms_it(unit, confirmed):
+    app = run()
+    app.button(key=f"try_{unit}").click().run()
+    assert ("Its role is confirmed" in said(app)) == confirmed
+    assert ("Its role is not confirmed" in said(app)) == (not confirmed)
+
+
+def test_of_a_unit_without_a_role_no_role_is_confirmed_or_denied():
+    assert "Its role" not in said(run(unit_held="3 h 0.25"))

@@ -1,4 +1,4 @@
-"""What becomes worse without a unit: on a network whose units do what we made them do, and on trained ones."""
+"""What becomes worse without a unit, in a trained network and in one that has learned nothing."""
 
 import numpy as np
 import pytest
@@ -10,11 +10,12 @@ from explorer.features import features_of
 from explorer.interventions import Intervention, altered
 from explorer.models import NetKey
 from explorer.pages.shell import models, roles
-from explorer.probes.ablation import ablate, concerned, tried
+from explorer.probes.ablation import ablate, concerned, try_role
 from explorer.probes.units import Role
 
 TEXT = 'a "b c" d, "e f g" h. "i j" k '
 NET = NetKey(0, "forward")
+WHICH = models.Which.of("lighthouse-gru", 60)
 
 
 @pytest.fixture(scope="module")
@@ -53,23 +54,25 @@ def test_without_its_unit_the_model_forgets_to_close_its_quotes(lighthouse, held
 
 
 def test_a_role_is_confirmed_by_holding_the_unit_and_another_unit_that_is_given_the_role_is_not(lighthouse, held_out):
-    (quotes,) = [role for role in roles.roles_of("lighthouse-gru", NET) if role.feature == "quoted"]
-    trial = tried(lighthouse, held_out, quotes)
+    (quotes,) = [role for role in roles.roles_of(WHICH, NET) if role.feature == "quoted"]
+    trial = try_role(lighthouse, held_out, quotes)
     assert trial.confirmed
     assert trial.there_nats > 3 * trial.elsewhere_nats
     impostors = [unit for unit in range(0, 128, 16) if unit != quotes.unit]
-    claims = [tried(lighthouse, held_out[:1500], Role(unit, "h", "quoted", 0.5, 1, 0), others=8) for unit in impostors]
+    claims = [
+        try_role(lighthouse, held_out[:1500], Role(unit, "h", "quoted", 0.5, 1, 0), others=8) for unit in impostors
+    ]
     assert sum(claim.confirmed for claim in claims) <= 1  # of 8: the best of nine units is one of them by chance
 
 
 def test_of_an_untrained_model_no_role_is_confirmed_more_often_than_by_chance(held_out):
     model = CharModel(ModelConfig(hidden_size=12), Vocabulary.from_text(held_out), seed=0)
-    claims = [tried(model, held_out[:600], Role(unit, "h", "quoted", 0.5, 1, 0), others=11) for unit in range(12)]
+    claims = [try_role(model, held_out[:600], Role(unit, "h", "quoted", 0.5, 1, 0), others=11) for unit in range(12)]
     assert sum(claim.confirmed for claim in claims) <= 1  # one of them is the largest, and may be above zero
 
 
 def test_a_text_that_does_not_have_the_feature_confirms_nothing(lighthouse):
-    trial = tried(lighthouse, "the light turned and the sea was dark", Role(95, "h", "quoted", 0.5, 1, 0), others=3)
+    trial = try_role(lighthouse, "the light turned and the sea was dark", Role(95, "h", "quoted", 0.5, 1, 0), others=3)
     assert trial.steps == 0
     assert np.isnan(trial.there_nats)
     assert not trial.confirmed
@@ -95,3 +98,11 @@ def test_the_model_is_left_as_it_was_and_strangers_are_refused(lighthouse):
     with pytest.raises(explorer.ConfigError, match="units"):
         ablate(lighthouse, TEXT, 128)
     assert np.isnan(ablate(lighthouse, "", 3).mean_rise_nats)
+
+
+def test_the_file_of_the_shipped_models_says_what_the_experiment_says_now(lighthouse, held_out):
+    for role in roles.roles_of(WHICH, NET)[:2]:
+        kept, now = roles.trial_of(WHICH, NET, role), try_role(lighthouse, held_out[:4000], role)
+        assert (kept.steps, kept.rank, kept.compared) == (now.steps, now.rank, now.compared)
+        assert (kept.there_nats, kept.elsewhere_nats) == pytest.approx((now.there_nats, now.elsewhere_nats), rel=1e-3)
+    assert roles.roles_of(WHICH._replace(untrained="own-kind"), NET) == []

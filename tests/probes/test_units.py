@@ -183,7 +183,7 @@ def test_the_file_of_the_shipped_models_says_what_is_found_in_them_now():
     kept = json.loads((ROOT / "roles.json").read_text("utf-8"))
     assert set(kept) == {path.stem for path in ROOT.glob("*.safetensors")}
     found = [list(astuple(role)) for role in ROLES.told(len(kept["lighthouse-gru"]["0 forward"]))]
-    for ours, theirs in zip(kept["lighthouse-gru"]["0 forward"], found, strict=True):
+    for ours, theirs in zip((one["role"] for one in kept["lighthouse-gru"]["0 forward"]), found, strict=True):
         assert ours[:3] == theirs[:3]
         assert ours[3:] == pytest.approx(theirs[3:], rel=1e-4)
 

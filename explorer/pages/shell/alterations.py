@@ -9,7 +9,7 @@ import streamlit as st
 import explorer
 from explorer import Intervention
 from explorer.cells import Cell, gate_titles
-from explorer.interventions import HeldUnit, can_hold
+from explorer.interventions import HeldUnit, can_hold, read_as
 from explorer.pages.shell import links
 from explorer.pages.shell.controls import choose, slide
 from explorer.words import say
@@ -36,7 +36,7 @@ def choose_alterations(config: explorer.ModelConfig) -> Intervention:
         if cell.recurrent:
             factor = slide("recurrent", FACTORS, 1.0)
         variant = _choose_variant(cell, config.variant)
-        units = _choose_unit(config)
+        units = _choose_unit(read_as(config, variant))
     values = {letter: float(value) for letter, value in held.items() if value != FREE}
     return Intervention(values, keep_bias=shift, recurrent=factor, variant=variant, units=units)
 

@@ -38,19 +38,19 @@ def show(which: Which, tape: Tape, text: str) -> None:
                 label = say("brush.unit", unit=int(unit), mean_in=mean_in, mean_out=mean_out)
                 chosen = {"unit": str(unit)}
                 st.button(label, key=f"brushed_{unit}", type="tertiary", on_click=links.take_values, args=(chosen,))
-        if len(found):
-            _show_places(which, tape, found)
+        learned = experiment.learned_text(which)
+        if len(found) and learned is not None:
+            _show_places(which, tape, found, learned)
         st.button(say("brush.close"), key="brush_close", on_click=session.forget, args=(KEY,))
 
 
-def _show_places(which: Which, tape: Tape, found: OnUnits) -> None:
-    text, what = experiment.learned_text(which)
+def _show_places(which: Which, tape: Tape, found: OnUnits, text: str) -> None:
     clearest = found.first_units(TOGETHER)
     others_TH = facts.read(which, text).tape(*tape.net).h_TH
     places = elsewhere(others_TH, text, clearest)
     named = ", ".join(map(str, clearest.units))
     code = f"{'elsewhere' if places else 'nowhere'}-{'one' if len(clearest) == 1 else 'several'}"
-    st.markdown(say(f"brush.{code}", units=named, what=say(what), count=len(text)))
+    st.markdown(say(f"brush.{code}", units=named, what=say(experiment.LEARNED), count=len(text)))
     st.markdown("\n".join(f"- {_said(place)}" for place in places))
 
 

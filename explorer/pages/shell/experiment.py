@@ -14,7 +14,8 @@ from explorer.characters import visible
 from explorer.corpora import BUILT_IN, load_corpus
 from explorer.interventions import HeldUnit, can_hold
 from explorer.models import NetKey
-from explorer.pages.shell import alterations, facts, links, texts
+from explorer.pages.shell import alterations, facts, links
+from explorer.pages.shell import roles as roles_of_models
 from explorer.pages.shell.models import Which, checkpoint_of, model_of
 from explorer.pages.shell.plain import plain
 from explorer.probes.ablation import Ablation, concerned
@@ -25,6 +26,7 @@ from explorer.words import say
 
 TRIED = 2_000  # characters on which a unit is tried: a moment's reading
 WORST = 6  # characters that are told of
+THIS, LEARNED = "gate-page.worse.text", "gate-page.worse.corpus"  # what is read
 
 
 def offer(which: Which, tape: Tape, roles: Sequence[Role], unit: int | None) -> None:
@@ -32,11 +34,11 @@ def offer(which: Which, tape: Tape, roles: Sequence[Role], unit: int | None) -> 
     parts = {role.unit: role.part for role in roles}
     if unit is not None:
         parts.setdefault(unit, "h")
-    means = _means(which.as_trained, tape.net) if parts else {}
+    means = _means(which.as_trained, tape) if parts and len(tape.h_TH) else {}
     held = [
         HeldUnit(unit, part, float(means[part][unit]), *tape.net)
         for unit, part in parts.items()
-        if unit < len(means[part])
+        if part in means and unit < len(means[part])
     ]
     possible = [one for one in held if can_hold(checkpoint_of(which).config, one)]
     if possible:
@@ -48,33 +50,65 @@ def offer(which: Which, tape: Tape, roles: Sequence[Role], unit: int | None) -> 
                 st.button(label, key=key, type="tertiary", on_click=links.take_values, args=(chosen,))
 
 
-@st.cache_resource(show_spinner=False, max_entries=64)
-def _means(which: Which, net: NetKey) -> dict[str, NDArray[np.float64]]:
-    """The mean of every part of every unit of a net over what its model learned.
+Means = dict[str, NDArray[np.float64]]
+"""The mean of every unit, by the letter of its part."""
 
-    A sentence's own mean would not do: where half of it stands in quotation marks, a unit that remembers them is held at "in".
+
+def _means(which: Which, tape: Tape) -> Means:
+    """Over what its model learned, where that is here, else over the text in front of the person.
+
+    A sentence's own mean can mislead: where half of it stands in quotation marks, a unit that remembers them is held at "in".
     """
-    learned, _ = learned_text(which)
-    tape = trace_gates(model_of(which), learned).tape(*net)
+    return _means_of(tape) if learned_text(which) is None else _means_in_learned(which, tape.net)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _means_in_learned(which: Which, net: NetKey) -> Means:
+    return _means_of(trace_gates(model_of(which), learned_text(which) or "").tape(*net))
+
+
+def _means_of(tape: Tape) -> Means:
     return {letter: tape[letter].mean(0, dtype=np.float64) for letter in tape.parts}
 
 
-def show_worse(which: Which, roles: Sequence[Role]) -> None:
-    """What becomes worse without the unit that is held."""
-    held, (text, what) = which.intervention.units[0], learned_text(which)
+def show_worse(which: Which, roles: Sequence[Role], text: str) -> None:
+    """What becomes worse without the unit that is held, and what that says of its role.
+
+    Args:
+        which: the model, with the unit held.
+        roles: of units of its net.
+        text: in front of the person; where the text that the model learned is here, that is read instead.
+
+    """
+    held, learned = which.intervention.units[0], learned_text(which)
+    text, what = (text, THIS) if learned is None else (learned, LEARNED)
     whole = which._replace(intervention=replace(which.intervention, units=()))
     done = Ablation.of(held, *(facts.read(one, text) for one in (whole, which)))
-    rise = done.mean_rise_nats / NATS_PER_BIT
+    worst = done.frame()
+    worst = worst[worst["total_rise_bits"] > 0].head(WORST)
+    figures = {"count": len(text), "what": say(what), "held": plain(str(held))}
     with st.container(border=True):
-        said = plain(str(held))
-        st.markdown(say("gate-page.worse", count=len(text), what=say(what), held=said, rise=rise))
+        rise = done.mean_rise_nats / NATS_PER_BIT
+        if rise > 0:
+            st.markdown(say("gate-page.worse", rise=rise, **figures))
+        else:
+            st.markdown(say("gate-page.not-worse", fall=-rise, **figures))
         for role in roles:
-            there_T = concerned(role, text)
-            if (role.unit, role.part) == (held.unit, held.part) and there_T.any():
-                rises = (done.mean_rise_over(where_T) / NATS_PER_BIT for where_T in (there_T, ~there_T))
-                figures = dict(zip(("there", "elsewhere"), rises, strict=True)) | {"count": int(there_T.sum())}
-                st.markdown(say("gate-page.worse.role", place=plain(role.place), **figures))
-        _show_characters(done.frame().head(WORST))
+            if (role.unit, role.part) == (held.unit, held.part):
+                _show_role(which, role, held.net, done)
+        if len(worst):
+            _show_characters(worst)
+
+
+def _show_role(which: Which, role: Role, net: NetKey, done: Ablation) -> None:
+    there_T = concerned(role, done.text)
+    if there_T.any():
+        rises = (done.mean_rise_over(where_T) / NATS_PER_BIT for where_T in (there_T, ~there_T))
+        figures = dict(zip(("there", "elsewhere"), rises, strict=True)) | {"count": int(there_T.sum())}
+        st.markdown(say("gate-page.worse.role", place=plain(role.place), **figures))
+    if trial := roles_of_models.trial_of(which, net, role):
+        code = "confirmed" if trial.confirmed else "not-confirmed"
+        st.markdown(say(f"gate-page.trial.{code}", rank=trial.rank, compared=trial.compared))
 
 
 def _show_characters(worst: pd.DataFrame) -> None:
@@ -89,10 +123,13 @@ def _show_characters(worst: pd.DataFrame) -> None:
     )
 
 
-def learned_text(which: Which) -> tuple[str, str]:
-    """A stretch out of the middle of the text that a model learned, or an example where that is not here; and what it is."""
+def learned_text(which: Which) -> str | None:
+    """A stretch out of the middle of the text that a model learned; None where that text does not come with the project.
+
+    A run's own text is its owner's, and whoever has its link may see the run and not the text.
+    """
     corpus = checkpoint_of(which).corpus
     if corpus not in BUILT_IN:
-        return texts.EXAMPLES.get(corpus, texts.EXAMPLES["lighthouse"]), "gate-page.worse.text"
-    learned = load_corpus(corpus)
-    return learned[len(learned) // 2 :][:TRIED], "gate-page.worse.corpus"
+        return None
+    text = load_corpus(corpus)
+    return text[len(text) // 2 :][:TRIED]

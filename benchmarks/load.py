@@ -2,7 +2,8 @@
 
 The script starts a server with a data folder of its own and talks to it as a browser does: over websockets, with the
 widgets' states, the link and the hashes of large messages it has, and over HTTP, from which curves on a page fetch
-themselves every second, a tick. A session opens Train and types its private text there; then it watches one of the two
+themselves every second, a tick, and pictures when they are others than those there. What is typed is asked for as a picture
+first, and then told to the page. A session opens Train and types its private text there; then it watches one of the two
 runs, and one to three seconds after each answer it does the next thing. With a third argument, 1, each session watches for
 40 s of every minute and types on Gates and Gradients for 20 s, so that at any time a third types; with 2, two thirds:
 
@@ -11,8 +12,8 @@ runs, and one to three seconds after each answer it does the next thing. With a 
 - typing: it edits the private sentence (half of the time), moves the epochs, orders the units or moves theta, takes
   another model, or goes to the other page.
 
-A time is that from sending to `script_finished`; "to the figure" is that to the first chart sent, which on Gates are the
-heatmaps (the curve below them waits 0.2 s on purpose). An answer is what a person waits for: to the figure where there is
+A time is that from sending to `script_finished`; "to the figure" is that to the first chart sent; "to the picture" is that to
+what the canvas draws. An answer is what a person waits for: to the figure where there is
 one, else to the end. In turns of ten seconds the trainings go on or are held (SIGSTOP), so with and without are measured
 on the same sessions; the curves of a run that is held tick all the same.
 
@@ -85,7 +86,9 @@ class Person:
         self.page, self.query, self.pages = "", "", {}
         self.widgets, self.states, self.cached = {}, {}, {}
         self.asked_at, self.figure_ms, self.step, self.answer = 0.0, None, None, None
-        self.ticking = None
+        self.ticking, self.drawing = None, None
+        self.pictures: dict[str, bool] = {}  # address -> whether it follows what is typed
+        self.stamps: dict[str, str] = {}
 
     async def open(self, page: str, query: str = "") -> Person:
         """Load a page by its address."""
@@ -134,21 +137,25 @@ class Person:
         """Take in what the server sends, and look for private texts in it."""
         try:
             async for raw in self.socket:
-                self.record.received += len(raw)
-                # Only whole tokens: an image has every four letters somewhere.
-                found = self.record.tokens.intersection(TOKEN.findall(raw.translate(None, NO_LETTERS)))
-                self.record.own |= found & {self.token}
-                self.record.leaks += len(found - {self.token})
+                self.look(raw)
                 self.take(ForwardMsg.FromString(raw))
         except ConnectionClosed as fault:
             self.record.faults.append(f"the server closed a session: {fault}")
+
+    def look(self, raw: bytes) -> None:
+        """Whether private texts are in what came."""
+        self.record.received += len(raw)
+        # Only whole tokens: an image has every four letters somewhere.
+        found = self.record.tokens.intersection(TOKEN.findall(raw.translate(None, NO_LETTERS)))
+        self.record.own |= found & {self.token}
+        self.record.leaks += len(found - {self.token})
 
     def take(self, message: ForwardMsg) -> None:
         """What a browser does with a message."""
         kind = message.WhichOneof("type")
         if kind == "new_session" and not message.metadata.run.fragment_ids:
             self.stop_ticking()
-            self.widgets, self.figure_ms = {}, None
+            self.widgets, self.figure_ms, self.pictures = {}, None, {}
         elif kind == "navigation":
             self.page = message.navigation.page_script_hash
             self.pages = {page.url_pathname: page.page_script_hash for page in message.navigation.app_pages}
@@ -172,12 +179,46 @@ class Person:
         if kind == "exception" or (kind == "alert" and about.format == about.ERROR):
             self.record.faults.append(f"the page shows an error: {str(about)[:200]}")
         elif kind == "bidi_component":
-            self.stop_ticking()
-            self.ticking = asyncio.create_task(self.tick(json.loads(about.json)))
+            self.mount(json.loads(about.json))
         elif getattr(about, "id", "") and getattr(about, "label", ""):
             self.widgets.setdefault(about.label, (kind, about))
             if getattr(about, "set_value", False):
                 self.states.pop(about.id, None)
+
+    def mount(self, asked: dict[str, object]) -> None:
+        """What asks the server by itself: curves, or a picture that is not the one there already."""
+        address = str(asked.get("address", ""))
+        if address.startswith("live/"):
+            self.stop_ticking()
+            self.ticking = asyncio.create_task(self.tick(asked))
+        elif address.startswith("picture/"):
+            self.pictures[address] = bool(asked["typed"])
+            if self.stamps.get(address) != asked["stamp"]:
+                self.drawing = asyncio.create_task(self.draw("picture", address, {}))
+
+    async def draw(self, kind: str, address: str, question: dict[str, str]) -> None:
+        """Fetch a picture, as its script does."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        began, phase = time.perf_counter(), self.record.phase
+        try:
+            status, body = await asyncio.to_thread(post, connection, f"/{address}", json.dumps(question).encode())
+        except (OSError, http.client.HTTPException) as fault:
+            self.record.faults.append(f"picture: {fault!r}")
+            return
+        finally:
+            connection.close()
+        if status == 200:
+            self.record.times.append((kind, phase, (time.perf_counter() - began) * 1e3))
+            self.look(body)
+            self.stamps[address] = json.loads(body[8 : 8 + int.from_bytes(body[:8], "little")])["about"]["stamp"]
+        elif status != 409:  # a newer one was asked for meanwhile
+            self.record.faults.append(f"picture: {status} {body[:200]!r}")
+
+    async def keystroke(self, page: str, sentence: str) -> None:
+        """What a browser asks before it tells the page what was typed."""
+        typed = [address for address, follows in self.pictures.items() if follows]
+        asked = (self.draw(f"{page}: keystroke, to the picture", address, {"text": sentence}) for address in typed)
+        await asyncio.gather(*asked)
 
     def finish(self, status: int, now: float) -> None:
         """A run of the page, or of a fragment of it, has ended."""
@@ -195,7 +236,7 @@ class Person:
                 body = await asyncio.to_thread(fetch, connection, f"/{asked['address']}?state={quote(asked['state'])}")
                 self.record.times.append(("tick", self.record.phase, (time.perf_counter() - began) * 1e3))
                 self.record.received += len(body)
-                about = json.loads(gzip.decompress(body)[4:].partition(b', "alt": ')[0].removeprefix(b'{"about": '))
+                about = json.loads(gzip.decompress(body)[8:].partition(b', "alt": ')[0].removeprefix(b'{"about": '))
                 self.step = int(STEP.search(about["said"])[1].replace(",", ""))
                 if about["state"] != asked["state"]:
                     asked["state"] = about["state"]  # once
@@ -266,7 +307,9 @@ async def type_on(person: Person) -> None:
     if what == "page":
         await person.go(other)
     elif what == "type":
-        await person.put(f"{page}: type", "Your sentence", person.sentence())
+        sentence = person.sentence()
+        await person.keystroke(page, sentence)
+        await person.put(f"{page}: type", "Your sentence", sentence)
     else:
         labels = {"epochs": "Epochs of training", "own": mine, "model": "Model"}
         await person.put(f"{page}: {'θ, order' if what == 'own' else what}", labels[what])
@@ -463,6 +506,13 @@ def fetch(connection: http.client.HTTPConnection, address: str) -> bytes:
     if answer.status != 200:
         raise ValueError(f"{answer.status}: {body[:200]!r}")
     return body
+
+
+def post(connection: http.client.HTTPConnection, address: str, body: bytes) -> tuple[int, bytes]:
+    """The status and the body of an answer to a question."""
+    connection.request("POST", address, body)
+    answer = connection.getresponse()
+    return answer.status, answer.read()
 
 
 def percentile(values: list[float], share: float) -> float:

@@ -196,6 +196,16 @@ def choose_view(which: Which, trace: GateTrace, layer: int, direction: str | Non
     return View(which, layer, direction, order, quantity, None if unit == NO_UNIT else int(unit))
 
 
+def show_what_to_look_for(view: View, trace: GateTrace) -> None:
+    """The sentence over the picture."""
+    ghost = f" {say('gate-page.ghost')}" if view.which.intervention else ""
+    if not view.named:
+        st.caption(trace.config.kind.look_for + ghost)
+    else:
+        named = say("gate-page.named" if view.found else "gate-page.named-then")
+        st.caption(named + ghost, help=say("gate-page.named.help"))
+
+
 def show_reading(view: View, second: Which | None, trace: GateTrace, text: str) -> Shown:
     """What the model did with the text. What is returned is small: the page waits afterwards, with ten others perhaps.
 
@@ -204,9 +214,7 @@ def show_reading(view: View, second: Which | None, trace: GateTrace, text: str) 
     tape, altered = trace.tape(view.layer, view.direction or "forward"), view.which.intervention
     with st.container():  # what comes and goes shall not move columns below: a picture in them would be made anew
         notices.show_warnings(trace)
-    named = say("gate-page.named" if view.found else "gate-page.named-then")
-    ghost = f" {say('gate-page.ghost')}" if altered else ""
-    st.caption((named if view.named else trace.config.kind.look_for) + ghost)
+    show_what_to_look_for(view, trace)
     if len(trace) and second is None:
         show_gates(view, text, TAPE)
     elif second is not None:

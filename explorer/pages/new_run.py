@@ -283,7 +283,7 @@ def offer_start() -> None:
     if not problems:
         notices.show_unread(sentence, Recipe(**how).learned(corpus.text), slots["sentence"])
     summary.caption(said(config, how, corpus, problems))
-    if button.button(say("run-form.start"), type="primary", disabled=bool(problems), icon=":material/play_arrow:"):
+    if button.button(say("run-form.start"), disabled=bool(problems), icon=":material/play_arrow:"):
         _start(asked)
 
 

@@ -170,8 +170,10 @@ FORMS: dict[str, Callable[[Any], str]] = {
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # fields: what was expected of a field, and what came
     "config": "{field}: expected {expected}; got {got}.",
-    "gate-page.named": "Each row below is one **unit** of the network, with what it remembers; where that holds in your text, "
-    "the row is shaded. Point at anything: it says what it is. The means are of text on which the roles were not chosen.",
+    "gate-page.named": "Each row below is one **unit** of the network, with what it remembers, and shaded where that holds in "
+    "your text (how far something is has no shade). Point at anything: it says what it is.",
+    "gate-page.named.help": "The roles were chosen on one half of the text that the model learned. The means in the titles are "
+    "of the other half.",
     "gate-page.named-then": "Each row below is one **unit**, with what it remembers in the model as it was trained to the end. "
     "Whether it does so here, the curves show. Point at anything: it says what it is.",
     "role.means": "{part} {mean_in:.2f}, {elsewhere} {mean_out:.2f}",
@@ -797,8 +799,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "panel.epoch": "epoch",
     "panel.save": "Save the picture as",
     "panel.step": "step",
+    "panel.character": "character",
     "panel.unit": "unit",
-    "panel.closer": "drag across a row: look closer; across the text: ask for units",
+    "panel.closer": "drag across: look closer",
+    "panel.brush": "drag across a row: look closer; across the text: ask for units",
     "panel.whole": "double-click: the whole text",
     "panel.run": "double-click: the whole run",
     "panel.infinite": "not finite",

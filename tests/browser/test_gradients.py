@@ -2,10 +2,12 @@
 
 import re
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
 import explorer
+from explorer.figures import gradients
 from explorer.pages.shell import models, texts
 
 DRAWN = "[class*='st-key-flow'] .panel[data-drawn]"
@@ -109,3 +111,15 @@ def test_a_click_on_an_epoch_of_the_training_shows_the_model_as_it_was(page, ser
     page.mouse.up()
     page.wait_for_url("**epoch=251**")
     page.get_by_text("time-machine-gru, epoch 251").first.wait_for()
+
+
+def test_the_line_over_the_triangle_is_said_where_it_goes_through_and_nowhere_else(page, server, picture):
+    opened(page, server)
+    shown, flow = picture(page, "flow"), explorer.gradient_flow(MODEL, EXAMPLE)
+    reached = gradients.reach(flow)
+    loss = next(row for row in range(60, len(flow)) if np.isfinite(reached[row]) and reached[row] != reached[row - 3])
+    step = int(reached[loss])
+    assert f"here the loss read off step {loss} falls" in shown.point(
+        "layer 0, forward", step, (loss + 0.5) / len(flow)
+    )
+    assert "falls" not in shown.point("layer 0, forward", step, (loss - 2.5) / len(flow))

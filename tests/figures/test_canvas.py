@@ -166,3 +166,11 @@ def test_scripts_are_joined_in_their_order():
     both = canvas.script("ink", "panel")
     assert both.index("function unpack") < both.index("function build")
     assert canvas.style().startswith(":host")
+
+
+def test_the_hint_says_what_dragging_does_there():
+    def hint(brushed):
+        return unpacked(pack(Panel(Axis(low=0, high=1), [Row("", [], brushed=brushed)])))["hints"]["closer"]
+
+    assert "units" in hint(True)
+    assert "units" not in hint(False)

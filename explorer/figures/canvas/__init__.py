@@ -45,7 +45,7 @@ DASHES: Mapping[str, Sequence[int]] = {
     "solid": (), "dash": (6, 4), "dot": (2, 3), "dashdot": (7, 3, 2, 3), "longdash": (11, 4), "2px,6px": (2, 6),
 }  # pixels drawn and left out  # fmt: skip
 ALIGNED = 8
-HINTS = ("step", "unit", "closer", "whole", "infinite")
+HINTS = ("step", "character", "unit", "closer", "whole", "infinite")
 ROW_EXTRA_PX, FOOT_PX = 37, 34  # a title of one line and what is left free, in panel.js; under the last row
 TITLE_LINE_PX = 17  # of each further line, in look.css
 Packed: TypeAlias = dict[str, Any]
@@ -98,11 +98,21 @@ def pack(panel: Panel, about: Mapping[str, Any] | None = None) -> bytes:
         "told": list(panel.told),
         "roles": {str(unit): words for unit, words in panel.roles.items()},
         "scale": _scale(panel.scale),
-        "hints": {name: say(f"panel.{name}") for name in HINTS} | ({"whole": say("panel.run")} if panel.named else {}),
+        "hints": _hints(panel),
         "rows": [_row(row, columns) for row in panel.rows],
     }
     text = _padded(json.dumps(head | {"columns": columns.kinds}, ensure_ascii=False, allow_nan=False).encode(), b" ")
     return len(text).to_bytes(ALIGNED, "little") + text + b"".join(columns.data)
+
+
+def _hints(panel: Panel) -> dict[str, str]:
+    """Words that the drawing itself writes, by what they are for."""
+    said = {name: say(f"panel.{name}") for name in HINTS}
+    if panel.named:
+        said["whole"] = say("panel.run")
+    if any(row.brushed for row in panel.rows):
+        said["closer"] = say("panel.brush")
+    return said
 
 
 def _padded(data: bytes, filler: bytes = b"\0") -> bytes:

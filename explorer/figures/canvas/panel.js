@@ -201,7 +201,7 @@ const DRAWN = {
       ;[x, y] = [toX(view, item.x[i]), toY(placed, value)]
       pen[points++ ? "lineTo" : "moveTo"](x, y)
     })
-    if (item.y.length === 1 && points === 1) pen.arc(x, y, item.width / 2 + 1, 0, 2 * Math.PI) // else it would not be seen
+    if (item.y.length === 1 && points === 1) return dots(view, placed, pen, item, item.width + 3) // a line would not be seen
     stroke(pen, item.colour, item.width, item.dash, item.opacity)
     if (item.dots && plotWidth(view) / item.y.length > item.dots) dots(view, placed, pen, item)
   },
@@ -258,12 +258,12 @@ const DRAWN = {
   },
 }
 
-function dots(view, placed, pen, item) {
+function dots(view, placed, pen, item, size = item.dots) {
   pen.fillStyle = item.colour
   item.y.forEach((value, i) => {
     if (!Number.isFinite(value) || (placed.row.y.log && value <= 0)) return
     pen.beginPath()
-    pen.arc(toX(view, item.x[i]), toY(placed, value), item.dots / 2, 0, 2 * Math.PI)
+    pen.arc(toX(view, item.x[i]), toY(placed, value), size / 2, 0, 2 * Math.PI)
     pen.fill()
   })
 }

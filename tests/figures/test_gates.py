@@ -274,14 +274,14 @@ def test_a_unit_with_a_role_has_a_row_of_its_own_that_holds_all_of_it():
 
 
 def test_a_row_is_shaded_where_what_its_unit_follows_holds_and_not_where_it_is_a_distance():
-    trace = trace_of("gru", 'a "b c" d')
+    trace = trace_of("gru", 'one "two one" two')
     roles = [
         Role(0, "h", "quoted", 0.5, 1, 0),
         Role(1, "h", "in-word", 0.5, 1, 0),
         Role(2, "h", "bracketed", 0.5, 1, 0),
     ]
     shaded = [(shape.x0, shape.x1, shape.yref) for shape in drawing.tape(trace, roles=roles).figure().layout.shapes]
-    assert shaded == [(1.5, 5.5, "y2 domain")]  # from the mark that opens to before the one that closes
+    assert shaded == [(3.5, 11.5, "y2 domain")]  # from the mark that opens to before the one that closes
 
 
 def test_the_ghost_is_the_reading_before_and_units_stay_where_another_reading_puts_them():

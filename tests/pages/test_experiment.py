@@ -1,6 +1,5 @@
 """Holding a unit, and asking which units stay on, as the page Gates offers them."""
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -141,10 +140,10 @@ def test_a_model_whose_text_is_not_here_is_tried_on_the_person_s():
 
 
 def test_that_something_becomes_worse_is_not_said_where_the_mean_falls():
-    app = run(unit_held="110 z 1")  # an update gate held open: of some unit the text has no need
-    falls = [float(v) for v in re.findall(r"(?:rises|falls) by (-?\d+\.\d+)", said(app))]
-    assert falls
-    assert min(falls) >= 0
+    app = run(model="time-machine-gru", unit_held="24 h 0.111")  # on this sentence the model does better without it
+    assert "Nothing becomes worse on average" in said(app)
+    assert "falls by 0." in said(app)
+    assert "What becomes worse without it" not in said(app)
 
 
 @pytest.mark.parametrize(("unit", "confirmed"), [(95, True), (110, False)])

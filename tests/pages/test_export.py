@@ -341,7 +341,8 @@ def addresses(app):
             "gradients",
             {"weights": "true", "beside": "another", "second": "time-machine-lstm"},
             [
-                "Gradient flow", "Gradient by step", "Gradient by lag", "Weights by step, GRU · The Time Machine · 256 units, epoch 500",
+                "Gradient flow", "Gradient by step", "Gradient by lag",
+                "Weights by step, GRU · The Time Machine · 256 units, epoch 500",
                 "Weights by step, LSTM · The Time Machine · 256 units, epoch 500", "Clip ledger", "Training ledger",
             ],
         ),

@@ -333,12 +333,8 @@ def test_where_one_model_reaches_farther_the_page_says_what_that_means():
     }
     assert half_life["time-machine-rnn"] > half_life["time-machine-gru"]
     rnn, gru = half_life["time-machine-rnn"], half_life["time-machine-gru"]
-    assert (
-        plain(
-            f"falls under half after {rnn} steps, in GRU · The Time Machine · 256 units, epoch 500 it falls under half after {gru}"
-        )
-        in line
-    )
+    other = models.Which.of("time-machine-gru", 500).label
+    assert plain(f"falls under half after {rnn} steps, in {other} it falls under half after {gru}") in line
     assert plain("It is not the better reader for that (perplexity 11.00 against 7.11)") in line
     same = run(model="time-machine-gru", beside="another", second="time-machine-gru", own_epoch="500")
     assert not any("reaches farther" in line.value for line in same.caption)

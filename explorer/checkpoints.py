@@ -99,6 +99,18 @@ class Checkpoint:
         return model
 
 
+@dataclass(frozen=True)
+class Outline:
+    """What a file says of a checkpoint beside its weights; the fields are those of Checkpoint."""
+
+    config: ModelConfig
+    vocabulary: Vocabulary
+    recipe: Recipe
+    seed: int
+    corpus: str
+    history: tuple[EpochRecord, ...]
+
+
 def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint; the file is there whole or not at all.
 
@@ -156,6 +168,27 @@ def load_checkpoint(source: str | Path | bytes) -> Checkpoint:
         raise CheckpointError("checkpoint.makes-no-sense", reason=fault) from fault
 
 
+def read_outline(path: str | Path) -> Outline:
+    """What a file says of its checkpoint beside the weights, of which none are read: a few milliseconds.
+
+    Raises:
+        CheckpointError: not a file of this format, or one whose description contradicts itself.
+
+    """
+    try:
+        with Path(path).open("rb") as file:
+            length = file.read(8)
+            data = length + file.read(min(int.from_bytes(length, "little"), MAX_HEADER_BYTES))
+    except OSError as fault:
+        raise CheckpointError("checkpoint.not-read", path=path, reason=fault.strerror or fault) from fault
+    try:
+        return _outlined(_parse_metadata(data)[0])
+    except strict.StrictError as fault:
+        raise CheckpointError(fault.code, **fault.figures) from fault
+    except (ConfigError, TextError) as fault:
+        raise CheckpointError("checkpoint.makes-no-sense", reason=fault) from fault
+
+
 def _read_file(path: Path) -> bytes:
     try:
         if not path.is_file():
@@ -182,6 +215,12 @@ def _refuse_foreign(data: bytes) -> None:
 
 def _parse_header(data: bytes) -> tuple[dict[str, str], dict[str, strict.Entry]]:
     """The metadata and entries of a checkpoint, refused where anything in them is odd."""
+    metadata, described = _parse_metadata(data)
+    return metadata, strict.read_entries(described, data, MAX_TENSORS, ITEM_TYPES)
+
+
+def _parse_metadata(data: bytes) -> tuple[dict[str, str], dict[str, Any]]:
+    """The metadata of a checkpoint, and what its header says of the tensors, not yet looked at; `data` may end there."""
     _refuse_foreign(data)
     header = strict.read_header(data, MAX_HEADER_BYTES)
     metadata = header.pop("__metadata__", None)
@@ -196,16 +235,22 @@ def _parse_header(data: bytes) -> tuple[dict[str, str], dict[str, strict.Entry]]
     if set(metadata) != set(METADATA_KEYS):
         odd = sorted(set(metadata) ^ set(METADATA_KEYS))
         raise CheckpointError("checkpoint.metadata", names=METADATA_KEYS, odd=odd)
-    return metadata, strict.read_entries(header, data, MAX_TENSORS, ITEM_TYPES)
+    return metadata, header
 
 
-def _build(metadata: dict[str, str], entries: dict[str, strict.Entry], data: bytes) -> Checkpoint:
+def _outlined(metadata: dict[str, str]) -> Outline:
     config = ModelConfig(**strict.read_fields(metadata["config"], "config", ModelConfig.__dataclass_fields__))
     recipe = Recipe(**strict.read_fields(metadata["recipe"], "recipe", Recipe.__dataclass_fields__))
     vocabulary = _parse_vocabulary(strict.read_json(metadata["vocabulary"], "vocabulary"))
     history = _parse_history(strict.read_json(metadata["history"], "history"))
     if not re.fullmatch(r"-?[0-9]{1,18}", metadata["seed"]):
         raise CheckpointError("checkpoint.seed", got=metadata["seed"])
+    return Outline(config, vocabulary, recipe, int(metadata["seed"]), metadata["corpus"][:200], history)
+
+
+def _build(metadata: dict[str, str], entries: dict[str, strict.Entry], data: bytes) -> Checkpoint:
+    outline = _outlined(metadata)
+    config, vocabulary, history = outline.config, outline.vocabulary, outline.history
     shapes = config.parameter_shapes(len(vocabulary))
     size = sum(map(math.prod, shapes.values()))
     if size > MAX_PARAMETERS:
@@ -219,7 +264,7 @@ def _build(metadata: dict[str, str], entries: dict[str, strict.Entry], data: byt
     model = CharModel(config, vocabulary, seed=0)
     model.load_state_dict({name: tensors[name] for name in shapes})
     snapshots = {epoch: tensors[f"snapshot.{epoch}"] for epoch in epochs}
-    return Checkpoint(model.eval(), recipe, int(metadata["seed"]), metadata["corpus"][:200], history, snapshots)
+    return Checkpoint(model.eval(), outline.recipe, outline.seed, outline.corpus, history, snapshots)
 
 
 def _parse_vocabulary(values: Any) -> Vocabulary:

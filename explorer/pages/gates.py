@@ -180,9 +180,9 @@ def tables(trace: GateTrace, which: Which, layer: int, direction: str | None) ->
     steps_of = partial(drawing.step_frame, layer=layer, direction=direction)
     rows = drawing.row_count(trace, layer=layer, direction=direction)
     return [
-        export.Table(say("table.gates"), which.label, units_of, read, rows),
-        export.Table(say("table.steps"), which.label, steps_of, read, len(trace)),
-        export.Table(say("table.surprise"), which.label, curves.curve_frame, read, len(trace)),
+        export.Table(say("table.gates"), which.file_label, units_of, read, rows),
+        export.Table(say("table.steps"), which.file_label, steps_of, read, len(trace)),
+        export.Table(say("table.surprise"), which.file_label, curves.curve_frame, read, len(trace)),
     ]
 
 

@@ -272,18 +272,20 @@ def show_training(checkpoint: explorer.Checkpoint, which: Which) -> None:
 
 def tables(views: Sequence[View], theta: float, *, with_weights: bool) -> Iterator[export.Table]:
     """What the page shows, as tables."""
-    flow, about, known = views[0].flow, views[0].label, views[0].of.whole
+    flow, about, known = views[0].flow, views[0].file_label, views[0].of.whole
     if len(flow) > 1:
         yield export.Table(say("table.flow"), about, partial(drawing.blocks, flow), rows=drawing.row_count(flow))
         yield export.Table(say("table.flow-steps"), about, partial(drawing.step_frame, flow, views[0].of.paths))
         flows = {view.label: view.flow for view in views}
-        yield export.Table(say("table.lags"), " ".join(flows), partial(drawing.lag_frame, flows))
+        yield export.Table(
+            say("table.lags"), " ".join(view.file_label for view in views), partial(drawing.lag_frame, flows)
+        )
     for view in one_of_each_model(views) if with_weights else ():
         if (gradients := view.of.whole.weight_gradients) is not None:
             make = partial(drawing.weights_frame, gradients, view.of.flow)
-            yield export.Table(say("table.weights") + f", {view.label}" * (len(views) > 1), view.label, make)
+            yield export.Table(say("table.weights") + f", {view.label}" * (len(views) > 1), view.file_label, make)
     if (ledger := known.ledger(theta)) is not None:
-        yield export.Table(say("table.clip"), known.which.label, partial(drawing.clip_frame, ledger))
+        yield export.Table(say("table.clip"), known.which.file_label, partial(drawing.clip_frame, ledger))
     if history := checkpoint_of(known.which).history:
         yield export.Table(say("table.training"), known.which.name, partial(drawing.clip_history_frame, history))
 

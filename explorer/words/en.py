@@ -123,6 +123,10 @@ def _being_read(count: int, ahead: int) -> str:
     return f"The model is reading {count:,} characters.{others}"
 
 
+def _label(cell: str, corpus: str, units: str, layers: int) -> str:
+    return f"{cell} · {corpus} · {units} units" + (f", {layers} layers" if layers > 1 and "," not in units else "")
+
+
 _MEAN = "Mean over units and steps of the gate that keeps the old state: at 1 it keeps all of it, at 0 nothing."
 
 
@@ -622,7 +626,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "notice.parallel": (
         "This model was published as bidirectional, but both of its nets read forward. Compare one that really reads from the "
-        "end: lighthouse-bigru-cloze."
+        "end: the BiGRU, cloze, of The Lighthouse."
     ),
     "notice.not-finite": (
         "States at {count:,} of {total:,} steps are not finite numbers, the first at step {first:,}: this model has diverged, or "
@@ -667,6 +671,17 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "which.active-run": "{name} ({status})",
     "which.unread-run": "run · {id}",
     "which.described": _described,
+    # pages: what models are called
+    "corpus.lighthouse": "The Lighthouse",
+    "corpus.river-town": "河镇",
+    "corpus.time-machine": "The Time Machine",
+    "label": _label,
+    "label.forward": "{cell}",
+    "label.bidirectional": "Bi{cell}, cloze",
+    "label.leaky": "Bi{cell}, leaky",
+    "label.parallel": "{cell}, twice forward",
+    "label.mistake": "Mistake: {cell} · {corpus}",
+    "label.named": "{label} ({name})",
     # pages: links
     "link.named": "The link names the {noun} “{value}”, {what}.",
     "link.left-out": "which cannot be chosen here; it is left out",

@@ -47,7 +47,7 @@ def test_an_untrained_model_is_one_click_away(page, server):
 
 def test_model_epoch_and_sentence_come_along_from_the_page_gates(page, server):
     opened(page, server, "?model=lighthouse-gru&epoch=0&sentence=the%20lamp%20is%20lit%20and%20the%20sea%20is%20dark")
-    page.get_by_text("lighthouse-gru, epoch 0").first.wait_for()
+    page.get_by_text("GRU · The Lighthouse · 128 units, epoch 0").first.wait_for()
     expect(page.get_by_placeholder("Type a sentence")).to_have_value("the lamp is lit and the sea is dark")
 
 
@@ -110,7 +110,7 @@ def test_a_click_on_an_epoch_of_the_training_shows_the_model_as_it_was(page, ser
     page.mouse.down()
     page.mouse.up()
     page.wait_for_url("**epoch=251**")
-    page.get_by_text("time-machine-gru, epoch 251").first.wait_for()
+    page.get_by_text("GRU · The Time Machine · 256 units, epoch 251").first.wait_for()
 
 
 def test_the_line_over_the_triangle_is_said_where_it_goes_through_and_nowhere_else(page, server, picture):

@@ -350,7 +350,6 @@ def test_it_is_trained_saved_read_and_judged(key, shelf_of_cells):
 @pytest.mark.parametrize("page", ["gates.py", "gradients.py"])
 def test_the_pages_show_it(key, page, shelf_of_cells, monkeypatch):
     monkeypatch.setattr(models, "CHECKPOINTS", shelf_of_cells)
-    monkeypatch.setattr("explorer.pages.shell.pickers.CHECKPOINTS", shelf_of_cells)
     app = AppTest.from_file(str(APP), default_timeout=120)
     cell, told = CELLS[key], {"model": key}
     told |= {f"hold_{cell.gates[0].letter}": "0.5"} if cell.gates else {}

@@ -341,8 +341,9 @@ def addresses(app):
             "gradients",
             {"weights": "true", "beside": "another", "second": "time-machine-lstm"},
             [
-                "Gradient flow", "Gradient by step", "Gradient by lag", "Weights by step, time-machine-gru, epoch 500",
-                "Weights by step, time-machine-lstm, epoch 500", "Clip ledger", "Training ledger",
+                "Gradient flow", "Gradient by step", "Gradient by lag",
+                "Weights by step, GRU · The Time Machine · 256 units, epoch 500",
+                "Weights by step, LSTM · The Time Machine · 256 units, epoch 500", "Clip ledger", "Training ledger",
             ],
         ),
     ],

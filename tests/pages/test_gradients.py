@@ -91,17 +91,20 @@ def test_an_untrained_model_is_one_click_away_and_said_to_be_one():
     assert not app.exception
     assert "A plain cell has one path" in " ".join(caption.value for caption in app.caption)
     table = app.table[0].value
-    assert list(table.columns) == [plain("time-machine-gru, epoch 500"), plain("untrained RNN (tanh)")]
-    trained = table.loc["Half-life", plain("time-machine-gru, epoch 500")]
+    assert list(table.columns) == [
+        plain("GRU · The Time Machine · 256 units, epoch 500"),
+        plain("untrained RNN (tanh)"),
+    ]
+    trained = table.loc["Half-life", plain("GRU · The Time Machine · 256 units, epoch 500")]
     assert int(table.loc["Half-life", plain("untrained RNN (tanh)")]) < int(trained)
 
 
 def test_two_models_or_two_epochs_beside_each_other():
     app = run(beside="another")
     assert not app.exception
-    assert app.table[0].value.columns[1] == plain("time-machine-gru, epoch 0")
+    assert app.table[0].value.columns[1] == plain("GRU · The Time Machine · 256 units, epoch 0")
     app.selectbox(key="second").set_value("time-machine-gru-before").run()
-    assert app.table[0].value.columns[1] == plain("time-machine-gru-before, epoch 500")
+    assert app.table[0].value.columns[1] == plain("GRU, reset before · The Time Machine · 256 units, epoch 500")
     assert not app.exception
 
 
@@ -203,7 +206,9 @@ def test_an_altered_model_is_marked_compared_and_restored_with_one_click():
     app.segmented_control(key="beside").set_value("as-trained").run()
     assert not app.exception
     table = app.table[0].value
-    assert list(table.columns) == [plain(f"time-machine-gru, epoch 500{a}") for a in (", altered", "")]
+    assert list(table.columns) == [
+        plain(f"GRU · The Time Machine · 256 units, epoch 500{a}") for a in (", altered", "")
+    ]
     assert table.loc["Perplexity"].iloc[1] == f"{math.exp(explorer.score_text(trained, SENTENCE).mean_nll_nats):.2f}"
     next(button for button in app.button if button.label == "Restore it").click().run()
     assert not app.exception
@@ -246,7 +251,9 @@ def test_the_weights_are_shown_on_request_once_a_model(model, pictures):
 
 def test_the_same_model_twice_has_two_names():
     app = run(beside="another", own_epoch="500")
-    assert list(app.table[0].value.columns) == [plain(f"time-machine-gru, epoch 500{a}") for a in ("", " (beside)")]
+    assert list(app.table[0].value.columns) == [
+        plain(f"GRU · The Time Machine · 256 units, epoch 500{a}") for a in ("", " (beside)")
+    ]
 
 
 def test_a_link_to_this_page_brings_its_sentence():
@@ -356,10 +363,8 @@ def test_where_one_model_reaches_farther_the_page_says_what_that_means():
     }
     assert half_life["time-machine-rnn"] > half_life["time-machine-gru"]
     rnn, gru = half_life["time-machine-rnn"], half_life["time-machine-gru"]
-    assert (
-        plain(f"falls under half after {rnn} steps, in time-machine-gru, epoch 500 it falls under half after {gru}")
-        in line
-    )
+    other = models.Which.of("time-machine-gru", 500).label
+    assert plain(f"falls under half after {rnn} steps, in {other} it falls under half after {gru}") in line
     assert plain("It is not the better reader for that (perplexity 11.00 against 7.11)") in line
     same = run(model="time-machine-gru", beside="another", second="time-machine-gru", own_epoch="500")
     assert not any("reaches farther" in line.value for line in same.caption)

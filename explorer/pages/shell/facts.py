@@ -252,5 +252,13 @@ class View:
     @property
     def label(self) -> str:
         """What it is called in a key."""
+        return self._called(self.which.label)
+
+    @property
+    def file_label(self) -> str:
+        """What the names of files call it."""
+        return self._called(self.which.file_label)
+
+    def _called(self, model: str) -> str:
         name = self.of.whole.model.config.name_of(self.of.net.direction)
-        return self.which.label + f", {name}" * self.several + self.suffix
+        return model + f", {name}" * self.several + self.suffix

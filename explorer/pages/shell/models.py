@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import explorer
 from explorer import Intervention, runs
 from explorer.cells import CELLS
-from explorer.pages.shell import shelf
+from explorer.checkpoints import Outline, read_outline
+from explorer.pages.shell import labels, shelf
 from explorer.words import say
 
 CHECKPOINTS = Path(__file__).parents[3] / "checkpoints"
@@ -44,10 +46,17 @@ class Which(NamedTuple):
     @property
     def label(self) -> str:
         """What the page calls it."""
+        return self._called(model_label(self.name))
+
+    @property
+    def file_label(self) -> str:
+        """What the names of files call it: a shipped model by the name that its file and its link have."""
+        return self._called(model_label(self.name) if self.name.startswith(RUN) else self.name)
+
+    def _called(self, name: str) -> str:
         if self.untrained:
             return say("which.untrained", kind=kind_name(self.untrained))
-        code = "which.altered" if self.intervention else "which.trained"
-        return say(code, name=model_label(self.name), epoch=self.epoch)
+        return say("which.altered" if self.intervention else "which.trained", name=name, epoch=self.epoch)
 
 
 def kind_name(kind: str) -> str:
@@ -67,12 +76,33 @@ def version(name: str) -> int:
     return path.stat().st_mtime_ns if path.is_file() else 0
 
 
+def shipped() -> tuple[list[str], list[str]]:
+    """The names of the models in the folder checkpoints/, and of those in it that show a mistake."""
+    found = outlines()
+    mistakes = [name for name, outline in found.items() if outline and labels.is_mistake(outline.config)]
+    return [name for name in found if name not in mistakes], mistakes
+
+
+def outlines() -> dict[str, Outline | None]:
+    """What the files in the folder checkpoints/ say of their models, by name; None of one that cannot be read."""
+    names = sorted(path.stem for path in CHECKPOINTS.glob("*.safetensors"))
+    return {name: _outline(file_of(name), version(name)) for name in names}
+
+
+@lru_cache(maxsize=256)
+def _outline(path: Path, version: int) -> Outline | None:
+    try:
+        return read_outline(path)
+    except explorer.CheckpointError:  # whoever opens it reads why
+        return None
+
+
 def model_label(name: str) -> str:
-    """A model's name as one reads it; a run's with the start of its id, since two may have one name, and while it goes with
-    its status.
+    """What a model is called: a shipped one by what it is; a run's by its name and the start of its id, since two may have one
+    name, and while it goes with its status.
     """
     if not name.startswith(RUN):
-        return name
+        return labels.labels(outlines()).get(name, name)
     run_id = name.removeprefix(RUN)
     try:
         run = runs.run(run_id)
@@ -116,7 +146,7 @@ def describe(checkpoint: explorer.Checkpoint) -> str:
     config = checkpoint.config
     return say(
         "which.described", title=config.title, units=config.units, layers=config.num_layers, direction=config.direction,
-        corpus=checkpoint.corpus, symbols=len(checkpoint.vocabulary),
+        corpus=labels.corpus_title(checkpoint.corpus), symbols=len(checkpoint.vocabulary),
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 import streamlit as st
@@ -13,7 +14,6 @@ from explorer.pages.shell import links, people, session
 from explorer.pages.shell.alterations import AS_TRAINED, choose_alterations
 from explorer.pages.shell.controls import called, choose, slide
 from explorer.pages.shell.models import (
-    CHECKPOINTS,
     RUN,
     UNTRAINED,
     Which,
@@ -22,6 +22,7 @@ from explorer.pages.shell.models import (
     kind_name,
     load,
     model_label,
+    shipped,
 )
 from explorer.pages.shell.plain import plain
 from explorer.words import say
@@ -30,12 +31,20 @@ FIRST_MODEL = "lighthouse-gru"
 
 
 def model_names() -> list[str]:
-    """The shipped models, the one to open on first; then the runs of this browser, and the ones a link names."""
-    names = sorted(path.stem for path in CHECKPOINTS.glob("*.safetensors"))
-    names.sort(key=lambda name: name != FIRST_MODEL)
+    """The shipped models, the one to open on first; the runs of this browser, and the ones a link names; last the mistakes."""
+    good, mistakes = shipped()
+    good.sort(key=lambda name: name != FIRST_MODEL)
     mine = [RUN + run.id for run in _models_of(people.owners())]
     named = {str(links.named(key)) for key in ("model", "second")}
-    return [*names, *mine, *sorted(name for name in named if _is_readable_run(name) and name not in mine)]
+    theirs = sorted(name for name in named if _is_readable_run(name) and name not in mine)
+    return [*good, *mine, *theirs, *mistakes]
+
+
+def _labels(names: Sequence[str]) -> dict[str, str]:
+    """What each model is called. Runs that have one name, and ids that begin alike, are told apart by their whole ids."""
+    said = {name: model_label(name) for name in names}
+    count = Counter(said.values())
+    return {name: own if count[own] == 1 else say("label.named", label=own, name=name) for name, own in said.items()}
 
 
 def _models_of(sessions: Sequence[str]) -> list[runs.Run]:
@@ -60,7 +69,7 @@ def choose_model() -> tuple[Which, explorer.Checkpoint]:
     if not names:
         st.error(say("page.no-models"))
         st.stop()
-    name = choose("model", names, model_label)
+    name = choose("model", names, _labels(names).__getitem__)
     checkpoint = _loaded(name)
     st.caption(plain(describe(checkpoint)))
     epoch = _choose_epoch("epoch", checkpoint.epochs, checkpoint.epochs[-1])
@@ -112,7 +121,7 @@ def choose_second(first: Which) -> Which | None:
         return Which.of(first.name, 0, choose("kind", list(UNTRAINED), kind_name))
     if beside == "another":
         names = [first.name, *(name for name in model_names() if name != first.name)]
-        name = choose("second", names, model_label)
+        name = choose("second", names, _labels(names).__getitem__)
         epochs = _loaded(name).epochs
         # The same model is wanted at another epoch, another model trained.
         start, key = (epochs[0], "own_epoch") if name == first.name else (epochs[-1], "second_epoch")

@@ -80,7 +80,7 @@ def test_the_gates_and_gradients_of_a_run_are_a_click_away_while_it_goes(page, s
     run_id = page.url.partition("run=")[2]
     for name in ("See its gates", "See its gradients"):
         page.get_by_role("link", name=name).click()
-        page.get_by_text("GRU, reset after, 16 units; learned lighthouse").wait_for()
+        page.get_by_text("GRU, reset after, 16 units; learned The Lighthouse").wait_for()
         assert f"model=run%3A{run_id}" in page.url
         assert "hold_f" not in page.url
         page.get_by_role("link", name="Train").click()

@@ -22,6 +22,7 @@ from explorer.probes.jacobians import JacobianPaths, jacobian_paths, lyapunov_ex
 from explorer.probes.perplexity import perplexity_by_epoch, score_text
 from explorer.probes.units import Role, UnitRoles, unit_roles
 from explorer.probes.weights import weight_gradient_steps
+from explorer.probes.writing import Writing, write_on
 from explorer.recording import EpochRecord, Recording
 from explorer.text import EncodingError, TextError, Vocabulary
 from explorer.training import RECIPES, Recipe, StepRecord, TrainingDivergedError, train
@@ -54,6 +55,7 @@ __all__ = [
     "TrainingDivergedError",
     "UnitRoles",
     "Vocabulary",
+    "Writing",
     "ablate",
     "altered",
     "clip_ledger",
@@ -71,6 +73,7 @@ __all__ = [
     "unit_roles",
     "units_on",
     "weight_gradient_steps",
+    "write_on",
 ]
 
 

@@ -429,6 +429,12 @@ class CharModel(SequenceModel):
         return x_TB if self.config.objective == "cloze" else y_TB
 
     @torch.no_grad()
+    def read_on(self, ids_T: Tensor, state: dict[NetKey, State] | None = None) -> tuple[Tensor, dict[NetKey, State]]:
+        """logits_V after the last of one or more ids, and the state there; state None starts from zeros."""
+        h, last = self.states(ids_T.unsqueeze(1), state)
+        return self.out(self.features(h)[-1, 0]), last
+
+    @torch.no_grad()
     def generate(self, prefix: str, length: int, temperature: float = 1.0, seed: int = 0) -> str:
         """The prefix as it was given and `length` characters after it, each drawn from the model's own prediction.
 
@@ -445,21 +451,35 @@ class CharModel(SequenceModel):
             ModelDivergedError: a prediction that is not finite.
 
         """
+        self._check_draw(prefix, length, temperature)
+        generator = torch.Generator().manual_seed(seed)
+        drawn: list[int] = []
+        read = self.vocabulary.as_read(prefix)
+        logits_V, state = self.read_on(self.vocabulary.encode(prefix))
+        for _ in range(length):
+            probabilities_V = _at_temperature(_finite(logits_V, len(read) + len(drawn)), temperature)
+            drawn.append(int(torch.multinomial(probabilities_V, 1, generator=generator)))
+            logits_V, state = self.read_on(torch.tensor([drawn[-1]]), state)
+        return prefix + self.vocabulary.decode(drawn)
+
+    @torch.no_grad()
+    def next_probabilities(self, prefix: str, temperature: float = 1.0) -> Tensor:
+        """probabilities_V (float64) that `generate` draws the character after a prefix from; of the unknown symbol 0.
+
+        Raises: as generate.
+
+        """
+        self._check_draw(prefix, 1, temperature)
+        logits_V, _ = self.read_on(self.vocabulary.encode(prefix))
+        return _at_temperature(_finite(logits_V, len(self.vocabulary.as_read(prefix))), temperature)
+
+    def _check_draw(self, prefix: str, length: int, temperature: float) -> None:
         if self.config.objective != "next":
             raise ConfigError("generate", expected("model-of-objective", objective="next"), self.config.objective)
         if not prefix or length < 0 or not 0 <= temperature < math.inf:
             raise ConfigError(
                 "generate", expected("draw"), got("draw", prefix=prefix[:20], length=length, temperature=temperature)
             )
-        generator = torch.Generator().manual_seed(seed)
-        drawn: list[int] = []
-        logits_TBV, state = self(self.vocabulary.encode(prefix).unsqueeze(1))
-        for _ in range(length):
-            logits_V = _finite(logits_TBV[-1, 0], len(self.vocabulary.as_read(prefix)) + len(drawn))
-            logits_V = logits_V.index_fill(0, torch.tensor([0]), -torch.inf)
-            drawn.append(_draw(logits_V, temperature, generator))
-            logits_TBV, state = self(torch.tensor([[drawn[-1]]]), state)
-        return prefix + self.vocabulary.decode(drawn)
 
     @torch.no_grad()
     def fill(self, text: str, position: int, k: int = 5) -> list[tuple[str, float]]:
@@ -498,9 +518,10 @@ def _finite(logits_V: Tensor, read: int) -> Tensor:
     return logits_V
 
 
-def _draw(logits_V: Tensor, temperature: float, generator: torch.Generator) -> int:
-    if temperature == 0:
-        return int(logits_V.argmax())
-    # Shifted by the largest and in float64, so that a tiny temperature makes zeros of the others and not NaN of all.
-    probabilities_V = F.softmax((logits_V - logits_V.max()).double() / temperature, 0)
-    return int(torch.multinomial(probabilities_V, 1, generator=generator))
+def _at_temperature(logits_V: Tensor, temperature: float) -> Tensor:
+    """p_V = softmax(logits / temperature), in float64; the unknown symbol, which has no shape to write, has none."""
+    logits_V = logits_V.double().index_fill(0, torch.tensor([0]), -torch.inf)
+    if temperature == 0:  # the limit: all of it is the likeliest one's
+        return F.one_hot(logits_V.argmax(), len(logits_V)).double()
+    # Shifted by the largest, so that a tiny temperature makes zeros of the others and not NaN of all.
+    return F.softmax((logits_V - logits_V.max()) / temperature, 0)

@@ -44,7 +44,7 @@ from explorer.probes.units import Role, response_order
 from explorer.text import UNKNOWN
 from explorer.words import say
 
-MEMORY, MEAN, INDEX, ROLE, RESPONSE = ORDERS = ("memory", "mean", "index", "role", "response")
+ROLE, MEMORY, MEAN, INDEX, RESPONSE = ORDERS = ("role", "memory", "mean", "index", "response")
 MAX_STEPS = 2_000
 DETAILED_CELLS = 150_000  # up to here hovering also says what is not drawn: candidate and state
 STRIP_PX, LINES_PX, ROLE_PX = 26, 130, 56
@@ -54,7 +54,7 @@ GHOSTLY = 0.55  # opacity of what was, before the model was altered
 SYMBOLS = ("circle-open", "triangle-up-open", "square-open", "diamond-open")
 MARKS = dict(zip(SYMBOLS, "○△□◇", strict=True))
 SCATTER_PX = 300
-SURPRISE = "surprise"
+SURPRISE, CHANGE = "surprise", "change"
 TEXT = "text"  # what a click in the strip is told by
 MORE, UNREAD = "▲", "○"  # marks on the strip
 GATE, STATE = Scale(0, 1), Scale(-1, 1)
@@ -65,27 +65,47 @@ class Quantity:
     """What the characters of a text can be coloured by.
 
     Attributes:
+        name: what it is called.
         values_T: NaN where it is not defined.
-        unit: "" for a gate, which has none.
+        measure: its unit; "" for a gate, which has none.
         low: the value that is drawn dark.
         high: the value that is drawn light. Of the surprise it is what a blind guess pays, in every model and at every
             epoch: on a range of its own, an untrained model looks as if it knew something.
 
     """
 
+    name: str
     values_T: NDArray[Any]
-    unit: str
+    measure: str
     low: float
     high: float
 
 
-def quantities(trace: GateTrace, tape: Tape) -> dict[str, Quantity]:
-    """What the characters of a text can be coloured by, by name."""
-    blind = baselines(trace)[0]
-    result = {SURPRISE: Quantity(trace.nll_nats_T / NATS_PER_BIT, "bits", 0, blind)}
+def quantities(trace: GateTrace, tape: Tape, unit: int | None = None) -> dict[str, Quantity]:
+    """What the characters of a text can be coloured by: surprise, mean of a gate, how far the state moved, a unit's own parts.
+
+    Returns:
+        code -> quantity: "surprise", "mean-z" and so on, "change", and with a unit "unit-h", "unit-z" and so on.
+
+    """
+    bits_T, blind = trace.nll_nats_T / NATS_PER_BIT, baselines(trace)[0]
+    result = {SURPRISE: Quantity(say("gate-figure.strip-surprise"), bits_T, say("score-figure.bits"), 0, blind)}
     for letter, gate_TH in tape.gates.items():
-        result[f"mean {letter}"] = Quantity(gate_TH.mean(1), "", 0, 1)
-    return result | {say("gate-figure.change"): Quantity(tape.change_T, say("gate-figure.rms"), *_range(tape.change_T))}
+        result[f"mean-{letter}"] = Quantity(say("gate-figure.mean", letter=letter), gate_TH.mean(1), "", 0, 1)
+    moved = Quantity(say("gate-figure.change"), tape.change_T, say("gate-figure.rms"), *_range(tape.change_T))
+    return result | {CHANGE: moved} | (_of_unit(tape, unit) if unit is not None else {})
+
+
+def _of_unit(tape: Tape, unit: int) -> dict[str, Quantity]:
+    """What one unit did, its state first; a state without ends on its own range."""
+    result = {}
+    for letter in ("h", *(letter for letter in tape.parts if letter != "h")):
+        values_T = tape[letter][:, unit]
+        bounded = bool((np.abs(values_T) <= 1).all())
+        ends = (0.0, 1.0) if letter in tape.gates else (-1.0, 1.0) if bounded else _range(values_T)
+        name = say("gate-figure.of-unit", unit=unit, letter=letter)
+        result[f"unit-{letter}"] = Quantity(name, values_T, "", *ends)
+    return result
 
 
 def _range(values_T: NDArray[Any]) -> tuple[float, float]:
@@ -94,15 +114,15 @@ def _range(values_T: NDArray[Any]) -> tuple[float, float]:
     return (float(defined.min()), float(defined.max())) if defined.size else (0.0, 0.0)
 
 
-def described(trace: GateTrace, name: str, quantity: Quantity, count: int) -> list[str]:
+def described(trace: GateTrace, code: str, quantity: Quantity, count: int) -> list[str]:
     """In words, the value of each of the first characters, and what is the matter with it."""
-    words = []
+    words, name = [], quantity.name
     for step, (value, unknown) in enumerate(zip(quantity.values_T[:count], trace.unknown_T, strict=False)):
-        said = f"{name} {number(value)} {quantity.unit}".rstrip()
+        said = f"{name} {number(value)} {quantity.measure}".rstrip()
         if not np.isfinite(value):
-            unasked = name == SURPRISE and step == 0 and trace.config.objective != "cloze" and np.isnan(value)
+            unasked = code == SURPRISE and step == 0 and trace.config.objective != "cloze" and np.isnan(value)
             said = say("gate-figure.unasked") if unasked else say("gate-figure.not-finite", name=name)
-        elif name == SURPRISE and value > quantity.high:
+        elif code == SURPRISE and value > quantity.high:
             said += say("gate-figure.more-than-guess")
         words.append(said + (say("gate-figure.unknown-here", symbol=UNKNOWN) if unknown else ""))
     return words
@@ -140,6 +160,7 @@ def tape(
     quantity: str = SURPRISE,
     unit: int | None = None,
     roles: Sequence[Role] = (),
+    all_units: bool = True,
     ghost: GateTrace | None = None,
     steps: int = MAX_STEPS,
     alt: str = "",
@@ -152,9 +173,10 @@ def tape(
         direction: "forward" or "backward"; None draws every direction the model has on the one time axis.
         order: how units are ordered, one of ORDERS; see unit_order.
         ordered_as: the reading of the text whose units are ordered so; None: this one.
-        quantity: what the strip at the top shows, a key of `quantities`; of a net that has none of that name, the surprise.
+        quantity: what the strip at the top shows, a code of `quantities`; of a net that has none of that code, the surprise.
         unit: also draws this unit's own gates and states.
         roles: of units of the first direction, each drawn alone above all others.
+        all_units: whether the maps of all units are drawn, and their means.
         ghost: of the same text by the same net before it was altered: thin, behind what is drawn of it.
         steps: how many steps are drawn from the first on.
         alt: what the panel shows, for those who cannot see it.
@@ -164,17 +186,19 @@ def tape(
     tapes = [trace.tape(layer, d) for d in directions]
     ghosts = [None if ghost is None else ghost.tape(layer, d) for d in directions]
     count = min(len(trace), steps)
-    rows = [_strip_row(trace, tapes[0], quantity, count)]
+    rows = [_strip_row(trace, tapes[0], quantity, unit, count)]
     features = features_of(trace.text[:count]) if roles else {}
     rows += [_role_row(tapes[0], role, count, ghosts[0], features) for role in roles]
     for one, before in zip(tapes, ghosts, strict=True):
         own = roles if one is tapes[0] else ()
         units = unit_order(one if ordered_as is None else ordered_as.tapes[one.net], order, own)
         where = f" ({trace.config.name_of(one.net.direction)})" if len(tapes) > 1 else ""
-        rows += _heatmap_rows(one, units, where, count)
+        if all_units:
+            rows += _heatmap_rows(one, units, where, count)
         if unit is not None and unit < one.h_TH.shape[1]:
             rows.append(_unit_row(one, unit, where, count, before))
-        rows.append(_mean_row(one, where, count, before))
+        if all_units:
+            rows.append(_mean_row(one, where, count, before))
     rows.append(surprise_row(trace, count, ghost))
     axis = over_steps(trace.text, count, "step")
     return Panel(
@@ -183,17 +207,17 @@ def tape(
     )  # fmt: skip
 
 
-def _strip_row(trace: GateTrace, one: Tape, name: str, count: int) -> Row:
-    known = quantities(trace, one)
-    name = name if name in known else SURPRISE
-    quantity = known[name]
+def _strip_row(trace: GateTrace, one: Tape, code: str, unit: int | None, count: int) -> Row:
+    known = quantities(trace, one, unit if unit is not None and unit < one.h_TH.shape[1] else None)
+    code = code if code in known else SURPRISE
+    quantity = known[code]
     shown_T = quantity.values_T[:count].astype(np.float32)
-    words = [[escaped(words) for words in described(trace, name, quantity, count)]]
+    words = [[escaped(words) for words in described(trace, code, quantity, count)]]
     strip = Heatmap(shown_T.reshape(1, -1), "%{text}", Scale(quantity.low, quantity.high), text=words, lettered=True)
     ends = say("gate-figure.ends", low=number(quantity.low), high=number(quantity.high))
-    title = f"{name}" + f" ({quantity.unit})" * bool(quantity.unit) + f": {ends}"
+    title = quantity.name + f" ({quantity.measure})" * bool(quantity.measure) + f": {ends}"
     marks = []
-    if name == SURPRISE:
+    if code == SURPRISE:
         title += f" ({say('curve.blind-guess')})"
         marks.append((MORE, say("gate-figure.more"), shown_T > quantity.high))
     marks.append((UNREAD, say("gate-figure.unknown"), trace.unknown_T[:count]))
@@ -386,9 +410,9 @@ def step_frame(trace: GateTrace, *, layer: int = 0, direction: str | None = None
     for net in directions:
         one = trace.tape(layer, net)
         prefix = f"{net} " if len(directions) > 1 else ""
-        for name, quantity in quantities(trace, one).items():
-            column = name if name == SURPRISE else prefix + name
-            columns[f"{column} ({quantity.unit})" if quantity.unit else column] = quantity.values_T
+        for code, quantity in quantities(trace, one).items():
+            column = quantity.name if code == SURPRISE else prefix + quantity.name
+            columns[f"{column} ({quantity.measure})" if quantity.measure else column] = quantity.values_T
         for letter, gate_TH in one.gates.items():
             low_T, high_T = _middle(gate_TH)
             columns |= {f"{prefix}{letter} 10 %": low_T, f"{prefix}{letter} 90 %": high_T}

@@ -4,7 +4,11 @@ from pathlib import Path
 
 import streamlit as st
 
-st.set_page_config(page_title="Gate explorer", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
+SIDEBAR_PX = 345  # so that a model's whole name can be read in it
+st.set_page_config(
+    page_title="Gate explorer", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide",
+    initial_sidebar_state=SIDEBAR_PX,
+)  # fmt: skip
 with st.spinner("Loading PyTorch; only the first visit after a start waits for it."):
     # Not before the page is there: the import takes seconds.
     from explorer.pages.shell import links, notices, process, shelf

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from explorer.figures import gates as drawing
 from explorer.figures import perplexity as curves
@@ -28,6 +29,7 @@ from explorer.pages.shell import (
     roles,
     shelf,
     texts,
+    writing,
 )
 from explorer.pages.shell.models import Which, checkpoint_of
 from explorer.pages.shell.plain import plain
@@ -44,11 +46,12 @@ OF_GATE = ("mean", "saturated")
 
 
 class Shown(NamedTuple):
-    """What is left of a reading when it is drawn: its score's name, whether it has one, and its tables."""
+    """What is left of a reading when it is drawn: its score, its tables, and the place of what the model writes."""
 
     score_name: str
     scored: bool
     tables: list[export.Table]
+    written: DeltaGenerator
 
 
 def show_metrics(trace: GateTrace, tape: Tape, original: GateTrace | None) -> None:
@@ -104,6 +107,7 @@ class View:
     order: str
     quantity: str
     unit: int | None
+    all_units: bool
 
     def panel(self, of: Shelf, text: str, epoch: int | None = None) -> Panel:
         """The characters, and under them what every gate does at each; of an altered model with a ghost of the original.
@@ -114,7 +118,8 @@ class View:
         chosen, shown, original = (facts.facts(one, text, of) for one in (self.which, which, which.as_trained))
         return drawing.tape(
             shown.trace, layer=self.layer, direction=self.direction, order=self.order, ordered_as=chosen.trace,
-            quantity=self.quantity, unit=self.unit, roles=self.named, ghost=original.trace if which.intervention else None,
+            quantity=self.quantity, unit=self.unit, roles=self.named,
+            all_units=self.all_units or not self.named, ghost=original.trace if which.intervention else None,
             alt=say("gate-page.alt.tape"),
         )  # fmt: skip
 
@@ -141,6 +146,8 @@ def show_gates(view: View, text: str, key: str) -> None:
     played = pictures.Played(epochs, view.which.epoch) if key == TAPE and not view.which.untrained else None
     draw = partial(view.panel, shelf.own())
     done = pictures.show(draw, text, view, key=key, typed="sentence", played=played)
+    if done.chosen and done.chosen["row"] == drawing.TEXT:
+        writing.take(text, done.chosen["step"])
     if done.chosen and done.chosen["line"] is not None and done.chosen["line"] != view.unit:
         links.put("unit", str(done.chosen["line"]))
         st.rerun()
@@ -186,14 +193,20 @@ def tables(trace: GateTrace, which: Which, layer: int, direction: str | None) ->
     ]
 
 
-def choose_view(which: Which, trace: GateTrace, layer: int, direction: str | None, order: str) -> View:
+def choose_view(which: Which, trace: GateTrace, layer: int, direction: str | None) -> View:
     """The controls of what is drawn, as far as the reading decides them."""
     tape = trace.tape(layer, direction or "forward")
-    quantity = controls.choose("colour", list(drawing.quantities(trace, tape)))
-    units = [NO_UNIT, *map(str, drawing.unit_order(tape, order, roles.roles_of(which, tape.net)))]
-    unit = controls.choose("unit", units, lambda unit: say("option.no-unit") if unit == NO_UNIT else unit)
+    named = roles.roles_of(which, tape.net)
+    all_units = bool(links.ready("all_units", False, (False, True))) if named else True
+    orders = [order for order in drawing.ORDERS if named or order != drawing.ROLE]
+    order = controls.choose("order", orders, lambda one: say(f"order.{one}")) if all_units else orders[0]
+    units = [NO_UNIT, *map(str, drawing.unit_order(tape, order, named))]
+    followed = controls.choose("unit", units, lambda unit: say("option.no-unit") if unit == NO_UNIT else unit)
+    unit = None if followed == NO_UNIT else int(followed)
+    quantities = drawing.quantities(trace, tape, unit)
+    quantity = controls.choose("colour", list(quantities), lambda code: quantities[code].name)
     texts.offer_link()
-    return View(which, layer, direction, order, quantity, None if unit == NO_UNIT else int(unit))
+    return View(which, layer, direction, order, quantity, unit, all_units)
 
 
 def show_what_to_look_for(view: View, trace: GateTrace) -> None:
@@ -219,18 +232,21 @@ def show_reading(view: View, second: Which | None, trace: GateTrace, text: str) 
         show_gates(view, text, TAPE)
     elif second is not None:
         show_beside(view, second, text)
+    if view.named and len(trace):
+        controls.switch("all_units", count=tape.h_TH.shape[1])
     if len(text) > drawing.MAX_STEPS:
         st.caption(say("gate-page.cut", count=len(text), most=drawing.MAX_STEPS))
     brush.show(view.which, tape, text)
     experiment.offer(view.which, tape, view.named, view.unit)
     if altered.units:
         experiment.show_worse(view.which, view.named, text)
+    written = st.container()
     st.caption(plain(str(gates_read(trace, tape))))
     show_metrics(trace, tape, facts.read(view.which.as_trained, text) if altered else None)
     if tape.gates and len(trace):
         show_saturation(tape)
     kept = tables(trace, view.which, view.layer, view.direction) if len(trace) else []
-    return Shown(trace.score_name, trace.perplexity is not None, kept)
+    return Shown(trace.score_name, trace.perplexity is not None, kept, written)
 
 
 def show_saturation(tape: Tape) -> None:
@@ -249,16 +265,19 @@ def page() -> None:
     with st.sidebar:
         chosen, checkpoint = pickers.choose_model()
         layer, direction = pickers.choose_net(checkpoint.config, range(checkpoint.config.num_layers))
-        order = controls.choose("order", drawing.ORDERS, lambda one: say(f"order.{one}"))
         below = st.container()
         second = pickers.choose_second(chosen)
     text = texts.choose_text(checkpoint)
     which = notices.mark_altered(chosen, text)
     trace = facts.read(which, text)
     with below:
-        view = choose_view(which, trace, layer, direction, order)
+        view = choose_view(which, trace, layer, direction)
     shown = show_reading(view, second, trace, text)
     del trace  # what follows waits
+    facts.settle(which, text[: drawing.MAX_STEPS])
+    if text:
+        with shown.written:
+            writing.show(which, text)
     with st.spinner(say("gate-page.reading-by-epoch")):
         by_epoch = facts.by_epoch(which, text[: drawing.MAX_STEPS])
     if shown.scored and len(by_epoch) > 1:

@@ -18,6 +18,7 @@ from explorer.pages.shell import models, texts
 MODEL = explorer.load_checkpoint(models.CHECKPOINTS / "lighthouse-gru.safetensors").model
 Z, R = "light keeps the old state", "light sees the old state"  # in the titles of the maps
 EXAMPLE = texts.EXAMPLES["lighthouse"]
+ALL_UNITS = "all_units=true&order=memory"
 DRAWN = "[class*='st-key-tape'] .panel[data-drawn]"
 
 
@@ -33,8 +34,12 @@ def test_the_gates_are_there_with_nothing_clicked_in_both_themes(page, server, t
     body = page.locator("[data-testid=stAppViewContainer]").inner_text()
     for expected in ("Mean z", "Perplexity", "recomputed in float64"):
         assert expected in body
-    for title in ("unit 95, inside quotation marks", Z, R):
-        assert page.locator(f"{DRAWN} .title", has_text=title).is_visible()
+    assert page.locator(f"{DRAWN} .title", has_text="unit 95, inside quotation marks").is_visible()
+    for title in (Z, R):
+        assert not page.locator(f"{DRAWN} .title", has_text=title).is_visible()
+    page.locator("label", has_text="Show all 128 units").click()
+    for title in (Z, R):
+        page.locator(f"{DRAWN} .title", has_text=title).wait_for()
     assert page.locator("[data-testid=stException]").count() == 0
     background = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
     assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(17, 22, 29)"}[theme]
@@ -61,7 +66,7 @@ def test_a_keystroke_is_drawn_while_the_page_still_waits_for_the_next(page, serv
 
 
 def test_what_is_said_of_a_unit_is_what_the_library_says(page, server, picture):
-    page.goto(server)
+    page.goto(f"{server}/?{ALL_UNITS}")
     tape, trace = picture(page, "tape"), explorer.trace_gates(MODEL, EXAMPLE)
     order = drawing.unit_order(trace.tape(), "memory")
     for title, step, line in ((Z, 40, 0), (R, 7, 90), (Z, 0, 127)):
@@ -79,7 +84,7 @@ def test_what_is_said_of_a_unit_is_what_the_library_says(page, server, picture):
 
 
 def test_the_cursor_runs_through_all_rows_and_says_their_numbers(page, server, picture):
-    page.goto(server)
+    page.goto(f"{server}/?{ALL_UNITS}")
     tape, trace = picture(page, "tape"), explorer.trace_gates(MODEL, EXAMPLE)
     tape.point("unit 95", 50)
     now = tape.row("mean and middle").locator(".now").inner_text()
@@ -88,12 +93,12 @@ def test_the_cursor_runs_through_all_rows_and_says_their_numbers(page, server, p
 
 
 def test_a_unit_that_is_clicked_is_drawn_alone(page, server, picture):
-    page.goto(server)
+    page.goto(f"{server}/?{ALL_UNITS}")
     tape = picture(page, "tape")
     trace = explorer.trace_gates(MODEL, EXAMPLE)
     page.mouse.click(*tape.place(Z, 20, 3.5 / 128))
     unit = drawing.unit_order(trace.tape(), "memory")[3]
-    page.wait_for_url(f"**unit={unit}")
+    page.wait_for_url(re.compile(rf"[?&]unit={unit}\b"))
     tape.row(f"unit {unit} alone").wait_for()
 
 
@@ -132,7 +137,7 @@ def test_a_finger_that_goes_down_scrolls_the_page(page, server, picture):
 
 
 def test_the_picture_is_saved_as_png_and_as_svg(page, server, tmp_path):
-    page.goto(server)
+    page.goto(f"{server}/?{ALL_UNITS}")
     page.locator(DRAWN).wait_for()
     for kind, begins in (("PNG", b"\x89PNG"), ("SVG", b"<svg")):
         with page.expect_download() as saved:
@@ -233,3 +238,17 @@ def test_the_downloads_fit_a_telephone(page, server, theme):
     for csv, parquet in zip(boxes[::2], boxes[1::2], strict=True):
         assert csv["y"] == parquet["y"]
         assert parquet["x"] + parquet["width"] <= 390
+
+
+def test_a_character_that_is_clicked_is_where_the_model_goes_on_and_a_second_click_lets_it_go(page, server, picture):
+    page.goto(server)
+    tape = picture(page, "tape")
+    page.get_by_text("The likeliest next characters:").wait_for()
+    at = EXAMPLE.index("network")
+    place = tape.place("surprise", at, 0.5)
+    page.mouse.click(*place)
+    page.get_by_text(f"The likeliest characters at step {at}, where “n” stands:").wait_for()
+    expected = explorer.write_on(MODEL, EXAMPLE, at, length=200, temperature=0.5).written
+    page.get_by_text(expected.replace("\n", "↵").strip()[:60]).wait_for()
+    page.mouse.click(*place)
+    page.get_by_text("The likeliest next characters:").wait_for()

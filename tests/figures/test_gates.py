@@ -113,7 +113,7 @@ def test_odd_texts_can_be_drawn(name, text):
 
 def test_the_strip_has_a_value_for_each_character_and_says_it():
     trace = trace_of("gru")
-    strip = strip_of(drawing.tape(trace, quantity="mean z").figure())
+    strip = strip_of(drawing.tape(trace, quantity="mean-z").figure())
     np.testing.assert_allclose(np.asarray(strip.z)[0], trace.tape()["z"].mean(1), rtol=1e-6)
     said = [float(re.fullmatch(r"mean z ([\d.]+)", words)[1]) for words in strip.text[0]]
     np.testing.assert_allclose(said, trace.tape()["z"].mean(1), atol=0.005 + 1e-6)
@@ -162,23 +162,23 @@ def test_surprise_has_one_scale_from_certainty_to_a_blind_guess(bits):
 
 
 def test_gates_are_coloured_from_0_to_1():
-    strip = strip_of(drawing.tape(trace_of("gru"), quantity="mean r").figure())
+    strip = strip_of(drawing.tape(trace_of("gru"), quantity="mean-r").figure())
     assert (strip.zmin, strip.zmax) == (0, 1)
 
 
 def test_characters_the_model_does_not_know_are_marked():
     trace = trace_of("gru", "one ☃ two")
-    figure = drawing.tape(trace, quantity="mean z").figure()
+    figure = drawing.tape(trace, quantity="mean-z").figure()
     (mark,) = marked(figure)
     assert list(mark.x) == [4]
     said = "unknown to the model, read as &#60;unk&#62;"
     assert [step for step, words in enumerate(strip_of(figure).text[0]) if said in words] == [4]
-    assert not marked(drawing.tape(trace_of("gru"), quantity="mean z").figure())
+    assert not marked(drawing.tape(trace_of("gru"), quantity="mean-z").figure())
 
 
 def test_the_range_of_a_strip_that_has_its_own_is_written_above_it():
     trace = trace_of("gru")
-    title = drawing.tape(trace, quantity="state change").figure().layout.annotations[0].text
+    title = drawing.tape(trace, quantity="change").figure().layout.annotations[0].text
     change = trace.tape().change_T
     assert title == f"state change (rms per unit): {number(change.min())} dark, {number(change.max())} light"
     by_hand = np.sqrt(((trace.tape().h_TH[3] - trace.tape().h_TH[2]) ** 2).mean())
@@ -332,3 +332,32 @@ def test_by_role_those_with_one_stand_first_and_every_unit_once():
     for order in drawing.ORDERS:
         for name in CONFIGS:
             assert sorted(drawing.unit_order(trace_of(name).tape(), order)) == list(range(6))
+
+
+def test_the_characters_can_be_coloured_by_what_one_unit_does():
+    trace = trace_of("gru")
+    tape = trace.tape()
+    for letter, ends in (("h", (-1, 1)), ("z", (0, 1)), ("r", (0, 1)), ("n", (-1, 1))):
+        strip = strip_of(drawing.tape(trace, quantity=f"unit-{letter}", unit=2).figure())
+        np.testing.assert_allclose(strip.z[0], tape[letter][:, 2], rtol=1e-6)
+        assert (strip.zmin, strip.zmax) == ends
+        assert strip.text[0][1].startswith(f"{letter} of unit 2 ")
+    for lacking in (None, 999):
+        assert strip_of(drawing.tape(trace, quantity="unit-h", unit=lacking).figure()).text[0][1].startswith("surprise")
+
+
+def test_a_state_without_ends_has_its_own_range():
+    trace = trace_of("lstm")
+    tape = trace.tape()
+    large = replace(tape, parts=tape.parts | {"c": tape["c"] * 100})
+    quantity = drawing.quantities(trace, large, 1)["unit-c"]
+    assert (quantity.low, quantity.high) == (large["c"][:, 1].min(), large["c"][:, 1].max())
+
+
+def test_only_the_named_units_are_drawn_until_all_are_asked_for():
+    trace = trace_of("gru")
+    roles = [Role(1, "h", "blank", 0.5, 0.1, 0.9)]
+    few, all_of_them = (drawing.tape(trace, roles=roles, all_units=one) for one in (False, True))
+    assert [row.key for row in few.rows] == ["text", "", ""]
+    assert few.rows[1].title.startswith("<b>unit 1")
+    assert {row.key for row in all_of_them.rows} >= {"z", "r"}

@@ -99,12 +99,12 @@ def test_it_opens_on_a_trained_gru_and_a_sentence():
     assert float(shown["Mean z"]) == pytest.approx(float(trace.tape()["z"].mean()), abs=0.006)
     (proof,) = [caption.value for caption in app.caption if "recomputed in float64" in caption.value]
     assert 0 < float(re.search(r"at most (\S+)\.$", proof)[1]) < 1e-5
-    assert len(app.get("plotly_chart")) == 2  # saturation, perplexity by epoch
+    assert len(app.get("plotly_chart")) == 3  # likeliest characters, saturation, perplexity by epoch
 
 
 def test_the_picture_is_that_of_the_library():
     text = "so it will be"
-    (panel,) = drawn.panels(run(sentence=text))
+    (panel,) = drawn.panels(run(sentence=text, all_units="true"))
     assert shows(panel, trace_of("time-machine-gru", text).tape())
     assert not shows(panel, trace_of("time-machine-gru-before", text).tape())
 
@@ -112,7 +112,7 @@ def test_the_picture_is_that_of_the_library():
 def test_of_an_altered_model_the_picture_has_the_original_behind_it_and_either_is_a_click_away():
     text, held = "so it will be", explorer.Intervention({"z": 0.9})
     before, after = (trace_of("time-machine-gru", text, altered) for altered in (None, held))
-    app = run(sentence=text, hold_z="0.9", unit="3")
+    app = run(sentence=text, hold_z="0.9", unit="3", all_units="true")
     (panel,) = drawn.panels(app)
     assert shows(panel, after.tape())
     (alone,) = [row for row in panel["rows"] if row["title"].startswith("<b>unit 3</b> alone")]
@@ -141,7 +141,7 @@ def test_a_second_model_stands_beside_the_first_on_the_same_text():
         ("time-machine-gru", {"own_epoch": "500"}),
         ("time-machine-lstm", {}),
     ):
-        app = run(sentence=text, beside="another", second=name, **query)
+        app = run(sentence=text, all_units="true", beside="another", second=name, **query)
         first, second = drawn.panels(app)
         assert shows(first, trace_of("time-machine-gru", text).tape())
         assert shows(second, trace_of(name, text).tape())
@@ -164,8 +164,9 @@ def test_everything_follows_the_sentence():
 def test_every_shipped_model_opens(name):
     app = run(model=name)
     assert app.selectbox(key="model").value == name
-    gated = bool(models.load(name).config.kind.gates)
-    assert len(app.get("plotly_chart")) == 1 + gated  # perplexity by epoch, saturation
+    config = models.load(name).config
+    gated, writes = bool(config.kind.gates), config.objective != "leaky"
+    assert len(app.get("plotly_chart")) == 1 + gated + writes  # perplexity by epoch, saturation, likeliest characters
     assert len(drawn.panels(app)) == 1
     warned = " ".join(warning.value for warning in app.warning)
     assert ("sees the answer" in warned) == name.endswith("leaky")

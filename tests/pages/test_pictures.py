@@ -119,7 +119,7 @@ def test_without_a_text_it_is_what_the_page_shows():
 
 
 def test_another_epoch_is_drawn_as_the_page_draws_it_with_the_units_where_they_were():
-    app = opened()
+    app = opened(all_units="true")
     early = drawn(token_of(app), epoch=16)
     assert early["about"]["epoch"] == 16
     ((z,), (now,)) = [

@@ -45,10 +45,10 @@ def slide(
     )
 
 
-def switch(key: str) -> bool:
-    """Yes or no; no is the default."""
+def switch(key: str, **figures: Any) -> bool:
+    """Yes or no; no is the default. The figures are those of what stands at it."""
     links.ready(key, False, (False, True))
-    label, explanation = called(key)
+    label, explanation = called(key, **figures)
     return st.toggle(label, key=key, help=explanation, on_change=links.take, args=(key,))
 
 

@@ -208,10 +208,14 @@ def _perplexity(model: explorer.CharModel, text: str) -> float | None:
 
 def by_epoch(which: Which, text: str) -> dict[int, float | None]:
     """The perplexity of a text at each epoch of a model's training, as it was trained; None where it is not defined."""
-    epochs = checkpoint_of(which).epochs
-    if not _perplexities(which.as_trained._replace(epoch=0), text).keys() >= set(epochs):
-        time.sleep(SETTLE_S)  # until what is already drawn is sent, and a person who types on has done so
-    return {epoch: perplexity_of(which.as_trained._replace(epoch=epoch), text) for epoch in epochs}
+    return {epoch: perplexity_of(which.as_trained._replace(epoch=epoch), text) for epoch in checkpoint_of(which).epochs}
+
+
+def settle(which: Which, text: str) -> None:
+    """Wait, where the text is new, until what is already drawn is sent, and a person who types on has done so."""
+    if not _perplexities(which.as_trained._replace(epoch=0), text).keys() >= set(checkpoint_of(which).epochs):
+        time.sleep(SETTLE_S)
+    session.give_way()
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,8 @@ CHOICES = {
     "order": Choice((GATES,)),
     "colour": Choice((GATES,)),
     "unit": Choice((GATES,)),
+    "all_units": Choice((GATES,)),
+    "temperature": Choice((GATES,)),
     "beside": Choice(),
     "kind": Choice(),
     "second": Choice(),

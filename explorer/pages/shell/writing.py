@@ -1,0 +1,80 @@
+"""What the model would write: from the end of the text, from a character that was clicked, or in its place."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from explorer.figures.writing import likeliest
+from explorer.models import ModelDivergedError
+from explorer.pages.shell import charts, controls, facts, session
+from explorer.pages.shell.models import Which, checkpoint_of
+from explorer.pages.shell.plain import plain
+from explorer.probes.writing import Writing, write_on
+from explorer.words import say
+
+PLACE, DRAW = "place", "draw"
+LENGTH = 200
+SHOWN_BEFORE = 60  # characters of the text that stand before what is written
+TEMPERATURES = tuple(round(0.1 * step, 1) for step in range(16))
+SAFER = 0.5  # small networks write words at this temperature, and at 1, as they believe, many that are none
+
+
+def take(text: str, step: int) -> None:
+    """Keep the character that was clicked, as long as the text stays; a second click on it lets it go."""
+    session.fill({PLACE: (text, None if _place(text) == step else step)})
+
+
+def _place(text: str) -> int | None:
+    kept, step = session.kept(PLACE, ("", None))
+    return step if kept == text else None
+
+
+def show(which: Which, text: str) -> None:
+    """The likeliest characters, and a text that goes on from there."""
+    config = checkpoint_of(which).config
+    st.markdown(say(f"writing.{config.objective}"))
+    if config.objective == "leaky":
+        return
+    forward = config.objective == "next"
+    written, likely = st.columns([3, 2], gap="large")
+    with likely:
+        temperature = float(controls.slide("temperature", TEMPERATURES, SAFER)) if forward else 1.0
+    seed = session.kept(DRAW, 0)
+    known = facts.facts(which, text)
+    try:
+        done = write_on(known.model, known.trace.text, _place(text), length=LENGTH, temperature=temperature, seed=seed)
+    except ModelDivergedError as fault:
+        st.caption(plain(str(fault)))
+        return
+    with written:
+        st.markdown(_continued(done) if forward else _filled(done))
+        if forward:
+            again = {DRAW: seed + 1}
+            st.button(say("writing.again"), icon=":material/refresh:", on_click=session.fill, args=(again,))
+    with likely:
+        _show_likeliest(done)
+
+
+def _continued(done: Writing) -> str:
+    before = done.text[: done.at]
+    shown = f"…{before[-SHOWN_BEFORE:]}" if len(before) > SHOWN_BEFORE else before
+    return f":gray[{_lines(shown)}]{_lines(done.written)}"
+
+
+def _filled(done: Writing) -> str:
+    before, after = done.text[: done.at], done.text[done.at + 1 :]
+    cut = f"…{before[-SHOWN_BEFORE:]}" if len(before) > SHOWN_BEFORE else before
+    rest = f"{after[:SHOWN_BEFORE]}…" if len(after) > SHOWN_BEFORE else after
+    return f":gray[{_lines(cut)}]**▁**:gray[{_lines(rest)}]"
+
+
+def _lines(text: str) -> str:
+    """In one paragraph: markdown's own line ends would close what is coloured."""
+    return plain(text.replace("\n", "↵"))
+
+
+def _show_likeliest(done: Writing) -> None:
+    code = "end" if not done.stands else "cloze" if not done.written else "place"
+    st.caption(say(f"writing.likeliest.{code}", step=done.at, stands=plain(done.stands)))
+    alt = say("writing.alt")
+    charts.show(likeliest(done, alt), key="likeliest", config={"displayModeBar": False}, alt=alt)

@@ -9,7 +9,7 @@ runs, and one to three seconds after each answer it does the next thing. With a 
 
 - watching: it presses R (four times of five), or goes to the form of a new run, edits the private text there, and goes
   back to the run;
-- typing: it edits the private sentence (half of the time), moves the epochs, orders the units or moves theta, takes
+- typing: it edits the private sentence (half of the time), moves the epochs, follows a unit or moves theta, takes
   another model, or goes to the other page.
 
 A time is that from sending to `script_finished`; "to the figure" is that to the first chart sent; "to the picture" is that to
@@ -298,11 +298,11 @@ async def watch(person: Person, run: str) -> None:
 
 
 async def type_on(person: Person) -> None:
-    on_gates = "Order units by" in person.widgets
+    on_gates = "Follow one unit" in person.widgets
     if not on_gates and "θ" not in person.widgets:
         await person.go("")
         return
-    page, other, mine = ("Gates", "gradients", "Order units by") if on_gates else ("Gradients", "", "θ")
+    page, other, mine = ("Gates", "gradients", "Follow one unit") if on_gates else ("Gradients", "", "θ")
     what = person.random.choices(("type", "epochs", "own", "model", "page"), (50, 15, 10, 10, 15))[0]
     if what == "page":
         await person.go(other)
@@ -312,7 +312,7 @@ async def type_on(person: Person) -> None:
         await person.put(f"{page}: type", "Your sentence", sentence)
     else:
         labels = {"epochs": "Epochs of training", "own": mine, "model": "Model"}
-        await person.put(f"{page}: {'θ, order' if what == 'own' else what}", labels[what])
+        await person.put(f"{page}: {'θ, unit' if what == 'own' else what}", labels[what])
 
 
 async def live(person: Person, place: float, run: str, typing: int) -> None:

@@ -99,14 +99,22 @@ def write_roles(names: list[str]) -> None:
             model = load_checkpoint(FOLDER / f"{shipped.name}.safetensors").model
             text = time_machine()[:20_000] if shipped.corpus == "time-machine" else load_corpus(shipped.corpus)
             trace, tried = (trace_gates(model, part) for part in (text, text[len(text) // 2 :][:TRIED]))
+            roles = {net: roles_of(trace, *net) for net in model.config.nets}
             found[shipped.name] = {
-                f"{net.layer} {net.direction}": [
-                    {"role": astuple(role), "trial": trial(model, tried, role, net)}
-                    for role in roles_of(trace, *net).told(KEPT_ROLES)
-                ]
-                for net in model.config.nets
+                f"{net.layer} {net.direction}": {
+                    "named": [[kept(role), trial(model, tried, role, net)] for role in own.told(KEPT_ROLES)],
+                    "units": list(map(kept, own.by_unit())),
+                    "level": round(own.level, 4),
+                }
+                for net, own in roles.items()
             }
-    ROLES.write_text(json.dumps(found, indent=1, ensure_ascii=False, sort_keys=True) + "\n", "utf-8")
+    lines = json.dumps(found, ensure_ascii=False, sort_keys=True).replace("]], ", "]],\n").replace("], [", "],\n[")
+    ROLES.write_text(f"{lines}\n", "utf-8")
+
+
+def kept(role: Role) -> tuple[str | float, ...]:
+    """A role with four digits of its figures."""
+    return tuple(round(part, 4) if isinstance(part, float) else part for part in astuple(role))
 
 
 def trial(model: CharModel, tried: GateTrace, role: Role, net: NetKey) -> tuple[float, ...] | None:

@@ -15,6 +15,7 @@ from torch import Tensor
 from explorer import foreign
 from explorer.composition import Composition
 from explorer.encodings import ENCODINGS, Reading, encoding_named, flaw, read_as, recognise
+from explorer.folding import Folding
 from explorer.likelihood import BINARY
 from explorer.words import Saying, Told, say
 
@@ -175,8 +176,19 @@ class Vocabulary:
     def _composition(self) -> Composition:
         return Composition(self.symbols[1:])
 
+    @cached_property
+    def _folding(self) -> Folding:
+        return Folding(self.symbols[1:])
+
     def __len__(self) -> int:
         return len(self.symbols)
+
+    def folded(self, text: str) -> str:
+        """The text with the nearest known character for each that the vocabulary lacks; see explorer/folding.py.
+
+        Nothing is folded that is not asked for: `encode` reads a text as it is.
+        """
+        return self._folding.applied(self.as_read(text))
 
     def as_read(self, text: str) -> str:
         """The text as a model with this vocabulary reads it: cleaned, and composed as its corpus was.

@@ -15,7 +15,7 @@ import explorer
 ROOT = Path(explorer.__file__).parent
 # A module may import what stands before it, and its own room.
 ORDER = [
-    "words", "fields", "characters", "everyday", "likelihood", "encodings", "composition", "foreign", "text",
+    "words", "fields", "characters", "everyday", "likelihood", "encodings", "composition", "folding", "foreign", "text",
     "features", "files", "strict", "corpora", "batches", "clipping", "cells", "initialisation", "models",
     "interventions", "training", "recording", "checkpoints", "reads", "probes", "runs", "cli", "figures", "pages",
 ]  # fmt: skip

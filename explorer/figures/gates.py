@@ -28,6 +28,7 @@ from explorer.figures.panel import (
 )
 from explorer.figures.perplexity import baselines, surprise_row
 from explorer.figures.style import (
+    GREEN,
     LINES,
     ORANGE,
     PLAIN,
@@ -58,6 +59,7 @@ SURPRISE, CHANGE = "surprise", "change"
 TEXT = "text"  # what a click in the strip is told by
 MORE, UNREAD = "▲", "○"  # marks on the strip
 GATE, STATE = Scale(0, 1), Scale(-1, 1)
+UNDER, UNDERLINE = -0.45, Stroke(GREEN, 3)  # of a strip from -0.5 to 0.5
 
 
 @dataclass(frozen=True)
@@ -133,9 +135,9 @@ def unit_order(tape: Tape, order: str, roles: Sequence[Role] = ()) -> NDArray[np
 
     Args:
         tape: of one net.
-        order: INDEX; MEAN of the gate that keeps, or MEMORY time by it, the largest first; ROLE, those with a role first and then
-            by memory time; RESPONSE, those whose state goes alike together.
-        roles: of units of this net.
+        order: INDEX; MEAN of the gate that keeps, or MEMORY time by it, the largest first; ROLE, those with a role first, in the
+            order of the roles, and then by memory time; RESPONSE, those whose state goes alike together.
+        roles: of units of this net, one a unit.
 
     """
     keep_TH = tape.keep_TH
@@ -160,7 +162,9 @@ def tape(
     quantity: str = SURPRISE,
     unit: int | None = None,
     roles: Sequence[Role] = (),
+    known: Sequence[Role] = (),
     all_units: bool = True,
+    learned_T: NDArray[np.bool_] | None = None,
     ghost: GateTrace | None = None,
     steps: int = MAX_STEPS,
     alt: str = "",
@@ -176,7 +180,9 @@ def tape(
         quantity: what the strip at the top shows, a code of `quantities`; of a net that has none of that code, the surprise.
         unit: also draws this unit's own gates and states.
         roles: of units of the first direction, each drawn alone above all others.
+        known: roles of units of the first direction, those that are drawn alone or not: said of a unit, and its order by role.
         all_units: whether the maps of all units are drawn, and their means.
+        learned_T: where the text repeats what the model learned (probes.learned); underlined in the strip.
         ghost: of the same text by the same net before it was altered: thin, behind what is drawn of it.
         steps: how many steps are drawn from the first on.
         alt: what the panel shows, for those who cannot see it.
@@ -187,10 +193,12 @@ def tape(
     ghosts = [None if ghost is None else ghost.tape(layer, d) for d in directions]
     count = min(len(trace), steps)
     rows = [_strip_row(trace, tapes[0], quantity, unit, count)]
+    if learned_T is not None and learned_T[:count].any():
+        rows[0] = _underlined(rows[0], learned_T[:count])
     features = features_of(trace.text[:count]) if roles else {}
     rows += [_role_row(tapes[0], role, count, ghosts[0], features) for role in roles]
     for one, before in zip(tapes, ghosts, strict=True):
-        own = roles if one is tapes[0] else ()
+        own = (known or roles) if one is tapes[0] else ()
         units = unit_order(one if ordered_as is None else ordered_as.tapes[one.net], order, own)
         where = f" ({trace.config.name_of(one.net.direction)})" if len(tapes) > 1 else ""
         if all_units:
@@ -203,7 +211,7 @@ def tape(
     axis = over_steps(trace.text, count, "step")
     return Panel(
         axis, rows, lettered=is_lettered(count), told=_expected(trace, count),
-        roles=_said_of(roles, tapes[0]), alt=alt,
+        roles=_said_of([*known, *roles], tapes[0]), alt=alt,
     )  # fmt: skip
 
 
@@ -225,6 +233,16 @@ def _strip_row(trace: GateTrace, one: Tape, code: str, unit: int | None, count: 
     title += "<br>" * bool(marks) + ", ".join(f"{coloured(mark, ORANGE)} {words}" for mark, words, _ in marks)
     items = [strip, *(_marks(mark, where_T) for mark, _, where_T in marks)]
     return Row(title, items, Axis(low=-0.5, high=0.5, hidden=True), STRIP_PX, key=TEXT, pinned=True, brushed=True)
+
+
+def _underlined(strip: Row, where_T: NDArray[np.bool_]) -> Row:
+    """The strip, with a line under the characters of some stretches."""
+    ends = np.flatnonzero(np.diff(np.r_[False, where_T, False]))
+    items = list(strip.items)
+    for first, end in zip(ends[::2], ends[1::2], strict=True):
+        items.append(Line(np.array([first - 0.45, end - 0.55]), np.full(2, UNDER), UNDERLINE))
+    joint = ", " if "<br>" in strip.title else "<br>"
+    return replace(strip, title=f"{strip.title}{joint}{keyed(say('gate-figure.learned'), UNDERLINE)}", items=items)
 
 
 def _marks(mark: str, where_T: NDArray[np.bool_]) -> Marks:
@@ -255,7 +273,7 @@ def _role_row(one: Tape, role: Role, count: int, ghost: Tape | None, features: M
     named = {letter: role.means(one.cell) if letter == role.part else letter for letter in drawn}
     key = ", ".join(keyed(named[letter], line) for letter, line in drawn.items())
     title = f"<b>unit {role.unit}, {escaped(role.place)}</b><br>{key}"  # in two lines: a phone is narrow
-    return Row(title, items, axis, ROLE_PX)
+    return Row(title, items, axis, ROLE_PX, line=role.unit)
 
 
 def _said_of(roles: Sequence[Role], one: Tape) -> dict[int, str]:

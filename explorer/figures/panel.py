@@ -265,6 +265,7 @@ class Row:
         height_px: of what is drawn.
         stacked: whether its lines are bands that lie on each other.
         key: what a click in it is told by.
+        line: what a click in it chooses, where it has no map whose line is under the pointer.
         pinned: whether a canvas keeps it in sight while one scrolls.
         brushed: whether dragging across it chooses steps, where elsewhere it looks closer.
 
@@ -276,6 +277,7 @@ class Row:
     height_px: int = ROW_PX
     stacked: bool = False
     key: str = ""
+    line: int | None = None
     pinned: bool = False
     brushed: bool = False
 

@@ -118,15 +118,25 @@ class View:
         chosen, shown, original = (facts.facts(one, text, of) for one in (self.which, which, which.as_trained))
         return drawing.tape(
             shown.trace, layer=self.layer, direction=self.direction, order=self.order, ordered_as=chosen.trace,
-            quantity=self.quantity, unit=self.unit, roles=self.named,
-            all_units=self.all_units or not self.named, ghost=original.trace if which.intervention else None,
-            alt=say("gate-page.alt.tape"),
+            quantity=self.quantity, unit=self.unit, roles=self.named, known=self.known,
+            all_units=self.all_units or not self.named, learned_T=shown.learned_T,
+            ghost=original.trace if which.intervention else None, alt=say("gate-page.alt.tape"),
         )  # fmt: skip
 
     @property
     def named(self) -> list[Role]:
         """The units that are drawn alone."""
-        return roles.roles_of(self.which, NetKey(self.layer, self.direction or "forward"))
+        return roles.roles_of(self.which, self.net)
+
+    @property
+    def known(self) -> list[Role]:
+        """What is known of every unit of the first net that is drawn."""
+        return roles.all_of(self.which, self.net)
+
+    @property
+    def net(self) -> NetKey:
+        """The first net that is drawn."""
+        return NetKey(self.layer, self.direction or "forward")
 
     @property
     def found(self) -> bool:
@@ -200,7 +210,7 @@ def choose_view(which: Which, trace: GateTrace, layer: int, direction: str | Non
     all_units = bool(links.ready("all_units", False, (False, True))) if named else True
     orders = [order for order in drawing.ORDERS if named or order != drawing.ROLE]
     order = controls.choose("order", orders, lambda one: say(f"order.{one}")) if all_units else orders[0]
-    units = [NO_UNIT, *map(str, drawing.unit_order(tape, order, named))]
+    units = [NO_UNIT, *map(str, drawing.unit_order(tape, order, roles.all_of(which, tape.net)))]
     followed = controls.choose("unit", units, lambda unit: say("option.no-unit") if unit == NO_UNIT else unit)
     unit = None if followed == NO_UNIT else int(followed)
     quantities = drawing.quantities(trace, tape, unit)
@@ -227,6 +237,7 @@ def show_reading(view: View, second: Which | None, trace: GateTrace, text: str) 
     tape, altered = trace.tape(view.layer, view.direction or "forward"), view.which.intervention
     with st.container():  # what comes and goes shall not move columns below: a picture in them would be made anew
         notices.show_warnings(trace)
+        notices.offer_reader(trace, text)
     show_what_to_look_for(view, trace)
     if len(trace) and second is None:
         show_gates(view, text, TAPE)
@@ -234,9 +245,10 @@ def show_reading(view: View, second: Which | None, trace: GateTrace, text: str) 
         show_beside(view, second, text)
     if view.named and len(trace):
         controls.switch("all_units", count=tape.h_TH.shape[1])
+    notices.show_folded(view.which, text)
     if len(text) > drawing.MAX_STEPS:
         st.caption(say("gate-page.cut", count=len(text), most=drawing.MAX_STEPS))
-    brush.show(view.which, tape, text)
+    brush.show(view.which, tape, text, trace.text)
     experiment.offer(view.which, tape, view.named, view.unit)
     if altered.units:
         experiment.show_worse(view.which, view.named, text)
@@ -275,13 +287,15 @@ def page() -> None:
     shown = show_reading(view, second, trace, text)
     del trace  # what follows waits
     facts.settle(which, text[: drawing.MAX_STEPS])
-    if text:
+    if shown.tables:
         with shown.written:
             writing.show(which, text)
     with st.spinner(say("gate-page.reading-by-epoch")):
         by_epoch = facts.by_epoch(which, text[: drawing.MAX_STEPS])
     if shown.scored and len(by_epoch) > 1:
         show_learning(by_epoch, which, shown.score_name, drawing.MAX_STEPS if len(text) > drawing.MAX_STEPS else None)
+    if roles.find(chosen):
+        st.rerun()
     if shown.tables:
         make = partial(curves.by_epoch_frame, by_epoch, shown.score_name)
         export.offer([*shown.tables, export.Table(say("table.by-epoch"), which.name, make)], key="gates")

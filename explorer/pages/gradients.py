@@ -376,10 +376,13 @@ def page() -> None:
     with st.container():  # as above
         for shown in known:
             notices.show_warnings(shown.trace)
+        notices.offer_reader(known[0].trace, text)
     verdicts = st.container()  # filled when the triangle is on its way
-    several_steps = len(known[0].text) > 1
+    several_steps = len(known[0].trace) > 1
     if several_steps:
         show_flows(views, text)
+    for shown in known:
+        notices.show_folded(shown.which, text)
     with verdicts:
         for view in in_columns(views):
             show_verdict(view)

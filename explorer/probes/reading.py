@@ -117,16 +117,24 @@ def _unknown(trace: GateTrace) -> Notice:
     return Notice(Saying("sentences", {"sentences": sentences}), grave)
 
 
+def folded(typed: str, vocabulary: Vocabulary) -> Notice | None:
+    """Which characters of what was typed are read as others, the nearest that a model knows; None where none is."""
+    read = vocabulary.as_read(typed)
+    left = set(vocabulary.folded(typed))
+    changed = [c for c in dict.fromkeys(read) if c not in vocabulary.symbols and c not in left]
+    return Notice(Saying("notice.folded", {"characters": _named(changed)}), grave=False) if changed else None
+
+
 def unread(sentence: str, learned: str) -> Notice | None:
     """Which characters of a sentence do not occur in the text that a model is going to learn; None where all do."""
     if all(c in learned for c in sentence):
         return None
     vocabulary = Vocabulary.from_text(learned)
-    read = vocabulary.as_read(sentence)
+    read = vocabulary.folded(sentence)
     missing = [c for c in dict.fromkeys(read) if c not in vocabulary.symbols]
     if not missing:
         return None
-    share = vocabulary.unknown_share(sentence)
+    share = vocabulary.unknown_share(read)
     return Notice(Saying("notice.unread", {"share": share, "characters": _named(missing)}), share > MANY_UNKNOWN)
 
 

@@ -23,6 +23,7 @@ LEAST_STEPS = 400  # of a text, in halves of 200: with fewer, chance explains mu
 LEAST_SHARE = 0.1  # a role that explains less of a unit is none that one could see
 LEAST_DIFFERENCE = 0.1  # of the means in and out: less cannot be seen in a picture
 SURPRISE = "surprise"
+PLACES = {name: place for place, name in enumerate(FEATURES)}
 LEAST_SPREAD = 1e-6  # of a unit that does anything
 
 
@@ -119,18 +120,27 @@ class UnitRoles:
         names = ("unit", "part", "feature", "share_held_out", "sign", "mean_in", "mean_out")
         return pd.DataFrame([[getattr(role, name) for name in names] for role in self.roles], columns=list(names))
 
+    def by_unit(self) -> list[Role]:
+        """The strongest role of each unit that has any, what has to be remembered longest first, and alike roles together."""
+        strongest = {role.unit: role for role in reversed(self.roles)}
+        return sorted(strongest.values(), key=lambda role: (_rank(role), role.feature, -role.share_held_out))
+
     def told(self, most: int) -> list[Role]:
         """The strongest role of each feature, of a unit of its own; what has to be remembered longest first.
 
         Roles of single characters come last.
         """
-        order = {name: place for place, name in enumerate(FEATURES)}
         chosen: list[Role] = []
         seen = [role for role in self.roles if abs(role.mean_in - role.mean_out) >= LEAST_DIFFERENCE]
-        for role in sorted(seen, key=lambda role: order.get(role.feature, len(order))):
+        for role in sorted(seen, key=_rank):
             if role.feature not in {r.feature for r in chosen} and role.unit not in {r.unit for r in chosen}:
                 chosen.append(role)
         return chosen[:most]
+
+
+def _rank(role: Role) -> int:
+    """The place of its feature among all; those of single characters come last."""
+    return PLACES.get(role.feature, len(PLACES))
 
 
 def unit_roles(

@@ -93,7 +93,7 @@ class RunRequest:
         return Run(
             id=secrets.token_urlsafe(16), name=self.name.strip() or validation.describe(config, recipe, self.corpus),
             status=WAITING, owner=self.session, corpus=self.corpus, text="", config=config, recipe=recipe, seed=self.seed,
-            sentence=vocabulary.as_read(self.sentence),
+            sentence=vocabulary.folded(self.sentence),
             prefixes=tuple(self.prefixes) or (text.strip()[:PREFIX_CHARACTERS].replace("\n", " "),),
             held_out_share=self.held_out_share, held_out=held_out_characters(held_out, weights), trained_on=len(trained),
             symbols=len(vocabulary), unigram_nll_nats=_mean_unigram_nll_nats(vocabulary),

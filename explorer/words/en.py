@@ -636,6 +636,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         f"{count:,} of {total:,} characters {'is' if count == 1 else 'are'} unknown to the model, which reads each as the same "
         f"symbol: {characters}."
     ),
+    "notice.folded": "This model knows no {characters}: it reads the nearest that it knows, and the picture shows what it reads.",
     "notice.unknown-scored": _unknown_scored,
     "notice.knows": "It knows {known}.",
     "notice.knows-more": "It knows {known} and more.",
@@ -730,7 +731,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "control.read-as": "Read the weights as",
     "control.read-as.help": "The same weights in the other convention, as when a model is moved to another library.",
     "control.order": "Order units by",
-    "control.order.help": "By the gate that keeps the old state; longest memory at the top.",
+    "control.order.help": (
+        "By role: what each unit follows, alike roles together, and then the others. By memory time or mean: of the gate that "
+        "keeps the old state, the largest at the top."
+    ),
     "control.colour": "Colour characters by",
     "control.unit": "Follow one unit",
     "control.unit.help": "All of its gates and states in a row of their own. The characters can be coloured by them, too.",
@@ -1258,6 +1262,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "gate-figure.unknown-here": "; unknown to the model, read as {symbol}",
     "gate-figure.unknown": "unknown to the model",
     "gate-figure.more": "more",
+    "gate-figure.learned": "word for word in what it learned",
     "gate-figure.ends": "{low} dark, {high} light",
     "gate-figure.means": "mean and middle 80 % of the units",
     "flow-figure.reached": "step whose state is reached",
@@ -1325,6 +1330,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "writing.alt": "The likeliest characters there, with their probabilities",
     "writing-figure.character": "“{character}” {probability:.1%}",
     "writing-figure.share": "probability at temperature {temperature:g}",
+    "page.reader": "{label} knows all of them",
+    "page.reader.most": "{label} knows more of them",
     "brush.found": "**Steps {first} to {last}, “{text}”.** These units are on through all of them and off around them, "
     "give or take two steps; of each its mean there and elsewhere. Click one to draw it alone.",
     "brush.none": "**Steps {first} to {last}, “{text}”.** No unit is on through these and off around them.",

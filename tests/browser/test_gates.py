@@ -102,6 +102,14 @@ def test_a_unit_that_is_clicked_is_drawn_alone(page, server, picture):
     tape.row(f"unit {unit} alone").wait_for()
 
 
+def test_the_row_of_a_named_unit_chooses_that_unit(page, server, picture):
+    page.goto(server)
+    tape = picture(page, "tape")
+    page.mouse.click(*tape.place("unit 95, inside", 50, 0.5))
+    page.wait_for_url(re.compile(r"[?&]unit=95\b"))
+    tape.row("unit 95 alone").wait_for()
+
+
 def test_dragging_looks_closer_which_stays_while_one_types_and_a_double_click_goes_back(page, server, picture):
     page.goto(server)
     tape = picture(page, "tape")

@@ -180,7 +180,7 @@ def test_every_shipped_model_opens(name):
     "text",
     [
         "", "a", "日本語のテキスト", "😀😀👩‍👩‍👧", "سلام عليكم", "<b>bold</b><script>alert(1)</script>",
-        "$x$ \\frac{1}{2}", "a\tb\u200bc", "`code` **md** :red[x]",
+        "$x$ \\frac{1}{2}", "a\tb\u200bc", "`code` **md** :red[x]", "...",
     ],
 )  # fmt: skip
 def test_odd_sentences_are_answered_sensibly(text):
@@ -188,10 +188,11 @@ def test_odd_sentences_are_answered_sensibly(text):
     app.text_input(key="sentence").set_value(text).run()
     assert not app.exception
     shown = metrics(app)
-    assert len(drawn.panels(app)) == bool(text)
-    words = "".join(drawn.panels(app)[0]["x"]["words"]) if text else ""
-    assert html.unescape(words.replace("\u200e", "")) == "".join(map(visible, text))
-    assert (shown["Perplexity"] == "–") == (len(text) < 2)
+    read = models.load("time-machine-gru").vocabulary.folded(text)
+    assert len(drawn.panels(app)) == bool(read)
+    words = "".join(drawn.panels(app)[0]["x"]["words"]) if read else ""
+    assert html.unescape(words.replace("\u200e", "")) == "".join(map(visible, read))
+    assert (shown["Perplexity"] == "–") == (len(read) < 2)
 
 
 def test_a_long_text_is_analysed_to_twenty_thousand_and_drawn_to_two_thousand():

@@ -147,6 +147,7 @@ def test_odd_sentences_are_answered_sensibly(text):
     app = run(beside="untrained")
     app.text_input(key="sentence").set_value(text).run()
     assert not app.exception
+    text = models.load("time-machine-gru").vocabulary.folded(text)
     if len(text) < 8:
         assert "Too short to tell" in said(app)
     assert ("There is no loss yet" in " ".join(c.value for c in app.caption)) == (len(text) < 2)

@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import astuple, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -182,10 +183,20 @@ def test_the_file_of_the_shipped_models_says_what_is_found_in_them_now():
     """Retraining a model, or another rule, makes its roles again."""
     kept = json.loads((ROOT / "roles.json").read_text("utf-8"))
     assert set(kept) == {path.stem for path in ROOT.glob("*.safetensors")}
-    found = [list(astuple(role)) for role in ROLES.told(len(kept["lighthouse-gru"]["0 forward"]))]
-    for ours, theirs in zip((one["role"] for one in kept["lighthouse-gru"]["0 forward"]), found, strict=True):
-        assert ours[:3] == theirs[:3]
-        assert ours[3:] == pytest.approx(theirs[3:], rel=1e-4)
+    own = kept["lighthouse-gru"]["0 forward"]
+    named = [role for role, _ in own["named"]]
+    for ours, theirs in zip([*named, *own["units"]], [*ROLES.told(len(named)), *ROLES.by_unit()], strict=True):
+        assert ours[:3] == list(astuple(theirs)[:3])
+        assert ours[3:] == pytest.approx(astuple(theirs)[3:], abs=2e-4)
+
+
+def test_of_each_unit_the_strongest_role_is_told_and_those_that_are_alike_stand_together():
+    by_unit = ROLES.by_unit()
+    assert sorted(role.unit for role in by_unit) == sorted({role.unit for role in ROLES.roles})
+    for role in by_unit:
+        assert role.share_held_out == max(one.share_held_out for one in ROLES.roles if one.unit == role.unit)
+    features = [role.feature for role in by_unit]
+    assert len({*features}) == 1 + sum(a != b for a, b in pairwise(features))
 
 
 def test_a_part_without_a_word_of_its_own_is_called_by_its_letter():

@@ -152,7 +152,13 @@ def _is_count(array: NDArray[Any]) -> bool:
 
 
 def _row(row: Row, columns: _Columns) -> Packed:
-    look = {"title": row.title, "key": row.key, "heightPx": row.height_px, "stacked": row.stacked}
+    look: Packed = {
+        "title": row.title,
+        "key": row.key,
+        "line": row.line,
+        "heightPx": row.height_px,
+        "stacked": row.stacked,
+    }
     look |= {"pinned": row.pinned, "brushed": row.brushed, "y": _axis(row.y)}
     return look | {"items": [_item(item, columns) | {"kind": KINDS[type(item)]} for item in row.items]}
 

@@ -102,7 +102,7 @@ function dragged(view, from, to) {
 function choose(view, at) {
   const item = at.placed.row.items.find((one) => one.kind === "units" || one.kind === "heatmap")
   const place = item && item.lines > 1 ? Math.min(item.lines - 1, Math.max(0, Math.round(at.value))) : null
-  view.chose?.({ row: at.placed.row.key, step: at.step, line: place === null ? null : (item.numbers?.[place] ?? place) })
+  view.chose?.({ row: at.placed.row.key, step: at.step, line: place === null ? at.placed.row.line : (item.numbers?.[place] ?? place) })
 }
 
 function pressed(view, event) {

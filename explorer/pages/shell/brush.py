@@ -24,10 +24,10 @@ def take(text: str, steps: Sequence[int]) -> None:
     session.fill({KEY: (text, int(steps[0]), int(steps[1]))})
 
 
-def show(which: Which, tape: Tape, text: str) -> None:
-    """What was found, where something was dragged across."""
+def show(which: Which, tape: Tape, typed: str, text: str) -> None:
+    """What was found, where something was dragged across in what was typed, and so in the text as the model reads it."""
     kept, first, last = session.kept(KEY, ("", 0, 0))
-    if not kept or kept != text or not last < len(tape.h_TH):
+    if not kept or kept != typed or not last < len(tape.h_TH):
         return
     found = units_on(tape.h_TH, first, last, slack=SLACK)
     stretch = plain(text[first : last + 1])
@@ -38,7 +38,7 @@ def show(which: Which, tape: Tape, text: str) -> None:
                 label = say("brush.unit", unit=int(unit), mean_in=mean_in, mean_out=mean_out)
                 chosen = {"unit": str(unit)}
                 st.button(label, key=f"brushed_{unit}", type="tertiary", on_click=links.take_values, args=(chosen,))
-        learned = experiment.learned_text(which)
+        learned = experiment.tried_text(which)
         if len(found) and learned is not None:
             _show_places(which, tape, found, learned)
         st.button(say("brush.close"), key="brush_close", on_click=session.forget, args=(KEY,))

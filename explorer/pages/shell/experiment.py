@@ -11,10 +11,9 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from explorer.characters import visible
-from explorer.corpora import BUILT_IN, load_corpus
 from explorer.interventions import HeldUnit, can_hold
 from explorer.models import NetKey
-from explorer.pages.shell import alterations, facts, links
+from explorer.pages.shell import alterations, facts, links, models
 from explorer.pages.shell import roles as roles_of_models
 from explorer.pages.shell.models import Which, checkpoint_of, model_of
 from explorer.pages.shell.plain import plain
@@ -59,12 +58,12 @@ def _means(which: Which, tape: Tape) -> Means:
 
     A sentence's own mean can mislead: where half of it stands in quotation marks, a unit that remembers them is held at "in".
     """
-    return _means_of(tape) if learned_text(which) is None else _means_in_learned(which, tape.net)
+    return _means_of(tape) if tried_text(which) is None else _means_in_learned(which, tape.net)
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
 def _means_in_learned(which: Which, net: NetKey) -> Means:
-    return _means_of(trace_gates(model_of(which), learned_text(which) or "").tape(*net))
+    return _means_of(trace_gates(model_of(which), tried_text(which) or "").tape(*net))
 
 
 def _means_of(tape: Tape) -> Means:
@@ -80,7 +79,7 @@ def show_worse(which: Which, roles: Sequence[Role], text: str) -> None:
         text: in front of the person; where the text that the model learned is here, that is read instead.
 
     """
-    held, learned = which.intervention.units[0], learned_text(which)
+    held, learned = which.intervention.units[0], tried_text(which)
     text, what = (text, THIS) if learned is None else (learned, LEARNED)
     whole = which._replace(intervention=replace(which.intervention, units=()))
     done = Ablation.of(held, *(facts.read(one, text) for one in (whole, which)))
@@ -123,13 +122,7 @@ def _show_characters(worst: pd.DataFrame) -> None:
     )
 
 
-def learned_text(which: Which) -> str | None:
-    """A stretch out of the middle of the text that a model learned; None where that text does not come with the project.
-
-    A run's own text is its owner's, and whoever has its link may see the run and not the text.
-    """
-    corpus = checkpoint_of(which).corpus
-    if corpus not in BUILT_IN:
-        return None
-    text = load_corpus(corpus)
-    return text[len(text) // 2 :][:TRIED]
+def tried_text(which: Which) -> str | None:
+    """A stretch out of the middle of the text that a model learned; None where that text does not come with the project."""
+    text = models.learned_text(which)
+    return None if text is None else text[len(text) // 2 :][:TRIED]

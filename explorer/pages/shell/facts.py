@@ -11,13 +11,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 import explorer
 from explorer.models import NetKey
 from explorer.pages.shell import patience, session, shelf
-from explorer.pages.shell.models import Which, beyond_the_file, checkpoint_of, model_of
+from explorer.pages.shell.models import Which, beyond_the_file, checkpoint_of, learned_text, model_of
 from explorer.probes.diagnosis import diagnosis_of
+from explorer.probes.learned import learned_stretches
 from explorer.probes.progress import TrainingRecord
 from explorer.probes.proof import flow_residual
 from explorer.probes.weights import WeightGradients
@@ -64,8 +67,14 @@ class Facts:
 
     @once
     def read(self) -> Read:
-        """The model, having read the text: what all probes of it share."""
-        return read_of(self.model, self.text)
+        """The model, having read the text, folded to what it knows: what all probes of it share."""
+        return read_of(self.model, self.model.vocabulary.folded(self.text))
+
+    @once
+    def learned_T(self) -> NDArray[np.bool_] | None:
+        """Where the text repeats what the model learned; None where that is not known."""
+        learned = learned_text(self.which)
+        return None if learned is None else learned_stretches(self.trace.text, learned)
 
     @once
     def weight_gradients(self) -> WeightGradients | None:
@@ -202,7 +211,7 @@ def perplexity_of(which: Which, text: str) -> float | None:
 
 
 def _perplexity(model: explorer.CharModel, text: str) -> float | None:
-    mean = explorer.score_text(model, text).mean_nll_nats
+    mean = explorer.score_text(model, model.vocabulary.folded(text)).mean_nll_nats
     return None if mean is None else perplexity(mean)
 
 

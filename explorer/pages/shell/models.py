@@ -11,6 +11,7 @@ import explorer
 from explorer import Intervention, runs
 from explorer.cells import CELLS
 from explorer.checkpoints import Outline, read_outline
+from explorer.corpora import BUILT_IN, load_corpus
 from explorer.pages.shell import labels, shelf
 from explorer.words import say
 
@@ -141,6 +142,34 @@ def _made(which: Which) -> explorer.CharModel:
     return explorer.CharModel(config, checkpoint.vocabulary, seed=0)
 
 
+def learned_text(which: Which) -> str | None:
+    """The text that a model learned, as it reads it; None where that does not come with the project.
+
+    A run's own text is its owner's, and whoever has its link may see the run and not the text.
+    """
+    checkpoint = checkpoint_of(which)
+    if which.untrained or checkpoint.corpus not in BUILT_IN:
+        return None
+    return checkpoint.vocabulary.as_read(checkpoint.recipe.learned(load_corpus(checkpoint.corpus)))
+
+
+def best_reader(text: str, like: explorer.ModelConfig) -> tuple[str, float] | None:
+    """The shipped model that shows no mistake and lacks the fewest of a text's characters, and the share that it lacks.
+
+    Of several the one whose objective and cell are alike.
+    """
+    good, _ = shipped()
+    found = outlines()
+    judged = [
+        (outline.vocabulary.unknown_share(outline.vocabulary.folded(text)), outline.config.objective != like.objective,
+         outline.config.cell != like.cell, name)
+        for name in good
+        if (outline := found[name])
+    ]  # fmt: skip
+    share, _, _, name = min(judged, default=(1.0, False, False, ""))
+    return (name, share) if name else None
+
+
 def describe(checkpoint: explorer.Checkpoint) -> str:
     """A model in one line."""
     config = checkpoint.config
@@ -154,7 +183,8 @@ def traces_of_run(run_id: str, text: str) -> dict[int, explorer.GateTrace]:
     """What a run's model did with a text at each of its snapshots; empty where there is no text or no checkpoint."""
     try:
         checkpoint = load(RUN + run_id)
-        return {e: explorer.trace_gates(checkpoint.model_at(e), text) for e in checkpoint.epochs} if text else {}
+        read = checkpoint.vocabulary.folded(text)
+        return {e: explorer.trace_gates(checkpoint.model_at(e), read) for e in checkpoint.epochs} if read else {}
     except explorer.CheckpointError:
         return {}
 

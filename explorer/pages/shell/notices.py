@@ -11,7 +11,7 @@ import explorer
 from explorer import runs
 from explorer.figures.style import number
 from explorer.pages.shell import alterations, controls, facts, links, people
-from explorer.pages.shell.models import Which, checkpoint_of
+from explorer.pages.shell.models import Which, best_reader, checkpoint_of, model_label
 from explorer.pages.shell.plain import plain
 from explorer.probes import reading
 from explorer.reads.text import score_name
@@ -62,6 +62,22 @@ def _perplexity(which: Which, text: str) -> str:
 def show_warnings(trace: explorer.GateTrace) -> None:
     """What holds of the whole reading of a text."""
     for notice in reading.notices(trace):
+        _show(notice, st)
+
+
+def offer_reader(trace: explorer.GateTrace, text: str) -> None:
+    """The way to a model that knows more of a text, where much of it is unknown to the first model of the page."""
+    found = best_reader(text, trace.config) if trace.unknown_share > reading.MANY_UNKNOWN else None
+    if found and found[1] < trace.unknown_share:
+        name, share = found
+        label = say("page.reader.most" if share else "page.reader", label=plain(model_label(name)))
+        chosen = {"model": name}
+        st.button(label, icon=":material/swap_horiz:", on_click=links.take_values, args=(chosen,))
+
+
+def show_folded(which: Which, text: str) -> None:
+    """Which characters are read as others."""
+    if notice := reading.folded(text, checkpoint_of(which).vocabulary):
         _show(notice, st)
 
 

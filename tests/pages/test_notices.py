@@ -133,5 +133,9 @@ def test_the_name_of_a_corpus_is_shown_to_the_letter(monkeypatch):
 
 
 def test_the_surprise_under_the_gates_is_shown_to_the_letter():
-    line = next(c.value for c in opened(model="lighthouse-gru", sentence="so it will *").caption if "greatest surprise" in c.value)
+    line = next(
+        c.value
+        for c in opened(model="lighthouse-gru", sentence="so it will *").caption
+        if "greatest surprise" in c.value
+    )
     assert "“\\*” at step 11" in line

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-SIDEBAR_PX = 345  # so that a model's whole name can be read in it
+SIDEBAR_PX = 366  # so that a model's whole name can be read in it
 st.set_page_config(
     page_title="Gate explorer", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide",
     initial_sidebar_state=SIDEBAR_PX,

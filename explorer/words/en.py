@@ -464,6 +464,136 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "checkpoint.odd-tensor": "Expected the tensors of this configuration; {tensor!r} is not one of them.",
     "checkpoint.missing-tensor": "Expected the tensor {tensor!r} in the file; it is missing.",
     "checkpoint.not-finite": "Expected finite weights; tensor {tensor!r} holds NaN or infinity.",
+    # importing: how a file of another program is refused
+    "import.memory": "a state_dict in memory",
+    "import.unknown": "another kind of file",
+    "import.cannot-read": (
+        "Expected a model in a PyTorch file (.pt, .pth), .safetensors, .npz, Keras .h5 or .keras, or .onnx; this is {kind!s}."
+    ),
+    "import.no-file": "Expected a file at {path}; there is none.",
+    "import.not-read": "{path} could not be read: {reason}.",
+    "import.too-large": "Expected a file of at most {most:whole MB}; this one has {size:MB}.",
+    "import.too-many-numbers": "Expected at most {most:,} numbers in all tensors of the file; it has more.",
+    "import.too-many-tensors": "Expected at most {most:,} tensors; the file has more.",
+    "import.nested": "Expected the tensors within a few levels of lists and dicts; this file is nested too deeply or too large.",
+    "import.cut-off": "Expected more after byte {at:,}; the file is cut off or damaged there. Download it again.",
+    "import.damaged-pickle": "Expected the pickle of a model; it makes no sense before byte {at:,}. The file is damaged.",
+    "import.too-many-instructions": "Expected a model's pickle of at most {most:,} instructions; this one has more.",
+    "import.damaged-zip": "Expected a zip archive that can be read; this one is damaged. Download it again.",
+    "import.no-pickle": "Expected the member data.pkl, as PyTorch writes it; the archive has none.",
+    "import.storage-missing": "Expected the numbers of storage {key:quoted} in the file; they are missing or incomplete.",
+    "import.odd-storage": "Expected tensors of plain numbers; the file has a storage of type {got:quoted}.",
+    "import.member-too-large": "Expected at most {most:,} bytes in {name:quoted}; the archive says {size:,}.",
+    "import.odd-shape": "Expected a tensor of a few million numbers at most; {tensor:quoted} has the shape {shape!s:.60}.",
+    "import.odd-array": "Expected an array of plain numbers in {tensor:quoted}; its description does not fit its bytes.",
+    "import.single-array": "Expected all tensors of a model, as in .npz; a .npy file holds a single one.",
+    "import.outside-storage": "Expected the tensor {tensor:quoted} inside its storage; it reaches outside. The file is damaged.",
+    "import.not-numbers": "Expected real numbers in {tensor:quoted}; got {dtype}.",
+    "import.not-finite": "Expected finite weights; {tensor} has NaN or infinity.",
+    "import.own-checkpoint": "This is a checkpoint of this program, which needs no import: open it with load_checkpoint.",
+    # importing: what a model must be
+    "import.no-layers": (
+        "Expected recurrent layers, with names such as weight_ih_l0 and weight_hh_l0; none of the tensors is called so. Its "
+        "matrices are: {candidates:some}."
+    ),
+    "import.which-layers": (
+        "Expected one stack of recurrent layers; these may stand above or beside each other: {candidates:names}. Name those you "
+        "want from the input up with layers=."
+    ),
+    "import.no-such-layer": "Expected in layers= some of {candidates:names}; got {got:quoted}.",
+    "import.projection": "Expected layers without projection (proj_size=0); {tensor} is one, which none of our cells has.",
+    "import.odd-layer": (
+        "Expected weights of 1, 3 or 4 blocks of H rows, and the same rows at the input; {tensor} is {shape} and {other} is "
+        "{other_shape}."
+    ),
+    "import.odd-bias": "Expected {expected:,} numbers in the bias {tensor}; its shape is {shape}.",
+    "import.several-cells": "Expected one kind of cell in all layers; their weights have {blocks:names} blocks of rows.",
+    "import.other-cell": lambda tensor, shape, blocks, cell, candidates: (
+        f"Expected 1 block of H rows for rnn, 3 for gru and 4 for lstm; {tensor} {list(shape)} has {blocks}"
+        + (f", and cell={cell!r} was asked for." if cell else ".")
+    ),
+    "import.only-backward": "Expected a layer that reads forward; {tensor} belongs to one that only reads from the end.",
+    "import.one-way-only": "Expected all layers to read in the same directions; the one of {tensor} differs.",
+    "import.chain": (
+        "Expected each layer to read what the one below gives; {tensor} reads {inputs} numbers, and the layer below gives "
+        "{below}. If the order is another, name the layers from the input up with layers=: {candidates:names}."
+    ),
+    "import.widths": "Expected second nets of one width; the layers have {forward} units forward and {backward} backward.",
+    "import.gate-order": "Expected in gate_order= the letters {candidates:names} in the file's order; got {got:quoted}.",
+    "import.configuration": "None of our models can be what this file describes: {reason!s:.300}",
+    "import.no-head": (
+        "Expected an output with {features} columns, one for each number that the last layer gives; none of the other tensors "
+        "has them: {candidates:choices}."
+    ),
+    "import.no-such-tensor": "Expected in {argument}= one of {candidates:names}; got {got:quoted}.",
+    "import.not-symbols": (
+        "Expected a model that reads and predicts the same symbols; its first layer reads {inputs} numbers, and {head} gives "
+        "{outputs}. Models of continuous inputs, and classifiers, cannot be opened. Its other tensors: {candidates:choices}."
+    ),
+    "import.several-ends": "Two tensors can be the {argument}: {candidates:alternatives}. Choose one with {argument}=.",
+    "import.left-over": (
+        "This model also has {candidates:some}, which none of our models can express: without it, the predictions would be "
+        "others. If it has no part in them, name it in leave_out=."
+    ),
+    # importing: vocabularies
+    "import.no-vocabulary": lambda count, candidates: (
+        f"Expected a vocabulary: the {count:,} symbols of this model in the order of their numbers, as vocabulary=. "
+        + (
+            f"The file itself has several: {_names(candidates)}."
+            if candidates
+            else "None of that length stands in the file."
+        )
+    ),
+    "import.vocabulary": "Expected a vocabulary as symbols in order, or a dict between symbols and numbers; got {got}.",
+    "import.vocabulary-file": "Expected the text that the model was trained on: {reason}",
+    "import.vocabulary-not-utf-8": "Expected symbols in UTF-8; {path} is in another encoding.",
+    "import.rule": "Expected in rule= one of {candidates:names}; got {got:quoted}.",
+    "import.rule-without-text": "Expected a text or its path with a rule ({candidates:names}); got symbols.",
+    "import.number-of-symbols": lambda expected, count, last: (
+        f"Expected the {expected:,} symbols of this model; the vocabulary has {count:,}"
+        + (f", numbered up to {last:,}." if last >= count else ".")
+    ),
+    "import.symbol-twice": "Expected every symbol once; {got!r:.20} stands twice in the vocabulary.",
+    "import.words": (
+        "Expected single characters as symbols; {count:,} of them are none, such as {candidates:names}. Models that read words "
+        "cannot be opened."
+    ),
+    "import.sample": "Expected as sample= a text of at least two characters that the model knows; nothing was predicted in it.",
+    # importing: the account
+    "import.report.kind": "Read from {kind!s}.",
+    "import.report.taken": "{name} {shape} became {became}: {why!s}.",
+    "import.report.left-out": "{name} was left out: {why!s}.",
+    "import.why.embedding": "{symbols:,} symbols, and {width} numbers for each, as many as the first layer reads",
+    "import.why.input": "{blocks} x {hidden} rows are a layer of the kind {title}, which reads {width} numbers",
+    "import.why.state": "{blocks} x {hidden} rows and {hidden} columns",
+    "import.why.bias": "as many numbers as its weights have rows",
+    "import.why.head": "{symbols:,} symbols from the {features} numbers of the last layer",
+    "import.why.head-bias": "one number for each symbol",
+    "import.left.training": "it belongs to the training",
+    "import.left.asked": "you asked for that",
+    "import.left.layer": "its layer was not asked for",
+    "import.left.no-weights": "it holds no weights",
+    "import.note.unknown-added": (
+        "The model has no symbol for unknown characters. One was added: it is never predicted, and read as zeros."
+    ),
+    "import.note.stand-in": "Symbol {number}, {symbol!r:.20}, is no single character; {code} stands for it.",
+    "import.note.unnamed": "Symbol {number} is not in the vocabulary; {code} stands for it.",
+    "import.note.no-head-bias": "The output has no bias: it is zero.",
+    "import.note.no-bias": "Some layers have no bias: it is zero.",
+    "import.note.one-hot": "There is no embedding: the model reads {symbols:,} symbols one-hot.",
+    "import.note.tied": "One matrix is both embedding and output.",
+    "import.note.both-ways": (
+        "The model reads from both ends; it was opened with objective {objective!r}, which may not be what it was trained on."
+    ),
+    "import.note.no-counts": "How often each symbol stood in its corpus is not known, so frequencies are no yardstick.",
+    "import.note.reset-assumed": (
+        "Where the reset gate acts cannot be seen in the file. “After” is assumed, as in torch.nn.GRU; a sample= text would tell."
+    ),
+    "import.note.resets": (
+        "Perplexity of the sample: {after:perplexity} with the reset gate after the product, {before:perplexity} with it before. "
+        "It was opened as “{chosen}”."
+    ),
+    "import.note.sample": "Perplexity of the sample: {nats:perplexity}.",
     # corpora
     "corpora.unknown": "Expected a corpus named {names:names}; got {got!r}.",
     "corpora.not-fetched": (

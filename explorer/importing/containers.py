@@ -22,6 +22,7 @@ from explorer.importing.opened import (
     ImportRefusedError,
     Opened,
     as_array,
+    check_name,
 )
 from explorer.importing.pytorch import open_pickle, open_pytorch, read_member, widened
 from explorer.importing.walking import walk_state
@@ -122,7 +123,7 @@ def _open_npz(data: bytes) -> Opened:
             if len(members) > MAX_TENSORS:
                 raise ImportRefusedError("import.too-many-tensors", most=MAX_TENSORS)
             for info in members:
-                name = info.filename.removesuffix(".npy")
+                name = check_name(info.filename.removesuffix(".npy"))
                 arrays[name] = _read_npy(name, read_member(archive, info, 8 * left + 10_000))
                 left -= arrays[name].size
                 _check_count(MAX_NUMBERS - left)

@@ -16,6 +16,7 @@ Array = NDArray[Any]
 MAX_FILE_BYTES = 300_000_000  # a 3 x 512 LSTM in float64 with both averages of Adam has 130 MB
 MAX_NUMBERS = 20_000_000  # in all arrays of a file that are looked at
 MAX_TENSORS = 4_096
+MAX_NAME = 200
 
 
 class ImportRefusedError(Told, ValueError):
@@ -122,6 +123,18 @@ class Opened:
             if fact in self.modules.get(prefix, {}):
                 return self.modules[prefix][fact]
         return None
+
+
+def check_name(name: str) -> str:
+    """The name of a tensor, if it can stand in a sentence.
+
+    Raises:
+        ImportRefusedError: very long, or with characters that cannot be seen.
+
+    """
+    if len(name) > MAX_NAME or not name.isprintable():
+        raise ImportRefusedError("import.name", most=MAX_NAME, got=name)
+    return name
 
 
 def as_array(name: str, values: object) -> Array:

@@ -148,7 +148,7 @@ def _ours(symbols: list[str | None], counts: Mapping[str, int]) -> Symbols:
     rows = [unknown, *(number for number in range(len(symbols)) if number != unknown)]
     odd = [number for number in rows[1:] if not _is_character(symbols[number])]
     if len(odd) > MOST_STOOD_IN:
-        shown = [str(symbols[number]) for number in odd if symbols[number]][:5]
+        shown = [repr(symbols[number])[:20] for number in odd if symbols[number]][:5]
         raise ImportRefusedError("import.words", count=len(odd), candidates=shown)
     stand_ins = _stand_ins(odd, symbols)
     named = [UNKNOWN, *(stand_ins.get(number) or str(symbols[number]) for number in rows[1:])]

@@ -15,7 +15,7 @@ from typing import Any
 
 from explorer.importing.opened import ImportRefusedError
 
-MAX_INSTRUCTIONS = 2_000_000  # and values that are copied
+MAX_INSTRUCTIONS = 1_000_000  # and values that are copied
 
 
 @dataclass(frozen=True)
@@ -124,10 +124,10 @@ class Machine:
         """The next number, in the form of struct."""
         return int(struct.unpack(form, self.take(struct.calcsize(form)))[0])
 
-    def line(self) -> str:
+    def line(self, encoding: str = "utf-8") -> str:
         """The next line."""
         end = self.data.index(b"\n", self.at)
-        return self.take(end - self.at + 1)[:-1].decode("utf-8")
+        return self.take(end - self.at + 1)[:-1].decode(encoding)
 
     def push(self, value: Any) -> None:
         """Put a value on the stack."""
@@ -394,7 +394,7 @@ _INSTRUCTIONS: dict[bytes, Callable[[Machine], None]] = {
     b"J": lambda m: m.push(m.number("<i")), b"K": lambda m: m.push(m.number("<B")),
     b"M": lambda m: m.push(m.number("<H")), b"\x8a": _long("<B"), b"\x8b": _long("<i"),
     b"G": lambda m: m.push(float(struct.unpack(">d", m.take(8))[0])),
-    b"S": _string_line, b"V": lambda m: m.push(m.line()), b"T": _old_text("<i"), b"U": _old_text("<B"),
+    b"S": _string_line, b"V": lambda m: m.push(m.line("raw-unicode-escape")), b"T": _old_text("<i"), b"U": _old_text("<B"),
     b"X": _counted_text("<I"), b"\x8c": _counted_text("<B"), b"\x8d": _counted_text("<Q"),
     b"B": _counted_bytes("<I"), b"C": _counted_bytes("<B"), b"\x8e": _counted_bytes("<Q"), b"\x96": _counted_bytes("<Q"),
     b"t": lambda m: m.push(tuple(m.group())), b"\x85": _tuple_of(1), b"\x86": _tuple_of(2), b"\x87": _tuple_of(3),

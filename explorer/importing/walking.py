@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from explorer.importing.opened import MAX_TENSORS, ImportRefusedError, LeftOut
+from explorer.importing.opened import MAX_TENSORS, ImportRefusedError, LeftOut, check_name
 from explorer.importing.tensors_only import ArrayAt, Stub, TensorAt
 from explorer.words import Saying
 
@@ -54,7 +54,7 @@ def _visit(found: Found, value: Any, path: tuple[str, ...], is_tensor: Any) -> N
     if is_tensor(value):
         _add_tensor(found, value, path)
     elif path and path[-1].lower().startswith(_TRAINING):
-        found.left_out.append(LeftOut(".".join(path), (), Saying("import.left.training")))
+        found.left_out.append(LeftOut(check_name(".".join(path)), (), Saying("import.left.training")))
     elif isinstance(value, Stub | Mapping | list | tuple) and id(value) not in found.seen:
         found.seen.add(id(value))
         if _may_be_vocabulary(value):
@@ -67,7 +67,7 @@ def _visit(found: Found, value: Any, path: tuple[str, ...], is_tensor: Any) -> N
 def _add_tensor(found: Found, value: Any, path: tuple[str, ...]) -> None:
     if len(found.tensors) >= MAX_TENSORS:
         raise ImportRefusedError("import.too-many-tensors", most=MAX_TENSORS)
-    found.tensors[".".join(path)] = value
+    found.tensors[check_name(".".join(path))] = value
 
 
 def _children(found: Found, value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:

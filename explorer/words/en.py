@@ -62,6 +62,13 @@ def _names(values: Iterable[object]) -> str:
     return ", ".join(map(str, values))
 
 
+def _few(values: Iterable[object]) -> str:
+    """The first of some names, and how many others there are."""
+    first = list(map(str, values))
+    shown = ", ".join(name[:60] for name in first[:6])
+    return shown + (f" and {_some(len(first) - 6, 'other')}" if len(first) > 6 else "")
+
+
 def _alternatives(values: Iterable[object]) -> str:
     return " or ".join(map(str, values))
 
@@ -158,6 +165,7 @@ FORMS: dict[str, Callable[[Any], str]] = {
     "characters": lambda count: _some(count, "character"),
     "rows": lambda count: _some(count, "row"),
     "names": _names,
+    "few": _few,
     "nets": lambda nets: "; ".join(f"layer {net.layer}, {net.direction}" for net in nets),
     "some": lambda values: _names(values)[:80],
     "quoted names": lambda values: repr(_names(values)[:80]),
@@ -475,6 +483,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "import.too-large": "Expected a file of at most {most:whole MB}; this one has {size:MB}.",
     "import.too-many-numbers": "Expected at most {most:,} numbers in all tensors of the file; it has more.",
     "import.too-many-tensors": "Expected at most {most:,} tensors; the file has more.",
+    "import.name": "Expected names of tensors of at most {most} printable characters; got {got:quoted}.",
     "import.nested": "Expected the tensors within a few levels of lists and dicts; this file is nested too deeply or too large.",
     "import.cut-off": "Expected more after byte {at:,}; the file is cut off or damaged there. Download it again.",
     "import.damaged-pickle": "Expected the pickle of a model; it makes no sense before byte {at:,}. The file is damaged.",
@@ -494,13 +503,13 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # importing: what a model must be
     "import.no-layers": (
         "Expected recurrent layers, with names such as weight_ih_l0 and weight_hh_l0; none of the tensors is called so. Its "
-        "matrices are: {candidates:some}."
+        "matrices are: {candidates:few}."
     ),
     "import.which-layers": (
-        "Expected one stack of recurrent layers; these may stand above or beside each other: {candidates:names}. Name those you "
+        "Expected one stack of recurrent layers; these may stand above or beside each other: {candidates:few}. Name those you "
         "want from the input up with layers=."
     ),
-    "import.no-such-layer": "Expected in layers= some of {candidates:names}; got {got:quoted}.",
+    "import.no-such-layer": "Expected in layers= some of {candidates:few}; got {got:quoted}.",
     "import.projection": "Expected layers without projection (proj_size=0); {tensor} is one, which none of our cells has.",
     "import.odd-layer": (
         "Expected weights of 1, 3 or 4 blocks of H rows, and the same rows at the input; {tensor} is {shape} and {other} is "
@@ -516,30 +525,30 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "import.one-way-only": "Expected all layers to read in the same directions; the one of {tensor} differs.",
     "import.chain": (
         "Expected each layer to read what the one below gives; {tensor} reads {inputs} numbers, and the layer below gives "
-        "{below}. If the order is another, name the layers from the input up with layers=: {candidates:names}."
+        "{below}. If the order is another, name the layers from the input up with layers=: {candidates:few}."
     ),
     "import.widths": "Expected second nets of one width; the layers have {forward} units forward and {backward} backward.",
-    "import.gate-order": "Expected in gate_order= the letters {candidates:names} in the file's order; got {got:quoted}.",
+    "import.gate-order": "Expected in gate_order= the letters {candidates:few} in the file's order; got {got:quoted}.",
     "import.configuration": "None of our models can be what this file describes: {reason!s:.300}",
     "import.no-head": (
         "Expected an output with {features} columns, one for each number that the last layer gives; none of the other tensors "
-        "has them: {candidates:choices}."
+        "has them: {candidates:few}."
     ),
-    "import.no-such-tensor": "Expected in {argument}= one of {candidates:names}; got {got:quoted}.",
+    "import.no-such-tensor": "Expected in {argument}= one of {candidates:few}; got {got:quoted}.",
     "import.not-symbols": (
         "Expected a model that reads and predicts the same symbols; its first layer reads {inputs} numbers, and {head} gives "
-        "{outputs}. Models of continuous inputs, and classifiers, cannot be opened. Its other tensors: {candidates:choices}."
+        "{outputs}. Models of continuous inputs, and classifiers, cannot be opened. Its other tensors: {candidates:few}."
     ),
     "import.several-ends": "Two tensors can be the {argument}: {candidates:alternatives}. Choose one with {argument}=.",
     "import.left-over": (
-        "This model also has {candidates:some}, which none of our models can express: without it, the predictions would be "
+        "This model also has {candidates:few}, which none of our models can express: without it, the predictions would be "
         "others. If it has no part in them, name it in leave_out=."
     ),
     # importing: vocabularies
     "import.no-vocabulary": lambda count, candidates: (
         f"Expected a vocabulary: the {count:,} symbols of this model in the order of their numbers, as vocabulary=. "
         + (
-            f"The file itself has several: {_names(candidates)}."
+            f"The file itself has several: {_few(candidates)}."
             if candidates
             else "None of that length stands in the file."
         )
@@ -547,15 +556,15 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "import.vocabulary": "Expected a vocabulary as symbols in order, or a dict between symbols and numbers; got {got}.",
     "import.vocabulary-file": "Expected the text that the model was trained on: {reason}",
     "import.vocabulary-not-utf-8": "Expected symbols in UTF-8; {path} is in another encoding.",
-    "import.rule": "Expected in rule= one of {candidates:names}; got {got:quoted}.",
-    "import.rule-without-text": "Expected a text or its path with a rule ({candidates:names}); got symbols.",
+    "import.rule": "Expected in rule= one of {candidates:few}; got {got:quoted}.",
+    "import.rule-without-text": "Expected a text or its path with a rule ({candidates:few}); got symbols.",
     "import.number-of-symbols": lambda expected, count, last: (
         f"Expected the {expected:,} symbols of this model; the vocabulary has {count:,}"
         + (f", numbered up to {last:,}." if last >= count else ".")
     ),
     "import.symbol-twice": "Expected every symbol once; {got!r:.20} stands twice in the vocabulary.",
     "import.words": (
-        "Expected single characters as symbols; {count:,} of them are none, such as {candidates:names}. Models that read words "
+        "Expected single characters as symbols; {count:,} of them are none, such as {candidates:few}. Models that read words "
         "cannot be opened."
     ),
     "import.sample": "Expected as sample= a text of at least two characters that the model knows; nothing was predicted in it.",

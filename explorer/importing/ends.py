@@ -102,7 +102,7 @@ def _fitting(embeddings: Mapping[str, Array], heads: Mapping[str, Array], inputs
         for below, above in product(embeddings, heads)
         if below != above and len(embeddings[below]) == len(heads[above])
     ]
-    if not must_embed:
+    if not must_embed and inputs > 1:  # a single number is no symbol
         pairs += [(None, above) for above in heads if len(heads[above]) == inputs]
     return pairs or [(name, name) for name in heads if name in embeddings]
 

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from explorer import foreign, strict
+from explorer.importing.keras import open_h5, open_keras
+from explorer.importing.onnx import open_onnx
 from explorer.importing.opened import (
     MAX_FILE_BYTES,
     MAX_NUMBERS,
@@ -166,4 +168,7 @@ _READERS: dict[str, Callable[[bytes], Opened]] = {
     "file.safetensors": _open_safetensors,
     "file.npz": _open_npz,
     "file.npy": _open_npy,
+    "file.onnx": open_onnx,
+    "file.hdf5": open_h5,
+    "file.keras": open_keras,
 }

@@ -500,6 +500,28 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "import.not-numbers": "Expected real numbers in {tensor:quoted}; got {dtype}.",
     "import.not-finite": "Expected finite weights; {tensor} has NaN or infinity.",
     "import.own-checkpoint": "This is a checkpoint of this program, which needs no import: open it with load_checkpoint.",
+    "import.needs-package": "To read {kind!s}, the package {package} is needed: `pip install {package}`.",
+    "import.damaged-hdf5": "Expected an HDF5 file that can be read; this one is damaged, or of an unknown kind.",
+    "import.keras-config": "Expected Keras' description of a model and weights that fit it; they make no sense together.",
+    "import.keras-graph": "Expected layers one above the other; {layer} reads something else than the layer before it.",
+    "import.keras-layer": "The layer {layer} ({kind}) is none that our models can express.",
+    "import.keras-activation": (
+        "The layer {layer} has the activation {got}, which our models do not have there. (“hard_sigmoid” was Keras' default for "
+        "gates until 2019; it is not the sigmoid.)"
+    ),
+    "import.keras-direction": "The layer {layer} reads backwards, or joins its directions in another way than side by side.",
+    "import.keras-last-only": (
+        "The layer {layer} gives only its last state (return_sequences=False), which none of our models can express there."
+    ),
+    "import.damaged-onnx": "Expected an ONNX model that can be read; this one is damaged.",
+    "import.onnx-elsewhere": "Expected all weights in the .onnx file itself; {tensor} lies in another file. Save it as one file.",
+    "import.onnx-operator": "The graph has the operator {operator} ({node:quoted}), which none of our models can express there.",
+    "import.onnx-state": "The operator {node:quoted} begins in a state that is not zero or has peepholes; our cells do not.",
+    "import.onnx-weights": "Expected the weights of {node:quoted} as constants in the file; the graph computes them.",
+    "import.onnx-attributes": (
+        "The operator {node:quoted} has activations, a direction or a layout that our cells do not have. Expected the usual "
+        "activations, forward or bidirectional, with time first."
+    ),
     # importing: what a model must be
     "import.no-layers": (
         "Expected recurrent layers, with names such as weight_ih_l0 and weight_hh_l0; none of the tensors is called so. Its "

@@ -16,6 +16,7 @@ from typing import Any
 
 from torch import nn
 
+from explorer.checkpoints import Checkpoint
 from explorer.importing.assembly import Wishes, build, configured
 from explorer.importing.containers import open_source
 from explorer.importing.ends import Ends, find_ends
@@ -25,6 +26,7 @@ from explorer.importing.report import Report, left_over, noted, taken
 from explorer.importing.symbols import RULES, Given, Symbols, read_symbols
 from explorer.models import CharModel, ModelConfig
 from explorer.probes.perplexity import score_text
+from explorer.training import Recipe
 from explorer.words import Saying
 
 __all__ = ["RULES", "ImportRefusedError", "Imported", "LeftOut", "Report", "Taken", "import_model"]
@@ -43,6 +45,15 @@ class Imported:
     model: CharModel
     report: Report
 
+    def checkpoint(self, name: str) -> Checkpoint:
+        """The model as a checkpoint of ours, without a history; its recipe is the default one, for want of the real one.
+
+        Args:
+            name: of what it learned, or of the file; shown where a corpus is.
+
+        """
+        return Checkpoint(self.model, Recipe(), 0, name)
+
 
 def import_model(
     source: str | Path | bytes | Mapping[str, Any] | nn.Module,
@@ -59,6 +70,7 @@ def import_model(
     head: str | None = None,
     leave_out: Sequence[str] = (),
     sample: str | None = None,
+    weights_only: bool = False,
 ) -> Imported:
     """Open a recurrent network that reads and predicts characters.
 
@@ -80,13 +92,15 @@ def import_model(
         head: name of the output's weights, where names and shapes leave it open.
         leave_out: what names of tensors begin with that are not wanted, such as another head.
         sample: a text of the kind that it was trained on; its perplexity is in the report, for a GRU under both resets.
+        weights_only: refuse a file that holds more than weights (whole modules, Keras' and ONNX' files), or that is larger
+            than a checkpoint of ours.
 
     Raises:
         ImportRefusedError: the file cannot be read, is no such network, or more than one reading of it is possible; then
             `candidates` and `argument` of the error say what decides.
 
     """
-    opened = open_source(source)
+    opened = open_source(source, weights_only)
     arrays = {name: array for name, array in opened.arrays.items() if not name.startswith(tuple(leave_out))}
     stack, others = find_stack(arrays, cell, layers)
     ends = find_ends({n: a for n, a in arrays.items() if n not in stack.names | others}, stack, embedding, head)

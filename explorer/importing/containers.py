@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer import foreign, strict
+from explorer.checkpoints import MAX_FILE_BYTES as MAX_CHECKPOINT_BYTES
 from explorer.importing.keras import open_h5, open_keras
 from explorer.importing.onnx import open_onnx
 from explorer.importing.opened import (
@@ -33,8 +34,12 @@ from explorer.words import Saying
 MAX_HEADER_BYTES = 1_000_000
 
 
-def open_source(source: str | Path | bytes | Mapping[str, Any] | nn.Module) -> Opened:
+def open_source(source: str | Path | bytes | Mapping[str, Any] | nn.Module, weights_only: bool = False) -> Opened:
     """What stands in a file, in the bytes of one, in a state_dict or in a module.
+
+    Args:
+        source: of these.
+        weights_only: whether a file must be of weights alone, and no larger than a checkpoint of ours.
 
     Raises:
         ImportRefusedError: not a file that can be read, or larger than it may be.
@@ -44,13 +49,19 @@ def open_source(source: str | Path | bytes | Mapping[str, Any] | nn.Module) -> O
         return _in_memory(source.state_dict(), _modules_of(source))
     if isinstance(source, Mapping):
         return _in_memory(source, {})
-    data = source if isinstance(source, bytes) else read_file(Path(source), MAX_FILE_BYTES)
-    if len(data) > MAX_FILE_BYTES:
-        raise ImportRefusedError("import.too-large", most=MAX_FILE_BYTES, size=len(data))
+    most = MAX_CHECKPOINT_BYTES if weights_only else MAX_FILE_BYTES
+    data = source if isinstance(source, bytes) else read_file(Path(source), most)
+    if len(data) > most:
+        raise ImportRefusedError("import.too-large", most=most, size=len(data))
     kind = foreign.recognised(data) or foreign.kind_of_text(data) or "import.unknown"
     if kind not in _READERS:
         raise ImportRefusedError("import.cannot-read", kind=Saying(kind))
-    return _READERS[kind](data)
+    if weights_only and kind not in _WEIGHTS:
+        raise ImportRefusedError("import.more-than-weights", kind=Saying(kind))
+    opened = _READERS[kind](data)
+    if weights_only and opened.modules:
+        raise ImportRefusedError("import.more-than-weights", kind=Saying(kind))
+    return opened
 
 
 def read_file(path: Path, most: int) -> bytes:
@@ -162,6 +173,7 @@ def _check_count(count: int) -> None:
         raise ImportRefusedError("import.too-many-numbers", most=MAX_NUMBERS)
 
 
+_WEIGHTS = "file.pytorch", "file.safetensors", "file.npz"
 _READERS: dict[str, Callable[[bytes], Opened]] = {
     "file.pytorch": open_pytorch,
     "file.pickle": open_pickle,

@@ -478,6 +478,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "import.cannot-read": (
         "Expected a model in a PyTorch file (.pt, .pth), .safetensors, .npz, Keras .h5 or .keras, or .onnx; this is {kind!s}."
     ),
+    "import.more-than-weights": (
+        "Expected a file of weights alone: a state_dict (.pt, .pth), .safetensors or .npz; this is {kind!s} with more in it. Open "
+        "it on the command line: `python -m explorer import FILE`."
+    ),
     "import.no-file": "Expected a file at {path}; there is none.",
     "import.not-read": "{path} could not be read: {reason}.",
     "import.too-large": "Expected a file of at most {most:whole MB}; this one has {size:MB}.",
@@ -1353,6 +1357,25 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "cli.output.help": "The .safetensors file to write.",
     "cli.newlines-to-blanks.help": "Read each line end as a blank, as the book does with lyrics.",
     "cli.no-clip.help": "Measure the gradient's norm, but do not clip it.",
+    "cli.import.help": (
+        "Open somebody else's model (PyTorch, Keras, ONNX, safetensors or npz), say what each of its tensors is, and write it as "
+        "a checkpoint of this program. Nothing of the file is run."
+    ),
+    "cli.import.vocabulary": (
+        "JSON or text file of its symbols in the order of their numbers; with --rule, the text it was trained on."
+    ),
+    "cli.import.sample": "{names:names}, or a text file of the kind it was trained on: its perplexity is shown.",
+    "cli.import.layers": "Prefixes of the recurrent layers from the input up, with commas between them.",
+    "cli.import.leave-out": "What names of tensors begin with that are not wanted. May be given several times.",
+    "cli.import.rule": "How the characters of the text were numbered.",
+    "cli.import.cell": "What the cell is; told by the shapes if left out.",
+    "cli.import.reset": "Where a GRU's reset gate acts.",
+    "cli.import.activation": "Of a plain recurrent net.",
+    "cli.import.objective": "What a model that reads from both ends was trained for.",
+    "cli.import.gate-order": "Letters of the gates as they are stacked in the file, such as zrn or ifog.",
+    "cli.import.embedding": "Name of the embedding's tensor.",
+    "cli.import.head": "Name of the output's weights.",
+    "cli.import.wrote": "Wrote {path} ({size:MB}).",
     # the door
     "door.host": (
         "Expected a host name of this server; got {host!r}. Whoever runs it can add a name with --server.allowedHosts "

@@ -2,6 +2,7 @@
 
 import io
 from collections import OrderedDict
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -97,3 +98,25 @@ def test_what_is_no_model_is_refused(tmp_path):
     for source in (b"", b"hello", b"%PDF-1.7", tmp_path / "none.pt", tmp_path, str(tmp_path / "none.pt")):
         with pytest.raises(ImportRefusedError, match="Expected"):
             import_model(source, vocabulary=SYMBOLS)
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_weights_alone_can_be_asked_for(module, old):
+    state = module.state_dict()
+    for data in (
+        torch_bytes(state, old),
+        torch_bytes({"model": state}, old),
+        safetensors_bytes(state),
+        npz_bytes(state),
+    ):
+        agrees(import_model(data, vocabulary=SYMBOLS, weights_only=True), module)
+    for data in (
+        torch_bytes(module, old),
+        torch_bytes({"model": state, "args": SimpleNamespace(lr=1)}, old),
+        b"\x89HDF\r\n\x1a\n",
+    ):
+        with pytest.raises(ImportRefusedError, match="weights alone"):
+            import_model(data, vocabulary=SYMBOLS, weights_only=True)
+    large = torch_bytes(state | {"more": torch.zeros(7_000_000)}, old)
+    with pytest.raises(ImportRefusedError, match="at most 25 MB"):
+        import_model(large, vocabulary=SYMBOLS, weights_only=True)

@@ -23,7 +23,7 @@ from explorer.importing.ends import Ends, find_ends
 from explorer.importing.layers import Net, Stack, find_stack, reordered
 from explorer.importing.opened import ImportRefusedError, LeftOut, Opened, Taken
 from explorer.importing.report import Report, left_over, noted, taken
-from explorer.importing.symbols import RULES, Given, Symbols, read_symbols
+from explorer.importing.symbols import RULES, Given, Symbols, read_symbols, the_one
 from explorer.models import CharModel, ModelConfig
 from explorer.probes.perplexity import score_text
 from explorer.training import Recipe
@@ -105,7 +105,9 @@ def import_model(
     stack, others = find_stack(arrays, cell, layers)
     ends = find_ends({n: a for n, a in arrays.items() if n not in stack.names | others}, stack, embedding, head)
     left = left_over(opened, arrays, stack, ends, others)
-    symbols = read_symbols(_found_in(opened, ends.symbols) if vocabulary is None else vocabulary, ends.symbols, rule)
+    symbols = read_symbols(
+        the_one(opened.vocabularies, ends.symbols) if vocabulary is None else vocabulary, ends.symbols, rule
+    )
     stack = stack if gate_order is None else _reordered(stack, gate_order)
     wishes, said = _wishes(opened, stack, reset, activation, objective)
     config = configured(stack, ends, wishes)
@@ -123,14 +125,6 @@ def import_model(
         tried,
     )
     return Imported(model, report)
-
-
-def _found_in(opened: Opened, count: int) -> Given:
-    """The vocabulary that stands in the file, if there is one and only one of the right length."""
-    fitting = {where: given for where, given in opened.vocabularies.items() if len(given) == count}
-    if len({repr(sorted(map(str, given))) for given in fitting.values()}) == 1:
-        return next(iter(fitting.values()))  # type: ignore[no-any-return]
-    raise ImportRefusedError("import.no-vocabulary", candidates=tuple(fitting), count=count)
 
 
 def _wishes(

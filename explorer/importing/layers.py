@@ -12,12 +12,15 @@ from explorer.models import NetKey
 
 CELL_OF_BLOCKS = {1: "rnn", 3: "gru", 4: "lstm"}
 _ROLE = {"weight": "w", "w": "w", "bias": "b", "b": "b"}
-_PARTS = {"ih": "ih", "hh": "hh", "i2h": "ih", "x2h": "ih", "xh": "ih", "h2h": "hh", "hr": "hr"}
+_PARTS = {"ih": "ih", "hh": "hh", "i2h": "ih", "x2h": "ih", "xh": "ih", "h2h": "hh", "hr": "hr", "h": "ih"}
 _NAMES = (
     # rnn.weight_ih_l0_reverse, cell.weight_hh, enc_w_ih
     re.compile(
         r"(?P<prefix>.*?)(?P<what>weight|bias|w|b)_?(?P<part>ih|hh|hr)(_l(?P<layer>\d+))?(?P<reverse>_reverse)?", re.I
     ),
+    # Wxh, W_hh, bh: a plain cell as it is written in numpy
+    re.compile(r"(?P<prefix>(?:.*[._])?)(?P<what>w)_?(?P<part>xh|hh)(?P<layer>)(?P<reverse>)", re.I),
+    re.compile(r"(?P<prefix>(?:.*[._])?)(?P<what>b)_?(?P<part>h)(?P<layer>)(?P<reverse>)", re.I),
     # i2h.weight, x2h.bias
     re.compile(r"(?P<prefix>.*?)(?P<part>i2h|x2h|xh|h2h|ih|hh)\.(?P<what>weight|bias)(?P<layer>)(?P<reverse>)", re.I),
 )

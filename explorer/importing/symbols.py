@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from explorer import strict
+from explorer import foreign, strict
 from explorer.importing.containers import read_file
 from explorer.importing.opened import ImportRefusedError
+from explorer.importing.tensors_only import Machine
+from explorer.importing.walking import walk
 from explorer.text import UNKNOWN, TextError, Vocabulary, decode_text
 from explorer.words import Saying
 
@@ -45,8 +47,8 @@ def read_symbols(given: Given, count: int, rule: str | None = None) -> Symbols:
 
     Args:
         given: symbols in the order of their numbers (a string is its characters); a dict from symbol to number, or from
-            number to symbol; a Vocabulary; the path of a JSON file of a list or dict, or of a text file of the symbols, all
-            in a row or one a line. With a rule, the text that the model was trained on, or the path of it.
+            number to symbol; a Vocabulary; the path of a JSON file or pickle of such lists and dicts, or of a text file of
+            the symbols, all in a row or one a line. With a rule, the text that the model was trained on, or the path of it.
         count: how many symbols the model has.
         rule: how the text's characters were numbered: "sorted", by falling "frequency", or sorted after lower-casing
             ("folded"). None: what is given are the symbols themselves.
@@ -61,7 +63,7 @@ def read_symbols(given: Given, count: int, rule: str | None = None) -> Symbols:
     elif rule is not None:
         symbols, counts = _by_rule(_text(given), rule)
     else:
-        symbols = _numbered(_from_file(given) if isinstance(given, Path) else given)
+        symbols = _numbered(_from_file(given, count) if isinstance(given, Path) else given)
     if any(not 0 <= number < count for number in symbols) or (len(symbols) != count and not _is_map(given)):
         raise ImportRefusedError(
             "import.number-of-symbols", expected=count, count=len(symbols),
@@ -72,6 +74,27 @@ def read_symbols(given: Given, count: int, rule: str | None = None) -> Symbols:
 
 def _is_map(given: Given) -> bool:
     return isinstance(given, Mapping | Path)
+
+
+def the_one(vocabularies: Mapping[str, Any], count: int) -> dict[int, str]:
+    """Number -> symbol of the vocabulary with so many symbols, if all that have so many say the same.
+
+    Args:
+        vocabularies: where it stood -> a list, or a dict between symbols and numbers.
+        count: how many symbols the model has.
+
+    Raises:
+        ImportRefusedError: none has so many, or they differ.
+
+    """
+    fitting: dict[str, dict[int, str]] = {}
+    for where, given in vocabularies.items():
+        if len(given) == count and set(numbered := _numbered(given)) == set(range(count)):
+            fitting[where] = numbered
+    distinct = [numbered for at, numbered in enumerate(fitting.values()) if numbered not in list(fitting.values())[:at]]
+    if len(distinct) != 1:
+        raise ImportRefusedError("import.no-vocabulary", candidates=tuple(fitting), count=count)
+    return distinct[0]
 
 
 # ---- from what was given to number -> symbol
@@ -96,12 +119,16 @@ def _by_rule(text: str, rule: str) -> tuple[dict[int, str], Mapping[str, int]]:
     return dict(enumerate(ordered)), counted
 
 
-def _from_file(path: Path) -> Any:
+def _from_file(path: Path, count: int) -> Any:
     data = read_file(path, MAX_FILE_BYTES)
+    if foreign.recognised(data) == "file.pickle":
+        return the_one(walk(Machine(data).run()).vocabularies, count)
     try:
         text = data.decode("utf-8-sig")
         if path.suffix.lower() == ".json":
-            return strict.read_json(text, path.name)
+            value = strict.read_json(text, path.name)
+            inside = walk(value).vocabularies
+            return value if set(inside) <= {""} else the_one(inside, count)
     except UnicodeDecodeError as fault:
         raise ImportRefusedError("import.vocabulary-not-utf-8", path=path.name) from fault
     except strict.StrictError as fault:

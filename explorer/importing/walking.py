@@ -96,10 +96,14 @@ def _of_object(found: Found, value: Stub, path: tuple[str, ...]) -> Iterator[tup
 
 
 def _may_be_vocabulary(value: Any) -> bool:
-    """Whether it is a list of texts, or a dict between texts and whole numbers."""
+    """Whether it is a list of texts, or a dict between texts and whole numbers; as keys, JSON has texts of these."""
     if isinstance(value, list | tuple):
         return len(value) > 1 and all(isinstance(each, str) for each in value)
     if not isinstance(value, dict) or len(value) < 2:
         return False
-    pairs = [(type(key), type(each)) for key, each in value.items()]
-    return all(pair == (str, int) for pair in pairs) or all(pair == (int, str) for pair in pairs)
+    if all(isinstance(key, str) and type(each) is int for key, each in value.items()):
+        return True
+    return all(
+        isinstance(each, str) and (type(key) is int or (isinstance(key, str) and key.isdigit()))
+        for key, each in value.items()
+    )

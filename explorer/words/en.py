@@ -479,8 +479,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "Expected a model in a PyTorch file (.pt, .pth), .safetensors, .npz, Keras .h5 or .keras, or .onnx; this is {kind!s}."
     ),
     "import.more-than-weights": (
-        "Expected a file of weights alone: a state_dict (.pt, .pth), .safetensors or .npz; this is {kind!s} with more in it. Open "
-        "it on the command line: `python -m explorer import FILE`."
+        "Expected a file of weights alone: a state_dict (.pt, .pth), .safetensors or .npz; this is {kind!s} with more in it. "
+        "Open it on the command line: `python -m explorer import FILE`."
     ),
     "import.no-file": "Expected a file at {path}; there is none.",
     "import.not-read": "{path} could not be read: {reason}.",

@@ -262,3 +262,13 @@ def test_the_account_says_what_every_tensor_became():
     assert became["embedding.weight"] == "embedding.weight"
     assert became["fc.bias"] == "out.bias"
     assert len(report.lines) == len(str(report).splitlines()) >= len(report.taken) + 2
+
+
+def test_a_plain_cell_as_it_is_written_in_numpy():
+    module = Reader("rnn", embedding=None, hidden=6)
+    s = module.state_dict()
+    weights = {"Wxh": s["rnn.weight_ih_l0"], "Whh": s["rnn.weight_hh_l0"], "Why": s["fc.weight"],
+               "bh": (s["rnn.bias_ih_l0"] + s["rnn.bias_hh_l0"]).unsqueeze(1), "by": s["fc.bias"].unsqueeze(1)}  # fmt: skip
+    imported = import_model(weights, vocabulary=SYMBOLS)
+    agrees(imported, module)
+    assert imported.model.config.bias == "one"

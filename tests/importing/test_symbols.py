@@ -1,6 +1,7 @@
 """Vocabularies as people keep them; the oracle is the rule by which the tutorials themselves number characters."""
 
 import json
+import pickle
 import string
 
 import pytest
@@ -192,3 +193,28 @@ def test_without_counts_every_symbol_is_as_frequent():
     model = import_model(Reader("gru"), vocabulary="abcdefghij \n").model
     assert trace_gates(model, "a bad dad").unigram_nll_nats_T == pytest.approx(math.log(13))
     diagnose(model, "a bad dad fed a jig " * 4)
+
+
+def test_a_file_of_several_that_say_the_same(tmp_path):
+    symbols = list("abc\n")
+    to_number = {symbol: number for number, symbol in enumerate(symbols)}
+    for both in ((symbols, to_number, dict(enumerate(symbols))), {"hidden": 3, "chars": symbols, "stoi": to_number}):
+        (tmp_path / "v.pkl").write_bytes(pickle.dumps(both))
+        (tmp_path / "v.json").write_text(json.dumps(both), encoding="utf-8")
+        assert known(tmp_path / "v.pkl", 4) == symbols
+        assert known(tmp_path / "v.json", 4) == symbols
+    (tmp_path / "v.pkl").write_bytes(pickle.dumps((symbols, symbols[::-1])))
+    assert refused(tmp_path / "v.pkl", 4).candidates == ("0", "1")
+
+
+def test_a_vocabulary_that_the_checkpoint_holds():
+    module = Reader("gru")
+    letters = "abcdefghij \n"
+    numbers = {letter: number for number, letter in enumerate(letters)}
+    saved = {
+        "model": module.state_dict(),
+        "config": {"hidden": 7, "layers": 1},
+        "stoi": numbers,
+        "itos": dict(enumerate(letters)),
+    }
+    assert import_model(saved).model.vocabulary.symbols[1:] == tuple(letters)

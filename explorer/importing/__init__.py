@@ -23,6 +23,7 @@ from explorer.importing.ends import Ends, find_ends
 from explorer.importing.layers import Net, Stack, find_stack, reordered
 from explorer.importing.opened import ImportRefusedError, LeftOut, Opened, Taken
 from explorer.importing.report import Report, left_over, noted, taken
+from explorer.importing.separate import fused
 from explorer.importing.symbols import RULES, Given, Symbols, read_symbols, the_one
 from explorer.models import CharModel, ModelConfig
 from explorer.probes.perplexity import score_text
@@ -100,7 +101,7 @@ def import_model(
             `candidates` and `argument` of the error say what decides.
 
     """
-    opened = open_source(source, weights_only)
+    opened = fused(open_source(source, weights_only))
     arrays = {name: array for name, array in opened.arrays.items() if not name.startswith(tuple(leave_out))}
     stack, others = find_stack(arrays, cell, layers)
     ends = find_ends({n: a for n, a in arrays.items() if n not in stack.names | others}, stack, embedding, head)

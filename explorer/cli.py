@@ -220,6 +220,7 @@ def _import_options(command: Any) -> Any:
 @click.option("--sample", help=say("cli.import.sample", names=NAMES))
 @click.option("--layers", help=say("cli.import.layers"))
 @click.option("--leave-out", multiple=True, help=say("cli.import.leave-out"))
+@click.option("--z-takes-candidate", is_flag=True, help=say("cli.import.z-takes"))
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help=say("cli.output.help"))
 @_import_options
 def import_command(
@@ -228,6 +229,7 @@ def import_command(
     sample: str | None,
     layers: str | None,
     leave_out: tuple[str, ...],
+    z_takes_candidate: bool,
     output: Path | None,
     **given: Any,
 ) -> None:
@@ -237,7 +239,15 @@ def import_command(
     try:
         text = None if sample is None else read_corpus(sample)[1]
         named = None if layers is None else layers.split(",")
-        imported = import_model(file, vocabulary=vocabulary, sample=text, layers=named, leave_out=leave_out, **given)
+        imported = import_model(
+            file,
+            vocabulary=vocabulary,
+            sample=text,
+            layers=named,
+            leave_out=leave_out,
+            z_keeps=not z_takes_candidate,
+            **given,
+        )
         click.echo(str(imported.report))
         if output is not None:
             save_checkpoint(output, imported.checkpoint(clean_text(file.stem)))

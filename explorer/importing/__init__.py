@@ -4,7 +4,7 @@
     imported.model.generate("The ", 100)
     print(imported.report)
 
-Nothing of a file is run. docs/importing.md says which files can be opened.
+Nothing of a file is run. docs/own-models.md says which files can be opened.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from explorer.checkpoints import Checkpoint
 from explorer.importing.assembly import Wishes, build, configured
 from explorer.importing.containers import open_source
 from explorer.importing.ends import Ends, find_ends
-from explorer.importing.layers import Net, Stack, find_stack, reordered
+from explorer.importing.layers import Stack, find_stack, reordered, z_turned
 from explorer.importing.opened import ImportRefusedError, LeftOut, Opened, Taken
 from explorer.importing.report import Report, left_over, noted, taken
 from explorer.importing.separate import fused
@@ -66,6 +66,7 @@ def import_model(
     activation: str | None = None,
     objective: str | None = None,
     gate_order: str | None = None,
+    z_keeps: bool = True,
     layers: Sequence[str] | None = None,
     embedding: str | None = None,
     head: str | None = None,
@@ -88,6 +89,8 @@ def import_model(
         activation: of an rnn; None for what the file says, or "tanh".
         objective: "next"; of a bidirectional model "leaky" (the default) or "cloze"; see ModelConfig.
         gate_order: letters of the gates as they are stacked in the file, such as "zrn"; None for torch's order.
+        z_keeps: whether 1 in a GRU's update gate keeps the old state, as here, in torch and in Keras; False where it takes the
+            candidate, as in Chung et al. 2014: its weights are then negated.
         layers: prefixes of the recurrent layers from the input up, where names and shapes leave it open.
         embedding: name of the embedding's tensor, where names and shapes leave it open.
         head: name of the output's weights, where names and shapes leave it open.
@@ -109,7 +112,8 @@ def import_model(
     symbols = read_symbols(
         the_one(opened.vocabularies, ends.symbols) if vocabulary is None else vocabulary, ends.symbols, rule
     )
-    stack = stack if gate_order is None else _reordered(stack, gate_order)
+    stack = stack if gate_order is None else stack.changed(lambda rows: reordered(rows, stack.cell, gate_order))
+    stack = stack if z_keeps else stack.changed(lambda rows: z_turned(rows, stack.cell))
     wishes, said = _wishes(opened, stack, reset, activation, objective)
     config = configured(stack, ends, wishes)
     tried = _tried(config, stack, ends, symbols, sample)
@@ -139,17 +143,6 @@ def _wishes(
     active = activation or opened.told(first, "activation") or relu or "tanh"
     asked = objective or ("leaky" if stack.both_ways else "next")
     return Wishes(reset or told or "after", active, asked), (reset or told) is not None or stack.cell != "gru"
-
-
-def _reordered(stack: Stack, order: str) -> Stack:
-    def brought(part: tuple[str, Any] | None) -> Any:
-        return part and (part[0], reordered(part[1], stack.cell, order))
-
-    nets = {
-        key: Net(net.prefix, brought(net.w_ih), brought(net.w_hh), brought(net.b_ih), brought(net.b_hh))
-        for key, net in stack.nets.items()
-    }
-    return Stack(stack.cell, nets)
 
 
 def _tried(config: ModelConfig, stack: Stack, ends: Ends, symbols: Symbols, sample: str | None) -> dict[str, float]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from explorer.cells import CELLS
 from explorer.importing.opened import Array, ImportRefusedError
@@ -56,9 +58,14 @@ class Net:
         return int(self.w_ih[1].shape[1])
 
     @property
+    def parts(self) -> tuple[tuple[str, Array] | None, ...]:
+        """Its tensors, the weights first."""
+        return self.w_ih, self.w_hh, self.b_ih, self.b_hh
+
+    @property
     def names(self) -> list[str]:
         """The names of its tensors."""
-        return [part[0] for part in (self.w_ih, self.w_hh, self.b_ih, self.b_hh) if part]
+        return [part[0] for part in self.parts if part]
 
 
 @dataclass(frozen=True)
@@ -102,6 +109,14 @@ class Stack:
     def width(self, layer: int) -> int:
         """Width of the states of a layer, side by side."""
         return sum(net.hidden for key, net in self.nets.items() if key.layer == layer)
+
+    def changed(self, change: Callable[[Array], Array]) -> Stack:
+        """The same with all weights and biases changed, each a block of stacked rows."""
+        nets = {
+            key: Net(net.prefix, *((part[0], change(part[1])) if part else None for part in net.parts))  # type: ignore[arg-type]
+            for key, net in self.nets.items()
+        }
+        return Stack(self.cell, nets)
 
 
 Group = dict[str, str]  # the role of a tensor, "w_ih", "b_hh", ... -> its name
@@ -242,3 +257,16 @@ def reordered(rows: Array, cell: str, order: str) -> Array:
         raise ImportRefusedError("import.gate-order", got=order, candidates=letters)
     size = len(rows) // len(letters)
     return rows.reshape(len(letters), size, *rows.shape[1:])[[order.index(x) for x in letters]].reshape(rows.shape)
+
+
+def z_turned(rows: Array, cell: str) -> Array:
+    """Stacked rows of a GRU whose update gate is 1 less what it was: sigma(-a) = 1 - sigma(a).
+
+    Raises:
+        ImportRefusedError: the cell is no GRU.
+
+    """
+    if cell != "gru":
+        raise ImportRefusedError("import.z-of-gru", cell=cell)
+    r, z, n = np.split(rows, 3)
+    return np.concatenate([r, -z, n])

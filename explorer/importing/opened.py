@@ -40,6 +40,7 @@ _DECIDES = {
     "import.chain": "layers",
     "import.other-cell": "cell",
     "import.gate-order": "gate_order",
+    "import.z-of-gru": "z_keeps",
     "import.no-head": "head",
     "import.not-symbols": "embedding",
     "import.left-over": "leave_out",

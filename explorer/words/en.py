@@ -555,6 +555,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "import.widths": "Expected second nets of one width; the layers have {forward} units forward and {backward} backward.",
     "import.gate-order": "Expected in gate_order= the letters {candidates:few} in the file's order; got {got:quoted}.",
+    "import.z-of-gru": "Only a GRU has an update gate to turn; this model's cell is {cell}.",
     "import.configuration": "None of our models can be what this file describes: {reason!s:.300}",
     "import.no-head": (
         "Expected an output with {features} columns, one for each number that the last layer gives; none of the other tensors "
@@ -1373,6 +1374,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "cli.import.activation": "Of a plain recurrent net.",
     "cli.import.objective": "What a model that reads from both ends was trained for.",
     "cli.import.gate-order": "Letters of the gates as they are stacked in the file, such as zrn or ifog.",
+    "cli.import.z-takes": "In this GRU, 1 in the update gate takes the candidate instead of keeping the old state.",
     "cli.import.embedding": "Name of the embedding's tensor.",
     "cli.import.head": "Name of the output's weights.",
     "cli.import.wrote": "Wrote {path} ({size:MB}).",

@@ -15,7 +15,7 @@ def sigmoid(a):
     return 1 / (1 + np.exp(-a))
 
 
-def gru(p, x_TV, candidate="h"):
+def gru(p, x_TV, candidate="h", keeps=True):
     """d2l, gru-scratch: H_tilda = tanh(X W_xh + (R * H) W_hh + b_h), H = Z * H + (1 - Z) * H_tilda."""
     h, logits = np.zeros(H), []
     c = candidate
@@ -23,7 +23,7 @@ def gru(p, x_TV, candidate="h"):
         z = sigmoid(x @ p["W_xz"] + h @ p["W_hz"] + p["b_z"])
         r = sigmoid(x @ p["W_xr"] + h @ p["W_hr"] + p["b_r"])
         n = np.tanh(x @ p[f"W_x{c}"] + (r * h) @ p[f"W_h{c}"] + p[f"b_{c}"])
-        h = z * h + (1 - z) * n
+        h = z * h + (1 - z) * n if keeps else (1 - z) * h + z * n  # the other: Chung et al. 2014, eq. 5
         logits.append(h @ p["W_hq"] + p["b_q"])
     return np.array(logits)
 
@@ -92,3 +92,12 @@ def test_a_gate_without_its_like_is_refused():
     }  # a peephole
     with pytest.raises(ImportRefusedError):
         import_model(p, vocabulary=SYMBOLS)
+
+
+def test_an_update_gate_that_takes_the_candidate():
+    p = parameters("zrh")
+    expected_TV = gru(p, np.eye(V)[[SYMBOLS.index(c) for c in TEXT]], keeps=False)
+    compared(import_model(p, vocabulary=SYMBOLS, reset="before", z_keeps=False), expected_TV)
+    with pytest.raises(ImportRefusedError) as caught:
+        import_model(parameters("ifoc"), vocabulary=SYMBOLS, z_keeps=False)
+    assert caught.value.argument == "z_keeps"

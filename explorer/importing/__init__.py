@@ -33,6 +33,9 @@ from explorer.words import Saying
 __all__ = ["RULES", "ImportRefusedError", "Imported", "LeftOut", "Report", "Taken", "import_model"]
 
 
+_TORCH_GRUS = "torch.nn.modules.rnn.GRU", "torch.nn.modules.rnn.GRUCell"
+
+
 @dataclass(frozen=True)
 class Imported:
     """A model that was opened.
@@ -80,7 +83,8 @@ def import_model(
         source: the path of a file (PyTorch's .pt and .pth, .safetensors, .npz, Keras' .h5 and .keras, .onnx), the bytes of
             one, a state_dict or a module.
         vocabulary: its symbols in the order of their numbers (a string is its characters), a dict symbol -> number, a
-            Vocabulary, or the path of a JSON or text file of them; with a rule, the text it was trained on, or its path.
+            Vocabulary, or the path of a JSON or text file or pickle of them; with a rule, the text it was trained on, or the
+            path of it.
             None for one that stands in the file itself.
         rule: how the characters of that text were numbered, one of RULES.
         cell: "rnn", "gru" or "lstm"; None to tell by the shapes.
@@ -138,7 +142,7 @@ def _wishes(
     """What the model is beside its weights, and whether somebody says where its reset gate acts."""
     first = next(iter(stack.nets.values())).w_hh[0]
     mode, kind = str(opened.told(first, "mode") or ""), opened.told(first, "class")
-    told = opened.told(first, "reset") or ("after" if kind == "GRU" else None)
+    told = opened.told(first, "reset") or ("after" if kind in _TORCH_GRUS else None)
     relu = "relu" if "relu" in mode.lower() or opened.told(first, "nonlinearity") == "relu" else None
     active = activation or opened.told(first, "activation") or relu or "tanh"
     asked = objective or ("leaky" if stack.both_ways else "next")

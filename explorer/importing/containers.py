@@ -106,7 +106,7 @@ def _modules_of(module: nn.Module) -> dict[str, dict[str, Any]]:
         known = {
             fact: getattr(part, fact) for fact in ("mode", "nonlinearity") if isinstance(getattr(part, fact, None), str)
         }
-        facts[name] = {"class": type(part).__name__, **known}
+        facts[name] = {"class": f"{type(part).__module__}.{type(part).__qualname__}", **known}
     return facts
 
 

@@ -10,6 +10,7 @@ from itertools import product
 from explorer.importing.layers import Stack
 from explorer.importing.opened import Array, ImportRefusedError
 
+MAX_MATRICES = 50  # beside the layers; every pair of them is looked at
 _EMBEDS = re.compile(r"emb|encod|lookup|wte|vec|lut", re.I)
 _PUTS_OUT = re.compile(r"fc|linear|head|out|dense|decod|classif|proj|h2o|lin|logit|hq|why|w_hy", re.I)
 
@@ -53,6 +54,9 @@ def find_ends(arrays: Mapping[str, Array], stack: Stack, embedding: str | None =
         ImportRefusedError: no tensors fit, or several do and nothing tells them apart.
 
     """
+    matrices = [name for name, array in arrays.items() if array.ndim == 2]
+    if len(matrices) > MAX_MATRICES:
+        raise ImportRefusedError("import.left-over", candidates=matrices)
     heads = _wished(_heads(arrays, stack.features), head, "head")
     embeddings = _wished(
         {name: array for name, array in arrays.items() if array.ndim == 2 and array.shape[1] == stack.inputs},

@@ -7,10 +7,11 @@ import math
 import zipfile
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from explorer.importing.opened import MAX_NUMBERS, Array, ImportRefusedError, Opened, as_array
+from explorer.importing.opened import MAX_FILE_BYTES, MAX_NUMBERS, Array, ImportRefusedError, Opened, as_array
 from explorer.importing.tensors_only import ArrayAt, Machine, Storage, Stub, TensorAt
 from explorer.importing.walking import Found, walk
 
@@ -37,17 +38,26 @@ def open_pytorch(data: bytes) -> Opened:
 
 
 def open_pickle(data: bytes) -> Opened:
-    """A plain pickle, of arrays of numpy.
+    """A plain pickle, of arrays of numpy or tensors of torch.
 
     Raises:
         ImportRefusedError: it is damaged, too large, or holds no arrays.
 
     """
+    return opened("file.pickle", walk(Machine(data).run()), _nowhere)
 
-    def nowhere(storage: Storage) -> Array:
-        raise ImportRefusedError("import.storage-missing", key=storage.key)
 
-    return opened("file.pickle", walk(Machine(data).run()), nowhere)
+def _nowhere(storage: Storage) -> Array:
+    raise ImportRefusedError("import.storage-missing", key=storage.key[:60])
+
+
+def _of_its_own(held: bytes | str) -> Array:
+    """The numbers of a storage that a plain pickle holds as a whole file in the old format."""
+    inner, read = _values_of_old(held.encode("latin-1", "replace") if isinstance(held, str) else held)
+    if not isinstance(inner, Storage) or inner.held:
+        raise ImportRefusedError("import.damaged-pickle", at=0)
+    array = read(inner)
+    return widened(array) if inner.kind == "BFloat16" else array
 
 
 def opened(kind: str, found: Found, read: Reader) -> Opened:
@@ -57,12 +67,19 @@ def opened(kind: str, found: Found, read: Reader) -> Opened:
         ImportRefusedError: the tensors are too large together, or one of them does not lie in its storage.
 
     """
-    left, arrays = MAX_NUMBERS, {}
+    left, arrays, budget = MAX_NUMBERS, {}, [MAX_FILE_BYTES]
+
+    def numbers(storage: Storage) -> Array:
+        budget[0] -= len(storage.held)  # many tensors may name one large storage
+        if budget[0] < 0:
+            raise ImportRefusedError("import.too-many-numbers", most=MAX_NUMBERS)
+        return _of_its_own(storage.held) if storage.held else read(storage)
+
     for name, tensor in found.tensors.items():
         left -= _size(name, tensor)
         if left < 0:
             raise ImportRefusedError("import.too-many-numbers", most=MAX_NUMBERS)
-        arrays[name] = _from_numpy(name, tensor) if isinstance(tensor, ArrayAt) else _strided(name, tensor, read)
+        arrays[name] = _from_numpy(name, tensor) if isinstance(tensor, ArrayAt) else _strided(name, tensor, numbers)
     return Opened(kind, arrays, {}, tuple(found.left_out), found.modules, found.vocabularies)
 
 
@@ -78,7 +95,7 @@ def _from_zip(data: bytes) -> tuple[Found, Reader]:
     root = min((name for name in names if name.rpartition("/")[2] == "data.pkl"), key=len, default=None)
     if root is None:
         raise ImportRefusedError("import.no-pickle")
-    folder = root.removesuffix("data.pkl")
+    folder, budget = root.removesuffix("data.pkl"), [2 * MAX_FILE_BYTES]
 
     def member(name: str, most: int) -> bytes:
         if name not in names:
@@ -89,8 +106,9 @@ def _from_zip(data: bytes) -> tuple[Found, Reader]:
 
     def read(storage: Storage) -> Array:
         form = np.dtype(order + _FORMATS[storage.kind])
-        held = member(f"{folder}data/{storage.key}", form.itemsize * max(storage.start + storage.count, 0))
-        return np.frombuffer(held, form, len(held) // form.itemsize)[max(storage.start, 0) :]
+        held = member(f"{folder}data/{storage.key}", min(form.itemsize * max(storage.count, 0), budget[0]))
+        budget[0] -= len(held)  # many tensors may name one large storage
+        return np.frombuffer(held, form, len(held) // form.itemsize)
 
     return walk(Machine(member(root, MAX_PICKLE_BYTES)).run()), read
 
@@ -112,6 +130,11 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> b
 
 
 def _from_old(data: bytes) -> tuple[Found, Reader]:
+    tree, read = _values_of_old(data)
+    return walk(tree), read
+
+
+def _values_of_old(data: bytes) -> tuple[Any, Reader]:
     """Four pickles (a magic number, a version, a system, the value), the keys of the storages, and their numbers in a row."""
     machine = Machine(data)
     magic = machine.run()
@@ -134,7 +157,7 @@ def _from_old(data: bytes) -> tuple[Found, Reader]:
             raise ImportRefusedError("import.storage-missing", key=storage.key[:60])
         return np.frombuffer(data, np.dtype(order + _FORMATS[storage.kind]), count, at)[storage.start :]
 
-    return walk(tree), read
+    return tree, read
 
 
 def _after(machine: Machine) -> Machine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ def read_symbols(given: Given, count: int, rule: str | None = None) -> Symbols:
         ImportRefusedError: another number of symbols, one of them twice, or words instead of characters.
 
     """
+    given = _as_path(given)
     counts: Mapping[str, int] = {}
     if isinstance(given, Vocabulary):
         symbols, counts = dict(enumerate(given.symbols)), dict(zip(given.symbols, given.counts, strict=True))
@@ -70,6 +72,14 @@ def read_symbols(given: Given, count: int, rule: str | None = None) -> Symbols:
             last=max(symbols, default=-1),
         )  # fmt: skip
     return _ours([symbols.get(number) for number in range(count)], counts)
+
+
+def _as_path(given: Given) -> Given:
+    """The path, where a string is one of a file that is there."""
+    if isinstance(given, str) and 4 < len(given) < 1000 and "\n" not in given:
+        with contextlib.suppress(OSError, ValueError):
+            return Path(given) if Path(given).is_file() else given
+    return given
 
 
 def _is_map(given: Given) -> bool:

@@ -44,6 +44,9 @@ class Storage:
     key: str
     count: int
     start: int = 0
+    held: bytes | str = (
+        b""  # a file of its own, in which a plain pickle keeps a storage; a text of its bytes in protocol 2
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -290,6 +293,18 @@ def _mapped(pairs: Any = (), *_: Any) -> dict[Any, Any]:
     return {_key(key): value for key, value in pairs}
 
 
+def _own_file(data: Any) -> Storage:
+    if not isinstance(data, bytes | str):
+        raise TypeError
+    return Storage("", "", 0, 0, data)
+
+
+def _wrapped(tensor: Any = None, *_: Any) -> TensorAt:
+    if not isinstance(tensor, TensorAt):
+        raise TypeError
+    return tensor
+
+
 _KNOWN: dict[str, Callable[..., Any]] = {
     "collections.OrderedDict": _mapped,
     "collections.Counter": _mapped,
@@ -306,8 +321,11 @@ _KNOWN: dict[str, Callable[..., Any]] = {
     "torch.Size": lambda values=(): tuple(_listed(values)),
     "torch._utils._rebuild_tensor": _tensor,
     "torch._utils._rebuild_tensor_v2": _tensor,
-    "torch._utils._rebuild_parameter": lambda tensor, *_: tensor,
-    "torch._utils._rebuild_parameter_with_state": lambda tensor, *_: tensor,
+    "torch._utils._rebuild_parameter": _wrapped,
+    "torch._utils._rebuild_parameter_with_state": _wrapped,
+    "torch.nn.parameter.Parameter": _wrapped,  # until 0.3
+    "torch.autograd.variable.Variable": _wrapped,
+    "torch.storage._load_from_bytes": _own_file,
     "numpy.core.multiarray._reconstruct": lambda *_: ArrayAt(),
     "numpy._core.multiarray._reconstruct": lambda *_: ArrayAt(),
     "copyreg._reconstructor": lambda kind, *_: _called(kind, ()),

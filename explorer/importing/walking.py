@@ -48,6 +48,8 @@ def walk_state(value: Mapping[Any, Any], is_tensor: Any) -> Found:
 
 
 def _visit(found: Found, value: Any, path: tuple[str, ...], is_tensor: Any) -> None:
+    if isinstance(value, str | bytes | int | float | None):
+        return  # a checkpoint may hold long lists of numbers
     found.visited += 1
     if len(path) > MAX_DEPTH or found.visited > MAX_VISITED:
         raise ImportRefusedError("import.nested")
@@ -61,7 +63,7 @@ def _visit(found: Found, value: Any, path: tuple[str, ...], is_tensor: Any) -> N
             found.vocabularies[".".join(path)] = value
             return
         for name, child in _children(found, value, path):
-            _visit(found, child, (*path, name) if name else path, is_tensor)
+            _visit(found, child, (*path, name or "_"), is_tensor)
 
 
 def _add_tensor(found: Found, value: Any, path: tuple[str, ...]) -> None:
@@ -82,7 +84,7 @@ def _children(found: Found, value: Any, path: tuple[str, ...]) -> Iterator[tuple
 def _of_object(found: Found, value: Stub, path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
     """Of a module of torch its parameters, buffers and modules; of another object its attributes."""
     facts = {name: value.state[name] for name in _FACTS if isinstance(value.state.get(name), str | int)}
-    found.modules[".".join(path)] = {"class": value.path.rpartition(".")[2], **facts}
+    found.modules[".".join(path)] = {"class": value.path, **facts}
     for group in ("_parameters", "_buffers", "_modules"):
         members = value.state.get(group)
         if isinstance(members, dict):

@@ -533,7 +533,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "import.which-layers": (
         "Expected one stack of recurrent layers; these may stand above or beside each other: {candidates:few}. Name those you "
-        "want from the input up with layers=."
+        "want from the input up with layers=, or leave a whole second model out with leave_out=."
     ),
     "import.no-such-layer": "Expected in layers= some of {candidates:few}; got {got:quoted}.",
     "import.projection": "Expected layers without projection (proj_size=0); {tensor} is one, which none of our cells has.",

@@ -1,6 +1,7 @@
 """The same weights out of every container; the oracle is the module that was saved, and torch's and numpy's own writers."""
 
 import io
+import pickle
 from collections import OrderedDict
 from types import SimpleNamespace
 
@@ -120,3 +121,39 @@ def test_weights_alone_can_be_asked_for(module, old):
     large = torch_bytes(state | {"more": torch.zeros(7_000_000)}, old)
     with pytest.raises(ImportRefusedError, match="at most 25 MB"):
         import_model(large, vocabulary=SYMBOLS, weights_only=True)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("protocol", range(2, 6))
+def test_a_plain_pickle_of_tensors(module, protocol, dtype):
+    state = {name: tensor.to(dtype) for name, tensor in module.state_dict().items()}
+    module.to(torch.float64 if dtype == torch.float64 else torch.float32).load_state_dict(state)
+    agrees(import_model(pickle.dumps(state, protocol), vocabulary=SYMBOLS), module)
+
+
+def test_long_lists_beside_a_model_are_passed_over(module):
+    saved = {"model": module.state_dict(), "losses": [0.5] * 300_000, "optimizer": {}}
+    agrees(import_model(torch_bytes(saved), vocabulary=SYMBOLS), module)
+
+
+class GRU(nn.Module):
+    """Not torch's."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight_ih, self.weight_hh = nn.Parameter(torch.ones(9, 12)), nn.Parameter(torch.ones(9, 3))
+
+
+def test_only_torchs_own_gru_is_known_to_reset_after():
+    class Net(nn.Module):
+        def __init__(self, layer):
+            super().__init__()
+            self.rnn, self.out = layer, nn.Linear(3, 12)
+
+    def assumed(layer):
+        notes = import_model(Net(layer), vocabulary=SYMBOLS).report.notes
+        return "import.note.reset-assumed" in [note.code for note in notes]
+
+    assert assumed(GRU())
+    assert not assumed(nn.GRU(12, 3))
+    assert not assumed(nn.GRUCell(12, 3))

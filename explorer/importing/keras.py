@@ -158,8 +158,8 @@ def _layers(config: dict[str, Any]) -> list[dict[str, Any]]:
     if not isinstance(layers, list) or not all(_is_layer(layer) for layer in layers):
         raise ImportRefusedError("import.keras-config")
     if config.get("class_name") != "Sequential":
-        names = [layer["config"].get("name") for layer in layers]
-        for below, layer in zip([None, *names], layers, strict=False):
+        names = [str(layer["config"].get("name")) for layer in layers]
+        for below, layer in zip(["", *names], layers, strict=False):
             fed = {text for text in _texts(layer.get("inbound_nodes")) if text in names}
             if fed - {below}:
                 raise ImportRefusedError("import.keras-graph", layer=str(layer["config"].get("name"))[:60])
@@ -291,6 +291,8 @@ def _role_of(name: str) -> str:
 
 def _recurrent(roles: dict[str, tuple[str, Array]]) -> dict[str, tuple[str, Array]]:
     """The weights of one net by the beginnings of torch's names."""
+    if "kernel" not in roles:
+        raise ImportRefusedError("import.keras-config")
     (path_ih, kernel), (path_hh, recurrent) = roles["kernel"], roles["recurrent_kernel"]
     cell = {1: "rnn", 3: "gru", 4: "lstm"}.get(recurrent.shape[-1] // max(recurrent.shape[0], 1))
     if kernel.ndim != 2 or recurrent.ndim != 2 or cell is None or kernel.shape[1] != recurrent.shape[1]:

@@ -2,6 +2,7 @@
 
 import io
 import random
+import re
 import sys
 import zipfile
 from pathlib import Path
@@ -129,3 +130,25 @@ def test_an_archive_without_weights_is_refused():
         archive.writestr("config.json", "{}")
     with pytest.raises(ImportRefusedError):
         import_model(file.getvalue(), vocabulary=SYMBOLS)
+
+
+@pytest.mark.parametrize("name", ["functional", "both_ways_lstm"])
+def test_a_damaged_description_is_read_or_refused(name):
+    chance = random.Random(name)
+    with zipfile.ZipFile(HERE / f"{name}.keras") as archive:
+        parts = {part: archive.read(part) for part in archive.namelist()}
+    words = re.findall(rb'"[^"]*"|true|false|null|\d+|\[\]', parts["config.json"])
+    refused = 0
+    for _ in range(300):
+        odd = parts["config.json"].replace(
+            chance.choice(words), chance.choice([*words, b"[]", b"{}", b"-1"]), chance.choice([1, 99])
+        )
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w") as archive:
+            for part, data in (parts | {"config.json": odd}).items():
+                archive.writestr(part, data)
+        try:
+            import_model(file.getvalue(), vocabulary=SYMBOLS)
+        except ImportRefusedError as fault:
+            refused += "\n" not in str(fault)
+    assert refused

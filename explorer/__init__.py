@@ -9,6 +9,7 @@ from types import ModuleType as _ModuleType
 
 from explorer.checkpoints import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from explorer.corpora import load_corpus
+from explorer.importing import Imported, ImportRefusedError, import_model
 from explorer.interventions import HeldUnit, Intervention, altered
 from explorer.models import CharModel, ConfigError, ModelConfig, ModelDivergedError
 from explorer.probes.ablation import Ablation, ablate
@@ -42,6 +43,8 @@ __all__ = [
     "GateTrace",
     "GradientFlow",
     "HeldUnit",
+    "ImportRefusedError",
+    "Imported",
     "Intervention",
     "JacobianPaths",
     "ModelConfig",
@@ -61,6 +64,7 @@ __all__ = [
     "clip_ledger",
     "diagnose",
     "gradient_flow",
+    "import_model",
     "jacobian_paths",
     "load_checkpoint",
     "load_corpus",

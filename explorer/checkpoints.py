@@ -32,7 +32,7 @@ from explorer.training import Recipe
 from explorer.words import Saying, Told
 
 FORMAT = "gate-explorer/2"
-MAX_FILE_BYTES, MAX_HEADER_BYTES, MAX_TENSORS = 20_000_000, 1_000_000, 256
+MAX_FILE_BYTES, MAX_HEADER_BYTES, MAX_TENSORS = 25_000_000, 1_000_000, 256
 ITEM_TYPES = ("F32", "F16")
 METADATA_KEYS = ("format", "config", "vocabulary", "corpus", "recipe", "seed", "history")
 

@@ -1,4 +1,6 @@
-"""The command line: `python -m explorer train` trains a model and writes a checkpoint, `... app` serves the app."""
+"""The command line: `python -m explorer train` trains a model and writes a checkpoint, `... import` makes one of somebody
+else's file, `... app` serves the app.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,12 @@ from click._termui_impl import ProgressBar
 
 from explorer import runs
 from explorer.cells import CELLS
+from explorer.cells.gru import RESETS
+from explorer.cells.rnn import ACTIVATIONS
 from explorer.checkpoints import Checkpoint, CheckpointError, save_checkpoint
 from explorer.corpora import NAMES, load_corpus
-from explorer.models import CharModel, ConfigError, ModelConfig
+from explorer.importing import RULES, ImportRefusedError, import_model
+from explorer.models import OBJECTIVES, CharModel, ConfigError, ModelConfig
 from explorer.recording import Recording
 from explorer.runs.foreground import recorded
 from explorer.text import EncodingError, TextError, Vocabulary, clean_text, decode_text
@@ -187,3 +192,65 @@ def train_command(
     except (ConfigError, TextError, CheckpointError, runs.RunError) as fault:
         raise click.ClickException(str(fault)) from fault
     click.echo(say("cli.wrote", path=output, size=output.stat().st_size, epochs=checkpoint.last_epoch))
+
+
+IMPORT_CHOICES: dict[str, tuple[str, ...]] = {
+    "rule": RULES,
+    "cell": ("rnn", "gru", "lstm"),
+    "reset": RESETS,
+    "activation": tuple(ACTIVATIONS),
+    "objective": OBJECTIVES,
+}
+IMPORT_NAMES = ("gate_order", "embedding", "head")
+
+
+def _import_options(command: Any) -> Any:
+    """An option for each argument of import_model that decides something."""
+    for name in reversed((*IMPORT_CHOICES, *IMPORT_NAMES)):
+        kind = click.Choice(IMPORT_CHOICES[name]) if name in IMPORT_CHOICES else str
+        command = click.option(
+            f"--{name.replace('_', '-')}", type=kind, help=say(f"cli.import.{name.replace('_', '-')}")
+        )(command)
+    return command
+
+
+@cli.command("import", help=say("cli.import.help"))
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--vocabulary", type=click.Path(path_type=Path), help=say("cli.import.vocabulary"))
+@click.option("--sample", help=say("cli.import.sample", names=NAMES))
+@click.option("--layers", help=say("cli.import.layers"))
+@click.option("--leave-out", multiple=True, help=say("cli.import.leave-out"))
+@click.option("--z-takes-candidate", is_flag=True, help=say("cli.import.z-takes"))
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help=say("cli.output.help"))
+@_import_options
+def import_command(
+    file: Path,
+    vocabulary: Path | None,
+    sample: str | None,
+    layers: str | None,
+    leave_out: tuple[str, ...],
+    z_takes_candidate: bool,
+    output: Path | None,
+    **given: Any,
+) -> None:
+    """Say what a file holds, and write it as a checkpoint."""
+    if output is not None and output.suffix != ".safetensors":
+        raise click.UsageError(say("cli.not-an-output", name=output.name))
+    try:
+        text = None if sample is None else read_corpus(sample)[1]
+        named = None if layers is None else layers.split(",")
+        imported = import_model(
+            file,
+            vocabulary=vocabulary,
+            sample=text,
+            layers=named,
+            leave_out=leave_out,
+            z_keeps=not z_takes_candidate,
+            **given,
+        )
+        click.echo(str(imported.report))
+        if output is not None:
+            save_checkpoint(output, imported.checkpoint(clean_text(file.stem)))
+            click.echo(say("cli.import.wrote", path=output, size=output.stat().st_size))
+    except (ImportRefusedError, TextError, CheckpointError) as fault:
+        raise click.ClickException(str(fault)) from fault

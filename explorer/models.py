@@ -22,7 +22,7 @@ from explorer.words import Told, say
 DIRECTIONS = ("forward", "bidirectional", "parallel")
 OBJECTIVES = ("next", "cloze", "leaky")
 BIASES = ("two", "one", "none")
-MAX_HIDDEN, MAX_LAYERS, MAX_PARAMETERS = 4096, 8, 5_000_000
+MAX_HIDDEN, MAX_LAYERS, MAX_PARAMETERS = 4096, 8, 6_000_000
 
 
 class ModelDivergedError(Told, ArithmeticError):
@@ -344,7 +344,7 @@ class SequenceModel(nn.Module):
         seed: of the initial weights, a whole number; None takes torch's global generator.
 
     Raises:
-        ConfigError: more than 5 million parameters, or a seed that is not a whole number torch can hold.
+        ConfigError: more than 6 million parameters, or a seed that is not a whole number torch can hold.
 
     """
 
@@ -416,7 +416,7 @@ class CharModel(SequenceModel):
         seed: of the initial weights, a whole number; None takes torch's global generator.
 
     Raises:
-        ConfigError: more than 5 million parameters, or a seed that is not a whole number torch can hold.
+        ConfigError: more than 6 million parameters, or a seed that is not a whole number torch can hold.
 
     """
 

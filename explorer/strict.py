@@ -20,6 +20,7 @@ from explorer.words import Told, say
 MAX_DIMENSIONS = 4
 ITEM_TYPES: dict[str, np.dtype[Any]] = {
     "F64": np.dtype("<f8"), "F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "U8": np.dtype("<u1"),
+    "BF16": np.dtype("<u2"), "I64": np.dtype("<i8"),
 }  # fmt: skip
 
 

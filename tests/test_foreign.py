@@ -158,12 +158,12 @@ def test_a_checkpoint_of_this_program_opens_and_cut_off_it_says_so(own):
 
 def test_a_large_foreign_file_is_named_before_its_size(tmp_path):
     path = tmp_path / "big.pth"
-    path.write_bytes(FILES["pth"][0] + bytes(21_000_000))
+    path.write_bytes(FILES["pth"][0] + bytes(26_000_000))
     for source in (path, path.read_bytes()):
         with pytest.raises(CheckpointError, match=r"this is a PyTorch file"):
             load_checkpoint(source)
-    with pytest.raises(CheckpointError, match="at most 20 MB"):
-        load_checkpoint(b"\xf0\x01" + bytes(21_000_000))
+    with pytest.raises(CheckpointError, match="at most 25 MB"):
+        load_checkpoint(b"\xf0\x01" + bytes(26_000_000))
 
 
 TEXTS = {

@@ -62,6 +62,13 @@ def _names(values: Iterable[object]) -> str:
     return ", ".join(map(str, values))
 
 
+def _few(values: Iterable[object]) -> str:
+    """The first of some names, and how many others there are."""
+    first = list(map(str, values))
+    shown = ", ".join(name[:60] for name in first[:6])
+    return shown + (f" and {_some(len(first) - 6, 'other')}" if len(first) > 6 else "")
+
+
 def _alternatives(values: Iterable[object]) -> str:
     return " or ".join(map(str, values))
 
@@ -158,6 +165,7 @@ FORMS: dict[str, Callable[[Any], str]] = {
     "characters": lambda count: _some(count, "character"),
     "rows": lambda count: _some(count, "row"),
     "names": _names,
+    "few": _few,
     "nets": lambda nets: "; ".join(f"layer {net.layer}, {net.direction}" for net in nets),
     "some": lambda values: _names(values)[:80],
     "quoted names": lambda values: repr(_names(values)[:80]),
@@ -464,6 +472,164 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "checkpoint.odd-tensor": "Expected the tensors of this configuration; {tensor!r} is not one of them.",
     "checkpoint.missing-tensor": "Expected the tensor {tensor!r} in the file; it is missing.",
     "checkpoint.not-finite": "Expected finite weights; tensor {tensor!r} holds NaN or infinity.",
+    # importing: how a file of another program is refused
+    "import.memory": "a state_dict in memory",
+    "import.unknown": "another kind of file",
+    "import.cannot-read": (
+        "Expected a model in a PyTorch file (.pt, .pth), .safetensors, .npz, Keras .h5 or .keras, or .onnx; this is {kind!s}."
+    ),
+    "import.more-than-weights": (
+        "Expected a file of weights alone: a state_dict (.pt, .pth), .safetensors or .npz; this is {kind!s} with more in it. "
+        "Open it on the command line: `python -m explorer import FILE`."
+    ),
+    "import.no-file": "Expected a file at {path}; there is none.",
+    "import.not-read": "{path} could not be read: {reason}.",
+    "import.too-large": "Expected a file of at most {most:whole MB}; this one has {size:MB}.",
+    "import.too-many-numbers": "Expected at most {most:,} numbers in all tensors of the file; it has more.",
+    "import.too-many-tensors": "Expected at most {most:,} tensors; the file has more.",
+    "import.name": "Expected names of tensors of at most {most} printable characters; got {got:quoted}.",
+    "import.nested": "Expected the tensors within a few levels of lists and dicts; this file is nested too deeply or too large.",
+    "import.cut-off": "Expected more after byte {at:,}; the file is cut off or damaged there. Download it again.",
+    "import.damaged-pickle": "Expected the pickle of a model; it makes no sense before byte {at:,}. The file is damaged.",
+    "import.too-many-instructions": "Expected a model's pickle of at most {most:,} instructions; this one has more.",
+    "import.damaged-zip": "Expected a zip archive that can be read; this one is damaged. Download it again.",
+    "import.no-pickle": "Expected the member data.pkl, as PyTorch writes it; the archive has none.",
+    "import.storage-missing": "Expected the numbers of storage {key:quoted} in the file; they are missing or incomplete.",
+    "import.odd-storage": "Expected tensors of plain numbers; the file has a storage of type {got:quoted}.",
+    "import.member-too-large": "Expected at most {most:,} bytes in {name:quoted}; the archive says {size:,}.",
+    "import.odd-shape": "Expected a tensor of a few million numbers at most; {tensor:quoted} has the shape {shape!s:.60}.",
+    "import.odd-array": "Expected an array of plain numbers in {tensor:quoted}; its description does not fit its bytes.",
+    "import.single-array": "Expected all tensors of a model, as in .npz; a .npy file holds a single one.",
+    "import.outside-storage": "Expected the tensor {tensor:quoted} inside its storage; it reaches outside. The file is damaged.",
+    "import.not-numbers": "Expected real numbers in {tensor:quoted}; got {dtype}.",
+    "import.not-finite": "Expected finite weights; {tensor} has NaN or infinity.",
+    "import.own-checkpoint": "This is a checkpoint of this program, which needs no import: open it with load_checkpoint.",
+    "import.needs-package": "To read {kind!s}, the package {package} is needed: `pip install {package}`.",
+    "import.damaged-hdf5": "Expected an HDF5 file that can be read; this one is damaged, or of an unknown kind.",
+    "import.keras-config": "Expected Keras' description of a model and weights that fit it; they make no sense together.",
+    "import.keras-graph": "Expected layers one above the other; {layer} reads something else than the layer before it.",
+    "import.keras-layer": "The layer {layer} ({kind}) is none that our models can express.",
+    "import.keras-activation": (
+        "The layer {layer} has the activation {got}, which our models do not have there. (“hard_sigmoid” was Keras' default for "
+        "gates until 2019; it is not the sigmoid.)"
+    ),
+    "import.keras-direction": "The layer {layer} reads backwards, or joins its directions in another way than side by side.",
+    "import.keras-last-only": (
+        "The layer {layer} gives only its last state (return_sequences=False), which none of our models can express there."
+    ),
+    "import.damaged-onnx": "Expected an ONNX model that can be read; this one is damaged.",
+    "import.onnx-elsewhere": "Expected all weights in the .onnx file itself; {tensor} lies in another file. Save it as one file.",
+    "import.onnx-operator": "The graph has the operator {operator} ({node:quoted}), which none of our models can express there.",
+    "import.onnx-state": "The operator {node:quoted} begins in a state that is not zero or has peepholes; our cells do not.",
+    "import.onnx-weights": "Expected the weights of {node:quoted} as constants in the file; the graph computes them.",
+    "import.onnx-attributes": (
+        "The operator {node:quoted} has activations, a direction or a layout that our cells do not have. Expected the usual "
+        "activations, forward or bidirectional, with time first."
+    ),
+    # importing: what a model must be
+    "import.no-layers": (
+        "Expected recurrent layers, with names such as weight_ih_l0 and weight_hh_l0; none of the tensors is called so. Its "
+        "matrices are: {candidates:few}."
+    ),
+    "import.which-layers": (
+        "Expected one stack of recurrent layers; these may stand above or beside each other: {candidates:few}. Name those you "
+        "want from the input up with layers=, or leave a whole second model out with leave_out=."
+    ),
+    "import.no-such-layer": "Expected in layers= some of {candidates:few}; got {got:quoted}.",
+    "import.projection": "Expected layers without projection (proj_size=0); {tensor} is one, which none of our cells has.",
+    "import.odd-layer": (
+        "Expected weights of 1, 3 or 4 blocks of H rows, and the same rows at the input; {tensor} is {shape} and {other} is "
+        "{other_shape}."
+    ),
+    "import.odd-bias": "Expected {expected:,} numbers in the bias {tensor}; its shape is {shape}.",
+    "import.several-cells": "Expected one kind of cell in all layers; their weights have {blocks:names} blocks of rows.",
+    "import.other-cell": lambda tensor, shape, blocks, cell, candidates: (
+        f"Expected 1 block of H rows for rnn, 3 for gru and 4 for lstm; {tensor} {list(shape)} has {blocks}"
+        + (f", and cell={cell!r} was asked for." if cell else ".")
+    ),
+    "import.only-backward": "Expected a layer that reads forward; {tensor} belongs to one that only reads from the end.",
+    "import.one-way-only": "Expected all layers to read in the same directions; the one of {tensor} differs.",
+    "import.chain": (
+        "Expected each layer to read what the one below gives; {tensor} reads {inputs} numbers, and the layer below gives "
+        "{below}. If the order is another, name the layers from the input up with layers=: {candidates:few}."
+    ),
+    "import.widths": "Expected second nets of one width; the layers have {forward} units forward and {backward} backward.",
+    "import.gate-order": "Expected in gate_order= the letters {candidates:few} in the file's order; got {got:quoted}.",
+    "import.z-of-gru": "Only a GRU has an update gate to turn; this model's cell is {cell}.",
+    "import.configuration": "None of our models can be what this file describes: {reason!s:.300}",
+    "import.no-head": (
+        "Expected an output with {features} columns, one for each number that the last layer gives; none of the other tensors "
+        "has them: {candidates:few}."
+    ),
+    "import.no-such-tensor": "Expected in {argument}= one of {candidates:few}; got {got:quoted}.",
+    "import.not-symbols": (
+        "Expected a model that reads and predicts the same symbols; its first layer reads {inputs} numbers, and {head} gives "
+        "{outputs}. Models of continuous inputs, and classifiers, cannot be opened. Its other tensors: {candidates:few}."
+    ),
+    "import.several-ends": "Two tensors can be the {argument}: {candidates:alternatives}. Choose one with {argument}=.",
+    "import.left-over": (
+        "This model also has {candidates:few}, which none of our models can express: without it, the predictions would be "
+        "others. If it has no part in them, name it in leave_out=."
+    ),
+    # importing: vocabularies
+    "import.no-vocabulary": lambda count, candidates: (
+        f"Expected a vocabulary: the {count:,} symbols of this model in the order of their numbers, as vocabulary=. "
+        + (
+            f"The file itself has several: {_few(candidates)}."
+            if candidates
+            else "None of that length stands in the file."
+        )
+    ),
+    "import.vocabulary": "Expected a vocabulary as symbols in order, or a dict between symbols and numbers; got {got}.",
+    "import.vocabulary-file": "Expected the text that the model was trained on: {reason}",
+    "import.vocabulary-not-utf-8": "Expected symbols in UTF-8; {path} is in another encoding.",
+    "import.rule": "Expected in rule= one of {candidates:few}; got {got:quoted}.",
+    "import.rule-without-text": "Expected a text or its path with a rule ({candidates:few}); got symbols.",
+    "import.number-of-symbols": lambda expected, count, last: (
+        f"Expected the {expected:,} symbols of this model; the vocabulary has {count:,}"
+        + (f", numbered up to {last:,}." if last >= count else ".")
+    ),
+    "import.symbol-twice": "Expected every symbol once; {got!r:.20} stands twice in the vocabulary.",
+    "import.words": (
+        "Expected single characters as symbols; {count:,} of them are none, such as {candidates:few}. Models that read words "
+        "cannot be opened."
+    ),
+    "import.sample": "Expected as sample= a text of at least two characters that the model knows; nothing was predicted in it.",
+    # importing: the account
+    "import.report.kind": "Read from {kind!s}.",
+    "import.report.taken": "{name} {shape} became {became}: {why!s}.",
+    "import.report.left-out": "{name} was left out: {why!s}.",
+    "import.why.embedding": "{symbols:,} symbols, and {width} numbers for each, as many as the first layer reads",
+    "import.why.input": "{blocks} x {hidden} rows are a layer of the kind {title}, which reads {width} numbers",
+    "import.why.state": "{blocks} x {hidden} rows and {hidden} columns",
+    "import.why.bias": "as many numbers as its weights have rows",
+    "import.why.head": "{symbols:,} symbols from the {features} numbers of the last layer",
+    "import.why.head-bias": "one number for each symbol",
+    "import.left.training": "it belongs to the training",
+    "import.left.asked": "you asked for that",
+    "import.left.layer": "its layer was not asked for",
+    "import.left.no-weights": "it holds no weights",
+    "import.note.unknown-added": (
+        "The model has no symbol for unknown characters. One was added: it is never predicted, and read as zeros."
+    ),
+    "import.note.stand-in": "Symbol {number}, {symbol!r:.20}, is no single character; {code} stands for it.",
+    "import.note.unnamed": "Symbol {number} is not in the vocabulary; {code} stands for it.",
+    "import.note.no-head-bias": "The output has no bias: it is zero.",
+    "import.note.no-bias": "Some layers have no bias: it is zero.",
+    "import.note.one-hot": "There is no embedding: the model reads {symbols:,} symbols one-hot.",
+    "import.note.tied": "One matrix is both embedding and output.",
+    "import.note.both-ways": (
+        "The model reads from both ends; it was opened with objective {objective!r}, which may not be what it was trained on."
+    ),
+    "import.note.no-counts": "How often each symbol stood in its corpus is not known, so frequencies are no yardstick.",
+    "import.note.reset-assumed": (
+        "Where the reset gate acts cannot be seen in the file. “After” is assumed, as in torch.nn.GRU; a sample= text would tell."
+    ),
+    "import.note.resets": (
+        "Perplexity of the sample: {after:perplexity} with the reset gate after the product, {before:perplexity} with it before. "
+        "It was opened as “{chosen}”."
+    ),
+    "import.note.sample": "Perplexity of the sample: {nats:perplexity}.",
     # corpora
     "corpora.unknown": "Expected a corpus named {names:names}; got {got!r}.",
     "corpora.not-fetched": (
@@ -1204,6 +1370,26 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "cli.output.help": "The .safetensors file to write.",
     "cli.newlines-to-blanks.help": "Read each line end as a blank, as the book does with lyrics.",
     "cli.no-clip.help": "Measure the gradient's norm, but do not clip it.",
+    "cli.import.help": (
+        "Open somebody else's model (PyTorch, Keras, ONNX, safetensors or npz), say what each of its tensors is, and write it as "
+        "a checkpoint of this program. Nothing of the file is run."
+    ),
+    "cli.import.vocabulary": (
+        "JSON or text file of its symbols in the order of their numbers; with --rule, the text it was trained on."
+    ),
+    "cli.import.sample": "{names:names}, or a text file of the kind it was trained on: its perplexity is shown.",
+    "cli.import.layers": "Prefixes of the recurrent layers from the input up, with commas between them.",
+    "cli.import.leave-out": "What names of tensors begin with that are not wanted. May be given several times.",
+    "cli.import.rule": "How the characters of the text were numbered.",
+    "cli.import.cell": "What the cell is; told by the shapes if left out.",
+    "cli.import.reset": "Where a GRU's reset gate acts.",
+    "cli.import.activation": "Of a plain recurrent net.",
+    "cli.import.objective": "What a model that reads from both ends was trained for.",
+    "cli.import.gate-order": "Letters of the gates as they are stacked in the file, such as zrn or ifog.",
+    "cli.import.z-takes": "In this GRU, 1 in the update gate takes the candidate instead of keeping the old state.",
+    "cli.import.embedding": "Name of the embedding's tensor.",
+    "cli.import.head": "Name of the output's weights.",
+    "cli.import.wrote": "Wrote {path} ({size:MB}).",
     # the door
     "door.host": (
         "Expected a host name of this server; got {host!r}. Whoever runs it can add a name with --server.allowedHosts "

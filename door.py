@@ -203,7 +203,7 @@ class BoundedUploads:
     A session keeps its newest files; the page has taken what it needs of an older one.
     """
 
-    FILE_BYTES = 5_000_000  # explorer.text.MAX_FILE_BYTES
+    FILE_BYTES = 25_000_000  # explorer.checkpoints.MAX_FILE_BYTES; a text may have less, as its page says
     FRAME_BYTES = 16 * 1024  # what a browser puts around a file
     KEPT_FILES = 4  # of a session
     COMING_FILES = 2  # at once, of a session
@@ -211,24 +211,32 @@ class BoundedUploads:
     ARRIVAL_S = 120.0
 
     def __init__(self, inner: ASGIApp) -> None:
-        self.inner, self.coming = inner, Counter[str]()
+        self.inner, self.coming, self.coming_bytes = inner, Counter[str](), 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take an upload within the limits; refuse another with a sentence."""
         found = UPLOAD.search(scope["path"]) if scope["type"] == "http" and scope["method"] == "PUT" else None
         if found is None:
             await self.inner(scope, receive, send)
-        elif refusal := self._refusal(found[1], HTTPConnection(scope).headers.get("Content-Length", "0")):
+            return
+        most = self.FILE_BYTES + self.FRAME_BYTES
+        stated = HTTPConnection(scope).headers.get("Content-Length", str(most))
+        length = int(stated) if stated.isdecimal() and len(stated) < 12 else most + 1
+        if refusal := self._refusal(found[1], length):
             await (await _answer(refusal))(scope, receive, send)
-        else:
+            return
+        self.coming_bytes += length
+        try:
             await self._take(found[1], scope, receive, send)
+        finally:
+            self.coming_bytes -= length
 
-    def _refusal(self, session: str, length: str) -> _Refusal | None:
-        if not (length.isdecimal() and int(length) <= self.FILE_BYTES + self.FRAME_BYTES):
+    def _refusal(self, session: str, length: int) -> _Refusal | None:
+        if length > self.FILE_BYTES + self.FRAME_BYTES:
             return self._too_large()
         if self.coming[session] >= self.COMING_FILES:
             return _Refusal(429, "door.files-coming", {"most": self.COMING_FILES})
-        if _held_bytes() + (self.coming.total() + 1) * self.FILE_BYTES > self.ALL_BYTES:
+        if _held_bytes() + self.coming_bytes + length > self.ALL_BYTES:
             return _Refusal(503, "door.files-full")
         return None
 

@@ -10,8 +10,8 @@ from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from streamlit.web.server.starlette import starlette_websocket
 
 import door
+from explorer.checkpoints import MAX_FILE_BYTES
 from explorer.pages.shell import people
-from explorer.text import MAX_FILE_BYTES
 
 HEADER = people.LOCAL_HEADER.lower()
 FOREIGN = [
@@ -200,7 +200,7 @@ def test_a_file_is_as_large_as_the_page_says_whoever_brings_it(held, stated):
     assert bring(held, [MAX_FILE_BYTES], stated=stated)[0][0] == 204
     ((status, said),) = bring(held, [MAX_FILE_BYTES + 100_000], stated=stated)
     assert status == 413
-    assert said == "Expected a file of at most 5 MB; this one is larger."
+    assert said == "Expected a file of at most 25 MB; this one is larger."
     assert len(held.file_storage["me"]) == 1
 
 
@@ -220,8 +220,8 @@ def test_a_session_brings_two_at_once(held):
 
 
 def test_all_sessions_together_have_a_limit_too(held):
-    for number in range(51):
-        held.add_file(f"s{number}", UploadedFileRec("a", "a.txt", "text/plain", bytes(5_000_000)))
+    for number in range(52):
+        held.add_file(f"s{number}", UploadedFileRec("a", "a.txt", "text/plain", bytes(4_923_070)))
     ((status, said),) = bring(held, [1_000])
     assert status == 503
     assert "Try again" in said

@@ -172,6 +172,7 @@ FORMS: dict[str, Callable[[Any], str]] = {
     "alternatives": _alternatives,
     "choices": "; ".join,
     "quoted": lambda value: repr(str(value)[:40]),
+    "kB": lambda size: f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{math.ceil(size / 1e3)} kB",
     "MB": lambda size: f"{size / 1e6:.1f} MB",
     "GB": lambda size: f"{size / 1e9:.1f} GB",
     "whole GB": lambda size: f"{size / 1e9:.0f} GB",
@@ -818,6 +819,61 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "page.train": "Train",
     "page.train.help": "Train a model of your own and watch every curve while it learns.",
+    "page.open": "Open",
+    "page.open.help": "Open a network that another program trained, and look at its gates.",
+    # pages: a model out of a stranger's file
+    "open-page.what": "**Open a network that another program trained.** Bring its weights, say which characters it reads, "
+    "and look at its gates and gradients.",
+    "open-page.never-run": "Nothing of the file is run: only its tensors are read. Here it may have {most:whole MB} and hold "
+    "weights alone; whole PyTorch modules, Keras' and ONNX' files are opened by `python -m explorer import` and in a notebook.",
+    "open-page.file": "Weights of an RNN, a GRU or an LSTM that predicts characters",
+    "open-page.size": "{size:kB}",
+    "open-page.which-symbols": "This network knows {count:,} symbols. Which character each of them is does not stand in the file: "
+    "say it above.",
+    "open-page.unnamed": "a file",
+    "open-page.unsaid": "What a file may not say",
+    "open-page.decide": "Take this",
+    "open-page.opened": lambda symbols, parameters, **shape: (
+        f"{_shape(**shape)}, {symbols} symbols, {parameters:,} parameters."
+    ),
+    "open-page.see.gates": "See its gates",
+    "open-page.see.gradients": "See its gradients",
+    "open-page.account": "**What became of each tensor**, read from {kind!s}.",
+    "open-page.tensor": "tensor",
+    "open-page.shape": "shape",
+    "open-page.became": "became",
+    "open-page.why": "why",
+    "control.symbols": "The characters that it reads",
+    "control.symbols.help": (
+        "A model knows numbers, and few files say which character each stands for. Each must stand in its place, or every "
+        "prediction is of another character."
+    ),
+    "option.symbols.in-file": "stand in the file",
+    "option.symbols.printable": "the 100 of Python's string.printable",
+    "option.symbols.typed": "typed here",
+    "option.symbols.learned": "those of the text that it learned",
+    "control.typed-symbols": "The symbols in the order of their numbers",
+    "control.typed-symbols.help": "Characters in a row, each as it is, or a list or a map as JSON.",
+    "control.rule": "How they were numbered",
+    "option.rule.sorted": "sorted",
+    "option.rule.frequency": "by falling frequency",
+    "option.rule.folded": "sorted, after lower-casing",
+    "control.import-reset": "Where a GRU's reset gate acts",
+    "control.import-reset.help": (
+        "After the product with U, as in PyTorch and Keras, or before it, as in many programs from scratch. The weights do not "
+        "say; with a text like the one it learned, both are tried."
+    ),
+    "control.import-objective": "What a bidirectional model is asked for",
+    "control.gate-order": "Order of the gates in stacked weights",
+    "control.z-renews": "1 in its update gate takes the new state",
+    "control.sample": "A text like the one that it learned",
+    "control.sample.help": "Its perplexity shows whether everything stands in its place.",
+    "control.import-cell": "Its cell",
+    "control.import-embedding": "Its embedding",
+    "control.import-head": "Its output",
+    "control.import-layers": "Its recurrent layers, from the input up",
+    "control.import-leave-out": "What to leave out",
+    "option.unsaid": "as the file says",
     # pages: an altered model
     "page.altered": "**This model is altered:** {changes}.",
     "page.altered.score": "On this text its {score} was {before} as trained and is {after} now.",
@@ -837,6 +893,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "which.run": "{name} · {id}",
     "which.active-run": "{name} ({status})",
     "which.unread-run": "run · {id}",
+    "which.opened": lambda corpus, symbols, **shape: f"{_shape(**shape)}; from the file {corpus}, {symbols} symbols",
     "which.described": _described,
     # pages: what models are called
     "corpus.lighthouse": "The Lighthouse",

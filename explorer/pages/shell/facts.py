@@ -19,6 +19,7 @@ import explorer
 from explorer.models import NetKey
 from explorer.pages.shell import patience, session, shelf
 from explorer.pages.shell.models import Which, beyond_the_file, checkpoint_of, learned_text, model_of
+from explorer.pages.shell.opened import OPENED
 from explorer.probes.diagnosis import diagnosis_of
 from explorer.probes.learned import learned_stretches
 from explorer.probes.progress import TrainingRecord
@@ -101,9 +102,9 @@ class Facts:
 
     @once
     def record(self) -> TrainingRecord | None:
-        """How the model was trained; None for one that was altered by hand, of which its training says nothing."""
+        """How the model was trained; None where that is not known, or says nothing: it was altered by hand."""
         which = self.which
-        if which.intervention:
+        if which.intervention or which.name.startswith(OPENED):
             return None
         checkpoint = checkpoint_of(which)
         history = () if which.untrained else checkpoint.history[: which.epoch]

@@ -20,8 +20,11 @@ from explorer.pages.shell import session
 from explorer.pages.shell.plain import plain
 from explorer.words import Saying, say
 
-GATES, GRADIENTS, TRAIN = "gates", "gradients", "train"
-ICONS = {GATES: ":material/grid_on:", GRADIENTS: ":material/timeline:", TRAIN: ":material/model_training:"}
+GATES, GRADIENTS, TRAIN, OPEN = "gates", "gradients", "train", "open"
+ICONS = {
+    GATES: ":material/grid_on:", GRADIENTS: ":material/timeline:", TRAIN: ":material/model_training:",
+    OPEN: ":material/folder_open:",
+}  # fmt: skip
 
 
 class Choice(NamedTuple):

@@ -12,7 +12,8 @@ from explorer import Intervention, runs
 from explorer.cells import CELLS
 from explorer.checkpoints import Outline, read_outline
 from explorer.corpora import BUILT_IN, load_corpus
-from explorer.pages.shell import labels, shelf
+from explorer.pages.shell import labels, opened, shelf
+from explorer.pages.shell.opened import OPENED
 from explorer.words import say
 
 CHECKPOINTS = Path(__file__).parents[3] / "checkpoints"
@@ -52,11 +53,13 @@ class Which(NamedTuple):
     @property
     def file_label(self) -> str:
         """What the names of files call it: a shipped model by the name that its file and its link have."""
-        return self._called(model_label(self.name) if self.name.startswith(RUN) else self.name)
+        return self._called(model_label(self.name) if self.name.startswith((RUN, OPENED)) else self.name)
 
     def _called(self, name: str) -> str:
         if self.untrained:
             return say("which.untrained", kind=kind_name(self.untrained))
+        if self.name.startswith(OPENED) and not self.intervention:
+            return name  # nobody knows how long it was trained
         return say("which.altered" if self.intervention else "which.trained", name=name, epoch=self.epoch)
 
 
@@ -66,7 +69,9 @@ def kind_name(kind: str) -> str:
 
 
 def file_of(name: str) -> Path:
-    """The checkpoint of a shipped model, or of a run ("run:" and its id)."""
+    """The checkpoint of a shipped model, of a run ("run:" and its id), or of an opened model ("own:" and its digest)."""
+    if name.startswith(OPENED):
+        return opened.file_of(name)
     run = name.removeprefix(RUN)
     return runs.checkpoint_path(run) if run != name else CHECKPOINTS / f"{name}.safetensors"
 
@@ -102,6 +107,9 @@ def model_label(name: str) -> str:
     """What a model is called: a shipped one by what it is; a run's by its name and the start of its id, since two may have one
     name, and while it goes with its status.
     """
+    if name.startswith(OPENED):
+        outline = _outline(file_of(name), version(name))
+        return labels.label(outline.config, outline.corpus) if outline else name
     if not name.startswith(RUN):
         return labels.labels(outlines()).get(name, name)
     run_id = name.removeprefix(RUN)
@@ -148,7 +156,7 @@ def learned_text(which: Which) -> str | None:
     A run's own text is its owner's, and whoever has its link may see the run and not the text.
     """
     checkpoint = checkpoint_of(which)
-    if which.untrained or checkpoint.corpus not in BUILT_IN:
+    if which.untrained or which.name.startswith(OPENED) or checkpoint.corpus not in BUILT_IN:
         return None
     return checkpoint.vocabulary.as_read(checkpoint.recipe.learned(load_corpus(checkpoint.corpus)))
 
@@ -170,12 +178,13 @@ def best_reader(text: str, like: explorer.ModelConfig) -> tuple[str, float] | No
     return (name, share) if name else None
 
 
-def describe(checkpoint: explorer.Checkpoint) -> str:
+def describe(name: str, checkpoint: explorer.Checkpoint) -> str:
     """A model in one line."""
     config = checkpoint.config
     return say(
-        "which.described", title=config.title, units=config.units, layers=config.num_layers, direction=config.direction,
-        corpus=labels.corpus_title(checkpoint.corpus), symbols=len(checkpoint.vocabulary),
+        "which.opened" if name.startswith(OPENED) else "which.described", title=config.title, units=config.units,
+        layers=config.num_layers, direction=config.direction, corpus=labels.corpus_title(checkpoint.corpus),
+        symbols=len(checkpoint.vocabulary),
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 import explorer
 from explorer import runs
-from explorer.pages.shell import links, people, session
+from explorer.pages.shell import links, opened, people, session
 from explorer.pages.shell.alterations import AS_TRAINED, choose_alterations
 from explorer.pages.shell.controls import called, choose, slide
 from explorer.pages.shell.models import (
@@ -24,6 +24,7 @@ from explorer.pages.shell.models import (
     model_label,
     shipped,
 )
+from explorer.pages.shell.opened import OPENED
 from explorer.pages.shell.plain import plain
 from explorer.words import say
 
@@ -35,9 +36,10 @@ def model_names() -> list[str]:
     good, mistakes = shipped()
     good.sort(key=lambda name: name != FIRST_MODEL)
     mine = [RUN + run.id for run in _models_of(people.owners())]
+    own = opened.mine()
     named = {str(links.named(key)) for key in ("model", "second")}
-    theirs = sorted(name for name in named if _is_readable_run(name) and name not in mine)
-    return [*good, *mine, *theirs, *mistakes]
+    theirs = sorted(name for name in named if _is_readable(name) and name not in (*mine, *own))
+    return [*good, *own, *mine, *theirs, *mistakes]
 
 
 def _labels(names: Sequence[str]) -> dict[str, str]:
@@ -54,9 +56,10 @@ def _models_of(sessions: Sequence[str]) -> list[runs.Run]:
         return []  # no data folder: the page Train says so, the shipped models are there all the same
 
 
-def _is_readable_run(name: str) -> bool:
+def _is_readable(name: str) -> bool:
+    """Whether a name that an address holds is a run's, or an opened model's, that is there."""
     try:
-        return name.startswith(RUN) and file_of(name).is_file()
+        return name.startswith((RUN, OPENED)) and file_of(name).is_file()
     except runs.UnknownRunError:
         return False
     except runs.RunError:
@@ -71,7 +74,7 @@ def choose_model() -> tuple[Which, explorer.Checkpoint]:
         st.stop()
     name = choose("model", names, _labels(names).__getitem__)
     checkpoint = _loaded(name)
-    st.caption(plain(describe(checkpoint)))
+    st.caption(plain(describe(name, checkpoint)))
     epoch = _choose_epoch("epoch", checkpoint.epochs, checkpoint.epochs[-1])
     return Which.of(name, epoch, intervention=choose_alterations(checkpoint.config)), checkpoint
 

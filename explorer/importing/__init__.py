@@ -130,7 +130,7 @@ def import_model(
         Saying(opened.kind),
         taken(opened, stack, ends, config),
         left,
-        noted(config, stack, ends, symbols, said, tried),
+        noted(opened, config, stack, ends, symbols, said, tried),
         tried,
     )
     return Imported(model, report)

@@ -621,6 +621,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "import.note.both-ways": (
         "The model reads from both ends; it was opened with objective {objective!r}, which may not be what it was trained on."
     ),
+    "import.note.last-only": (
+        "The model was trained to predict only after a whole window of text, so its predictions near the beginning of a text "
+        "were never trained."
+    ),
     "import.note.no-counts": "How often each symbol stood in its corpus is not known, so frequencies are no yardstick.",
     "import.note.reset-assumed": (
         "Where the reset gate acts cannot be seen in the file. “After” is assumed, as in torch.nn.GRU; a sample= text would tell."

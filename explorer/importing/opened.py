@@ -32,7 +32,8 @@ class ImportRefusedError(Told, ValueError):
         super().__init__(code, **figures)
         self.candidates: tuple[str, ...] = tuple(figures.get("candidates", ()))
         field = getattr(figures.get("reason"), "field", None)  # of a ConfigError
-        self.argument: str | None = figures.get("argument", _DECIDES.get(code, field))
+        asked = field if field in ("reset", "activation", "objective") else None
+        self.argument: str | None = figures.get("argument", _DECIDES.get(code, asked))
 
 
 _DECIDES = {

@@ -9,6 +9,7 @@ Nothing of a file is run. docs/own-models.md says which files can be opened.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -70,10 +71,10 @@ def import_model(
     objective: str | None = None,
     gate_order: str | None = None,
     z_keeps: bool = True,
-    layers: Sequence[str] | None = None,
+    layers: str | Sequence[str] | None = None,
     embedding: str | None = None,
     head: str | None = None,
-    leave_out: Sequence[str] = (),
+    leave_out: str | Sequence[str] = (),
     sample: str | None = None,
     weights_only: bool = False,
 ) -> Imported:
@@ -82,10 +83,9 @@ def import_model(
     Args:
         source: the path of a file (PyTorch's .pt and .pth, .safetensors, .npz, Keras' .h5 and .keras, .onnx), the bytes of
             one, a state_dict or a module.
-        vocabulary: its symbols in the order of their numbers (a string is its characters), a dict symbol -> number, a
-            Vocabulary, or the path of a JSON or text file or pickle of them; with a rule, the text it was trained on, or the
-            path of it.
-            None for one that stands in the file itself.
+        vocabulary: its symbols in the order of their numbers (a string is its characters, unless a file is called so), a dict
+            symbol -> number, a Vocabulary, or the path of a JSON or text file or pickle of them; with a rule, the text it was
+            trained on, or the path of it. None for one that stands in the file itself.
         rule: how the characters of that text were numbered, one of RULES.
         cell: "rnn", "gru" or "lstm"; None to tell by the shapes.
         reset: where a GRU's reset gate acts, "before" or "after"; None for what the file says, what a sample says, or
@@ -109,8 +109,9 @@ def import_model(
 
     """
     opened = fused(open_source(source, weights_only))
-    arrays = {name: array for name, array in opened.arrays.items() if not name.startswith(tuple(leave_out))}
-    stack, others = find_stack(arrays, cell, layers)
+    unwanted = _several(leave_out)
+    arrays = {name: array for name, array in opened.arrays.items() if not name.startswith(unwanted)}
+    stack, others = find_stack(arrays, cell, None if layers is None else _several(layers))
     ends = find_ends({n: a for n, a in arrays.items() if n not in stack.names | others}, stack, embedding, head)
     left = left_over(opened, arrays, stack, ends, others)
     symbols = read_symbols(
@@ -121,25 +122,27 @@ def import_model(
     wishes, said = _wishes(opened, stack, reset, activation, objective)
     config = configured(stack, ends, wishes)
     tried = _tried(config, stack, ends, symbols, sample)
-    chosen = config.variant
-    if not said and tried:
-        chosen = min(tried, key=lambda variant: tried[variant])
-        config = replace(config, reset=chosen) if config.cell == "gru" else config
+    if tried and not said:
+        config = replace(config, reset=min(tried, key=lambda reset: tried[reset]))
     model = build(config, stack, ends, symbols)
     report = Report(
         Saying(opened.kind),
         taken(opened, stack, ends, config),
         left,
-        noted(config, stack, ends, symbols, said, tried),
+        noted(opened, config, stack, ends, symbols, said, tried),
         tried,
     )
     return Imported(model, report)
 
 
+def _several(names: str | Sequence[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
 def _wishes(
     opened: Opened, stack: Stack, reset: str | None, activation: str | None, objective: str | None
 ) -> tuple[Wishes, bool]:
-    """What the model is beside its weights, and whether somebody says where its reset gate acts."""
+    """What the model is beside its weights, and whether that is certain: of a GRU, where its reset gate acts."""
     first = next(iter(stack.nets.values())).w_hh[0]
     mode, kind = str(opened.told(first, "mode") or ""), opened.told(first, "class")
     told = opened.told(first, "reset") or ("after" if kind in _TORCH_GRUS else None)
@@ -158,7 +161,7 @@ def _tried(config: ModelConfig, stack: Stack, ends: Ends, symbols: Symbols, samp
     for each in (replace(config, reset=reset) for reset in resets):
         known_T = symbols.vocabulary.encode(sample).numpy() > 0
         mean = score_text(build(each, stack, ends, symbols), sample).mean_over(known_T)
-        if mean is None:
-            raise ImportRefusedError("import.sample")
-        losses[each.variant] = mean
+        losses[each.variant] = math.inf if mean is None else mean
+    if math.inf in losses.values() and len(set(losses.values())) == 1:
+        raise ImportRefusedError("import.sample")
     return losses

@@ -336,7 +336,9 @@ def _facts(said: dict[str, Any], weights: Weights) -> dict[str, Any]:
     if "recurrent_kernel" not in roles:
         return {}
     config = _inside(said)["config"] if said else {}
-    facts = {"activation": config["activation"]} if config.get("activation") in _ACTIVATIONS else {}
+    facts: dict[str, Any] = {"last_only": bool(said) and not config.get("return_sequences")}
+    if config.get("activation") in _ACTIVATIONS:
+        facts["activation"] = config["activation"]
     recurrent = roles["recurrent_kernel"][1]
     bias = roles["bias"][1] if "bias" in roles else None
     after = config.get("reset_after") if bias is None else bias.size == 2 * recurrent.shape[-1]

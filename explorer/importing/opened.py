@@ -31,7 +31,9 @@ class ImportRefusedError(Told, ValueError):
     def __init__(self, code: str, /, **figures: Any) -> None:
         super().__init__(code, **figures)
         self.candidates: tuple[str, ...] = tuple(figures.get("candidates", ()))
-        self.argument: str | None = figures.get("argument", _DECIDES.get(code))
+        field = getattr(figures.get("reason"), "field", None)  # of a ConfigError
+        asked = field if field in ("reset", "activation", "objective") else None
+        self.argument: str | None = figures.get("argument", _DECIDES.get(code, asked))
 
 
 _DECIDES = {

@@ -112,7 +112,13 @@ def taken(opened: Opened, stack: Stack, ends: Ends, config: ModelConfig) -> tupl
 
 
 def noted(
-    config: ModelConfig, stack: Stack, ends: Ends, symbols: Symbols, said: bool, tried: Mapping[str, float]
+    opened: Opened,
+    config: ModelConfig,
+    stack: Stack,
+    ends: Ends,
+    symbols: Symbols,
+    said: bool,
+    tried: Mapping[str, float],
 ) -> tuple[Saying, ...]:
     """What to know beside the tensors."""
     notes = list(symbols.notes)
@@ -126,6 +132,8 @@ def noted(
         notes.append(Saying("import.note.no-bias"))
     if stack.nets.get(NetKey(0, "backward")):
         notes.append(Saying("import.note.both-ways", {"objective": config.objective}))
+    if any(facts.get("last_only") for facts in opened.modules.values()):
+        notes.append(Saying("import.note.last-only"))
     if not any(symbols.vocabulary.counts):
         notes.append(Saying("import.note.no-counts"))
     return (*notes, *_of_sample(config, said, tried))

@@ -184,9 +184,9 @@ def _ours(symbols: list[str | None], counts: Mapping[str, int]) -> Symbols:
     unknown = next((number for number, symbol in enumerate(symbols) if symbol in _UNKNOWNS), -1)
     rows = [unknown, *(number for number in range(len(symbols)) if number != unknown)]
     odd = [number for number in rows[1:] if not _is_character(symbols[number])]
-    if len(odd) > MOST_STOOD_IN:
-        shown = [repr(symbols[number])[:20] for number in odd if symbols[number]][:5]
-        raise ImportRefusedError("import.words", count=len(odd), candidates=shown)
+    words = [repr(symbols[number])[:20] for number in odd if symbols[number]]
+    if len(odd) > MOST_STOOD_IN or 2 * len(words) > len(symbols):
+        raise ImportRefusedError("import.words", count=len(odd), candidates=words)
     stand_ins = _stand_ins(odd, symbols)
     named = [UNKNOWN, *(stand_ins.get(number) or str(symbols[number]) for number in rows[1:])]
     known = [0 if at == 0 else counts.get(name, 0) for at, name in enumerate(named)]

@@ -12,7 +12,7 @@ from explorer.words import Saying
 
 MAX_DEPTH = 24
 MAX_VISITED = 200_000
-_FACTS = "mode", "nonlinearity", "proj_size", "batch_first", "reset_after"
+_FACTS = "mode", "nonlinearity"
 _TRAINING = "optim", "scheduler", "ema_state", "grad_scaler", "scaler"
 
 

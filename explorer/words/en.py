@@ -528,9 +528,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "activations, forward or bidirectional, with time first."
     ),
     # importing: what a model must be
-    "import.no-layers": (
-        "Expected recurrent layers, with names such as weight_ih_l0 and weight_hh_l0; none of the tensors is called so. Its "
-        "matrices are: {candidates:few}."
+    "import.no-layers": lambda candidates: (
+        "Expected recurrent layers, with names such as weight_ih_l0 and weight_hh_l0; "
+        + (f"none of the matrices is called so: {_few(candidates)}." if candidates else "there are no matrices at all.")
     ),
     "import.which-layers": (
         "Expected one stack of recurrent layers; these may stand above or beside each other: {candidates:few}. Name those you "
@@ -558,14 +558,14 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "import.gate-order": "Expected in gate_order= the letters {candidates:few} in the file's order; got {got:quoted}.",
     "import.z-of-gru": "Only a GRU has an update gate to turn; this model's cell is {cell}.",
     "import.configuration": "None of our models can be what this file describes: {reason!s:.300}",
-    "import.no-head": (
-        "Expected an output with {features} columns, one for each number that the last layer gives; none of the other tensors "
-        "has them: {candidates:few}."
+    "import.no-head": lambda features, candidates: (
+        f"Expected an output with {features} columns, one for each number that the last layer gives; "
+        + (f"none of the other tensors has them: {_few(candidates)}." if candidates else "there are no other tensors.")
     ),
     "import.no-such-tensor": "Expected in {argument}= one of {candidates:few}; got {got:quoted}.",
     "import.not-symbols": (
-        "Expected a model that reads and predicts the same symbols; its first layer reads {inputs} numbers, and {head} gives "
-        "{outputs}. Models of continuous inputs, and classifiers, cannot be opened. Its other tensors: {candidates:few}."
+        "Expected a model that reads and predicts the same symbols; its first layer reads {inputs} at a step, and {head} "
+        "gives {outputs}. Models of continuous inputs, and classifiers, cannot be opened. Its other tensors: {candidates:few}."
     ),
     "import.several-ends": "Two tensors can be the {argument}: {candidates:alternatives}. Choose one with {argument}=.",
     "import.left-over": (
@@ -601,8 +601,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "import.report.taken": "{name} {shape} became {became}: {why!s}.",
     "import.report.left-out": "{name} was left out: {why!s}.",
     "import.why.embedding": "{symbols:,} symbols, and {width} numbers for each, as many as the first layer reads",
-    "import.why.input": "{blocks} x {hidden} rows are a layer of the kind {title}, which reads {width} numbers",
-    "import.why.state": "{blocks} x {hidden} rows and {hidden} columns",
+    "import.why.input": "its {blocks} x {hidden} rows are those of a cell “{title}” that reads {width} numbers",
+    "import.why.state": "it has the same {blocks} x {hidden} rows, and as many columns as a state has numbers",
     "import.why.bias": "as many numbers as its weights have rows",
     "import.why.head": "{symbols:,} symbols from the {features} numbers of the last layer",
     "import.why.head-bias": "one number for each symbol",
@@ -621,6 +621,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "import.note.tied": "One matrix is both embedding and output.",
     "import.note.both-ways": (
         "The model reads from both ends; it was opened with objective {objective!r}, which may not be what it was trained on."
+    ),
+    "import.note.last-only": (
+        "The model was trained to predict only after a whole window of text, so its predictions near the beginning of a text "
+        "were never trained."
     ),
     "import.note.no-counts": "How often each symbol stood in its corpus is not known, so frequencies are no yardstick.",
     "import.note.reset-assumed": (

@@ -152,3 +152,11 @@ def test_a_damaged_description_is_read_or_refused(name):
         except ImportRefusedError as fault:
             refused += "\n" not in str(fault)
     assert refused
+
+
+def test_a_model_that_predicts_after_a_window():
+    imported = import_model(HERE / "last_only.keras", vocabulary=SYMBOLS)
+    np.testing.assert_allclose(probabilities(imported.model)[-1], OUTPUTS["last_only"], rtol=0, atol=2e-6)
+    assert "import.note.last-only" in [note.code for note in imported.report.notes]
+    every = import_model(HERE / "functional.keras", vocabulary=SYMBOLS)
+    assert "import.note.last-only" not in [note.code for note in every.report.notes]

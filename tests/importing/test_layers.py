@@ -272,3 +272,14 @@ def test_a_plain_cell_as_it_is_written_in_numpy():
     imported = import_model(weights, vocabulary=SYMBOLS)
     agrees(imported, module)
     assert imported.model.config.bias == "one"
+
+
+@pytest.mark.parametrize("wish", [{"reset": "never"}, {"activation": "gelu"}, {"objective": "cloze"}, {"cell": "tree"}])
+def test_an_argument_that_makes_no_sense_is_named(wish):
+    assert refused(Reader("gru"), **wish).argument == next(iter(wish))
+
+
+def test_one_name_needs_no_list():
+    module = Reader("gru")
+    state = module.state_dict() | {"attn.weight": torch.ones(7, 7)}
+    agrees(import_model(state, vocabulary=SYMBOLS, leave_out="attn", layers="rnn"), module)

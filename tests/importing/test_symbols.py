@@ -83,8 +83,8 @@ def test_a_vocabulary_of_ours_keeps_its_counts():
 
 
 def test_what_is_no_character_gets_a_stand_in():
-    symbols = read_symbols(["<pad>", "a", "<eos>"], 3)
-    assert symbols.vocabulary.symbols == ("<unk>", "\ue000", "a", "\ue001")
+    symbols = read_symbols(["<pad>", "a", "<eos>", "b"], 4)
+    assert symbols.vocabulary.symbols == ("<unk>", "\ue000", "a", "\ue001", "b")
     assert [note.code for note in symbols.notes] == [
         "import.note.unknown-added",
         "import.note.stand-in",
@@ -99,6 +99,7 @@ def test_what_makes_no_vocabulary_is_refused(tmp_path):
     assert "numbered up to 9" in str(refused({"a": 9}))
     assert refused("abcaa").code == "import.symbol-twice"
     assert refused([f"word{n}" for n in range(200)], 200).code == "import.words"
+    assert refused(["a", "cat", "sat"], 3).code == "import.words"
     for odd in ([1, 2, 3, 4, 5], {"a": "b"}, {"a": 0.5}, 7, b"abcde", {("a",): 0}, {"a": True}, [["a"]] * 5):
         assert refused(odd).argument == "vocabulary"
     assert refused(TEXT, rule="by heart").argument == "rule"

@@ -42,6 +42,7 @@ MODELS = {
     "rnn_relu": lambda: chain(L.SimpleRNN(6, activation="relu", return_sequences=True)),
     "both_ways": lambda: both_ways(L.LSTM, L.GRU),
     "both_ways_lstm": lambda: both_ways(L.LSTM, L.LSTM),
+    "last_only": lambda: chain(L.LSTM(5, return_sequences=True), L.LSTM(6)),
     "hard_sigmoid": lambda: chain(L.LSTM(6, recurrent_activation="hard_sigmoid", return_sequences=True)),
     "normalised": lambda: chain(L.LSTM(6, return_sequences=True), L.LayerNormalization()),
 }  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -47,8 +46,8 @@ def read_symbols(given: Given, count: int, rule: str | None = None) -> Symbols:
     """The symbols of a model.
 
     Args:
-        given: symbols in the order of their numbers (a string is its characters); a dict from symbol to number, or from
-            number to symbol; a Vocabulary; the path of a JSON file or pickle of such lists and dicts, or of a text file of
+        given: symbols in the order of their numbers (a string is its characters, never a path); a dict from symbol to
+            number, or from number to symbol; a Vocabulary; the path of a JSON file or pickle of such lists and dicts, or of a text file of
             the symbols, all in a row or one a line. With a rule, the text that the model was trained on, or the path of it.
         count: how many symbols the model has.
         rule: how the text's characters were numbered: "sorted", by falling "frequency", or sorted after lower-casing
@@ -58,7 +57,6 @@ def read_symbols(given: Given, count: int, rule: str | None = None) -> Symbols:
         ImportRefusedError: another number of symbols, one of them twice, or words instead of characters.
 
     """
-    given = _as_path(given)
     counts: Mapping[str, int] = {}
     if isinstance(given, Vocabulary):
         symbols, counts = dict(enumerate(given.symbols)), dict(zip(given.symbols, given.counts, strict=True))
@@ -72,14 +70,6 @@ def read_symbols(given: Given, count: int, rule: str | None = None) -> Symbols:
             last=max(symbols, default=-1),
         )  # fmt: skip
     return _ours([symbols.get(number) for number in range(count)], counts)
-
-
-def _as_path(given: Given) -> Given:
-    """The path, where a string is one of a file that is there."""
-    if isinstance(given, str) and 4 < len(given) < 1000 and "\n" not in given:
-        with contextlib.suppress(OSError, ValueError):
-            return Path(given) if Path(given).is_file() else given
-    return given
 
 
 def _is_map(given: Given) -> bool:

@@ -25,6 +25,7 @@ KINDS = ("pt", "pth", "safetensors", "npz", "bin", "pkl", "ckpt")
 WEIGHTS = "weights"
 IN_FILE, PRINTABLE, TYPED, LEARNED = SYMBOLS = ("in-file", "printable", "typed", "learned")
 UNSAID = "unsaid"
+ONLY_TOLD = ("import.no-head", "import.not-symbols")  # candidates that were tried in vain
 SHOWN = 120  # characters of it that its gates are shown on first
 SAMPLED = 5_000  # characters of what it learned on which it is tried
 Wishes = dict[str, Any]
@@ -153,9 +154,10 @@ def show_refusal(fault: ImportRefusedError) -> None:
         return
     st.warning(people.told(fault))
     name, candidates = fault.argument, list(fault.candidates)
-    if name not in DECIDING or not candidates:
+    if name not in DECIDING or not candidates or fault.code in ONLY_TOLD:
         return
-    label, key = say(f"control.import-{name.replace('_', '-')}"), f"import_{name}"
+    key = f"import_{name}"
+    label, _ = controls.called(key)
     if DECIDING[name] is _several:
         chosen: Any = st.multiselect(label, candidates, key=key)
     else:

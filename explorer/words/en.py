@@ -832,8 +832,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "weights alone; whole PyTorch modules, Keras' and ONNX' files are opened by `python -m explorer import` and in a notebook.",
     "open-page.file": "Weights of an RNN, a GRU or an LSTM that predicts characters",
     "open-page.size": "{size:kB}",
-    "open-page.which-symbols": "This network knows {count:,} symbols. Which character each of them is does not stand in the file: "
-    "say it above.",
+    "open-page.which-symbols": "This network knows {count:,} symbols. Which character each of them is does not stand in the "
+    "file: say it above.",
     "open-page.unnamed": "a file",
     "open-page.unsaid": "What a file may not say",
     "open-page.decide": "Take this",

@@ -47,8 +47,9 @@ def read_symbols(given: Given, count: int, rule: str | None = None) -> Symbols:
 
     Args:
         given: symbols in the order of their numbers (a string is its characters, never a path); a dict from symbol to
-            number, or from number to symbol; a Vocabulary; the path of a JSON file or pickle of such lists and dicts, or of a text file of
-            the symbols, all in a row or one a line. With a rule, the text that the model was trained on, or the path of it.
+            number, or from number to symbol; a Vocabulary; the path of a JSON file or pickle of such lists and dicts, or of
+            a text file of the symbols, all in a row or one a line. With a rule, the text that the model was trained on, or
+            the path of it.
         count: how many symbols the model has.
         rule: how the text's characters were numbered: "sorted", by falling "frequency", or sorted after lower-casing
             ("folded"). None: what is given are the symbols themselves.

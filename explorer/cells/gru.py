@@ -84,6 +84,12 @@ class GRU(Cell):
         step = self.update(input_projection(read, weights), (h_prev_TH,), weights, variant)
         return (_LinearBefore if variant == "before" else _LinearAfter)(weights, h_prev_TH, step)
 
+    def around(
+        self, projected_NG: Tensor, before: State, step: GRUStep, weights: CellWeights, variant: str
+    ) -> LinearNet:
+        """By hand; see `Cell.around`."""
+        return (_LinearBefore if variant == "before" else _LinearAfter)(weights, before[0], step)
+
     def recurrent_parts(
         self, dgates_TG: Tensor, step: GRUStep, h_prev_TH: Tensor, variant: str
     ) -> tuple[list[Outer], Tensor]:

@@ -83,6 +83,12 @@ class LSTM(Cell):
         step, _ = self.recover(input_projection(read, weights), h_prev_TH, first[1:], weights, variant)
         return _LinearLSTM(weights, step, previous(step.c, first[1]))
 
+    def around(
+        self, projected_NG: Tensor, before: State, step: LSTMStep, weights: CellWeights, variant: str
+    ) -> LinearNet:
+        """By hand; see `Cell.around`."""
+        return _LinearLSTM(weights, step, before[1])
+
     def recurrent_parts(
         self, dgates_TG: Tensor, step: LSTMStep, h_prev_TH: Tensor, variant: str
     ) -> tuple[list[Outer], Tensor]:
@@ -200,7 +206,7 @@ class _LinearLSTM(LinearNet):
         self.to_i, self.to_f, self.to_g = g * i * (1 - i), c_prev * f * (1 - f), i * (1 - g * g)
         self.to_o, self.to_c = c.tanh() * o * (1 - o), o * (1 - c.tanh() ** 2)
 
-    def complete(self, ds_RS: Tensor, t: int) -> None:
+    def complete(self, ds_RS: Tensor, t: int | slice) -> None:
         # dc += dh * o (1 - tanh^2 c)
         ds_RS[:, self.hidden :].addcmul_(ds_RS[:, : self.hidden], self.to_c[t])
 

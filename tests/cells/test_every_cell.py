@@ -12,7 +12,7 @@ import explorer
 from drawn import panels
 from explorer import CharModel, Checkpoint, Intervention, ModelConfig, Recipe, Vocabulary
 from explorer.cells import CELLS, Cell, CellWeights, gate_titles, input_projection
-from explorer.cells.base import AutogradNet, previous
+from explorer.cells.base import previous
 from explorer.figures import gates as drawing
 from explorer.figures import gradients as flow_drawing
 from explorer.initialisation import INITS
@@ -166,7 +166,7 @@ def test_the_linearisation_is_autograds(key, variant):
     first = tuple(torch.zeros(5).double() for _ in cell.state)
     ours, oracle = (
         cell.linearised(x, h_TH, first, weights, variant),
-        AutogradNet(cell, x, h_TH, first, weights, variant),
+        Cell.linearised(cell, x, h_TH, first, weights, variant),
     )
     width = ours.parts * ours.hidden
     assert (ours.parts, oracle.parts) == (len(cell.state), len(cell.state))

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
-from contextlib import ExitStack
+import html
+import weakref
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-from explorer.attaching.calls import Call, call_of, watch
+from explorer.attaching.calls import Call, call_of, given_and_taken, watch
+from explorer.attaching.faults import Fault, first_fault
 from explorer.attaching.layers import Layer, find_layers
 from explorer.attaching.ledger import Ledger, LoopStep
-from explorer.attaching.samples import NetSample, ParameterSample, StepSample, net_samples
-from explorer.clipping import grad_norm
-from explorer.fields import check_whole
+from explorer.attaching.losses import each_backward
+from explorer.attaching.norms import Clipped, clip, measured, parameter_samples
+from explorer.attaching.samples import NetSample, StepSample, net_samples
+from explorer.attaching.verdict import Loop, LoopDiagnosis, diagnosis_of
+from explorer.attaching.writers import check_writer, scalars_of, tell
+from explorer.fields import check_choice, check_whole, shown
+from explorer.words import Saying, say
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MOST_EVERY = 10**9
+MOST_SAMPLES = 2_000  # kept in memory; then every second one is let go, and half as many are taken
 
 
 class GateProbe:
@@ -33,8 +44,9 @@ class GateProbe:
                 optimizer.step(); optimizer.zero_grad()
         print(probe.diagnose())
 
-    A step ends where an optimizer of torch that holds a parameter of the model makes one. The model computes, learns and
-    draws as it would without the probe, bit for bit; hooks are there only inside the `with`.
+    A step ends where an optimizer of torch that holds a parameter of the model makes one; a loop with an optimizer of another
+    kind calls `end_step()`. The model computes, learns and draws as it would without the probe, bit for bit; hooks are there
+    only inside the `with`, and what was recorded stays after it, also where the loop raised.
 
     Args:
         model: any module with nn.RNN, nn.GRU or nn.LSTM in it, or loops over their cells. Not compiled.
@@ -43,7 +55,9 @@ class GateProbe:
     Attributes:
         layers: the recurrent layers that were found.
         ledger: loss and norms of every step so far.
-        samples: the sampled steps so far.
+        samples: the sampled steps so far, at most 2,000: then every second one is let go, and half as many are taken.
+        fault: the first value that was not a finite number; None where all were.
+        attached_step: the first step that began in a state that still hung on the step before; None where none did.
 
     Raises:
         ConfigError: no recurrent layer, one with projections, a compiled model, or `every` is no whole number above 0.
@@ -55,18 +69,26 @@ class GateProbe:
         self.every = check_whole("every", every, 1, MOST_EVERY)
         self.ledger = Ledger()
         self.samples: list[StepSample] = []
-        self._names = {id(p): name for name, p in model.named_parameters()}
-        self._parameters = dict(model.named_parameters())
+        self.fault: Fault | None = None
+        self.attached_step: int | None = None
+        self._parameters: dict[str, Tensor] = dict(model.named_parameters())
+        self._names = {id(p): name for name, p in self._parameters.items()}
+        self._optimizer: torch.optim.Optimizer | None = None
+        self._writers: list[Any] = []
+        self._notes: dict[str, Saying] = {}
+        self._states_then: list[weakref.ref[Tensor]] = []
         self._hooks = ExitStack()
         self._forget()
 
     def _forget(self) -> None:
         """Nothing is known of the step that comes."""
         self._calls: dict[str, list[Call]] = {}
+        self._states: dict[tuple[str, int], weakref.ref[Tensor]] = {}
+        self._came_back: set[str] = set()
         self._loss: float | None = None
-        self._clip: LoopStep | None = None
-        self._norms: dict[str, float] = {}
-        self._before: dict[str, Tensor] = {}
+        self._told = False
+        self._clip: Clipped | None = None
+        self._weights: dict[str, Tensor] = {}
         self._nets: tuple[NetSample, ...] | None = None
 
     @property
@@ -79,112 +101,281 @@ class GateProbe:
         """Whether the step that goes on is looked at closely."""
         return (self.step - 1) % self.every == 0
 
-    # ---- the loop -----------------------------------------------------------------------------------------------
+    # ---- what a loop calls ----------------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
-        for layer in self.layers:
-            self._attach(layer)
-        self._held(register_optimizer_step_pre_hook(self._before_update))
-        self._held(register_optimizer_step_post_hook(self._after_update))
+        with ExitStack() as hooks:
+            for layer in self.layers:
+                hooks.callback(layer.module.register_forward_pre_hook(self._drawing).remove)
+                hooks.callback(layer.module.register_forward_hook(self._after_call(layer), with_kwargs=True).remove)
+            hooks.callback(register_optimizer_step_pre_hook(self._before_update).remove)
+            hooks.callback(register_optimizer_step_post_hook(self._after_update).remove)
+            hooks.enter_context(each_backward(self._backpropagated))
+            self._hooks = hooks.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._hooks.close()
-        if self._clip is not None or self._loss is not None:  # the step that was going on
-            self._close()
-
-    def _held(self, handle: Any) -> None:
-        self._hooks.callback(handle.remove)
+        if self._begun:
+            self.end_step()
 
     def loss(self, loss: Tensor) -> Tensor:
-        """Record a loss of the step that goes on; several are added. Returns it as it came."""
-        self._loss = (self._loss or 0.0) + float(loss.detach())
+        """Record a loss of the step that goes on, in place of those that are backpropagated; several are added.
+
+        Args:
+            loss: a scalar, in any unit.
+
+        Returns:
+            The loss, as it came.
+
+        """
+        self._loss = float(loss.detach()) + (self._loss or 0.0 if self._told else 0.0)
+        self._told = True
         return loss
 
     def clip_grad_norm_(
-        self, parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0,
-        error_if_nonfinite: bool = False, foreach: bool | None = None,
-    ) -> Tensor:  # fmt: skip
-        """torch.nn.utils.clip_grad_norm_, with the same result; the l2 norms before and after are recorded."""
+        self,
+        parameters: Tensor | Iterable[Tensor],
+        max_norm: float,
+        norm_type: float = 2.0,
+        error_if_nonfinite: bool = False,
+        foreach: bool | None = None,
+    ) -> Tensor:
+        """torch.nn.utils.clip_grad_norm_, with its result, bit for bit; the l2 norms before and after are recorded.
+
+        Args:
+            parameters: one or more, as for torch.
+            max_norm: the threshold.
+            norm_type: of the norm that is clipped; what is recorded is the l2 norm in any case.
+            error_if_nonfinite: whether torch shall refuse a norm that is not finite.
+            foreach: torch's choice of implementation.
+
+        Returns:
+            The norm before clipping.
+
+        Raises:
+            RuntimeError: torch's, for a norm that is not finite.
+
+        """
+        if self._clip is not None and self._came_back:  # the optimizer made no step, as where a scaler skips one
+            self.end_step()
         given = [parameters] if isinstance(parameters, Tensor) else list(parameters)
-        before = self._measure(given)
-        total = nn.utils.clip_grad_norm_(given, max_norm, norm_type, error_if_nonfinite, foreach)
-        coefficient = min(1.0, float(max_norm) / (float(total) + 1e-6))  # as torch has it
-        after = _together(given) if coefficient < 1 else before
-        self._clip = LoopStep(self.step, None, before, after, coefficient, float(max_norm))
+        named = [(self._names.get(id(p), f"[{i}]"), p) for i, p in enumerate(given)]
+        total, did, refused = clip(named, max_norm, norm_type, error_if_nonfinite, foreach)
+        self._clip = did if self._clip is None else self._clip.beside(did)
+        self._note_fault()  # while the gradients are those of this backward pass
+        self._came_back.clear()
+        if refused is not None or total is None:
+            raise refused or RuntimeError
         return total
 
-    def _measure(self, parameters: Iterable[Tensor]) -> float:
-        if not self.sampled:
-            return _together(parameters)
-        norms = {
-            self._names.get(id(p), f"[{i}]"): grad_norm(p.grad) for i, p in enumerate(parameters) if p.grad is not None
-        }
-        self._norms = norms
-        return math.hypot(*norms.values())
+    def end_step(self) -> None:
+        """The step is over. Only a loop without an optimizer of torch has to call it."""
+        self._settle()
+        clip = self._clip or measured(())
+        known = self._clip is not None
+        made = LoopStep(
+            self.step,
+            self._loss,
+            clip.norm_before if known else None,
+            clip.norm_after if known else None,
+            clip.coefficient,
+            clip.max_norm,
+        )
+        sample = self._sample(clip) if self.sampled else None
+        if sample is not None:
+            self.samples.append(sample)
+        self.ledger.add(made)
+        self._tell(made, sample)
+        self._states_then = list(self._states.values())
+        self._forget()
+        self._thin()
 
-    # ---- hooks --------------------------------------------------------------------------------------------------
+    def to(self, writer: Any) -> Self:
+        """Tell another tool the numbers of every step from now on.
 
-    def _attach(self, layer: Layer) -> None:
+        Args:
+            writer: anything with add_scalar(name, value, step), or log(dict, step=). One that raises is not asked again.
+
+        Raises:
+            ConfigError: it has neither.
+
+        """
+        check_writer(writer)
+        self._writers.append(writer)
+        return self
+
+    # ---- what there is to read --------------------------------------------------------------------------------------
+
+    def diagnose(self) -> LoopDiagnosis:
+        """What is wrong with this training, if anything; see explorer.attaching.verdict for the rules."""
+        optimizer = self._optimizer
+        rate = None if optimizer is None else float(optimizer.param_groups[0]["lr"])
+        loop = Loop(
+            self.ledger,
+            tuple(self.samples),
+            self.layers,
+            rate,
+            isinstance(optimizer, torch.optim.SGD),
+            self.fault,
+            self.attached_step,
+        )
+        return diagnosis_of(loop, self.notes)
+
+    @property
+    def notes(self) -> tuple[Saying, ...]:
+        """What to know before one believes the numbers: steps that were not recovered, calls that were left out, failures."""
+        return tuple(self._notes.values())
+
+    def norm_quantiles(self) -> dict[float, float]:
+        """Share of the steps so far -> norm before clipping that so many were under."""
+        return self.ledger.norm_quantiles()
+
+    @property
+    def suggested_threshold(self) -> float | None:
+        """A threshold that would have clipped one step in ten so far; None where no norm was measured."""
+        return self.ledger.suggested_threshold
+
+    def frame(self, kind: str = "steps") -> pd.DataFrame:
+        """A table of what was recorded so far.
+
+        Args:
+            kind: "steps" (loss, norms, coefficient of every step); of sampled steps "gates" (mean, shares and deciles by time
+                step), "gradients" (||dL/dh_t|| by time step), "flow" (share of a loss's gradient that is left by lag) or
+                "parameters" (norm, share, update / weight).
+
+        Raises:
+            ConfigError: another kind.
+
+        """
+        tables = import_module("explorer.attaching.tables")
+        found: pd.DataFrame = tables.table(check_choice("kind", kind, tables.KINDS), self.ledger, self.samples)
+        return found
+
+    def __repr__(self) -> str:
+        layers = ", ".join(layer.name or type(layer.module).__name__ for layer in self.layers)
+        return f"GateProbe({layers}; steps={len(self.ledger)}, sampled={len(self.samples)}, every={self.every})"
+
+    def _repr_html_(self) -> str:
+        quantiles = self.norm_quantiles()
+        lines = [say("attach.so-far", steps=len(self.ledger), sampled=len(self.samples))]
+        if quantiles:
+            lines.append(say("attach.norms", median=quantiles[0.5], ninth=quantiles[0.9], most=quantiles[0.99]))
+        items = "".join(f"<li>{html.escape(line)}</li>" for line in (*lines, *str(self.diagnose()).split("\n")))
+        return f"<ul>{items}</ul>"
+
+    # ---- hooks --------------------------------------------------------------------------------------------------------
+
+    @property
+    def _begun(self) -> bool:
+        """Whether anything came back in the step that goes on."""
+        return self._clip is not None or bool(self._came_back) or self._loss is not None
+
+    def _drawing(self, module: Any, args: Any) -> None:
+        """Keep the state of the generator from which a layer is about to draw the masks of its dropout."""
+        if self.sampled and module.training and getattr(module, "dropout", 0.0) and module.num_layers > 1:
+            self._generator = torch.get_rng_state()
+
+    def _after_call(self, layer: Layer) -> Any:
         def after(module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
-            if self.sampled and torch.is_grad_enabled():
-                self._take(layer, args, kwargs, result)
+            if torch.is_grad_enabled():
+                with self._harmless():
+                    self._take(layer, args, kwargs, result)
 
-        self._held(layer.module.register_forward_hook(after, with_kwargs=True))
+        return after
 
     def _take(self, layer: Layer, args: Any, kwargs: Any, result: Any) -> None:
-        known = self._calls.setdefault(layer.name, [])
-        if known and layer.kernel is not None:
-            return
         call, given = call_of(layer, args, kwargs, result)
+        if not all(tensor.requires_grad for tensor in given.values()):
+            return
+        self._check_detached(given_and_taken(args, kwargs)[1])
+        self._states |= {(layer.name, place): weakref.ref(tensor) for place, tensor in given.items()}
+        for tensor in given.values():
+            tensor.register_hook(lambda _: self._came_back.add(layer.name))
+        known = self._calls.setdefault(layer.name, [])
+        if known and (layer.kernel is not None or layer.name in self._came_back):
+            if self.sampled:
+                self._notes[f"calls {layer.name}"] = Saying("attach.first-call", {"module": layer.name})
+            return
         known.append(call)
-        watch(call, given)
+        if self.sampled:
+            call.generator = self.__dict__.pop("_generator", None)
+            watch(call, given)
+
+    def _check_detached(self, first: tuple[Tensor, ...] | None) -> None:
+        """A step that begins in the very state the last one ended in, still attached, can only fail."""
+        then = [known for ref in self._states_then if (known := ref()) is not None]
+        if self.attached_step is None and any(
+            part is known and part.requires_grad for part in first or () for known in then
+        ):
+            self.attached_step = self.step
+
+    def _backpropagated(self, loss: Tensor) -> None:
+        if self._came_back and not self._told:
+            self._loss = (self._loss or 0.0) + float(loss.detach())
 
     def _is_ours(self, optimizer: torch.optim.Optimizer) -> bool:
-        return any(id(p) in self._names for group in optimizer.param_groups for p in group["params"])
+        """Whether it updates the model, and anything came back since the last update."""
+        return self._begun and any(id(p) in self._names for group in optimizer.param_groups for p in group["params"])
 
     def _before_update(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
         if self._is_ours(optimizer):
-            if self._clip is None:
-                norm = self._measure(self._parameters.values())
-                self._clip = LoopStep(self.step, None, norm, norm)
+            self._optimizer = optimizer
+            self._settle()
             if self.sampled:
-                self._look()  # while the weights are those that made the states
-                self._before = {name: p.detach().clone() for name, p in self._parameters.items()}
+                self._weights = {name: p.detach().clone() for name, p in self._parameters.items()}
 
     def _after_update(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
         if self._is_ours(optimizer):
-            self._close()
+            self.end_step()
 
-    # ---- the end of a step --------------------------------------------------------------------------------------
+    # ---- the end of a step ----------------------------------------------------------------------------------------------
 
-    def _close(self) -> None:
-        """The step is over."""
-        clip = self._clip or LoopStep(self.step)
-        if self.sampled:
-            self.samples.append(self._sample())
-        self.ledger.add(
-            LoopStep(self.step, self._loss, clip.norm_before, clip.norm_after, clip.coefficient, clip.max_norm)
-        )
-        self._forget()
+    def _settle(self) -> None:
+        """Everything that needs the weights and gradients as they were when the states were made, once."""
+        if self._clip is None and (self._came_back or self._loss is not None):
+            self._clip = measured(self._parameters.items())
+            self._note_fault()
+        if self.sampled and self._nets is None:
+            self._nets = ()
+            with self._harmless():
+                self._nets = tuple(sample for calls in self._calls.values() for sample in net_samples(calls))
+            for net in self._nets:
+                if net.mismatch:
+                    self._notes[f"mismatch {net.net}"] = Saying(
+                        "attach.mismatch", {"net": net.net, "residual": net.residual}
+                    )
 
-    def _look(self) -> tuple[NetSample, ...]:
-        """Every net of the step that goes on, once."""
-        if self._nets is None:
-            self._nets = tuple(sample for calls in self._calls.values() for sample in net_samples(calls))
-        return self._nets
+    def _note_fault(self) -> None:
+        numbers = [self._loss or 0.0, self._clip.norm_before if self._clip else 0.0]
+        if self.fault is None and not bool(torch.tensor(numbers, dtype=torch.float64).isfinite().all()):
+            found = first_fault(self._parameters, self._calls.values(), self._loss)
+            self.fault = None if found is None else Fault(self.step, found)
 
-    def _sample(self) -> StepSample:
-        total = math.hypot(*self._norms.values())
-        parameters = {
-            name: ParameterSample(norm, (norm / total) ** 2 if total else math.nan)
-            for name, norm in self._norms.items()
-        }
-        return StepSample(self.step, self._look(), parameters, None)
+    def _sample(self, clip: Clipped) -> StepSample:
+        moved = {name: (before, self._parameters[name]) for name, before in self._weights.items()}
+        parameters, ratio = parameter_samples(clip.norms, moved)
+        return StepSample(self.step, self._nets or (), parameters, ratio)
 
+    def _thin(self) -> None:
+        if len(self.samples) > MOST_SAMPLES:
+            self.samples, self.every = self.samples[::2], 2 * self.every
 
-def _together(parameters: Iterable[Tensor]) -> float:
-    """The l2 norm of all gradients together."""
-    return math.hypot(*(grad_norm(p.grad) for p in parameters if p.grad is not None))
+    def _tell(self, made: LoopStep, sample: StepSample | None) -> None:
+        for writer in [*self._writers]:
+            with self._harmless(writer):
+                tell(writer, made.step, scalars_of(made, sample))
+
+    @contextmanager
+    def _harmless(self, writer: Any = None) -> Iterator[None]:
+        """What goes wrong in the probe, or in a writer, does not stop the training; it is noted, and the writer let go."""
+        try:
+            yield
+        except Exception as error:
+            if writer is None:
+                self._notes["failed"] = Saying("attach.failed", {"step": self.step, "error": shown(error)})
+            else:
+                self._writers.remove(writer)
+                self._notes["writer"] = Saying("attach.writer-failed", {"step": self.step, "error": shown(error)})

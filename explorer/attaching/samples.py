@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -153,7 +154,7 @@ def net_samples(calls: Sequence[Call]) -> list[NetSample]:
         ]
 
 
-def _net_sample(call: Call, strands: Strands, strand: Strand, step: object, found: Arrived | None) -> NetSample:
+def _net_sample(call: Call, strands: Strands, strand: Strand, step: Any, found: Arrived | None) -> NetSample:
     rows, hidden, cell = strands.rows, strand.h_TBH.shape[2], strand.layer.cell
     off_TBH = (step.h - strand.h_TBH).abs()
     there_TB = rows.there_TB

@@ -95,8 +95,8 @@ def _described(corpus: str, symbols: int, **shape: Any) -> str:
 
 def _reach_alone(horizon_steps: float, half_life_steps: float) -> str:
     return (
-        f"Followed back alone, the gradient of a loss is under half of its size after {_steps(half_life_steps)} and under 1 % after "
-        f"{_steps(horizon_steps)}: what came earlier can hardly be learned."
+        f"Followed back alone, the gradient of a loss is under half of its size after {_steps(half_life_steps)} and under 1 % "
+        f"after {_steps(horizon_steps)}: what came earlier can hardly be learned."
     )
 
 

@@ -64,6 +64,11 @@ class Call:
     generator: Tensor | None = None
     gradients: dict[int, Tensor] = field(default_factory=dict)
 
+    def keep(self) -> None:
+        """Copy what was given: whoever got it may change it in place, as a ReLU or dropout does."""
+        self.output = _detached(self.output, copied=True)
+        self.last = tuple(part.clone() for part in self.last)
+
     def take(self, places: Sequence[int], gradients: Sequence[Tensor | None]) -> None:
         """Add the gradients of one backward pass."""
         for place, gradient in zip(places, gradients, strict=True):
@@ -107,8 +112,10 @@ def call_of(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], result:
     return call, given
 
 
-def _detached(x: Any) -> Any:
-    return x._replace(data=x.data.detach()) if isinstance(x, PackedSequence) else x.detach()
+def _detached(x: Any, *, copied: bool = False) -> Any:
+    data = data_of(x).detach()
+    data = data.clone() if copied else data
+    return x._replace(data=data) if isinstance(x, PackedSequence) else data
 
 
 def watch(call: Call, given: dict[int, Tensor]) -> Any:

@@ -32,10 +32,12 @@ def first_fault(
     parameters: Mapping[str, Tensor], calls: Iterable[Sequence[Call]], loss: float | None
 ) -> NonFinite | None:
     """The first one in the order in which a step computes: weights, inputs, states, loss, gradients by parameter."""
-    weights = {name: p.detach() for name, p in parameters.items()}
-    gradients = {
-        Saying("value.gradient-of", {"parameter": name}): p.grad for name, p in parameters.items() if p.grad is not None
-    }
+    weights = ((name, p.detach()) for name, p in parameters.items())
+    gradients = (
+        (Saying("value.gradient-of", {"parameter": name}), p.grad)
+        for name, p in parameters.items()
+        if p.grad is not None
+    )
     lost = loss is not None and not torch.tensor(loss).isfinite()
     return (
         _in_tensors(weights)
@@ -45,8 +47,8 @@ def first_fault(
     )
 
 
-def _in_tensors(tensors: Mapping[str, Tensor] | Mapping[Saying, Tensor]) -> NonFinite | None:
-    for name, tensor in tensors.items():
+def _in_tensors(tensors: Iterable[tuple[str | Saying, Tensor]]) -> NonFinite | None:
+    for name, tensor in tensors:
         bad = _bad(tensor.coalesce().values() if tensor.is_sparse else tensor)
         if len(bad):
             return NonFinite(name, None, int(bad[0]))

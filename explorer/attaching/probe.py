@@ -301,6 +301,7 @@ class GateProbe:
             return
         known.append(call)
         if self.sampled:
+            call.keep()
             call.generator = self.__dict__.pop("_generator", None)
             watch(call, given)
 
@@ -351,8 +352,9 @@ class GateProbe:
     def _note_fault(self) -> None:
         numbers = [self._loss or 0.0, self._clip.norm_before if self._clip else 0.0]
         if self.fault is None and not bool(torch.tensor(numbers, dtype=torch.float64).isfinite().all()):
-            found = first_fault(self._parameters, self._calls.values(), self._loss)
-            self.fault = None if found is None else Fault(self.step, found)
+            with self._harmless():
+                found = first_fault(self._parameters, self._calls.values(), self._loss)
+                self.fault = None if found is None else Fault(self.step, found)
 
     def _sample(self, clip: Clipped) -> StepSample:
         moved = {name: (before, self._parameters[name]) for name, before in self._weights.items()}

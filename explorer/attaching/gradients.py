@@ -48,7 +48,7 @@ def swept(linear: LinearNet, local_TBS: Tensor) -> tuple[Tensor, Tensor]:
         completed_TBS[t] = arrived_TBS[t]
         linear.complete(completed_TBS[t], rows)
         if t:
-            arrived_TBS[t - 1] += reduce(torch.add, linear.split(completed_TBS[t], rows).values())
+            arrived_TBS[t - 1] += linear.carried(completed_TBS[t], rows)
     return arrived_TBS, completed_TBS
 
 
@@ -104,10 +104,8 @@ def gradients_of(
 def _of_cell(calls: Sequence[Call], strands: Strands, recovered: tuple[Tensor, State, Any]) -> Arrived:
     """A loop over a cell shows autograd every state: what arrives there is all of dL/dh_t already."""
     strand = strands.nets[0]
-    none_BH = torch.zeros_like(strand.h_TBH[0])
-    dh_TBH = torch.stack(
-        [_batched(call.gradients[1]).to(none_BH) if 1 in call.gradients else none_BH for call in calls]
-    )
+    came = [call.gradients.get(1, torch.zeros_like(call.last[0])) for call in calls]
+    dh_TBH = strands.rows.of_batch(torch.stack(list(map(_batched, came)))).to(strand.h_TBH)
     if not strands.chained:
         return Arrived(None, dh_TBH, None)
     others = [torch.zeros_like(dh_TBH)] * (len(strand.before) - 1)
@@ -147,8 +145,7 @@ def _at_output(call: Call, rows: Rows, like_TBH: Tensor) -> Tensor:
     if 0 not in call.gradients:
         return like_TBH.new_zeros(*like_TBH.shape[:2], width)
     came = call.gradients[0]
-    padded = rows.padded(came) if rows.batch_sizes is not None else time_first(call, came)
-    return padded.to(like_TBH)
+    return rows.padded(came if rows.batch_sizes is not None else time_first(call, came)).to(like_TBH)
 
 
 def _with_last(call: Call, rows: Rows, place: int, local_TBH: Tensor) -> Tensor:
@@ -158,7 +155,7 @@ def _with_last(call: Call, rows: Rows, place: int, local_TBH: Tensor) -> Tensor:
     row_B = torch.arange(local_TBS.shape[1], device=local_TBS.device)
     for part in range(parts):
         if part + 1 in call.gradients:
-            came_BH = state_rows(rows, call.gradients[part + 1])[place].to(local_TBS)
+            came_BH = rows.of_batch(state_rows(rows, call.gradients[part + 1]))[place].to(local_TBS)
             hidden = slice(part * came_BH.shape[1], (part + 1) * came_BH.shape[1])
             local_TBS[rows.lengths_B - 1, row_B, hidden] += came_BH
     return local_TBS

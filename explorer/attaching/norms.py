@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor, nn
 
 from explorer.attaching.samples import ParameterSample
 from explorer.clipping import grad_norm
 
 EPSILON = 1e-6  # torch divides by the norm and this
+SURE = 1e-15, 1e15  # of whose squares float32 loses nothing
 
 
 @dataclass(frozen=True)
@@ -44,45 +46,58 @@ class Clipped:
 
 
 def norm_of(gradient: Tensor) -> float:
-    """l2 norm in float64, of a sparse gradient too."""
-    return grad_norm(gradient.coalesce().values() if gradient.is_sparse else gradient)
+    """l2 norm, of a sparse gradient too; in float64 where its own precision may have lost it."""
+    numbers = gradient.coalesce().values() if gradient.is_sparse else gradient
+    norm = float(torch.linalg.vector_norm(numbers, dtype=torch.promote_types(numbers.dtype, torch.float32)))
+    return norm if SURE[0] < norm < SURE[1] else grad_norm(numbers)
 
 
 def measured(named: Iterable[tuple[str, Tensor]]) -> Clipped:
-    """The norms of gradients that nobody clips."""
+    """The norm of every gradient, where nobody clips."""
     norms = {name: norm_of(p.grad) for name, p in named if p.grad is not None}
     together = math.hypot(*norms.values())
     return Clipped(norms, together, together)
 
 
-def clipped(
-    named: list[tuple[str, Tensor]], before: Clipped, max_norm: float, total: float, norm_type: float
-) -> Clipped:
-    """What torch's clipping did, once it is done.
+def summed(parameters: Iterable[Tensor], total: float | None = None) -> float:
+    """The l2 norm of all gradients together.
 
     Args:
-        named: the parameters it was called with, with names.
-        before: the norms before it.
-        max_norm: its threshold.
-        total: what it returned.
-        norm_type: of the norm it looked at; 2 is the one that is recorded.
+        parameters: whose gradients.
+        total: what torch makes of it in their own precision, if that is known; taken where float32 loses nothing.
 
     """
-    coefficient = min(1.0, float(max_norm) / (total + EPSILON))
-    after = measured(named).norm_after if coefficient < 1 else before.norm_before
-    return Clipped(before.norms, before.norm_before, after, coefficient, float(max_norm) if norm_type == 2 else None)
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    if total is None and not any(gradient.is_sparse for gradient in gradients):
+        total = float(nn.utils.get_total_norm(gradients))
+    return total if total is not None and SURE[0] < total < SURE[1] else math.hypot(*map(norm_of, gradients))
 
 
 def clip(
-    named: list[tuple[str, Tensor]], max_norm: float, norm_type: float, error_if_nonfinite: bool, foreach: bool | None
-) -> tuple[Tensor | None, Clipped, RuntimeError | None]:
-    """torch.nn.utils.clip_grad_norm_: its result, what it did, and its refusal of a norm that is not finite."""
-    before = measured(named)
-    try:
-        total = nn.utils.clip_grad_norm_([p for _, p in named], max_norm, norm_type, error_if_nonfinite, foreach)
-    except RuntimeError as error:
-        return None, before, error
-    return total, clipped(named, before, max_norm, float(total), norm_type), None
+    named: Sequence[tuple[str, Tensor]], max_norm: float, norm_type: float, foreach: bool | None, *, closely: bool
+) -> tuple[Tensor, Clipped]:
+    """The two halves of torch.nn.utils.clip_grad_norm_, one after the other: its result, and what it did.
+
+    Args:
+        named: the parameters whose gradients are clipped, with names.
+        max_norm: the threshold.
+        norm_type: of the norm that is clipped.
+        foreach: torch's choice of implementation.
+        closely: whether the norm of each parameter is measured.
+
+    """
+    parameters = [p for _, p in named]
+    total = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None], norm_type, False, foreach)
+    if closely:
+        before = measured(named)
+    else:
+        norm = summed(parameters, float(total) if norm_type == 2 else None)
+        before = Clipped({}, norm, norm)
+    nn.utils.clip_grads_with_norm_(parameters, max_norm, total, foreach)
+    coefficient = min(1.0, float(max_norm) / (float(total) + EPSILON))
+    after = summed(parameters) if coefficient < 1 else before.norm_before
+    threshold = float(max_norm) if norm_type == 2 else None
+    return total, replace(before, norm_after=after, coefficient=coefficient, max_norm=threshold)
 
 
 def parameter_samples(

@@ -19,7 +19,7 @@ from explorer.attaching.faults import Fault, first_fault
 from explorer.attaching.layers import Layer, find_layers
 from explorer.attaching.ledger import Ledger, LoopStep
 from explorer.attaching.losses import each_backward
-from explorer.attaching.norms import Clipped, clip, measured, parameter_samples
+from explorer.attaching.norms import Clipped, clip, measured, parameter_samples, summed
 from explorer.attaching.samples import NetSample, StepSample, net_samples
 from explorer.attaching.verdict import Loop, LoopDiagnosis, diagnosis_of
 from explorer.attaching.writers import check_writer, scalars_of, tell
@@ -51,6 +51,7 @@ class GateProbe:
     Args:
         model: any module with nn.RNN, nn.GRU or nn.LSTM in it, or loops over their cells. Not compiled.
         every: gates and gradients are looked at on the first step and every so many; loss and norms on all.
+        rows: of a batch that are looked at closely, evenly spaced; None for all. Norms over parameters are of the whole batch.
 
     Attributes:
         layers: the recurrent layers that were found.
@@ -60,13 +61,14 @@ class GateProbe:
         attached_step: the first step that began in a state that still hung on the step before; None where none did.
 
     Raises:
-        ConfigError: no recurrent layer, one with projections, a compiled model, or `every` is no whole number above 0.
+        ConfigError: no recurrent layer, one with projections, a compiled model, or `every` or `rows` is no whole number above 0.
 
     """
 
-    def __init__(self, model: nn.Module, *, every: int = 20) -> None:
+    def __init__(self, model: nn.Module, *, every: int = 20, rows: int | None = 8) -> None:
         self.layers = find_layers(model)
         self.every = check_whole("every", every, 1, MOST_EVERY)
+        self.rows = None if rows is None else check_whole("rows", rows, 1, MOST_EVERY)
         self.ledger = Ledger()
         self.samples: list[StepSample] = []
         self.fault: Fault | None = None
@@ -163,13 +165,24 @@ class GateProbe:
             self.end_step()
         given = [parameters] if isinstance(parameters, Tensor) else list(parameters)
         named = [(self._names.get(id(p), f"[{i}]"), p) for i, p in enumerate(given)]
-        total, did, refused = clip(named, max_norm, norm_type, error_if_nonfinite, foreach)
+        if error_if_nonfinite:
+            self._refuse_non_finite(named, norm_type, foreach)
+        total, did = clip(named, max_norm, norm_type, foreach, closely=self.sampled)
+        self._clipped(did)
+        return total
+
+    def _clipped(self, did: Clipped) -> None:
         self._clip = did if self._clip is None else self._clip.beside(did)
         self._note_fault()  # while the gradients are those of this backward pass
         self._came_back.clear()
-        if refused is not None or total is None:
-            raise refused or RuntimeError
-        return total
+
+    def _refuse_non_finite(self, named: list[tuple[str, Tensor]], norm_type: float, foreach: bool | None) -> None:
+        """What torch does before it clips; what was not finite is recorded first."""
+        try:
+            nn.utils.get_total_norm([p.grad for _, p in named if p.grad is not None], norm_type, True, foreach)
+        except RuntimeError:
+            self._clipped(measured(named))
+            raise
 
     def end_step(self) -> None:
         """The step is over. Only a loop without an optimizer of torch has to call it."""
@@ -337,12 +350,13 @@ class GateProbe:
     def _settle(self) -> None:
         """Everything that needs the weights and gradients as they were when the states were made, once."""
         if self._clip is None and (self._came_back or self._loss is not None):
-            self._clip = measured(self._parameters.items())
+            norm = summed(self._parameters.values())
+            self._clip = measured(self._parameters.items()) if self.sampled else Clipped({}, norm, norm)
             self._note_fault()
         if self.sampled and self._nets is None:
             self._nets = ()
             with self._harmless():
-                self._nets = tuple(sample for calls in self._calls.values() for sample in net_samples(calls))
+                self._nets = tuple(sample for calls in self._calls.values() for sample in net_samples(calls, self.rows))
             for net in self._nets:
                 if net.mismatch:
                     self._notes[f"mismatch {net.net}"] = Saying(

@@ -56,7 +56,8 @@ class NetSample:
     Attributes:
         net: its module, layer and direction.
         gates: letter -> GateSteps; empty for a plain cell.
-        norm_T: ||dL/dh_t||_2 over rows and units: all of it, through every later step; None where no gradient came back.
+        norm_T: ||dL/dh_t||_2 over the rows that are looked at and all units: all of it, through every later step; None where
+            no gradient came back.
             L is the loss that was backpropagated, so its scale (a mean or a sum over rows, a scaled loss) is in it.
         local_T: the part of it that arrives at h_t from above, not through later steps; None for a loop over a cell, where
             autograd shows only the sum.
@@ -142,10 +143,10 @@ class StepSample:
 # ---- of a net ----------------------------------------------------------------------------------------------------------
 
 
-def net_samples(calls: Sequence[Call]) -> list[NetSample]:
-    """Every net of one call of a layer, or of the calls of a cell."""
+def net_samples(calls: Sequence[Call], most_rows: int | None = None) -> list[NetSample]:
+    """Every net of one call of a layer, or of the calls of a cell; of at most so many rows of the batch."""
     with torch.no_grad(), torch.autocast(calls[0].precision.device, enabled=False):
-        strands = strands_of(calls)
+        strands = strands_of(calls, most_rows)
         recovered = [strand.recovered() for strand in strands.nets]
         found = gradients_of(calls, strands, recovered)
         return [
@@ -216,14 +217,15 @@ def gate_steps(gate_TBH: Tensor, there_TB: Tensor | None) -> GateSteps:
 def _from_counts(counts_TK: Floats, sum_T: Floats) -> GateSteps:
     up_to_TK = counts_TK.cumsum(1)
     all_T = up_to_TK[:, -1]
-    deciles_TQ = np.stack([_quantile(counts_TK, up_to_TK, share * all_T) for share in DECILES], 1)
-    return GateSteps(sum_T / all_T, deciles_TQ, up_to_TK[:, LOW - 1] / all_T, 1 - up_to_TK[:, HIGH - 1] / all_T)
+    low_T, high_T = up_to_TK[:, LOW - 1] / all_T, 1 - up_to_TK[:, HIGH - 1] / all_T
+    return GateSteps(sum_T / all_T, _deciles(counts_TK, all_T), low_T, high_T)
 
 
-def _quantile(counts_TK: Floats, up_to_TK: Floats, wanted_T: Floats) -> Floats:
-    """The value under which so many lie, read off a histogram: straight lines within a bin."""
-    rows_T = np.arange(len(counts_TK))
-    bin_T = (up_to_TK >= wanted_T[:, None]).argmax(1)
-    inside_T = up_to_TK[rows_T, bin_T] - wanted_T
-    value_T: Floats = (bin_T + 1 - inside_T / counts_TK[rows_T, bin_T]) / BINS
-    return value_T
+def _deciles(counts_TK: Floats, all_T: Floats) -> Floats:
+    """The values under which so many lie, read off one histogram a time step: straight lines within a bin."""
+    so_far = counts_TK.cumsum()  # over all time steps, one after the other: it only grows
+    wanted_TQ = (so_far.reshape(counts_TK.shape)[:, -1] - all_T)[:, None] + np.multiply.outer(all_T, DECILES)
+    bin_TQ = np.searchsorted(so_far, wanted_TQ)
+    inside_TQ = (so_far[bin_TQ] - wanted_TQ) / counts_TK.ravel()[bin_TQ]
+    values_TQ: Floats = (bin_TQ % counts_TK.shape[1] + 1 - inside_TQ) / BINS
+    return values_TQ

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -28,15 +28,25 @@ class Rows:
     """How the rows of a batch lie in time: all of one length, or packed, longest first.
 
     Attributes:
-        lengths_B: steps of each row.
+        lengths_B: steps of each row that is looked at.
         batch_sizes: of a packed sequence, as torch has them; None where all rows are of one length.
         order: which row of the caller's batch each row is; None where the order is the caller's.
+        chosen: the rows that are looked at, the first (and longest) among them; None for all.
 
     """
 
     lengths_B: Tensor
     batch_sizes: Tensor | None = None
     order: Tensor | None = None
+    chosen: Tensor | None = None
+
+    def fewer(self, most: int | None) -> Rows:
+        """At most so many of the rows, evenly spaced."""
+        batch = len(self.lengths_B)
+        if most is None or batch <= most:
+            return self
+        chosen = torch.arange(most, device=self.lengths_B.device) * batch // most
+        return replace(self, lengths_B=self.lengths_B[chosen], chosen=chosen)
 
     @property
     def steps(self) -> int:
@@ -51,10 +61,14 @@ class Rows:
         return torch.arange(self.steps, device=self.lengths_B.device).unsqueeze(1) < self.lengths_B
 
     def padded(self, data: Tensor) -> Tensor:
-        """Numbers of every step as _TB*, zero where a row has ended."""
-        if self.batch_sizes is None:
-            return data
-        return pad_packed_sequence(PackedSequence(data, self.batch_sizes))[0]
+        """Numbers of every step of the rows that are looked at, as _TB*, zero where a row has ended."""
+        if self.batch_sizes is not None:
+            data = pad_packed_sequence(PackedSequence(data, self.batch_sizes))[0]
+        return self.of_batch(data)
+
+    def of_batch(self, part_LBH: Tensor) -> Tensor:
+        """The rows that are looked at."""
+        return part_LBH if self.chosen is None else part_LBH.index_select(1, self.chosen)
 
     def turned(self, x_TBE: Tensor) -> Tensor:
         """Each row from its end to its beginning; twice is once."""
@@ -122,9 +136,15 @@ class Strands:
     chained: bool = True
 
 
-def strands_of(calls: Sequence[Call]) -> Strands:
-    """The nets of one call of a layer, or of the calls of a cell, one for each step."""
-    return _of_cell(calls) if calls[0].layer.kernel is None else _of_kernel(calls[0])
+def strands_of(calls: Sequence[Call], most_rows: int | None = None) -> Strands:
+    """The nets of one call of a layer, or of the calls of a cell, one for each step.
+
+    Args:
+        calls: of one layer.
+        most_rows: of the batch that are looked at; None for all.
+
+    """
+    return _of_cell(calls, most_rows) if calls[0].layer.kernel is None else _of_kernel(calls[0], most_rows)
 
 
 def looked_at(dtype: torch.dtype) -> torch.dtype:
@@ -135,7 +155,7 @@ def looked_at(dtype: torch.dtype) -> torch.dtype:
 # ---- a loop over a cell ------------------------------------------------------------------------------------------------
 
 
-def _of_cell(calls: Sequence[Call]) -> Strands:
+def _of_cell(calls: Sequence[Call], most_rows: int | None) -> Strands:
     layer, dtype = calls[0].layer, looked_at(calls[0].last[0].dtype)
     x_TBE, h_TBH = (torch.stack([_batched(x).to(dtype) for x in column]) for column in zip(
         *((data_of(call.x), call.last[0]) for call in calls), strict=True))  # fmt: skip
@@ -148,9 +168,12 @@ def _of_cell(calls: Sequence[Call]) -> Strands:
         for part, known in zip(step, last, strict=True)
     )
     net = layer.nets[0]
-    strand = Strand(net, layer, layer.weights(net.key, dtype), x_TBE, h_TBH, before, given[0])
-    lengths_B = torch.full((h_TBH.shape[1],), len(h_TBH), device=h_TBH.device)
-    return Strands(Rows(lengths_B), (strand,), (None,), 0.0, chained)
+    rows = Rows(torch.full((h_TBH.shape[1],), len(h_TBH), device=h_TBH.device)).fewer(most_rows)
+    before = tuple(map(rows.of_batch, before))
+    first = tuple(part_TBH[0] for part_TBH in before)
+    weights = layer.weights(net.key, dtype)
+    strand = Strand(net, layer, weights, rows.of_batch(x_TBE), rows.of_batch(h_TBH), before, first)
+    return Strands(rows, (strand,), (None,), 0.0, chained)
 
 
 def _batched(x: Tensor) -> Tensor:
@@ -169,12 +192,14 @@ _NO_MASK: list[Tensor | None] = [None]
 # ---- a fused kernel ----------------------------------------------------------------------------------------------------
 
 
-def _of_kernel(call: Call) -> Strands:
+def _of_kernel(call: Call, most_rows: int | None) -> Strands:
     layer, (rows, x, output) = call.layer, laid_out(call)
     first = first_state(call, rows)
     outputs, masks = _layer_by_layer(call, rows, x, first) if layer.depth > 1 else ([output], _NO_MASK)
     residual = float((outputs[-1].float() - output.float()).abs().max())
     outputs[-1] = output
+    rows = rows.fewer(most_rows)
+    first = tuple(map(rows.of_batch, first))
     read = [x, *(_masked(out, mask) for out, mask in zip(outputs, masks, strict=True))]
     width, nets = len(layer.directions), []
     for place, net in enumerate(layer.nets):

@@ -309,7 +309,7 @@ class LinearNet(ABC):
     parts = 1  # vectors of H in the state
 
     def __init__(self, weights: CellWeights) -> None:
-        self.hidden = weights.w_hh_GH.shape[1]
+        self.hidden, self.whole_u = weights.w_hh_GH.shape[1], weights.w_hh_GH.detach()
         self.u: tuple[Tensor, ...] = weights.w_hh_GH.detach().split(self.hidden)
         self.w: tuple[Tensor, ...] = weights.w_ih_GE.detach().split(self.hidden)
 
@@ -330,6 +330,10 @@ class LinearNet(ABC):
             out_RS.copy_(torch.stack(list(self.split(ds_RS, t).values())).sum(0))
         else:  # with many rows, one matrix a step is cheaper than a product for every gate
             torch.mm(ds_RS, self.jacobian(t), out=out_RS)
+
+    def carried(self, ds_RS: Tensor, rows: slice) -> Tensor:
+        """Completed gradients, each at a step of its own, carried to the state before it by all paths (`Cell.around`)."""
+        return torch.stack(list(self.split(ds_RS, rows).values())).sum(0)
 
     @abstractmethod
     def push(self, ds_RS: Tensor, t: int) -> Tensor:

@@ -263,6 +263,11 @@ class _LinearAfter(_LinearGRU):
     def through_candidate(self, dh_RH: Tensor, t: int | slice) -> Tensor:
         return (dh_RH * self.to_q[t]) @ self.u[2] + (dh_RH * self.to_r[t]) @ self.u[0]
 
+    def carried(self, ds_RS: Tensor, rows: slice) -> Tensor:
+        factors = (self.to_r[rows], self.to_z[rows], self.to_q[rows])
+        dgates_RG = torch.cat([ds_RS * factor for factor in factors], 1)  # r | z | n
+        return torch.addcmul(dgates_RG @ self.whole_u, ds_RS, self.z_TH[rows])
+
 
 class _LinearBefore(_LinearGRU):
     """n = tanh(x_n + U_n (r * h') + c_n): candidate = diag(to_n) U_n (diag(r) + diag(h' r (1-r)) U_r)."""

@@ -204,7 +204,8 @@ class _LinearLSTM(LinearNet):
         _, c, i, f, g, o = step
         self.f_TH = f
         self.to_i, self.to_f, self.to_g = g * i * (1 - i), c_prev * f * (1 - f), i * (1 - g * g)
-        self.to_o, self.to_c = c.tanh() * o * (1 - o), o * (1 - c.tanh() ** 2)
+        tanh_c = c.tanh()
+        self.to_o, self.to_c = tanh_c * o * (1 - o), o * (1 - tanh_c * tanh_c)
 
     def complete(self, ds_RS: Tensor, t: int | slice) -> None:
         # dc += dh * o (1 - tanh^2 c)
@@ -232,6 +233,12 @@ class _LinearLSTM(LinearNet):
             "gates": torch.cat([gates, torch.zeros_like(dc)], 1),
             "candidate": torch.cat([candidate, torch.zeros_like(dc)], 1),
         }
+
+    def carried(self, ds_RS: Tensor, rows: slice) -> Tensor:
+        dh, dc = ds_RS.chunk(2, 1)
+        written = (dc * self.to_i[rows], dc * self.to_f[rows], dc * self.to_g[rows])
+        dgates_RG = torch.cat([*written, dh * self.to_o[rows]], 1)  # i | f | g | o
+        return torch.cat([dgates_RG @ self.whole_u, dc * self.f_TH[rows]], 1)
 
     def pull(self, ds_RS: Tensor, t: int, out_RS: Tensor) -> None:
         if len(ds_RS) < FEW_ROWS:

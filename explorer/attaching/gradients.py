@@ -20,7 +20,7 @@ from explorer.attaching.strands import Rows, Strand, Strands, _batched, state_ro
 from explorer.cells import State
 from explorer.cells.base import LinearNet
 
-FLOW_ROWS = 8  # rows of a batch whose last loss is followed back by itself
+FLOW_ROWS = 4  # rows of a batch whose last loss is followed back by itself
 
 
 @dataclass(frozen=True)

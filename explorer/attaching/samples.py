@@ -62,7 +62,7 @@ class NetSample:
         local_T: the part of it that arrives at h_t from above, not through later steps; None for a loop over a cell, where
             autograd shows only the sum.
         share_L: the last local gradient of a row, followed back alone: its norm over the whole state so many steps before /
-            where it set out; median over at most eight rows. None where it cannot be followed.
+            where it set out; median over at most four rows. None where it cannot be followed.
         residual: max |h by the displayed equation - h the layer gave|, the larger of it and of the layers called one by one.
         tolerance: up to which rounding explains it.
         stuck: share of the states of a plain cell that are saturated; None for a gated one.
@@ -197,8 +197,15 @@ def lone_shares(norm_TR: Tensor, step_R: Tensor) -> Floats | None:
     at_LR = step_R - lags_L1
     share_LR = norm_TR.double().gather(0, at_LR.clamp(min=0)) / began_R.double()
     share_LR[(at_LR < 0) | ~asked_R] = torch.nan
-    shares: Floats = np.nanmedian(share_LR.cpu().numpy(), axis=1)
-    return shares
+    return _medians(share_LR.cpu().numpy())
+
+
+def _medians(values_LR: Floats) -> Floats:
+    """The median of each row but for its NaNs, of which no row has only; np.nanmedian is a hundred times slower."""
+    rows_L, counts_L = np.arange(len(values_LR)), np.isfinite(values_LR).sum(1)
+    sorted_LR = np.sort(values_LR, axis=1)  # NaN goes last
+    middle_L: Floats = (sorted_LR[rows_L, (counts_L - 1) // 2] + sorted_LR[rows_L, counts_L // 2]) / 2
+    return middle_L
 
 
 def gate_steps(gate_TBH: Tensor, there_TB: Tensor | None) -> GateSteps:
@@ -215,9 +222,8 @@ def gate_steps(gate_TBH: Tensor, there_TB: Tensor | None) -> GateSteps:
 
 
 def _from_counts(counts_TK: Floats, sum_T: Floats) -> GateSteps:
-    up_to_TK = counts_TK.cumsum(1)
-    all_T = up_to_TK[:, -1]
-    low_T, high_T = up_to_TK[:, LOW - 1] / all_T, 1 - up_to_TK[:, HIGH - 1] / all_T
+    all_T = counts_TK.sum(1)
+    low_T, high_T = counts_TK[:, :LOW].sum(1) / all_T, counts_TK[:, HIGH:].sum(1) / all_T
     return GateSteps(sum_T / all_T, _deciles(counts_TK, all_T), low_T, high_T)
 
 

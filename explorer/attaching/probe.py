@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -358,7 +359,7 @@ class GateProbe:
             with self._harmless():
                 self._nets = tuple(sample for calls in self._calls.values() for sample in net_samples(calls, self.rows))
             for net in self._nets:
-                if net.mismatch:
+                if net.mismatch and not math.isnan(net.residual):  # NaN is a fault of the loop's own
                     self._notes[f"mismatch {net.net}"] = Saying(
                         "attach.mismatch", {"net": net.net, "residual": net.residual}
                     )

@@ -1,14 +1,16 @@
 """What is wrong with a training whose task is not known: only its losses, its norms, its gates and its gradients in time.
 
 In this order, the first that holds: a state that still hangs on the step before ("never-detached"), a value that is not finite
-or a gradient that grows back through time ("exploding"), a loss that rises ("rate-too-large"), a loss that stands still while
-steps are too short ("clip-bound", "rate-too-small"), and, where the loss stands still, the gates and the gradient
-("saturated", "dead-units", "vanishing"). Beside any of it: a threshold that is never reached ("clip-idle").
+("exploding"), a loss that rises or jumps ("rate-too-large"), a gradient that grows back through time ("exploding"). Then, where
+the loss stands still: gates or states that are stuck ("saturated", "dead-units"), steps that are all too short ("clip-bound",
+"rate-too-small"), a gradient that does not reach back ("vanishing"). Beside any of it: a threshold that is never reached
+("clip-idle").
 """
 
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -30,7 +32,8 @@ LEAST_TO_STALL = 100  # steps before a loss that has not fallen means anything
 STALLED = 0.15  # of the first loss: less is gained
 NOTHING_GAINED = 0.03
 RISEN = 1.2  # times the first loss
-FIRST_STEPS = 5  # whose median is the first loss
+JUMPED, JUMPED_SHARE = 10.0, 0.05  # times the first loss, in so many of the steps, and nothing gained in the end
+FIRST_STEPS = 5
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,9 @@ class Loop:
 
     @property
     def first_loss(self) -> float | None:
-        """Median of the first five."""
+        """Of the first step, or the median of the first five where that is lower: a rate too large shows at the second."""
         losses_S = self.ledger.finite("loss")
-        return float(np.median(losses_S[:FIRST_STEPS])) if losses_S.size else None
+        return float(min(losses_S[0], np.median(losses_S[:FIRST_STEPS]))) if losses_S.size else None
 
     @property
     def last_loss(self) -> float | None:
@@ -81,9 +84,9 @@ class Loop:
 
     @property
     def update_ratio(self) -> float | None:
-        """Median of ||update|| / ||weights||."""
+        """The largest ||update|| / ||weights|| of a sampled step: where the gradient vanishes, later ones are short too."""
         ratios = [s.update_ratio for s in self.samples if s.update_ratio is not None]
-        return float(np.median(ratios)) if ratios else None
+        return max(filter(math.isfinite, ratios), default=None)
 
     def nets(self) -> dict[NetName, list[NetSample]]:
         """Net -> its samples of the later half; without those whose steps could not be recovered."""
@@ -127,12 +130,11 @@ class LoopDiagnosis:
 
 
 def diagnosis_of(loop: Loop, notes: Iterable[Saying] = ()) -> LoopDiagnosis:
-    """The verdict on a loop: at most two symptoms, and a threshold that is never reached; "healthy" where the loss fell."""
-    causes: tuple[Callable[[Loop], Finding | None], ...] = (
-        _attached, _not_finite, _too_short, _exploding, _risen, _too_slow
+    """The verdict on a loop: the first rule that holds, and a threshold that is never reached; "healthy" where the loss fell."""
+    rules: tuple[Callable[[Loop], Finding | None], ...] = (
+        _attached, _not_finite, _too_short, _risen, _exploding, _saturated, _dead, _too_slow, _vanishing,
     )  # fmt: skip
-    cause = next((found for rule in causes if (found := rule(loop)) is not None), None)
-    findings = [cause] if cause else _symptoms(loop)[:2]
+    findings = [found for rule in rules if (found := rule(loop)) is not None][:1]
     idle, well = _idle(loop), _well(loop)
     if not findings and (idle is None or well.rule == "healthy"):
         findings = [well]
@@ -146,6 +148,9 @@ def _attached(loop: Loop) -> Finding | None:
 def _not_finite(loop: Loop) -> Finding | None:
     if loop.fault is None:
         return None
+    if (risen := _risen(loop)) is not None:
+        figures = {**risen.figures, "non_finite": loop.fault.value, "at_step": loop.fault.step}
+        return Finding("rate-too-large", LIKELY, figures, "loop-value")
     return Finding("exploding", CERTAIN, {"non_finite": loop.fault.value, "at_step": loop.fault.step}, "loop-value")
 
 
@@ -182,9 +187,16 @@ def _risen(loop: Loop) -> Finding | None:
     first, last, ratio = loop.first_loss, loop.last_loss, loop.update_ratio
     if first is None or last is None or ratio is None or loop.learning_rate is None:
         return None
-    if not (first > 0 and last > RISEN * first and ratio >= SMALL_UPDATE):
+    if first <= 0 or ratio < SMALL_UPDATE:
         return None
-    return Finding("rate-too-large", LIKELY, _rate(loop) | {"first_loss": first, "last_loss": last}, "loop")
+    figures = _rate(loop) | {"first_loss": first, "last_loss": last}
+    if last > RISEN * first:
+        return Finding("rate-too-large", LIKELY, figures, "loop")
+    losses_S = loop.ledger.finite("loss")
+    jumped_share = float((losses_S > JUMPED * first).mean())
+    if jumped_share >= JUMPED_SHARE and (loop.gained or 0.0) < STALLED:
+        return Finding("rate-too-large", LIKELY, figures | {"largest_loss": float(losses_S.max())}, "loop-jumped")
+    return None
 
 
 def _rate(loop: Loop) -> dict[str, float]:
@@ -208,37 +220,45 @@ def _too_slow(loop: Loop) -> Finding | None:
     return Finding("rate-too-small", LIKELY, figures | {"last_loss": loop.last_loss}, "loop")
 
 
-def _symptoms(loop: Loop) -> list[Finding]:
-    """What may be why the loss stands still; nothing where it fell, or where there are too few steps to tell."""
-    if len(loop.ledger) < LEAST_TO_STALL or (loop.gained is not None and loop.gained >= STALLED):
-        return []
-    by_module: dict[str, dict[NetName, list[NetSample]]] = {}
+def _stands_still(loop: Loop) -> bool:
+    """Whether the loss has gained little in steps enough to gain more; also where no loss was seen."""
+    return len(loop.ledger) >= LEAST_TO_STALL and (loop.gained is None or loop.gained < STALLED)
+
+
+def _saturated(loop: Loop) -> Finding | None:
+    if not _stands_still(loop):
+        return None
     for net, samples in loop.nets().items():
-        by_module.setdefault(net.module, {})[net] = samples
-    found = (rule(loop, nets) for nets in by_module.values() for rule in (_saturated, _dead, _vanishing))
-    return [finding for finding in found if finding is not None]
-
-
-def _saturated(loop: Loop, nets: dict[NetName, list[NetSample]]) -> Finding | None:
-    for net, samples in nets.items():
-        cell, variant = loop.layer(net).cell, loop.layer(net).variant
-        for gate in cell.gates:
+        layer = loop.layer(net)
+        for gate in layer.cell.gates:
             share = float(np.median([sample.gates[gate.letter].saturated_T.mean() for sample in samples]))
             if share >= SATURATED_SHARE:
                 return Finding("saturated", LIKELY, {"gate": gate.title, "share": share}, "gate")
         stuck = [sample.stuck for sample in samples if sample.stuck is not None]
         if stuck and float(np.median(stuck)) >= SATURATED_SHARE:
-            return Finding("saturated", LIKELY, {"share": float(np.median(stuck))}, variant)
+            return Finding("saturated", LIKELY, {"share": float(np.median(stuck))}, layer.variant)
     return None
 
 
-def _dead(loop: Loop, nets: dict[NetName, list[NetSample]]) -> Finding | None:
-    shares = [sample.dead for samples in nets.values() for sample in samples if sample.dead is not None]
+def _dead(loop: Loop) -> Finding | None:
+    if not _stands_still(loop):
+        return None
+    shares = [sample.dead for samples in loop.nets().values() for sample in samples if sample.dead is not None]
     share = float(np.median(shares)) if shares else 0.0
     return Finding("dead-units", LIKELY, {"share": share}, "loop") if share >= DEAD_SHARE else None
 
 
-def _vanishing(loop: Loop, nets: dict[NetName, list[NetSample]]) -> Finding | None:
+def _vanishing(loop: Loop) -> Finding | None:
+    """Of the modules, the first through which even the net that reaches farthest carries too little."""
+    if not _stands_still(loop):
+        return None
+    by_module: dict[str, dict[NetName, list[NetSample]]] = {}
+    for net, samples in loop.nets().items():
+        by_module.setdefault(net.module, {})[net] = samples
+    return next((found for nets in by_module.values() if (found := _vanishing_in(loop, nets)) is not None), None)
+
+
+def _vanishing_in(loop: Loop, nets: dict[NetName, list[NetSample]]) -> Finding | None:
     """Even by the net that carries it farthest, under a hundredth of a loss's gradient is left after 20 steps.
 
     Where the loss is not known, only a net that is asked at the end alone is judged: what came early cannot be learned then.

@@ -570,6 +570,13 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the frequencies of the characters ({unigram_nats:perplexity})."
     ),
     "verdict.rate-too-large.found.loop": _rising,
+    "verdict.rate-too-large.found.loop-jumped": (
+        "The loss began at {first_loss:.4g}, jumped as high as {largest_loss:.4g} and is {last_loss:.4g} now."
+    ),
+    "verdict.rate-too-large.found.loop-value": (
+        "The loss rose from {first_loss:.4g} to {last_loss:.4g}, and at step {at_step:,} came the first value that is not "
+        "finite: {non_finite}."
+    ),
     "verdict.rate-too-large.advice": _lower_rate,
     "verdict.rate-too-small": "The learning rate is too small",
     "verdict.rate-too-small.found": (

@@ -25,12 +25,14 @@ from explorer.attaching.samples import NetSample, StepSample, net_samples
 from explorer.attaching.verdict import Loop, LoopDiagnosis, diagnosis_of
 from explorer.attaching.writers import check_writer, scalars_of, tell
 from explorer.fields import check_choice, check_whole, shown
+from explorer.probes.gradients import MAX_STEPS
 from explorer.words import Saying, say
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MOST_EVERY = 10**9
+MOST_CALLS = 4  # of a layer in one sampled step that are kept until it is known which of them a gradient came back to
 MOST_SAMPLES = 2_000  # kept in memory; then every second one is let go, and half as many are taken
 
 
@@ -309,9 +311,11 @@ class GateProbe:
         for tensor in given.values():
             tensor.register_hook(lambda _: self._came_back.add(layer.name))
         known = self._calls.setdefault(layer.name, [])
-        if known and (layer.kernel is not None or layer.name in self._came_back):
-            if self.sampled:
-                self._notes[f"calls {layer.name}"] = Saying("attach.first-call", {"module": layer.name})
+        if layer.kernel is None:
+            full = layer.name in self._came_back or len(known) >= MAX_STEPS
+        else:
+            full = len(known) >= (MOST_CALLS if self.sampled else 1)
+        if full:
             return
         known.append(call)
         if self.sampled:
@@ -357,12 +361,23 @@ class GateProbe:
         if self.sampled and self._nets is None:
             self._nets = ()
             with self._harmless():
-                self._nets = tuple(sample for calls in self._calls.values() for sample in net_samples(calls, self.rows))
+                chosen = [self._looked_at(layer) for layer in self.layers if self._calls.get(layer.name)]
+                self._nets = tuple(sample for calls in chosen for sample in net_samples(calls, self.rows))
             for net in self._nets:
                 if net.mismatch and not math.isnan(net.residual):  # NaN is a fault of the loop's own
                     self._notes[f"mismatch {net.net}"] = Saying(
                         "attach.mismatch", {"net": net.net, "residual": net.residual}
                     )
+
+    def _looked_at(self, layer: Layer) -> list[Call]:
+        """The calls of a cell; of a layer the first call to which a gradient came back."""
+        calls = self._calls[layer.name]
+        if layer.kernel is None:
+            return calls
+        learned_from = [call for call in calls if call.gradients]
+        if len(learned_from) > 1:
+            self._notes[f"calls {layer.name}"] = Saying("attach.first-call", {"module": layer.name})
+        return (learned_from or calls)[:1]
 
     def _note_fault(self) -> None:
         numbers = [self._loss or 0.0, self._clip.norm_before if self._clip else 0.0]

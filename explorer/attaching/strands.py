@@ -267,11 +267,12 @@ def _masked(h: Tensor, mask: Tensor | None) -> Tensor:
 
 @contextmanager
 def _generator_as_it_was(call: Call) -> Any:
-    """Torch's generator in the state it had before the call, and left as it is now."""
+    """Torch's generator in the state it had before the call, and left as it is now; that of another device too."""
     if call.generator is None:
         yield
         return
-    with torch.random.fork_rng(devices=[]):
+    device = call.last[0].device
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.set_rng_state(call.generator)
         yield
 

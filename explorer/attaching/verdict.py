@@ -32,7 +32,8 @@ LEAST_TO_STALL = 100  # steps before a loss that has not fallen means anything
 STALLED = 0.15  # of the first loss: less is gained
 NOTHING_GAINED = 0.03
 RISEN = 1.2  # times the first loss
-JUMPED, JUMPED_SHARE = 10.0, 0.05  # times the first loss, in so many of the steps, and nothing gained in the end
+JUMPED, JUMPED_SHARE = 10.0, 0.05  # times the first loss, in so many of the steps
+RECOVERED = 0.5  # of the first loss gained in the end all the same
 FIRST_STEPS = 5
 
 
@@ -194,7 +195,7 @@ def _risen(loop: Loop) -> Finding | None:
         return Finding("rate-too-large", LIKELY, figures, "loop")
     losses_S = loop.ledger.finite("loss")
     jumped_share = float((losses_S > JUMPED * first).mean())
-    if jumped_share >= JUMPED_SHARE and (loop.gained or 0.0) < STALLED:
+    if jumped_share >= JUMPED_SHARE and (loop.gained or 0.0) < RECOVERED:
         return Finding("rate-too-large", LIKELY, figures | {"largest_loss": float(losses_S.max())}, "loop-jumped")
     return None
 

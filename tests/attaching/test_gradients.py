@@ -265,3 +265,14 @@ def test_of_several_calls_in_a_step_the_first_is_looked_at_and_the_note_says_so(
         optimizer.step()
     assert len(probe.ledger) == 1
     assert [note.code for note in probe.notes] == ["attach.first-call"]
+
+
+def test_a_call_that_no_gradient_came_back_to_is_passed_over():
+    layer, x = made("gru"), [torch.randn(T, B, E, dtype=torch.float64) for _ in range(2)]
+    with GateProbe(layer, every=1) as probe:
+        layer(x[0])  # an evaluation that forgot no_grad
+        odd(layer(x[1])[0]).backward()
+    assert probe.notes == ()
+    with GateProbe(layer, every=1) as known:
+        odd(layer(x[1])[0]).backward()
+    np.testing.assert_array_equal(probe.samples[0].nets[0].norm_T, known.samples[0].nets[0].norm_T)

@@ -187,6 +187,22 @@ def test_the_linearisation_is_autograds(key, variant):
 
 
 @every_variant
+def test_steps_that_do_not_follow_each_other_are_linearised_as_autograd_does(key, variant):
+    cell, x, h_TH, weights, variant = along(model_of(key, variant, embedding_size=3))
+    generator = torch.Generator().manual_seed(1)
+    before = tuple(0.5 * torch.randn(h_TH.shape, dtype=torch.float64, generator=generator) for _ in cell.state)
+    projected_NG = input_projection(x, weights)
+    step = cell.update(projected_NG, before, weights, variant)
+    ours = cell.around(projected_NG, before, step, weights, variant)
+    oracle = Cell.around(cell, projected_NG, before, step, weights, variant)
+    rows = slice(3, 9)
+    ds_RS = torch.randn(6, ours.parts * ours.hidden, dtype=torch.float64, generator=generator)
+    completed_RS = ds_RS.clone()
+    ours.complete(completed_RS, rows)
+    torch.testing.assert_close(ours.carried(completed_RS, rows), oracle.carried(ds_RS, rows), rtol=1e-10, atol=1e-12)
+
+
+@every_variant
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_flow_is_autograds(key, variant, shape):
     model = model_of(key, variant, **SHAPES[shape])

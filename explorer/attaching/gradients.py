@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from explorer.attaching.calls import Call
-from explorer.attaching.strands import Rows, Strand, Strands, _batched, state_rows, time_first
+from explorer.attaching.strands import Rows, Strand, Strands, batched, state_rows, time_first
 from explorer.cells import State
 from explorer.cells.base import LinearNet
 
@@ -105,7 +105,7 @@ def _of_cell(calls: Sequence[Call], strands: Strands, recovered: tuple[Tensor, S
     """A loop over a cell shows autograd every state: what arrives there is all of dL/dh_t already."""
     strand = strands.nets[0]
     came = [call.gradients.get(1, torch.zeros_like(call.last[0])) for call in calls]
-    dh_TBH = strands.rows.of_batch(torch.stack(list(map(_batched, came)))).to(strand.h_TBH)
+    dh_TBH = strands.rows.of_batch(torch.stack(list(map(batched, came)))).to(strand.h_TBH)
     if not strands.chained:
         return Arrived(None, dh_TBH, None)
     others = [torch.zeros_like(dh_TBH)] * (len(strand.before) - 1)

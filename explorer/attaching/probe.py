@@ -291,12 +291,14 @@ class GateProbe:
 
     def _drawing(self, module: Any, args: Any) -> None:
         """Keep the state of the generator from which a layer is about to draw the masks of its dropout."""
+        if torch.compiler.is_compiling():
+            return
         if self.sampled and module.training and getattr(module, "dropout", 0.0) and module.num_layers > 1:
             self._generator = torch.get_rng_state()
 
     def _after_call(self, layer: Layer) -> Any:
         def after(module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
-            if torch.is_grad_enabled():
+            if torch.is_grad_enabled() and not torch.compiler.is_compiling():
                 with self._harmless():
                     self._take(layer, args, kwargs, result)
 
@@ -360,6 +362,8 @@ class GateProbe:
             self._note_fault()
         if self.sampled and self._nets is None:
             self._nets = ()
+            if not any(self._calls.values()):
+                self._notes["unseen"] = Saying("attach.unseen", {"step": self.step})
             with self._harmless():
                 chosen = [self._looked_at(layer) for layer in self.layers if self._calls.get(layer.name)]
                 self._nets = tuple(sample for calls in chosen for sample in net_samples(calls, self.rows))

@@ -157,11 +157,11 @@ def looked_at(dtype: torch.dtype) -> torch.dtype:
 
 def _of_cell(calls: Sequence[Call], most_rows: int | None) -> Strands:
     layer, dtype = calls[0].layer, looked_at(calls[0].last[0].dtype)
-    x_TBE, h_TBH = (torch.stack([_batched(x).to(dtype) for x in column]) for column in zip(
+    x_TBE, h_TBH = (torch.stack([batched(x).to(dtype) for x in column]) for column in zip(
         *((data_of(call.x), call.last[0]) for call in calls), strict=True))  # fmt: skip
     given = [_state_given(call, dtype) for call in calls]
     before = tuple(torch.stack(parts) for parts in zip(*given, strict=True))
-    after = [tuple(_batched(part).to(dtype) for part in call.last) for call in calls]
+    after = [tuple(batched(part).to(dtype) for part in call.last) for call in calls]
     chained = all(
         torch.equal(part, known)
         for step, last in zip(given[1:], after, strict=False)
@@ -176,14 +176,14 @@ def _of_cell(calls: Sequence[Call], most_rows: int | None) -> Strands:
     return Strands(rows, (strand,), (None,), 0.0, chained)
 
 
-def _batched(x: Tensor) -> Tensor:
+def batched(x: Tensor) -> Tensor:
     return x if x.dim() == 2 else x.unsqueeze(0)
 
 
 def _state_given(call: Call, dtype: torch.dtype) -> State:
     if call.first is None:
-        return tuple(torch.zeros_like(_batched(part), dtype=dtype) for part in call.last)
-    return tuple(_batched(part).to(dtype) for part in call.first)
+        return tuple(torch.zeros_like(batched(part), dtype=dtype) for part in call.last)
+    return tuple(batched(part).to(dtype) for part in call.first)
 
 
 _NO_MASK: list[Tensor | None] = [None]

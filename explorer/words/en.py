@@ -680,6 +680,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "The steps of {net:net} could not be recovered: by the equation its states differ by up to {residual:.2g} from those of "
         "the layer. Do not trust its gates and gradients."
     ),
+    "attach.unseen": (
+        "No recurrent layer was seen at work in step {step:,}, so there are no gates and no loss. Is its call compiled, or outside "
+        "of the block? Compile the rest of the model."
+    ),
     "attach.first-call": "{module:module} was called several times in a step; only the first call that learned is looked at.",
     "attach.failed": "The probe itself failed at step {step:,} and left that sample out; the training was not touched: {error}.",
     "attach.writer-failed": "A writer failed at step {step:,} and is told nothing any more: {error}.",

@@ -1,5 +1,7 @@
 """What a loop can do to the probe, and what the probe tells: refusals, failures, records, tables, writers."""
 
+import contextlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -66,6 +68,29 @@ def test_layers_are_found_at_any_depth_by_name():
     inside = nn.ModuleDict({"encoder": nn.Sequential(nn.LSTM(3, 4)), "decoder": nn.LSTMCell(3, 4)})
     names = [layer.name for layer in GateProbe(nn.ModuleDict({"module": inside})).layers]
     assert names == ["module.encoder.0", "module.decoder"]
+
+
+def test_a_compiled_function_around_the_model_learns_as_without_the_probe_and_is_told():
+    losses = []
+    for probed in (False, True):
+        torch._dynamo.reset()
+        net, optimizer = fresh()
+        forward = torch.compile(lambda x, net=net: net(x), backend="eager")
+        probe = GateProbe(net, every=1)
+        with probe if probed else contextlib.nullcontext():
+            for _ in range(3):
+                loss = forward(torch.randn(T, B, E)).square().mean()
+                loss.backward()
+                if probed:
+                    probe.clip_grad_norm_(net.parameters(), 0.01)
+                else:
+                    nn.utils.clip_grad_norm_(net.parameters(), 0.01)
+                optimizer.step()
+                optimizer.zero_grad()
+                losses.append(float(loss.detach()))
+    assert losses[:3] == losses[3:]
+    assert len(probe.ledger) == 3
+    assert [note.code for note in probe.notes] == ["attach.unseen"]
 
 
 # ---- the record

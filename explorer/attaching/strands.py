@@ -177,6 +177,7 @@ def _of_cell(calls: Sequence[Call], most_rows: int | None) -> Strands:
 
 
 def batched(x: Tensor) -> Tensor:
+    """What a cell read or gave, as _BE: it may do without a batch."""
     return x if x.dim() == 2 else x.unsqueeze(0)
 
 

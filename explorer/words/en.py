@@ -681,8 +681,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the layer. Do not trust its gates and gradients."
     ),
     "attach.unseen": (
-        "No recurrent layer was seen at work in step {step:,}, so there are no gates and no loss. Is its call compiled, or not in "
-        "the block? Compile the rest of the model."
+        "No recurrent layer was seen at work in step {step:,}, so there are no gates and no loss. Is its call compiled, or "
+        "not in the block? Compile the rest of the model."
     ),
     "attach.first-call": "{module:module} was called several times in a step; only the first call that learned is looked at.",
     "attach.failed": "The probe itself failed at step {step:,} and left that sample out; the training was not touched: {error}.",

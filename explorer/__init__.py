@@ -7,6 +7,7 @@ T time, B batch, E input, H hidden, V vocabulary, D direction, G stacked gate ro
 from importlib import import_module as _import_module
 from types import ModuleType as _ModuleType
 
+from explorer.attaching import GateProbe, LoopDiagnosis
 from explorer.checkpoints import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from explorer.corpora import load_corpus
 from explorer.importing import Imported, ImportRefusedError, import_model
@@ -40,6 +41,7 @@ __all__ = [
     "EncodingError",
     "EpochRecord",
     "Finding",
+    "GateProbe",
     "GateTrace",
     "GradientFlow",
     "HeldUnit",
@@ -47,6 +49,7 @@ __all__ = [
     "Imported",
     "Intervention",
     "JacobianPaths",
+    "LoopDiagnosis",
     "ModelConfig",
     "ModelDivergedError",
     "OnUnits",

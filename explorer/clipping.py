@@ -39,7 +39,7 @@ def grad_norm(gradient: Tensor) -> float:
     if largest == 0 or not math.isfinite(largest):
         return largest
     exponent = math.frexp(largest)[1]
-    scaled = np.ldexp(gradient.detach().double().flatten().numpy(), -exponent)
+    scaled = np.ldexp(gradient.detach().double().flatten().cpu().numpy(), -exponent)
     with np.errstate(over="ignore"):  # a norm beyond float64 is infinite
         return float(np.ldexp(np.linalg.norm(scaled), exponent))
 

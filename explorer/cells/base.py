@@ -171,7 +171,26 @@ class Cell(ABC):
 
         `first` is the state it began in, each part _H.
         """
-        return AutogradNet(self, read, h_TH, first, weights, variant)
+        projected_TG, h_prev_TH = input_projection(read, weights).detach(), previous(h_TH, first[0])
+        step, _ = self.recover(projected_TG, h_prev_TH, first[1:], weights, variant)
+        others = [
+            previous(part_TH.detach(), part_H)
+            for part_TH, part_H in zip(self.state_of(step)[1:], first[1:], strict=True)
+        ]
+        return AutogradNet(self, projected_TG, (h_prev_TH, *others), weights, variant)
+
+    def around(self, projected_NG: Tensor, before: State, step: Any, weights: CellWeights, variant: str) -> LinearNet:
+        """The cell linearised around steps that need not follow each other, such as those of a whole batch.
+
+        Args:
+            projected_NG: W x + b of every step.
+            before: the state before each step, each part _NH.
+            step: what `update` made of them, each part _NH.
+            weights: the net's.
+            variant: one of `variants`.
+
+        """
+        return AutogradNet(self, projected_NG, before, weights, variant)
 
     def recurrent_parts(
         self, dgates_TG: Tensor, step: Any, h_prev_TH: Tensor, variant: str
@@ -290,11 +309,11 @@ class LinearNet(ABC):
     parts = 1  # vectors of H in the state
 
     def __init__(self, weights: CellWeights) -> None:
-        self.hidden = weights.w_hh_GH.shape[1]
+        self.hidden, self.whole_u = weights.w_hh_GH.shape[1], weights.w_hh_GH.detach()
         self.u: tuple[Tensor, ...] = weights.w_hh_GH.detach().split(self.hidden)
         self.w: tuple[Tensor, ...] = weights.w_ih_GE.detach().split(self.hidden)
 
-    def complete(self, ds_RS: Tensor, t: int) -> None:  # noqa: B027 - most states have one part
+    def complete(self, ds_RS: Tensor, t: int | slice) -> None:  # noqa: B027 - most states have one part
         """Add, in place, what reaches one part of the state through another at the same step."""
 
     @abstractmethod
@@ -312,6 +331,10 @@ class LinearNet(ABC):
         else:  # with many rows, one matrix a step is cheaper than a product for every gate
             torch.mm(ds_RS, self.jacobian(t), out=out_RS)
 
+    def carried(self, ds_RS: Tensor, rows: slice) -> Tensor:
+        """Completed gradients, each at a step of its own, carried to the state before it by all paths (`Cell.around`)."""
+        return torch.stack(list(self.split(ds_RS, rows).values())).sum(0)
+
     @abstractmethod
     def push(self, ds_RS: Tensor, t: int) -> Tensor:
         """Completed gradients at s_t, carried to the input x_t."""
@@ -323,18 +346,10 @@ class AutogradNet(LinearNet):
     The parts of the state count as they leave a step: nothing is added within it (`complete`).
     """
 
-    def __init__(
-        self, cell: Cell, read: Tensor, h_TH: Tensor, first: State, weights: CellWeights, variant: str
-    ) -> None:
+    def __init__(self, cell: Cell, projected_TG: Tensor, before: State, weights: CellWeights, variant: str) -> None:
         super().__init__(weights)
         self.cell, self.weights, self.variant, self.parts = cell, weights, variant, len(cell.state)
-        self.projected_TG, h_prev_TH = input_projection(read, weights).detach(), previous(h_TH, first[0])
-        step, _ = cell.recover(self.projected_TG, h_prev_TH, first[1:], weights, variant)
-        others = [
-            previous(part_TH.detach(), part_H)
-            for part_TH, part_H in zip(cell.state_of(step)[1:], first[1:], strict=True)
-        ]
-        self.before_TS = torch.cat([h_prev_TH, *others], 1).detach()
+        self.projected_TG, self.before_TS = projected_TG.detach(), torch.cat(before, 1).detach()
 
     def _back(self, ds_RS: Tensor, t: int | slice) -> tuple[Tensor, Tensor]:
         """Gradients at s_t carried to s_{t-1} and to W x_t + b: every row is one of a batch."""

@@ -84,6 +84,12 @@ class GRU(Cell):
         step = self.update(input_projection(read, weights), (h_prev_TH,), weights, variant)
         return (_LinearBefore if variant == "before" else _LinearAfter)(weights, h_prev_TH, step)
 
+    def around(
+        self, projected_NG: Tensor, before: State, step: GRUStep, weights: CellWeights, variant: str
+    ) -> LinearNet:
+        """By hand; see `Cell.around`."""
+        return (_LinearBefore if variant == "before" else _LinearAfter)(weights, before[0], step)
+
     def recurrent_parts(
         self, dgates_TG: Tensor, step: GRUStep, h_prev_TH: Tensor, variant: str
     ) -> tuple[list[Outer], Tensor]:
@@ -256,6 +262,11 @@ class _LinearAfter(_LinearGRU):
 
     def through_candidate(self, dh_RH: Tensor, t: int | slice) -> Tensor:
         return (dh_RH * self.to_q[t]) @ self.u[2] + (dh_RH * self.to_r[t]) @ self.u[0]
+
+    def carried(self, ds_RS: Tensor, rows: slice) -> Tensor:
+        factors = (self.to_r[rows], self.to_z[rows], self.to_q[rows])
+        dgates_RG = torch.cat([ds_RS * factor for factor in factors], 1)  # r | z | n
+        return torch.addcmul(dgates_RG @ self.whole_u, ds_RS, self.z_TH[rows])
 
 
 class _LinearBefore(_LinearGRU):

@@ -83,6 +83,12 @@ class LSTM(Cell):
         step, _ = self.recover(input_projection(read, weights), h_prev_TH, first[1:], weights, variant)
         return _LinearLSTM(weights, step, previous(step.c, first[1]))
 
+    def around(
+        self, projected_NG: Tensor, before: State, step: LSTMStep, weights: CellWeights, variant: str
+    ) -> LinearNet:
+        """By hand; see `Cell.around`."""
+        return _LinearLSTM(weights, step, before[1])
+
     def recurrent_parts(
         self, dgates_TG: Tensor, step: LSTMStep, h_prev_TH: Tensor, variant: str
     ) -> tuple[list[Outer], Tensor]:
@@ -198,9 +204,10 @@ class _LinearLSTM(LinearNet):
         _, c, i, f, g, o = step
         self.f_TH = f
         self.to_i, self.to_f, self.to_g = g * i * (1 - i), c_prev * f * (1 - f), i * (1 - g * g)
-        self.to_o, self.to_c = c.tanh() * o * (1 - o), o * (1 - c.tanh() ** 2)
+        tanh_c = c.tanh()
+        self.to_o, self.to_c = tanh_c * o * (1 - o), o * (1 - tanh_c * tanh_c)
 
-    def complete(self, ds_RS: Tensor, t: int) -> None:
+    def complete(self, ds_RS: Tensor, t: int | slice) -> None:
         # dc += dh * o (1 - tanh^2 c)
         ds_RS[:, self.hidden :].addcmul_(ds_RS[:, : self.hidden], self.to_c[t])
 
@@ -226,6 +233,12 @@ class _LinearLSTM(LinearNet):
             "gates": torch.cat([gates, torch.zeros_like(dc)], 1),
             "candidate": torch.cat([candidate, torch.zeros_like(dc)], 1),
         }
+
+    def carried(self, ds_RS: Tensor, rows: slice) -> Tensor:
+        dh, dc = ds_RS.chunk(2, 1)
+        written = (dc * self.to_i[rows], dc * self.to_f[rows], dc * self.to_g[rows])
+        dgates_RG = torch.cat([*written, dh * self.to_o[rows]], 1)  # i | f | g | o
+        return torch.cat([dgates_RG @ self.whole_u, dc * self.f_TH[rows]], 1)
 
     def pull(self, ds_RS: Tensor, t: int, out_RS: Tensor) -> None:
         if len(ds_RS) < FEW_ROWS:

@@ -55,6 +55,12 @@ class RNN(Cell):
         """By hand; see `Cell.linearised`."""
         return _LinearRNN(weights, h_TH, variant)
 
+    def around(
+        self, projected_NG: Tensor, before: State, step: RNNStep, weights: CellWeights, variant: str
+    ) -> LinearNet:
+        """By hand; see `Cell.around`."""
+        return _LinearRNN(weights, step.h, variant)
+
     def recurrent_parts(
         self, dgates_TG: Tensor, step: RNNStep, h_prev_TH: Tensor, variant: str
     ) -> tuple[list[Outer], Tensor]:

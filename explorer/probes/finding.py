@@ -10,8 +10,10 @@ from explorer.words import knows, say
 
 CERTAIN, LIKELY = "certain", "likely"
 RULES = (
-    "exploding", "untrained", "rate-too-large", "rate-too-small", "clip-bound", "overfitting", "unlike", "leaks", "disconnected",
-    "saturated", "dead-units", "truncated", "vanishing", "still-learning", "by-heart", "healthy", "unclear", "too-short",
+    "never-detached", "exploding", "untrained", "rate-too-large", "rate-too-small", "clip-bound", "overfitting", "unlike",
+    "leaks", "disconnected",
+    "saturated", "dead-units", "truncated", "vanishing", "still-learning", "by-heart", "clip-idle", "healthy", "unclear",
+    "too-short",
 )  # fmt: skip
 
 

@@ -100,6 +100,27 @@ def _described(corpus: str, symbols: int, **shape: Any) -> str:
     return f"{_shape(**shape)}; learned {corpus}, {symbols} symbols"
 
 
+def _reach_alone(horizon_steps: float, half_life_steps: float) -> str:
+    return (
+        f"Followed back alone, the gradient of a loss is under half of its size after {_steps(half_life_steps)} and under 1 % "
+        f"after {_steps(horizon_steps)}: what came earlier can hardly be learned."
+    )
+
+
+def _rising(first_loss: float, last_loss: float, **_: Any) -> str:
+    return f"The loss rose from {first_loss:.4g} to {last_loss:.4g}."
+
+
+def _loss_went(first_loss: float | None, last_loss: float | None) -> str:
+    if first_loss is None or last_loss is None:
+        return "No loss was seen: give it to the probe with probe.loss(loss), or call loss.backward() inside the block."
+    return f"The loss went from {first_loss:.4g} to {last_loss:.4g}."
+
+
+def _net(module: str, layer: int, direction: str) -> str:
+    return f"{module or 'the model'}, layer {layer}, {direction}"
+
+
 OPTIMIZERS = {"sgd": "SGD", "adam": "Adam"}
 
 
@@ -166,6 +187,8 @@ FORMS: dict[str, Callable[[Any], str]] = {
     "rows": lambda count: _some(count, "row"),
     "names": _names,
     "few": _few,
+    "net": lambda net: _net(*net),
+    "module": lambda name: name or "the model itself",
     "nets": lambda nets: "; ".join(f"layer {net.layer}, {net.direction}" for net in nets),
     "some": lambda values: _names(values)[:80],
     "quoted names": lambda values: repr(_names(values)[:80]),
@@ -668,6 +691,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "value.state": "state h of layer {layer}, {direction}",
     "value.gradient-of-loss": "gradient at {part} of the loss read off step {row}",
     "value.gradient-of-mean-loss": "gradient at {part} of the mean loss",
+    "value.read-by": "what {module:module} read",
+    "value.states-of": "state h of {module:module}",
     "value.step": "step {step}",
     "value.entry": "entry {entry}",
     # probes: the verdicts; a title, what was found, and one change to try
@@ -679,6 +704,24 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "verdict.exploding.found.prediction": "The first value that is not a finite number: the prediction of step {step}.",
     "verdict.exploding.advice": (
         "Try smaller recurrent weights, such as init='orthogonal', or clip the gradient while training."
+    ),
+    "verdict.exploding.found.loop-value": "The first value that is not a finite number, at step {at_step:,}: {non_finite}.",
+    "verdict.exploding.advice.loop-value": (
+        "Clip the gradient by its norm, or lower the learning rate. If it stands in an input, look at the data."
+    ),
+    "verdict.exploding.found.loop-time": (
+        "Followed back alone, the gradient of a loss is {share:,.3g} times as large {lag:steps} earlier ({net:net})."
+    ),
+    "verdict.exploding.advice.loop-time": (
+        "Start with smaller recurrent weights, such as nn.init.orthogonal_ on weight_hh_l0, and clip the gradient by its norm."
+    ),
+    "verdict.never-detached": "The state is never detached",
+    "verdict.never-detached.found": (
+        "Step {step:,} began in the state of the step before, which still hangs on that step's graph: backward() then goes "
+        "through both, and fails or grows with every step."
+    ),
+    "verdict.never-detached.advice": (
+        "Detach the state between steps: state = state.detach(), for an LSTM each of its two parts."
     ),
     "verdict.untrained": "Not trained yet",
     "verdict.untrained.found": "It has finished no epoch; a blind guess has perplexity {uniform_nats:perplexity}.",
@@ -697,11 +740,22 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "The weights have grown {growth:.0f} times as large, and the perplexity of {last_nats:perplexity} is no better than by "
         "the frequencies of the characters ({unigram_nats:perplexity})."
     ),
+    "verdict.rate-too-large.found.loop": _rising,
+    "verdict.rate-too-large.found.loop-jumped": (
+        "The loss began at {first_loss:.4g}, jumped as high as {largest_loss:.4g} and is {last_loss:.4g} now."
+    ),
+    "verdict.rate-too-large.found.loop-value": (
+        "The loss rose from {first_loss:.4g} to {last_loss:.4g}, and at step {at_step:,} came the first value that is not "
+        "finite: {non_finite}."
+    ),
     "verdict.rate-too-large.advice": _lower_rate,
     "verdict.rate-too-small": "The learning rate is too small",
     "verdict.rate-too-small.found": (
         "After training the perplexity is {last_nats:perplexity}, no better than by the frequencies of the characters "
         "({unigram_nats:perplexity}), and a step changes the weights by {update_share:.1g} of their size."
+    ),
+    "verdict.rate-too-small.found.loop": (
+        "The loss stands still at {last_loss:.4g}, and a step changes the weights by {update_share:.1g} of their size."
     ),
     "verdict.rate-too-small.advice": lambda learning_rate, **_: (
         f"Train again with a learning rate of {10 * learning_rate:g}."
@@ -715,6 +769,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "Raise the threshold to about {grad_norm_before:.2g}, or raise the learning rate: under clipping only their product "
         "counts."
     ),
+    "verdict.clip-idle": "Clipping is never reached",
+    "verdict.clip-idle.found": (
+        "None of {steps:,} steps was clipped at {max_norm:g}; the largest norm was {largest:.3g}."
+    ),
+    "verdict.clip-idle.advice": "To guard against rare large gradients, try {suggested:.2g}: nine steps in ten were under it.",
     "verdict.overfitting": "It overfits",
     "verdict.overfitting.found": (
         "Text it was not trained on was read best after epoch {best_epoch:,}, with perplexity {best_nats:perplexity}; now it is "
@@ -754,6 +813,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "verdict.saturated.advice.held": "You hold {gates:all} by hand.",
     "verdict.dead-units": "Most units are dead",
     "verdict.dead-units.found": "{share:.0%} of the units are zero at every step of this text, so no gradient passes them.",
+    "verdict.dead-units.found.loop": "{share:.0%} of the units are zero at every step of a batch, so no gradient passes them.",
     "verdict.dead-units.advice": "Try tanh, or a lower learning rate.",
     "verdict.truncated": "Training cuts the gradient too early",
     "verdict.truncated.found": _truncated,
@@ -762,6 +822,12 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "verdict.vanishing.found": _reach,
     "verdict.vanishing.advice.plain": "Try a gated cell: its copy path multiplies by z, not by U.",
     "verdict.vanishing.advice.gated": "Try gates that start open: init='chrono', or keep_bias=1.",
+    "verdict.vanishing.found.loop-plain": _reach_alone,
+    "verdict.vanishing.found.loop-gated": _reach_alone,
+    "verdict.vanishing.advice.loop-plain": "Try nn.GRU or nn.LSTM: their copy path is multiplied by a gate, not by U.",
+    "verdict.vanishing.advice.loop-gated": (
+        "Start with gates that keep: add 1 or more to the bias of the forget gate (LSTM) or of the update gate (GRU)."
+    ),
     "verdict.still-learning": "It is still learning",
     "verdict.still-learning.found": (
         "Over the last {epochs:epochs} the perplexity still fell from {earlier_nats:perplexity} to {last_nats:perplexity}."
@@ -769,10 +835,37 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "verdict.still-learning.advice": "Train it for more epochs.",
     "verdict.healthy": "Healthy",
     "verdict.healthy.found": _reads,
+    "verdict.healthy.found.loop": _loss_went,
     "verdict.unclear": "Nothing stands out",
     "verdict.unclear.found": _reads,
+    "verdict.unclear.found.loop": _loss_went,
     "verdict.too-short": "Too short to tell",
     "verdict.too-short.found": "{least:g} characters or more are needed; this text has {characters:g}.",
+    "verdict.too-short.found.loop": "{least:g} steps or more are needed; this loop has made {steps:g}.",
+    # attaching: what to know of a loop, and what cannot be attached to
+    "attach.so-far": "{steps:,} steps so far, {sampled:,} looked at closely.",
+    "attach.norms": (
+        "Norm of the gradient before clipping: median {median:.3g}, nine in ten under {ninth:.3g}, 99 in 100 under {most:.3g}."
+    ),
+    "attach.mismatch": (
+        "The steps of {net:net} could not be recovered: by the equation its states differ by up to {residual:.2g} from those of "
+        "the layer. Do not trust its gates and gradients."
+    ),
+    "attach.unseen": (
+        "No recurrent layer was seen at work in step {step:,}, so there are no gates and no loss. Is its call compiled, or "
+        "not in the block? Compile the rest of the model."
+    ),
+    "attach.first-call": "{module:module} was called several times in a step; only the first call that learned is looked at.",
+    "attach.failed": "The probe itself failed at step {step:,} and left that sample out; the training was not touched: {error}.",
+    "attach.writer-failed": "A writer failed at step {step:,} and is told nothing any more: {error}.",
+    "expected.torch-module": "a torch.nn.Module",
+    "expected.recurrent-layer": "a model with nn.RNN, nn.GRU or nn.LSTM in it, or their cells",
+    "expected.uncompiled": "the model before torch.compile, as its hooks are not called in compiled code; compile the rest of it",
+    "got.compiled": "a compiled module, {module}",
+    "expected.no-projection": "recurrent layers without projections (proj_size=0)",
+    "got.projection": "proj_size={size} in {module:module}",
+    "expected.writer": "something with add_scalar(name, value, step) or log(dict, step=)",
+    "got.type": "an object of type {kind}",
     # probes: what a reading says
     "sentences": "{sentences:sentences}",
     "characters": _characters,

@@ -12,7 +12,7 @@ import explorer
 from drawn import panels
 from explorer import CharModel, Checkpoint, Intervention, ModelConfig, Recipe, Vocabulary
 from explorer.cells import CELLS, Cell, CellWeights, gate_titles, input_projection
-from explorer.cells.base import AutogradNet, previous
+from explorer.cells.base import previous
 from explorer.figures import gates as drawing
 from explorer.figures import gradients as flow_drawing
 from explorer.initialisation import INITS
@@ -166,7 +166,7 @@ def test_the_linearisation_is_autograds(key, variant):
     first = tuple(torch.zeros(5).double() for _ in cell.state)
     ours, oracle = (
         cell.linearised(x, h_TH, first, weights, variant),
-        AutogradNet(cell, x, h_TH, first, weights, variant),
+        Cell.linearised(cell, x, h_TH, first, weights, variant),
     )
     width = ours.parts * ours.hidden
     assert (ours.parts, oracle.parts) == (len(cell.state), len(cell.state))
@@ -184,6 +184,22 @@ def test_the_linearisation_is_autograds(key, variant):
             ours.pull(completed_RS, t, pulled_RS := torch.empty_like(ds_RS))
             torch.testing.assert_close(pulled_RS, expected_RS, rtol=1e-10, atol=1e-12)
             torch.testing.assert_close(ours.push(completed_RS, t), oracle.push(ds_RS, t), rtol=1e-10, atol=1e-12)
+
+
+@every_variant
+def test_steps_that_do_not_follow_each_other_are_linearised_as_autograd_does(key, variant):
+    cell, x, h_TH, weights, variant = along(model_of(key, variant, embedding_size=3))
+    generator = torch.Generator().manual_seed(1)
+    before = tuple(0.5 * torch.randn(h_TH.shape, dtype=torch.float64, generator=generator) for _ in cell.state)
+    projected_NG = input_projection(x, weights)
+    step = cell.update(projected_NG, before, weights, variant)
+    ours = cell.around(projected_NG, before, step, weights, variant)
+    oracle = Cell.around(cell, projected_NG, before, step, weights, variant)
+    rows = slice(3, 9)
+    ds_RS = torch.randn(6, ours.parts * ours.hidden, dtype=torch.float64, generator=generator)
+    completed_RS = ds_RS.clone()
+    ours.complete(completed_RS, rows)
+    torch.testing.assert_close(ours.carried(completed_RS, rows), oracle.carried(ds_RS, rows), rtol=1e-10, atol=1e-12)
 
 
 @every_variant

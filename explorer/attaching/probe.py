@@ -1,0 +1,417 @@
+"""GateProbe: three lines in somebody else's training loop, and what its recurrent layers do is on record."""
+
+from __future__ import annotations
+
+import html
+import math
+import weakref
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from importlib import import_module
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+
+from explorer.attaching.calls import Call, call_of, given_and_taken, watch
+from explorer.attaching.faults import Fault, first_fault
+from explorer.attaching.layers import Layer, find_layers
+from explorer.attaching.ledger import Ledger, LoopStep
+from explorer.attaching.losses import each_backward
+from explorer.attaching.norms import Clipped, clip, measured, parameter_samples, summed
+from explorer.attaching.samples import NetSample, StepSample, net_samples
+from explorer.attaching.verdict import Loop, LoopDiagnosis, diagnosis_of
+from explorer.attaching.writers import check_writer, scalars_of, tell
+from explorer.fields import check_choice, check_whole, shown
+from explorer.probes.gradients import MAX_STEPS
+from explorer.words import Saying, say
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_EVERY = 10**9
+MOST_CALLS = 4  # of a layer in one sampled step that are kept until it is known which of them a gradient came back to
+MOST_SAMPLES = 2_000  # kept in memory; then every second one is let go, and half as many are taken
+
+
+class GateProbe:
+    """Watches the recurrent layers of a model while somebody else's loop trains it.
+
+        with GateProbe(model, every=20) as probe:
+            for x, y in loader:
+                loss = criterion(model(x), y)
+                loss.backward()
+                probe.clip_grad_norm_(model.parameters(), max_norm=1.0)
+                optimizer.step(); optimizer.zero_grad()
+        print(probe.diagnose())
+
+    A step ends where an optimizer of torch that holds a parameter of the model makes one; a loop with an optimizer of another
+    kind calls `end_step()`. The model computes, learns and draws as it would without the probe, bit for bit; hooks are there
+    only inside the `with`, and what was recorded stays after it, also where the loop raised.
+
+    Args:
+        model: any module with nn.RNN, nn.GRU or nn.LSTM in it, or loops over their cells. Not compiled.
+        every: gates and gradients are looked at on the first step and every so many; loss and norms on all.
+        rows: of a batch that are looked at closely, evenly spaced; None for all. Norms over parameters are of the whole batch.
+
+    Attributes:
+        layers: the recurrent layers that were found.
+        ledger: loss and norms of every step so far.
+        samples: the sampled steps so far, at most 2,000: then every second one is let go, and half as many are taken.
+        fault: the first value that was not a finite number; None where all were.
+        attached_step: the first step that began in a state that still hung on the step before; None where none did.
+
+    Raises:
+        ConfigError: no recurrent layer, one with projections, a compiled model, or `every` or `rows` is no whole number above 0.
+
+    """
+
+    def __init__(self, model: nn.Module, *, every: int = 20, rows: int | None = 8) -> None:
+        self.layers = find_layers(model)
+        self.every = check_whole("every", every, 1, MOST_EVERY)
+        self.rows = None if rows is None else check_whole("rows", rows, 1, MOST_EVERY)
+        self.ledger = Ledger()
+        self.samples: list[StepSample] = []
+        self.fault: Fault | None = None
+        self.attached_step: int | None = None
+        self._parameters: dict[str, Tensor] = dict(model.named_parameters())
+        self._names = {id(p): name for name, p in self._parameters.items()}
+        self._optimizer: torch.optim.Optimizer | None = None
+        self._writers: list[Any] = []
+        self._notes: dict[str, Saying] = {}
+        self._states_then: list[weakref.ref[Tensor]] = []
+        self._hooks = ExitStack()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Nothing is known of the step that comes."""
+        self._calls: dict[str, list[Call]] = {}
+        self._states: dict[tuple[str, int], weakref.ref[Tensor]] = {}
+        self._came_back: set[str] = set()
+        self._loss: float | None = None
+        self._told = False
+        self._clip: Clipped | None = None
+        self._weights: dict[str, Tensor] = {}
+        self._nets: tuple[NetSample, ...] | None = None
+
+    @property
+    def step(self) -> int:
+        """The step that goes on, counted from 1."""
+        return len(self.ledger) + 1
+
+    @property
+    def sampled(self) -> bool:
+        """Whether the step that goes on is looked at closely."""
+        return (self.step - 1) % self.every == 0
+
+    # ---- what a loop calls ----------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        with ExitStack() as hooks:
+            for layer in self.layers:
+                hooks.callback(layer.module.register_forward_pre_hook(self._drawing).remove)
+                hooks.callback(layer.module.register_forward_hook(self._after_call(layer), with_kwargs=True).remove)
+            hooks.callback(register_optimizer_step_pre_hook(self._before_update).remove)
+            hooks.callback(register_optimizer_step_post_hook(self._after_update).remove)
+            hooks.enter_context(each_backward(self._backpropagated))
+            self._hooks = hooks.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._hooks.close()
+        if self._begun:
+            self.end_step()
+
+    def loss(self, loss: Tensor) -> Tensor:
+        """Record a loss of the step that goes on, in place of those that are backpropagated; several are added.
+
+        Args:
+            loss: a scalar, in any unit.
+
+        Returns:
+            The loss, as it came.
+
+        """
+        self._loss = float(loss.detach()) + (self._loss or 0.0 if self._told else 0.0)
+        self._told = True
+        return loss
+
+    def clip_grad_norm_(
+        self,
+        parameters: Tensor | Iterable[Tensor],
+        max_norm: float,
+        norm_type: float = 2.0,
+        error_if_nonfinite: bool = False,
+        foreach: bool | None = None,
+    ) -> Tensor:
+        """torch.nn.utils.clip_grad_norm_, with its result, bit for bit; the l2 norms before and after are recorded.
+
+        Args:
+            parameters: one or more, as for torch.
+            max_norm: the threshold.
+            norm_type: of the norm that is clipped; what is recorded is the l2 norm in any case.
+            error_if_nonfinite: whether torch shall refuse a norm that is not finite.
+            foreach: torch's choice of implementation.
+
+        Returns:
+            The norm before clipping.
+
+        Raises:
+            RuntimeError: torch's, for a norm that is not finite.
+
+        """
+        if self._clip is not None and self._came_back:  # the optimizer made no step, as where a scaler skips one
+            self.end_step()
+        given = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+        named = [(self._names.get(id(p), f"[{i}]"), p) for i, p in enumerate(given)]
+        if error_if_nonfinite:
+            self._refuse_non_finite(named, norm_type, foreach)
+        total, did = clip(named, max_norm, norm_type, foreach, closely=self.sampled)
+        self._clipped(did)
+        return total
+
+    def _clipped(self, did: Clipped) -> None:
+        self._clip = did if self._clip is None else self._clip.beside(did)
+        self._note_fault()  # while the gradients are those of this backward pass
+        self._came_back.clear()
+
+    def _refuse_non_finite(self, named: list[tuple[str, Tensor]], norm_type: float, foreach: bool | None) -> None:
+        """What torch does before it clips; what was not finite is recorded first."""
+        try:
+            nn.utils.get_total_norm([p.grad for _, p in named if p.grad is not None], norm_type, True, foreach)
+        except RuntimeError:
+            self._clipped(measured(named))
+            raise
+
+    def end_step(self) -> None:
+        """The step is over. Only a loop without an optimizer of torch has to call it."""
+        self._settle()
+        clip = self._clip or measured(())
+        known = self._clip is not None
+        made = LoopStep(
+            self.step,
+            self._loss,
+            clip.norm_before if known else None,
+            clip.norm_after if known else None,
+            clip.coefficient,
+            clip.max_norm,
+        )
+        sample = self._sample(clip) if self.sampled else None
+        if sample is not None:
+            self.samples.append(sample)
+        self.ledger.add(made)
+        self._tell(made, sample)
+        self._states_then = list(self._states.values())
+        self._forget()
+        self._thin()
+
+    def to(self, writer: Any) -> Self:
+        """Tell another tool the numbers of every step from now on.
+
+        Args:
+            writer: anything with add_scalar(name, value, step), or log(dict, step=). One that raises is not asked again.
+
+        Raises:
+            ConfigError: it has neither.
+
+        """
+        check_writer(writer)
+        self._writers.append(writer)
+        return self
+
+    # ---- what there is to read --------------------------------------------------------------------------------------
+
+    def diagnose(self) -> LoopDiagnosis:
+        """What is wrong with this training, if anything; see explorer.attaching.verdict for the rules."""
+        optimizer = self._optimizer
+        rate = None if optimizer is None else float(optimizer.param_groups[0]["lr"])
+        loop = Loop(
+            self.ledger,
+            tuple(self.samples),
+            self.layers,
+            rate,
+            isinstance(optimizer, torch.optim.SGD),
+            self.fault,
+            self.attached_step,
+        )
+        return diagnosis_of(loop, self.notes)
+
+    @property
+    def notes(self) -> tuple[Saying, ...]:
+        """What to know before one believes the numbers: steps that were not recovered, calls that were left out, failures."""
+        return tuple(self._notes.values())
+
+    def norm_quantiles(self) -> dict[float, float]:
+        """Share of the steps so far -> norm before clipping that so many were under."""
+        return self.ledger.norm_quantiles()
+
+    @property
+    def suggested_threshold(self) -> float | None:
+        """A threshold that would have clipped one step in ten so far; None where no norm was measured."""
+        return self.ledger.suggested_threshold
+
+    def frame(self, kind: str = "steps") -> pd.DataFrame:
+        """A table of what was recorded so far.
+
+        Args:
+            kind: "steps" (loss, norms, coefficient of every step); of sampled steps "gates" (mean, shares and deciles by time
+                step), "gradients" (||dL/dh_t|| by time step), "flow" (share of a loss's gradient that is left by lag) or
+                "parameters" (norm, share, update / weight).
+
+        Raises:
+            ConfigError: another kind.
+
+        """
+        tables = import_module("explorer.attaching.tables")
+        found: pd.DataFrame = tables.table(check_choice("kind", kind, tables.KINDS), self.ledger, self.samples)
+        return found
+
+    def __repr__(self) -> str:
+        layers = ", ".join(layer.name or type(layer.module).__name__ for layer in self.layers)
+        return f"GateProbe({layers}; steps={len(self.ledger)}, sampled={len(self.samples)}, every={self.every})"
+
+    def _repr_html_(self) -> str:
+        quantiles = self.norm_quantiles()
+        lines = [say("attach.so-far", steps=len(self.ledger), sampled=len(self.samples))]
+        if quantiles:
+            lines.append(say("attach.norms", median=quantiles[0.5], ninth=quantiles[0.9], most=quantiles[0.99]))
+        items = "".join(f"<li>{html.escape(line)}</li>" for line in (*lines, *str(self.diagnose()).split("\n")))
+        return f"<ul>{items}</ul>"
+
+    # ---- hooks --------------------------------------------------------------------------------------------------------
+
+    @property
+    def _begun(self) -> bool:
+        """Whether anything came back in the step that goes on."""
+        return self._clip is not None or bool(self._came_back) or self._loss is not None
+
+    def _drawing(self, module: Any, args: Any) -> None:
+        """Keep the state of the generator from which a layer is about to draw the masks of its dropout."""
+        if torch.compiler.is_compiling():
+            return
+        if self.sampled and module.training and getattr(module, "dropout", 0.0) and module.num_layers > 1:
+            self._generator = torch.get_rng_state()
+
+    def _after_call(self, layer: Layer) -> Any:
+        def after(module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
+            if torch.is_grad_enabled() and not torch.compiler.is_compiling():
+                with self._harmless():
+                    self._take(layer, args, kwargs, result)
+
+        return after
+
+    def _take(self, layer: Layer, args: Any, kwargs: Any, result: Any) -> None:
+        call, given = call_of(layer, args, kwargs, result)
+        if not all(tensor.requires_grad for tensor in given.values()):
+            return
+        self._check_detached(given_and_taken(args, kwargs)[1])
+        self._states |= {(layer.name, place): weakref.ref(tensor) for place, tensor in given.items()}
+        for tensor in given.values():
+            tensor.register_hook(lambda _: self._came_back.add(layer.name))
+        known = self._calls.setdefault(layer.name, [])
+        if layer.kernel is None:
+            full = layer.name in self._came_back or len(known) >= MAX_STEPS
+        else:
+            full = len(known) >= (MOST_CALLS if self.sampled else 1)
+        if full:
+            return
+        known.append(call)
+        if self.sampled:
+            call.keep()
+            call.generator = self.__dict__.pop("_generator", None)
+            watch(call, given)
+
+    def _check_detached(self, first: tuple[Tensor, ...] | None) -> None:
+        """A step that begins in the very state the last one ended in, still attached, can only fail."""
+        then = [known for ref in self._states_then if (known := ref()) is not None]
+        if self.attached_step is None and any(
+            part is known and part.requires_grad for part in first or () for known in then
+        ):
+            self.attached_step = self.step
+
+    def _backpropagated(self, loss: Tensor) -> None:
+        if self._came_back and not self._told:
+            self._loss = (self._loss or 0.0) + float(loss.detach())
+
+    def _is_ours(self, optimizer: torch.optim.Optimizer) -> bool:
+        """Whether it updates the model, and anything came back since the last update."""
+        return self._begun and any(id(p) in self._names for group in optimizer.param_groups for p in group["params"])
+
+    def _before_update(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        if self._is_ours(optimizer):
+            self._optimizer = optimizer
+            self._settle()
+            if self.sampled:
+                self._weights = {name: p.detach().clone() for name, p in self._parameters.items()}
+
+    def _after_update(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        if self._is_ours(optimizer):
+            self.end_step()
+
+    # ---- the end of a step ----------------------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Everything that needs the weights and gradients as they were when the states were made, once."""
+        if self._clip is None and (self._came_back or self._loss is not None):
+            norm = summed(self._parameters.values())
+            self._clip = measured(self._parameters.items()) if self.sampled else Clipped({}, norm, norm)
+            self._note_fault()
+        if self.sampled and self._nets is None:
+            self._nets = ()
+            if not any(self._calls.values()):
+                self._notes["unseen"] = Saying("attach.unseen", {"step": self.step})
+            with self._harmless():
+                chosen = [self._looked_at(layer) for layer in self.layers if self._calls.get(layer.name)]
+                self._nets = tuple(sample for calls in chosen for sample in net_samples(calls, self.rows))
+            for net in self._nets:
+                if net.mismatch and not math.isnan(net.residual):  # NaN is a fault of the loop's own
+                    self._notes[f"mismatch {net.net}"] = Saying(
+                        "attach.mismatch", {"net": net.net, "residual": net.residual}
+                    )
+
+    def _looked_at(self, layer: Layer) -> list[Call]:
+        """The calls of a cell; of a layer the first call to which a gradient came back."""
+        calls = self._calls[layer.name]
+        if layer.kernel is None:
+            return calls
+        learned_from = [call for call in calls if call.gradients]
+        if len(learned_from) > 1:
+            self._notes[f"calls {layer.name}"] = Saying("attach.first-call", {"module": layer.name})
+        return (learned_from or calls)[:1]
+
+    def _note_fault(self) -> None:
+        numbers = [self._loss or 0.0, self._clip.norm_before if self._clip else 0.0]
+        if self.fault is None and not bool(torch.tensor(numbers, dtype=torch.float64).isfinite().all()):
+            with self._harmless():
+                found = first_fault(self._parameters, self._calls.values(), self._loss)
+                self.fault = None if found is None else Fault(self.step, found)
+
+    def _sample(self, clip: Clipped) -> StepSample:
+        moved = {name: (before, self._parameters[name]) for name, before in self._weights.items()}
+        parameters, ratio = parameter_samples(clip.norms, moved)
+        return StepSample(self.step, self._nets or (), parameters, ratio)
+
+    def _thin(self) -> None:
+        if len(self.samples) > MOST_SAMPLES:
+            self.samples, self.every = self.samples[::2], 2 * self.every
+
+    def _tell(self, made: LoopStep, sample: StepSample | None) -> None:
+        for writer in [*self._writers]:
+            with self._harmless(writer):
+                tell(writer, made.step, scalars_of(made, sample))
+
+    @contextmanager
+    def _harmless(self, writer: Any = None) -> Iterator[None]:
+        """What goes wrong in the probe, or in a writer, does not stop the training; it is noted, and the writer let go."""
+        try:
+            yield
+        except Exception as error:
+            if writer is None:
+                self._notes["failed"] = Saying("attach.failed", {"step": self.step, "error": shown(error)})
+            else:
+                self._writers.remove(writer)
+                self._notes["writer"] = Saying("attach.writer-failed", {"step": self.step, "error": shown(error)})

@@ -167,7 +167,7 @@ def test_a_script_brings_no_larger_file_than_a_person(server, chromium):
     statuses = page.evaluate(
         """async ([address, token]) => {
             const statuses = [], headers = {"X-Xsrftoken": token}
-            for (const size of [4_900_000, 5_100_000, 4_900_000, 4_900_000, 4_900_000, 4_900_000, 19_000_000]) {
+            for (const size of [4_900_000, 25_100_000, 24_900_000, 4_900_000, 4_900_000, 4_900_000, 40_000_000]) {
                 const body = new FormData()
                 body.append("a.txt", new Blob([new Uint8Array(size)]), "a.txt")
                 const answer = await fetch(address + statuses.length, {method: "PUT", body, headers})

@@ -376,8 +376,7 @@ def test_the_pages_show_it(key, page, shelf_of_cells, monkeypatch):
         app.switch_page(page).run()
     assert not app.exception
     said = " ".join(element.value for element in [*app.caption, *app.markdown])
-    assert models.describe(explorer.load_checkpoint(shelf_of_cells / f"{key}.safetensors")).partition(",")[
-        0
-    ] in said.replace("\\", "")
+    described = models.describe(key, explorer.load_checkpoint(shelf_of_cells / f"{key}.safetensors"))
+    assert described.partition(",")[0] in said.replace("\\", "")
     assert ("This model is altered" in said) == bool(cell.gates)
     assert len(panels(app)) == 1

@@ -233,7 +233,7 @@ def test_a_long_name_in_a_link_is_cut():
 def test_the_way_to_every_page_carries_what_is_chosen():
     app = opened(epoch="16")
     links = {link.proto.label: link.proto.query_string for link in app.get("page_link")}
-    assert links == dict.fromkeys(("Gates", "Gradients", "Train"), "epoch=16")
+    assert links == dict.fromkeys(("Gates", "Gradients", "Train", "Open"), "epoch=16")
 
 
 def test_the_layer_of_a_deep_model_is_in_the_address(tmp_path, monkeypatch):

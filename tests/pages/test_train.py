@@ -208,7 +208,7 @@ def test_a_verdict_says_what_stands_out_or_that_nothing_does(monkeypatch, findin
 
 def test_a_run_offers_its_gates_and_its_gradients_once_there_is_a_model():
     def offered(app):
-        return [(link.proto.label, link.proto.page, link.proto.query_string) for link in app.get("page_link")][3:]
+        return [(link.proto.label, link.proto.page, link.proto.query_string) for link in app.get("page_link")][4:]
 
     run = small_run()
     assert offered(open_page(run=run.id)) == [

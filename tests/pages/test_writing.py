@@ -83,3 +83,14 @@ def test_without_a_text_nothing_is_asked():
 def test_a_text_cannot_leave_its_colour(hostile):
     app = opened("lighthouse-gru", hostile)
     assert f":gray[{shown(models.load('lighthouse-gru').vocabulary.folded(hostile))}]" in written(app)
+
+
+@pytest.mark.parametrize("model", ["time-machine-gru", "lighthouse-bigru-cloze"])
+@pytest.mark.parametrize("step", [0, 17, 18, 400])
+def test_any_character_that_was_clicked_is_answered(model, step):
+    app = opened(model)
+    app.session_state["place"] = (TEXT, step)
+    app.run()
+    assert not app.exception
+    there = range(0 if model.endswith("cloze") else 1, len(TEXT))
+    assert any(f"at step {step}, where" in caption.value for caption in app.caption) == (step in there)

@@ -41,8 +41,11 @@ def show(which: Which, text: str) -> None:
         temperature = float(controls.slide("temperature", TEMPERATURES, SAFER)) if forward else 1.0
     seed = session.kept(DRAW, 0)
     known = facts.facts(which, text)
+    read, place = known.trace.text, _place(text)
+    # Nothing stands before the first character, and another model may read the same text folded to a shorter one.
+    at = place if place in range(int(forward), len(read)) else None
     try:
-        done = write_on(known.model, known.trace.text, _place(text), length=LENGTH, temperature=temperature, seed=seed)
+        done = write_on(known.model, read, at, length=LENGTH, temperature=temperature, seed=seed)
     except ModelDivergedError as fault:
         st.caption(plain(str(fault)))
         return

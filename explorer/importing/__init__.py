@@ -17,6 +17,7 @@ from typing import Any
 
 from torch import nn
 
+from explorer.cells import CELLS
 from explorer.checkpoints import Checkpoint
 from explorer.importing.assembly import Wishes, build, configured
 from explorer.importing.containers import open_source
@@ -149,14 +150,14 @@ def _wishes(
     relu = "relu" if "relu" in mode.lower() or opened.told(first, "nonlinearity") == "relu" else None
     active = activation or opened.told(first, "activation") or relu or "tanh"
     asked = objective or ("leaky" if stack.both_ways else "next")
-    return Wishes(reset or told or "after", active, asked), (reset or told) is not None or stack.cell != "gru"
+    return Wishes(reset or told or "after", active, asked), (reset or told) is not None or CELLS[stack.cell].setting != "reset"
 
 
 def _tried(config: ModelConfig, stack: Stack, ends: Ends, symbols: Symbols, sample: str | None) -> dict[str, float]:
     """Mean loss of a sample in nats, by variant of the cell: of a GRU under both conventions."""
     if sample is None:
         return {}
-    resets = ("after", "before") if config.cell == "gru" else (config.reset,)
+    resets = ("after", "before") if config.kind.setting == "reset" else (config.reset,)
     losses = {}
     for each in (replace(config, reset=reset) for reset in resets):
         known_T = symbols.vocabulary.encode(sample).numpy() > 0

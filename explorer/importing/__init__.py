@@ -150,7 +150,8 @@ def _wishes(
     relu = "relu" if "relu" in mode.lower() or opened.told(first, "nonlinearity") == "relu" else None
     active = activation or opened.told(first, "activation") or relu or "tanh"
     asked = objective or ("leaky" if stack.both_ways else "next")
-    return Wishes(reset or told or "after", active, asked), (reset or told) is not None or CELLS[stack.cell].setting != "reset"
+    certain = (reset or told) is not None or CELLS[stack.cell].setting != "reset"
+    return Wishes(reset or told or "after", active, asked), certain
 
 
 def _tried(config: ModelConfig, stack: Stack, ends: Ends, symbols: Symbols, sample: str | None) -> dict[str, float]:

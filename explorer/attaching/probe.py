@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+import time
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,6 +18,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 
 from explorer.attaching.calls import Call, call_of, given_and_taken, watch
 from explorer.attaching.faults import Fault, first_fault
+from explorer.attaching.kept import Kept
 from explorer.attaching.layers import Layer, find_layers
 from explorer.attaching.ledger import Ledger, LoopStep
 from explorer.attaching.losses import each_backward
@@ -24,8 +26,9 @@ from explorer.attaching.norms import Clipped, clip, measured, parameter_samples,
 from explorer.attaching.samples import NetSample, StepSample, net_samples
 from explorer.attaching.verdict import Loop, LoopDiagnosis, diagnosis_of
 from explorer.attaching.writers import check_writer, scalars_of, tell
-from explorer.fields import check_choice, check_whole, shown
+from explorer.fields import ConfigError, check_choice, check_whole, expected, shown
 from explorer.probes.gradients import MAX_STEPS
+from explorer.runs.validation import name_problem
 from explorer.words import Saying, say
 
 if TYPE_CHECKING:
@@ -33,13 +36,15 @@ if TYPE_CHECKING:
 
 MOST_EVERY = 10**9
 MOST_CALLS = 4  # of a layer in one sampled step that are kept until it is known which of them a gradient came back to
+JUDGING_SHARE = 0.05  # of the time between two writes that the verdict may cost
+MOST_TOLD = 300  # characters of what a loop raised
 MOST_SAMPLES = 2_000  # kept in memory; then every second one is let go, and half as many are taken
 
 
 class GateProbe:
     """Watches the recurrent layers of a model while somebody else's loop trains it.
 
-        with GateProbe(model, every=20) as probe:
+        with GateProbe(model, run="my experiment", every=20) as probe:
             for x, y in loader:
                 loss = criterion(model(x), y)
                 loss.backward()
@@ -53,6 +58,7 @@ class GateProbe:
 
     Args:
         model: any module with nn.RNN, nn.GRU or nn.LSTM in it, or loops over their cells. Not compiled.
+        run: a name, under which the loop is live on the page Train beside the app's own runs, also after it; None for none.
         every: gates and gradients are looked at on the first step and every so many; loss and norms on all.
         rows: of a batch that are looked at closely, evenly spaced; None for all. Norms over parameters are of the whole batch.
 
@@ -64,12 +70,14 @@ class GateProbe:
         attached_step: the first step that began in a state that still hung on the step before; None where none did.
 
     Raises:
-        ConfigError: no recurrent layer, one with projections, a compiled model, or `every` or `rows` is no whole number above 0.
+        ConfigError: no recurrent layer, one with projections, a compiled model, `run` is no name, or `every` or `rows` is no
+            whole number above 0.
 
     """
 
-    def __init__(self, model: nn.Module, *, every: int = 20, rows: int | None = 8) -> None:
+    def __init__(self, model: nn.Module, *, run: str | None = None, every: int = 20, rows: int | None = 8) -> None:
         self.layers = find_layers(model)
+        self.run = None if run is None else _checked_name(run)
         self.every = check_whole("every", every, 1, MOST_EVERY)
         self.rows = None if rows is None else check_whole("rows", rows, 1, MOST_EVERY)
         self.ledger = Ledger()
@@ -83,6 +91,8 @@ class GateProbe:
         self._notes: dict[str, Saying] = {}
         self._states_then: list[weakref.ref[Tensor]] = []
         self._hooks = ExitStack()
+        self._kept: Kept | None = None
+        self._judging_s = 0.0
         self._forget()
 
     def _forget(self) -> None:
@@ -117,6 +127,8 @@ class GateProbe:
             hooks.callback(register_optimizer_step_post_hook(self._after_update).remove)
             hooks.enter_context(each_backward(self._backpropagated))
             self._hooks = hooks.pop_all()
+        with self._recording():
+            self._keep()
         return self
 
     def __exit__(
@@ -125,6 +137,8 @@ class GateProbe:
         self._hooks.close()
         if self._begun:
             self.end_step()
+        with self._recording():
+            self._end(error)
 
     def loss(self, loss: Tensor) -> Tensor:
         """Record a loss of the step that goes on, in place of those that are backpropagated; several are added.
@@ -205,6 +219,8 @@ class GateProbe:
             self.samples.append(sample)
         self.ledger.add(made)
         self._tell(made, sample)
+        with self._recording():
+            self._write(made, sample)
         self._states_then = list(self._states.values())
         self._forget()
         self._thin()
@@ -404,6 +420,45 @@ class GateProbe:
             with self._harmless(writer):
                 tell(writer, made.step, scalars_of(made, sample))
 
+    # ---- what the page Train shows ------------------------------------------------------------------------------------
+
+    def _keep(self) -> None:
+        """Begin the loop in the store, or go on with it."""
+        if self.run is None:
+            return
+        if self._kept is None:
+            self._kept = Kept(self.run, self.layers)
+        else:
+            self._kept.goes_on()
+
+    def _write(self, made: LoopStep, sample: StepSample | None) -> None:
+        """Hand a step over; once a second it reaches the store, with a verdict where that costs little beside the steps."""
+        if self._kept is None:
+            return
+        self._kept.add(made, sample)
+        if not self._kept.due and made.step > 1:
+            return
+        started = time.monotonic()
+        affordable = self._judging_s < JUDGING_SHARE * self._kept.waited_s
+        self._kept.write(self.diagnose() if affordable else None)
+        if affordable:
+            self._judging_s = time.monotonic() - started
+
+    def _end(self, error: BaseException | None) -> None:
+        if self._kept is not None:
+            self._kept.write(self.diagnose())
+            failed = isinstance(error, Exception)
+            self._kept.end(_told(error) if failed else "", failed=failed)
+
+    @contextmanager
+    def _recording(self) -> Iterator[None]:
+        """A store that refuses costs the recording, not the training; it is noted."""
+        try:
+            yield
+        except Exception as error:
+            self._kept, self.run = None, None
+            self._notes["store"] = Saying("attach.store-failed", {"step": self.step, "error": shown(error)})
+
     @contextmanager
     def _harmless(self, writer: Any = None) -> Iterator[None]:
         """What goes wrong in the probe, or in a writer, does not stop the training; it is noted, and the writer let go."""
@@ -415,3 +470,25 @@ class GateProbe:
             else:
                 self._writers.remove(writer)
                 self._notes["writer"] = Saying("attach.writer-failed", {"step": self.step, "error": shown(error)})
+
+
+def _checked_name(run: object) -> str:
+    """The name of a loop, if it is one.
+
+    Raises:
+        ConfigError: it is not.
+
+    """
+    if not isinstance(run, str) or not run.strip():
+        raise ConfigError("run", expected("one-character"), run)
+    if (complaint := name_problem(run)) is not None:
+        raise ConfigError("run", complaint.expected, complaint.got)
+    return run.strip()
+
+
+def _told(error: BaseException | None) -> str:
+    """What somebody else's loop raised, never long."""
+    try:
+        return f"{type(error).__name__}: {error}"[:MOST_TOLD]
+    except Exception:  # its str is somebody else's code
+        return type(error).__name__

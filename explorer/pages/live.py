@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -19,6 +20,7 @@ import streamlit as st
 import explorer
 from explorer import runs
 from explorer.figures import canvas
+from explorer.figures import loops as loop_drawing
 from explorer.figures import training as drawing
 from explorer.figures.panel import Panel
 from explorer.pages.shell import models, people
@@ -88,6 +90,24 @@ def epochs(run_id: str) -> pd.DataFrame:
 
 @lru_cache(maxsize=32)
 def _packed(ids: tuple[str, ...], shown: str, moment: int) -> bytes:
+    panel, about = _of_loop(ids[0]) if runs.is_loop(ids[0]) else _of_runs(ids)
+    return gzip.compress(canvas.pack(panel, about), 1)
+
+
+def _of_loop(loop_id: str) -> tuple[Panel, dict[str, Any]]:
+    record = runs.loop_record(loop_id, DRAWN_STEPS)
+    loop = record.loop
+    told = say("live.loop", step=loop.step, sampled=loop.sampled)
+    about = {"state": loop_state(loop), "active": loop.active, "said": told, "samples": ""}
+    return loop_drawing.live(record, say("live.of-loop")), about
+
+
+def loop_state(loop: runs.Loop) -> str:
+    """What the page around the curves shows of a loop; when it changes, the page is run again."""
+    return f"{loop.status}@{loop.sampled}"
+
+
+def _of_runs(ids: tuple[str, ...]) -> tuple[Panel, dict[str, Any]]:
     watched = [runs.run(run_id) for run_id in ids]
     drawn = [progress(run) for run in watched]
     alone = len(drawn) == 1
@@ -98,7 +118,7 @@ def _packed(ids: tuple[str, ...], shown: str, moment: int) -> bytes:
         "said": said(watched[0]) if alone else "",
         "samples": "\n".join(samples or ()),
     }
-    return gzip.compress(canvas.pack(drawing.live(drawn, say("live.alone" if alone else "live.together")), about), 1)
+    return drawing.live(drawn, say("live.alone" if alone else "live.together")), about
 
 
 def answer(ids: tuple[str, ...], shown: str) -> tuple[int, bytes]:
@@ -124,14 +144,18 @@ def show_curves(watched: Sequence[Run], key: str) -> None:
     Mounted again with the same key, they go on where the person's zoom is. The page is run again when `state` has changed:
     all of it, since after a restart of the server it knows no fragment of the page that is still open.
     """
+    _mount([run.id for run in watched], state(watched), drawing.live_height_px(watched), key)
+
+
+def show_loop(loop: runs.Loop, key: str) -> None:
+    """The curves of a loop of the person's own, and how far it is; the page runs again when a step was looked at closely."""
+    _mount([loop.id], loop_state(loop), loop_drawing.live_height_px(loop), key)
+
+
+def _mount(ids: Sequence[str], shown: str, height_px: int, key: str) -> None:
     html, css = HTML.format(writes=say("live.writes")), canvas.style() + CSS.read_text("utf-8")
     component = st.components.v2.component("curves", html=html, css=css, js=canvas.script(*SCRIPTS))
-    asked = {
-        "address": f"live/{','.join(run.id for run in watched)}",
-        "state": state(watched),
-        "height": drawing.live_height_px(watched),
-        "lost": say("live.lost"),
-    }
+    asked = {"address": f"live/{','.join(ids)}", "state": shown, "height": height_px, "lost": say("live.lost")}
     component(key=key, data=asked, on_changed_change=lambda: None)
 
 

@@ -11,7 +11,7 @@ import explorer
 from explorer import runs
 from explorer.figures import training as drawing
 from explorer.figures.hundredths import CONFIG
-from explorer.pages import live, new_run
+from explorer.pages import live, loop, new_run
 from explorer.pages.shell import charts, export, links, models, people, session
 from explorer.pages.shell.plain import badge, cells, plain
 from explorer.probes.progress import long_enough
@@ -133,14 +133,17 @@ def show_sentence(run: runs.Run) -> None:
 def show_list() -> None:
     """The runs of this browser, and several of them on the same axes."""
     mine, damaged = runs.runs(*people.owners()), runs.unreadable(*people.owners())
-    if not mine and not damaged:
+    loops = runs.loops(*people.owners())
+    if not mine and not damaged and not loops:
         return
     st.subheader(say("run-page.yours"))
     for run_id, sentence in damaged.items():
         _show_damaged(run_id, sentence)
-    all_of_them = len(mine) <= NEWEST or st.toggle(say("run-page.all", count=len(mine)), key="all_runs")
-    for run in mine if all_of_them else mine[:NEWEST]:
-        _show_line(run)
+    all_of: list[runs.Run | runs.Loop] = [*mine, *loops]
+    both = sorted(all_of, key=lambda one: -one.created)
+    all_of_them = len(both) <= NEWEST or st.toggle(say("run-page.all", count=len(both)), key="all_runs")
+    for one in both if all_of_them else both[:NEWEST]:
+        _show_line(one)
     compare(mine)
 
 
@@ -153,10 +156,18 @@ def _show_damaged(run_id: str, sentence: str) -> None:
             _do(delete, run_id)
 
 
-def _show_line(run: runs.Run) -> None:
+def _stands(run: runs.Run | runs.Loop) -> str:
+    """How a run stands, in a line; the list does not tick."""
+    if isinstance(run, runs.Loop):
+        how = "" if run.active else say("loop.ended", step=run.step)
+        return f"{loop.status(run)} **{plain(run.name)}**{how}"
+    how = "" if run.active else f", {how_far(run)}"
+    return f"{status(run, verdict(run))} **{plain(run.name)}**{how}"
+
+
+def _show_line(run: runs.Run | runs.Loop) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        how = "" if run.active else f", {how_far(run)}"  # the list does not tick
-        st.markdown(f"{status(run, verdict(run))} **{plain(run.name)}**{how}", width="stretch")
+        st.markdown(_stands(run), width="stretch")
         if st.button(say("run-page.open"), key=f"open_{run.id}"):
             links.open_run(run.id)
         with st.popover(say("run-page.more")):
@@ -209,7 +220,7 @@ def page() -> None:
     try:
         offer_undo()
         if run_id := links.opened_run():
-            watch(run_id)
+            (loop.watch if runs.is_loop(run_id) else watch)(run_id)
         else:
             st.caption(say("run-form.about"))
             new_run.offer_start()

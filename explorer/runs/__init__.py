@@ -13,6 +13,7 @@ from pathlib import Path
 from explorer.checkpoints import Checkpoint, load_checkpoint
 from explorer.fields import expected, got
 from explorer.runs.facts import EpochEvent, GateSummary, Metrics, Run, RunError, UnknownRunError
+from explorer.runs.loops import PREFIX, Loop, LoopRecord
 from explorer.runs.registry import Registry
 from explorer.runs.request import RunRequest
 from explorer.runs.settings import Settings, data_folder, settings
@@ -24,6 +25,8 @@ __all__ = [
     "Complaint",
     "EpochEvent",
     "GateSummary",
+    "Loop",
+    "LoopRecord",
     "Metrics",
     "Run",
     "RunError",
@@ -35,6 +38,10 @@ __all__ = [
     "data_folder",
     "delete",
     "epochs_since",
+    "is_loop",
+    "loop",
+    "loop_record",
+    "loops",
     "metrics",
     "metrics_since",
     "models",
@@ -154,14 +161,45 @@ def runs(*sessions: str) -> list[Run]:
     return registry.with_places([registry.told(r) for r in registry.store.runs(sessions)])
 
 
+def is_loop(run_id: str) -> bool:
+    """Whether an id is that of a loop that a probe recorded: `rename`, `delete`, `restore` and `raw` take it too."""
+    return run_id.startswith(PREFIX)
+
+
+def loop(loop_id: str) -> Loop:
+    """A loop as it is now.
+
+    Raises:
+        UnknownRunError: there is none with this id.
+        RunError: it cannot be read.
+
+    """
+    return _registry().store.loops.loop(loop_id)
+
+
+def loops(*sessions: str) -> list[Loop]:
+    """The loops of these sessions, or of everybody, newest first, without the deleted ones."""
+    return _registry().store.loops.loops(sessions)
+
+
+def loop_record(loop_id: str, at_most: int = 1000) -> LoopRecord:
+    """A whole loop, at most so many steps: evenly spaced ones and, of each stretch, the one with the largest gradient."""
+    return _registry().store.loops.record(loop_id, at_most)
+
+
 def unreadable(*sessions: str) -> dict[str, str]:
-    """The runs of these sessions, or of everybody, that cannot be read: id -> a sentence. `raw` and `delete` take it."""
-    return _registry().store.unreadable(sessions)
+    """The runs and loops of these sessions, or of everybody, that cannot be read: id -> a sentence.
+
+    `raw` and `delete` take the id.
+    """
+    store = _registry().store
+    return store.unreadable(sessions) | store.loops.unreadable(sessions)
 
 
 def raw(run_id: str) -> bytes:
     """What the store has of a run's settings, as JSON, also of one that cannot be read; not of its steps and epochs."""
-    return _registry().store.raw(run_id)
+    store = _registry().store
+    return store.loops.raw(run_id) if is_loop(run_id) else store.raw(run_id)
 
 
 def models(*sessions: str) -> list[Run]:
@@ -213,8 +251,8 @@ def checkpoint(run_id: str) -> Checkpoint:
     return load_checkpoint(checkpoint_path(run_id))
 
 
-def rename(run_id: str, name: str) -> Run:
-    """Give a run another name.
+def rename(run_id: str, name: str) -> Run | Loop:
+    """Give a run or a loop another name.
 
     Raises:
         RunError: it cannot be a name.
@@ -223,25 +261,32 @@ def rename(run_id: str, name: str) -> Run:
     complaint = name_problem(name) if name.strip() else Complaint("name", expected("one-character"), got("none"))
     if complaint:
         raise RunError("run.said", said=complaint)
-    _registry().store.rename(run_id, name.strip())
-    return run(run_id)
+    store = _registry().store
+    (store.loops if is_loop(run_id) else store).rename(run_id, name.strip())
+    return loop(run_id) if is_loop(run_id) else run(run_id)
 
 
 def delete(run_id: str) -> None:
-    """Take a run out of every list, stopping it first; `restore` is the undo, for a day."""
+    """Take a run or a loop out of every list, a run being stopped first; `restore` is the undo, for a day."""
     store = _registry().store
+    if is_loop(run_id):
+        store.loops.set_deleted(run_id, True)
+        return
     store.stop(run_id)
     store.set_deleted(run_id, True)
 
 
-def restore(run_id: str) -> Run:
-    """Put a deleted run back.
+def restore(run_id: str) -> Run | Loop:
+    """Put a deleted run or loop back.
 
     Raises:
         RunError: its session has its share of runs or of the disk by now.
 
     """
     registry = _registry()
+    if is_loop(run_id):
+        registry.store.loops.set_deleted(run_id, False)
+        return loop(run_id)
     try:
         known = registry.store.run(run_id)
     except RunError:  # one that cannot be read is put back all the same: it can be saved in the list

@@ -24,7 +24,7 @@ from explorer.runs.facts import EpochEvent, GateSummary, Metrics, Run
 from explorer.runs.status import STATUSES
 from explorer.training import Recipe, StepRecord
 
-VERSION = 1
+VERSION = 2
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
     number INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, name TEXT NOT NULL, status TEXT NOT NULL, owner TEXT NOT NULL,

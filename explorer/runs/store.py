@@ -12,11 +12,12 @@ import time
 from collections.abc import Container, Sequence
 from pathlib import Path
 
-from explorer.runs import process, rows
+from explorer.runs import loop_rows, process, rows
 from explorer.runs.claim import Claim, move, put
 from explorer.runs.database import Database
 from explorer.runs.facts import Run, RunError
 from explorer.runs.folder import Folder
+from explorer.runs.loop_store import Loops
 from explorer.runs.reading import Reader
 from explorer.runs.rows import SCHEMA, STORED, VERSION
 from explorer.runs.status import ACTIVE, RESUMABLE, TRAINED, told, where
@@ -46,7 +47,8 @@ class Store(Reader):
 
     def __init__(self, folder: Path, *, follows: bool = True) -> None:
         self.files = Folder(folder)
-        self.database = Database(folder / "runs.sqlite", SCHEMA, VERSION, follows=follows)
+        self.database = Database(folder / "runs.sqlite", SCHEMA + loop_rows.SCHEMA, VERSION, follows=follows)
+        self.loops = Loops(self.database)
         super().__init__(self.database)
         self._transaction = self.database.transaction
 
@@ -162,6 +164,7 @@ class Store(Reader):
             elif silent_s > DEAD_AFTER_S:
                 self._say_not_answering(run_id, pid, heartbeat)
         self.purge(KEPT_DELETED_S)
+        self.loops.purge(KEPT_DELETED_S)
 
     def _hear(self, run_id: str, token: str) -> None:
         """Begin to wait for a word of a worker: when it was heard last is damaged, or was said by another clock."""

@@ -117,6 +117,12 @@ def _loss_went(first_loss: float | None, last_loss: float | None) -> str:
     return f"The loss went from {first_loss:.4g} to {last_loss:.4g}."
 
 
+def _layer(module: str, title: str, units: int, depth: int, both: bool) -> str:
+    where = f" ({module})" if module else ""
+    deep = "" if depth == 1 else f", {_some(depth, 'layer')}"
+    return f"{title}, {_some(units, 'unit')}{deep}{', both directions' if both else ''}{where}"
+
+
 def _net(module: str, layer: int, direction: str) -> str:
     return f"{module or 'the model'}, layer {layer}, {direction}"
 
@@ -857,6 +863,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "attach.first-call": "{module:module} was called several times in a step; only the first call that learned is looked at.",
     "attach.failed": "The probe itself failed at step {step:,} and left that sample out; the training was not touched: {error}.",
+    "attach.store-failed": (
+        "The loop is not shown in the app any more; at step {step:,} its store refused: {error}. The training was not touched."
+    ),
     "attach.writer-failed": "A writer failed at step {step:,} and is told nothing any more: {error}.",
     "expected.torch-module": "a torch.nn.Module",
     "expected.recurrent-layer": "a model with nn.RNN, nn.GRU or nn.LSTM in it, or their cells",
@@ -1177,6 +1186,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "live.place": "place {place} in line, about {wait_s:.0f} s to wait",
     "live.speed": "{speed:,.0f} characters/s",
     "live.left": "about {left_s:.0f} s left",
+    "live.loop": "step {step:,}, {sampled:,} looked at closely",
+    "live.of-loop": "Loss, gradient norms, clipping, shares, gates and the reach of the gradient over the steps of the loop",
     "live.alone": "Perplexity, gradient norms, clipping, shares and gates over the steps of training",
     "live.together": "The chosen runs on the same axes, by number as in the table",
     "live.writes": "The model writes, at this point of its training:",
@@ -1405,6 +1416,36 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "run-form.more": "More",
     "run-form.longest-step": "Longest possible step: learning rate × θ = {length:g}.",
     # figures: a run's curves, its sentence over training, and its tables
+    "loop.layer": _layer,
+    "loop.about": "Your own loop: {layers:sentences}.",
+    "loop.ended": ", {step:,} steps",
+    "loop.in-time": (
+        "**Inside step {step:,}, the last that was looked at closely.** Each gate from the first time step of the sequence to "
+        "the last: the line is its mean over units and rows, the band holds four values in five. Below it, how much of the loss "
+        "still depends on the state at each time step."
+    ),
+    "loop.by-lag": (
+        "**How far one loss reaches back.** Its gradient, followed back alone from the time step where it arises: what is left "
+        "of it so many steps before, at step {step:,}."
+    ),
+    "loop.alt.in-time": "Gates and gradient norm at each time step of the sequence",
+    "loop.alt.by-lag": "Share of a loss's gradient that is left, by the number of steps back",
+    "loop-figure.loss": "loss, in its own unit",
+    "loop-figure.gates": "gates of {net:net}",
+    "loop-figure.horizon": "reach of a loss: steps until 1 % is left",
+    "loop-figure.time-step": "time step",
+    "loop-figure.light": "1 {light}",
+    "loop-figure.tenth": "a tenth lies below",
+    "loop-figure.nine-tenths": "a tenth lies above",
+    "loop-figure.gradient": "gradient of the loss at the state, ‖dL/dh_t‖{where}",
+    "loop-figure.all-of-it": "all of it",
+    "loop-figure.local": "from this step's own output",
+    "loop-figure.lag": "steps back",
+    "loop-figure.left": "share of the gradient that is left",
+    "loop-figure.half": "half",
+    "loop-figure.hundredth": "a hundredth",
+    "loop-figure.net": "{net:net}",
+    "curve.loss": "loss",
     "curve.training": "training",
     "curve.held-out": "held out",
     "curve.sentence": "your sentence",
@@ -1436,6 +1477,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "run-column.norm-after": "gradient norm after",
     "run-column.clip-coefficient": "clip coefficient",
     "run-column.speed": "characters per second",
+    "run-column.loss": "loss",
+    "run-column.threshold": "clipping threshold",
+    "run-column.net": "net",
+    "run-column.half-life": "half-life (steps)",
+    "run-column.horizon": "horizon (steps)",
     "run-column.share": "share {parameter}",
     "run-column.clipped": "clipped share",
     "run-column.held-out": "held out",
@@ -1499,6 +1545,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "run-page.compared": "{name} · {id} ({status})",
     "run-page.differ": "They differ in: {settings:names}.",
     "run-page.same": "Their settings are the same.",
+    "table.loop-samples": "Sampled steps",
     "table.run-steps": "Steps of the run",
     "table.run-epochs": "Epochs of the run",
     "table.run-settings": "Settings",

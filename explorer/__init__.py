@@ -7,7 +7,7 @@ T time, B batch, E input, H hidden, V vocabulary, D direction, G stacked gate ro
 from importlib import import_module as _import_module
 from types import ModuleType as _ModuleType
 
-from explorer.attaching import GateProbe, LoopDiagnosis
+from explorer.attaching import GateProbe, LoopDiagnosis, from_torch
 from explorer.checkpoints import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from explorer.corpora import load_corpus
 from explorer.importing import Imported, ImportRefusedError, import_model
@@ -22,9 +22,11 @@ from explorer.probes.gates import GateTrace, trace_gates
 from explorer.probes.gradients import GradientFlow, gradient_flow
 from explorer.probes.jacobians import JacobianPaths, jacobian_paths, lyapunov_exponents
 from explorer.probes.perplexity import perplexity_by_epoch, score_text
+from explorer.probes.series import SeriesTrace, trace_series
 from explorer.probes.units import Role, UnitRoles, unit_roles
 from explorer.probes.weights import weight_gradient_steps
 from explorer.probes.writing import Writing, write_on
+from explorer.reads.series import SeriesRead
 from explorer.recording import EpochRecord, Recording
 from explorer.text import EncodingError, TextError, Vocabulary
 from explorer.training import RECIPES, Recipe, StepRecord, TrainingDivergedError, train
@@ -56,6 +58,8 @@ __all__ = [
     "Recipe",
     "Recording",
     "Role",
+    "SeriesRead",
+    "SeriesTrace",
     "StepRecord",
     "TextError",
     "TrainingDivergedError",
@@ -66,6 +70,7 @@ __all__ = [
     "altered",
     "clip_ledger",
     "diagnose",
+    "from_torch",
     "gradient_flow",
     "import_model",
     "jacobian_paths",
@@ -76,6 +81,7 @@ __all__ = [
     "save_checkpoint",
     "score_text",
     "trace_gates",
+    "trace_series",
     "train",
     "unit_roles",
     "units_on",

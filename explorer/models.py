@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -456,11 +457,28 @@ class CharModel(SequenceModel):
         drawn: list[int] = []
         read = self.vocabulary.as_read(prefix)
         logits_V, state = self.read_on(self.vocabulary.encode(prefix))
+        read_one = self._step_by_step()
         for _ in range(length):
             probabilities_V = _at_temperature(_finite(logits_V, len(read) + len(drawn)), temperature)
-            drawn.append(int(torch.multinomial(probabilities_V, 1, generator=generator)))
-            logits_V, state = self.read_on(torch.tensor([drawn[-1]]), state)
+            id_1 = torch.multinomial(probabilities_V, 1, generator=generator)
+            drawn.append(int(id_1))
+            logits_V, state = read_one(id_1, state)
         return prefix + self.vocabulary.decode(drawn)
+
+    def _step_by_step(self) -> Callable[[Tensor, dict[NetKey, State]], tuple[Tensor, dict[NetKey, State]]]:
+        """The same as `read_on` for one id at a time, by the cell's own equation: a scan prepares more than one step takes."""
+        config, kind = self.config, self.config.kind
+        weights = {net: self.rnn.weights(net) for net in config.nets}
+
+        def read_one(id_1: Tensor, state: dict[NetKey, State]) -> tuple[Tensor, dict[NetKey, State]]:
+            x, h, after = self.embed(id_1.unsqueeze(1)), dict[NetKey, Tensor](), dict[NetKey, State]()
+            for net in config.nets:
+                read = self.rnn.input_of(net, x, h)
+                after[net] = kind.state_of(kind.step(read[0], state[net], weights[net], config.variant))
+                h[net] = after[net][0].unsqueeze(0)
+            return self.out(self.features(h)[0, 0]), after
+
+        return read_one
 
     @torch.no_grad()
     def next_probabilities(self, prefix: str, temperature: float = 1.0) -> Tensor:
@@ -520,7 +538,8 @@ def _finite(logits_V: Tensor, read: int) -> Tensor:
 
 def _at_temperature(logits_V: Tensor, temperature: float) -> Tensor:
     """p_V = softmax(logits / temperature), in float64; the unknown symbol, which has no shape to write, has none."""
-    logits_V = logits_V.double().index_fill(0, torch.tensor([0]), -torch.inf)
+    logits_V = logits_V.to(torch.float64, copy=True)
+    logits_V[0] = -torch.inf
     if temperature == 0:  # the limit: all of it is the likeliest one's
         return F.one_hot(logits_V.argmax(), len(logits_V)).double()
     # Shifted by the largest, so that a tiny temperature makes zeros of the others and not NaN of all.

@@ -202,11 +202,11 @@ def tape(
         units = unit_order(one if ordered_as is None else ordered_as.tapes[one.net], order, own)
         where = f" ({trace.config.name_of(one.net.direction)})" if len(tapes) > 1 else ""
         if all_units:
-            rows += _heatmap_rows(one, units, where, count)
+            rows += heatmap_rows(one, units, where, count)
         if unit is not None and unit < one.h_TH.shape[1]:
-            rows.append(_unit_row(one, unit, where, count, before))
+            rows.append(unit_row(one, unit, where, count, before))
         if all_units:
-            rows.append(_mean_row(one, where, count, before))
+            rows.append(mean_row(one, where, count, before))
     rows.append(surprise_row(trace, count, ghost))
     axis = over_steps(trace.text, count, "step")
     return Panel(
@@ -306,7 +306,8 @@ def _expected(trace: GateTrace, count: int) -> list[str]:
     return told
 
 
-def _heatmap_rows(one: Tape, units: NDArray[np.intp], where: str, count: int) -> list[Row]:
+def heatmap_rows(one: Tape, units: NDArray[np.intp], where: str, count: int) -> list[Row]:
+    """A map of each gate, unit by step, of the first so many steps; of a plain cell one of its state."""
     height = min(max(len(units), LEAST_HEATMAP_PX), MOST_HEATMAP_PX)  # a pixel a unit where it can be
     axis = Axis(f"{len(units)} units", reverse=True, grid=False, bare=True)
     if not one.gates:  # a plain cell: its state is all there is to see
@@ -325,7 +326,7 @@ def _heatmap_rows(one: Tape, units: NDArray[np.intp], where: str, count: int) ->
     return rows
 
 
-def _mean_row(one: Tape, where: str, count: int, ghost: Tape | None) -> Row:
+def mean_row(one: Tape, where: str, count: int, ghost: Tape | None = None) -> Row:
     """Mean over units, with the band that holds the middle 80 % of them."""
     drawn = dict(zip(one.gates or ("h",), LINES, strict=False))
     x = np.arange(count)
@@ -360,7 +361,7 @@ def _middle(part_TH: Floats) -> NDArray[Any]:
     return ends_2T
 
 
-def _unit_row(one: Tape, unit: int, where: str, count: int, ghost: Tape | None) -> Row:
+def unit_row(one: Tape, unit: int, where: str, count: int, ghost: Tape | None = None) -> Row:
     """Every part of one unit alone."""
     x, parts = np.arange(count), one.parts
     drawn = dict(zip(parts, LINES, strict=False))

@@ -6,12 +6,13 @@ import html
 from functools import singledispatch
 from typing import Any
 
-from explorer.figures import gates, gradients
+from explorer.figures import gates, gradients, series
 from explorer.figures.panel import Panel
 from explorer.probes.clipping import ClipLedger
 from explorer.probes.diagnosis import Diagnosis
 from explorer.probes.gates import GateTrace
 from explorer.probes.gradients import GradientFlow
+from explorer.probes.series import SeriesTrace
 
 
 @singledispatch
@@ -35,6 +36,13 @@ def _(trace: GateTrace) -> str:
 @html_of.register
 def _(flow: GradientFlow) -> str:
     return _drawn(gradients.flow(flow))
+
+
+@html_of.register
+def _(trace: SeriesTrace) -> str:
+    columns, targets = ([f"{letter}[{i}]" for i in range(n)] for letter, n in
+                        (("x", trace.inputs_TE.shape[1]), ("y", trace.outputs_TV.shape[1])))  # fmt: skip
+    return _drawn(series.tape(trace, columns, targets))
 
 
 @html_of.register

@@ -179,15 +179,28 @@ def show_beside(first: View, second: Which, text: str) -> None:
             show_gates(view, text, key)
 
 
-def show_learning(by_epoch: dict[int, float | None], which: Which, score_name: str, read: int | None) -> None:
-    """How the model came to read the text as it does, or the first characters of it."""
-    said = say("gate-page.learning.part", read=read) if read else say("gate-page.learning")
-    altered = f" {say('gate-page.learning.as-trained')}" if which.intervention else ""
-    st.markdown(f"{said}{altered}")
-    charts.show(
-        curves.by_epoch(by_epoch, which.epoch, score_name), key="by_epoch", config={"displayModeBar": False},
-        alt=say("gate-page.alt.by-epoch"),
-    )  # fmt: skip
+def show_learning(which: Which, text: str, score_name: str) -> list[export.Table]:
+    """How the model came to read the text as it does, or the first characters of it: on request, since it takes ten readings.
+
+    Returns:
+        The same as a table, where it was asked for.
+
+    """
+    opened = st.expander(say("gate-page.learning.open"), key="learning", on_change="rerun")
+    if not opened.open:
+        return []
+    with opened:
+        with st.spinner(say("gate-page.reading-by-epoch")):
+            by_epoch = facts.by_epoch(which, text[: drawing.MAX_STEPS])
+        cut = len(text) > drawing.MAX_STEPS
+        said = say("gate-page.learning.part", read=drawing.MAX_STEPS) if cut else say("gate-page.learning")
+        altered = f" {say('gate-page.learning.as-trained')}" if which.intervention else ""
+        st.markdown(f"{said}{altered}")
+        charts.show(
+            curves.by_epoch(by_epoch, which.epoch, score_name), key="by_epoch", config={"displayModeBar": False},
+            alt=say("gate-page.alt.by-epoch"),
+        )  # fmt: skip
+    return [export.Table(say("table.by-epoch"), which.name, partial(curves.by_epoch_frame, by_epoch, score_name))]
 
 
 def tables(trace: GateTrace, which: Which, layer: int, direction: str | None) -> list[export.Table]:
@@ -290,15 +303,11 @@ def page() -> None:
     if shown.tables:
         with shown.written:
             writing.show(which, text)
-    with st.spinner(say("gate-page.reading-by-epoch")):
-        by_epoch = facts.by_epoch(which, text[: drawing.MAX_STEPS])
-    if shown.scored and len(by_epoch) > 1:
-        show_learning(by_epoch, which, shown.score_name, drawing.MAX_STEPS if len(text) > drawing.MAX_STEPS else None)
+    learned = show_learning(which, text, shown.score_name) if shown.scored and len(checkpoint.epochs) > 1 else []
     if roles.find(chosen):
         st.rerun()
     if shown.tables:
-        make = partial(curves.by_epoch_frame, by_epoch, shown.score_name)
-        export.offer([*shown.tables, export.Table(say("table.by-epoch"), which.name, make)], key="gates")
+        export.offer([*shown.tables, *learned], key="gates")
 
 
 page()

@@ -123,18 +123,24 @@ def clip_ledger(model: SequenceModel, text: str | Read, max_norm: float | None) 
     norms = {name: grad_norm(gradient) for name, gradient in gradients.items()}
     norm_before = math.hypot(*norms.values())
     clipped = {way: _clipped(gradients, norms, norm_before, theta, way) for way in WAYS}
+    norms_after = {way: {name: grad_norm(gradient) for name, gradient in clipped[way].items()} for way in WAYS}
     parameters = tuple(
         ParameterGradient(
             name,
             norms[name],
             (norms[name] / norm_before) ** 2 if norm_before else math.nan,
-            {way: grad_norm(clipped[way][name]) for way in WAYS},
+            {way: norms_after[way][name] for way in WAYS},
             _largest(gradient),
         )
         for name, gradient in gradients.items()
     )
     coefficient = _coefficient(norm_before, theta)
-    outcomes = {way: _outcome(gradients, clipped[way], coefficient if way == "norm" else None) for way in WAYS}
+    outcomes = {
+        way: _outcome(
+            gradients, clipped[way], math.hypot(*norms_after[way].values()), coefficient if way == "norm" else None
+        )
+        for way in WAYS
+    }
     fault = _first_non_finite(
         chain(
             ((name, parameter.detach()) for name, parameter in model.named_parameters()),
@@ -175,9 +181,10 @@ def _clipped(
     return {name: g * _coefficient(norm, max_norm) for name, g in gradients.items()}
 
 
-def _outcome(before: Mapping[str, Tensor], after: Mapping[str, Tensor], coefficient: float | None) -> ClipOutcome:
+def _outcome(
+    before: Mapping[str, Tensor], after: Mapping[str, Tensor], norm_after: float, coefficient: float | None
+) -> ClipOutcome:
     old, new = _flat(before), _flat(after)
-    norm_after = grad_norm(new)
     if not math.isfinite(norm_after):  # nothing is clipped then, and NaN differs from itself
         return ClipOutcome(norm_after, coefficient, 0.0, 0.0)
     angle = 0.0 if coefficient is not None else _angle_degrees(old, new)

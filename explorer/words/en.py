@@ -873,6 +873,22 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "got.compiled": "a compiled module, {module}",
     "expected.no-projection": "recurrent layers without projections (proj_size=0)",
     "got.projection": "proj_size={size} in {module:module}",
+    "expected.one-layer": "the name of one nn.RNN, nn.GRU or nn.LSTM out of {allowed:names}",
+    "expected.head": "one nn.Linear with {features} inputs; give it as head=",
+    "expected.some-columns": "1 to {most} columns of numbers",
+    "expected.share-held-out": "a share above 0 and at most 0.9",
+    "expected.rows": "{least:,} to {most:,} rows",
+    "expected.steps-in-table": "at most {most:,} time steps, which are in the part of the table that is learned from",
+    "expected.column-of-numbers": "a column in which every value is a finite number",
+    "expected.no-embedding": "none: numbers have no embedding",
+    "expected.a-step-asked": "at least one step whose output is asked",
+    "expected.numbers-in-time": "floats of shape (T, {columns}), a row a time step",
+    "expected.target-shape": "shape {shape}",
+    "expected.finite-numbers": "finite numbers",
+    "expected.classes": "classes from 0 to {most}",
+    "expected.mask": "a mask of {steps} times True or False",
+    "score.squared-error": "mean squared error",
+    "score.cross-entropy": "cross-entropy",
     "expected.writer": "something with add_scalar(name, value, step) or log(dict, step=)",
     "got.type": "an object of type {kind}",
     # probes: what a reading says
@@ -1445,6 +1461,23 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "loop-figure.half": "half",
     "loop-figure.hundredth": "a hundredth",
     "loop-figure.net": "{net:net}",
+    "series.value": "value",
+    "series.next-value": "next value",
+    "series.number": "number",
+    "series.mark": "mark",
+    "series.sum": "sum of the marked",
+    "series-figure.read": "read:",
+    "series-figure.read-scaled": "read, each from its lowest to its highest:",
+    "series-figure.more": "and {count} more",
+    "series-figure.told": "told",
+    "series-figure.true": "true",
+    "series-figure.classes": "probability of",
+    "series-figure.loss": "{score} of each step",
+    "series-figure.guess": "always telling the mean",
+    "series-column.label": "label",
+    "series-column.told": "{name}, told",
+    "series-column.true": "{name}, true",
+    "series-column.mean": "mean {letter}, layer {layer}, {direction}",
     "curve.loss": "loss",
     "curve.training": "training",
     "curve.held-out": "held out",
@@ -1756,12 +1789,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "gate-page.cut": (
         "All {count:,} characters are analysed; the first {most:,} are drawn. The downloads hold them all."
     ),
-    "gate-page.learning": (
-        "**How the model learned to read this text.** Move the slider *Epochs of training* to see the model as it was."
-    ),
+    "gate-page.learning.open": "How the model learned to read this text",
+    "gate-page.learning": "Move the slider *Epochs of training* to see the model as it was.",
     "gate-page.learning.part": (
-        "**How the model learned to read the first {read:,} characters of this text.** Move the slider *Epochs of training* to "
-        "see the model as it was."
+        "The first {read:,} characters are read. Move the slider *Epochs of training* to see the model as it was."
     ),
     "gate-page.learning.as-trained": "This curve shows the model as trained, without your changes.",
     "gate-page.reading-by-epoch": "The same text is read by the model at each epoch of its training.",

@@ -336,7 +336,7 @@ def addresses(app):
 @pytest.mark.parametrize(
     ("page", "query", "names"),
     [
-        ("gates", {}, ["Gates of every unit", "Steps", "Surprise and perplexity", "Perplexity by epoch"]),
+        ("gates", {}, ["Gates of every unit", "Steps", "Surprise and perplexity"]),
         (
             "gradients",
             {"weights": "true", "beside": "another", "second": "time-machine-lstm"},

@@ -153,7 +153,8 @@ def test_a_name_of_a_corpus_that_is_long_or_odd_is_cut_and_shown_to_the_letter()
 
 
 def test_runs_that_have_one_name_and_alike_ids_are_told_apart(monkeypatch):
-    monkeypatch.setattr(pickers, "model_label", lambda name: "my run · abcd" if name.startswith("run:") else name)
+    called = {"run:abcd1": "my run · abcd", "run:abcd2": "my run · abcd", "lighthouse-gru": "lighthouse-gru"}
+    monkeypatch.setattr(pickers, "model_labels", lambda names: {name: called[name] for name in names})
     said = pickers._labels(["run:abcd1", "run:abcd2", "lighthouse-gru"])
     assert list(said.values()) == ["my run · abcd (run:abcd1)", "my run · abcd (run:abcd2)", "lighthouse-gru"]
 

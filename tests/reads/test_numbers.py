@@ -1,4 +1,4 @@
-"""Any kind of input fits: numbers in time, a squared error at every step and a first state, defined here in twenty lines."""
+"""Numbers in time: a squared error at every step or at some, classes, and a first state; against autograd and by hand."""
 
 import math
 
@@ -13,37 +13,12 @@ from explorer.models import CharModel, ModelConfig, NetKey, SequenceModel
 from explorer.probes.clipping import mean_gradient
 from explorer.probes.gates import record_tapes
 from explorer.probes.proof import flow_residual
-from explorer.reads import Read, read_of
+from explorer.reads import read_of
+from explorer.reads.series import SeriesRead
 from explorer.text import Vocabulary
 
 STEPS, COLUMNS, TARGETS = 23, 3, 2
 every_cell = pytest.mark.parametrize("cell", CELLS)
-
-
-class SeriesRead(Read):
-    """Numbers x_TE, and at every step a mean squared error to y_TV."""
-
-    score_name = "mean squared error"
-
-    def __init__(self, model, x_TE, y_TV, first=None):
-        self.y_TV = y_TV
-        super().__init__(model, [f"day {t}" for t in range(len(x_TE))], x_TE, first)
-
-    @property
-    def answers(self):
-        return torch.arange(len(self)), torch.arange(len(self))
-
-    def asked_T(self, net):
-        return torch.arange(len(self))
-
-    def terms(self, outputs_CV, asked_C):
-        return (outputs_CV - self.y_TV[asked_C]).square().mean(1)
-
-    def errors(self, outputs_CV, asked_C):
-        return (outputs_CV - self.y_TV[asked_C]) * 2 / outputs_CV.shape[1]
-
-    def check_losses(self):
-        assert len(self)
 
 
 def series(cell, layers=1, first=True):
@@ -54,14 +29,15 @@ def series(cell, layers=1, first=True):
     begun = {
         net: tuple(torch.randn(1, 5, generator=generator).double() for _ in CELLS[cell].state) for net in config.nets
     }
-    return SeriesRead(model, x_TE, y_TV, begun if first else None)
+    labels = [f"day {t}" for t in range(STEPS)]
+    return SeriesRead(model, x_TE, y_TV, labels=labels, first=begun if first else None)
 
 
 def loss_of(read, model):
     """The mean loss, by the model itself."""
     first = {net: tuple(part.double() for part in parts) for net, parts in read.first_of(model).items()}
     outputs_TBV, _ = model(read.inputs.unsqueeze(1), first)
-    return (outputs_TBV[:, 0] - read.y_TV).square().mean(1).mean()
+    return (outputs_TBV[:, 0] - read.target).square().mean(1).mean()
 
 
 @every_cell
@@ -137,3 +113,79 @@ def test_what_was_read_once_is_not_read_again(monkeypatch):
     explorer.gradient_flow(model, read, 1)
     explorer.lyapunov_exponents(model, read, 2)
     assert flow_residual(read, flow) < 1e-10
+
+
+# ---- what is asked where -------------------------------------------------------------------------------------------
+
+
+def asked_at_end(cell="gru", steps=9):
+    model = SequenceModel(ModelConfig(cell, hidden_size=4), COLUMNS, 1, seed=1).double()
+    generator = torch.Generator().manual_seed(5)
+    x_TE = torch.randn(steps, COLUMNS, dtype=torch.float64, generator=generator)
+    return SeriesRead(model, x_TE, torch.ones(steps, 1).double(), asked_T=torch.arange(steps) == steps - 1)
+
+
+@every_cell
+def test_a_loss_at_the_end_alone_reaches_back_as_autograd_says(cell):
+    read = asked_at_end(cell)
+    trace = explorer.trace_series(read)
+    assert np.isnan(trace.loss_T[:-1]).all()
+    assert trace.loss == trace.loss_T[-1] == pytest.approx((trace.outputs_TV[-1, 0] - 1) ** 2, rel=1e-12)
+    flow = explorer.gradient_flow(read.model, read)
+    assert (flow.asked_T[:-1] < 0).all()
+    assert flow_residual(read, flow) < 1e-12
+    outputs_TBV, _ = read.model(read.inputs.unsqueeze(1))
+    assert trace.outputs_TV == pytest.approx(outputs_TBV[:, 0].detach().numpy(), rel=1e-12)
+
+
+def test_classes_have_a_cross_entropy():
+    model = SequenceModel(ModelConfig("lstm", hidden_size=4), COLUMNS, 3, seed=1).double()
+    x_TE = torch.randn(7, COLUMNS, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    classes_T = torch.tensor([0, 1, 2, 0, 1, 2, 0])
+    read = SeriesRead(model, x_TE, classes_T)
+    logits_TBV, _ = model(x_TE.unsqueeze(1))
+    expected = torch.nn.functional.cross_entropy(logits_TBV[:, 0], classes_T)
+    loss, gradients = mean_gradient(read)
+    assert loss == pytest.approx(expected.item(), rel=1e-12)
+    truth = torch.autograd.grad(expected, list(model.parameters()))
+    torch.testing.assert_close(list(gradients.values()), list(truth), rtol=1e-10, atol=1e-12)
+    trace = explorer.trace_series(read)
+    assert trace.outputs_TV.sum(1) == pytest.approx(1)
+    assert trace.score_name == "cross-entropy"
+
+
+def test_what_is_padding_is_not_asked():
+    """A sequence that ends early has the loss and the gradient of the same sequence without what stands behind it."""
+    whole = series("gru", first=False)
+    asked_T = torch.arange(STEPS) < 15
+    padded = SeriesRead(whole.model, whole.inputs, whole.target, asked_T=asked_T)
+    short = SeriesRead(whole.model, whole.inputs[:15], whole.target[:15])
+    (loss, gradients), (expected, truth) = mean_gradient(padded), mean_gradient(short)
+    assert loss == pytest.approx(expected, rel=1e-12)
+    torch.testing.assert_close(gradients, truth, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("field", "change"),
+    [
+        ("x_TE", {"x_TE": torch.zeros(5, COLUMNS + 1)}), ("x_TE", {"x_TE": torch.zeros(5, COLUMNS, dtype=torch.int64)}),
+        ("x_TE", {"x_TE": torch.zeros(0, COLUMNS)}), ("x_TE", {"x_TE": torch.full((5, COLUMNS), math.nan)}),
+        ("target", {"target": torch.zeros(5)}), ("target", {"target": torch.zeros(4, TARGETS)}),
+        ("target", {"target": torch.tensor([0, 1, 2, 1, 0])}), ("target", {"target": torch.tensor([0, -1, 0, 1, 0])}),
+        ("asked_T", {"asked_T": torch.ones(4, dtype=torch.bool)}), ("asked_T", {"asked_T": torch.ones(5)}),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused(field, change):
+    model = SequenceModel(ModelConfig("gru", hidden_size=4), COLUMNS, TARGETS, seed=1)
+    fits = {"x_TE": torch.zeros(5, COLUMNS), "target": torch.zeros(5, TARGETS), "asked_T": None}
+    with pytest.raises(ConfigError) as refused:
+        SeriesRead(model, **fits | change)
+    assert refused.value.field == field
+
+
+def test_nothing_asked_is_refused():
+    model = SequenceModel(ModelConfig("gru", hidden_size=4), COLUMNS, TARGETS, seed=1)
+    nothing = torch.zeros(5, dtype=torch.bool)
+    read = SeriesRead(model, torch.zeros(5, COLUMNS), torch.zeros(5, TARGETS), asked_T=nothing)
+    with pytest.raises(ConfigError, match="asked_T"):
+        explorer.trace_series(read)

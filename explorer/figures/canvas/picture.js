@@ -115,7 +115,7 @@ async function ask(view, question = {}) {
     const signal = AbortSignal.any([asking.signal, AbortSignal.timeout(PATIENCE_MS)])
     const response = await fetch(here(view.asked.address), { method: "POST", body, cache: "no-store", signal })
     const bytes = new Uint8Array(await response.arrayBuffer())
-    if (view.asking !== asking) return
+    if (view.asking !== asking || response.status === 204) return // a newer one was asked for
     tellOf(view, response.ok ? "" : new TextDecoder().decode(bytes))
     if (!response.ok) return
     const arrived = performance.now(), figure = unpack(bytes)

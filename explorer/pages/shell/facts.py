@@ -223,9 +223,10 @@ def by_epoch(which: Which, text: str) -> dict[int, float | None]:
 
 def settle(which: Which, text: str) -> None:
     """Wait, where the text is new, until what is already drawn is sent, and a person who types on has done so."""
-    if not _perplexities(which.as_trained._replace(epoch=0), text).keys() >= set(checkpoint_of(which).epochs):
+    if session.kept("settled", None) != (which, text):
         time.sleep(SETTLE_S)
     session.give_way()
+    session.fill({"settled": (which, text)})
 
 
 @dataclass(frozen=True)

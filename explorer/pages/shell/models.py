@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -107,11 +108,22 @@ def model_label(name: str) -> str:
     """What a model is called: a shipped one by what it is; a run's by its name and the start of its id, since two may have one
     name, and while it goes with its status.
     """
+    return model_labels([name])[name]
+
+
+def model_labels(names: Sequence[str]) -> dict[str, str]:
+    """What some models are called, by name."""
+    ours = labels.labels(outlines()) if any(not name.startswith((OPENED, RUN)) for name in names) else {}
+    return {name: ours.get(name) or _own_label(name) for name in names}
+
+
+def _own_label(name: str) -> str:
+    """What a model is called that is none of the shipped ones."""
     if name.startswith(OPENED):
         outline = _outline(file_of(name), version(name))
         return labels.label(outline.config, outline.corpus) if outline else name
     if not name.startswith(RUN):
-        return labels.labels(outlines()).get(name, name)
+        return name
     run_id = name.removeprefix(RUN)
     try:
         run = runs.run(run_id)

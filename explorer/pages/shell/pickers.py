@@ -21,7 +21,7 @@ from explorer.pages.shell.models import (
     file_of,
     kind_name,
     load,
-    model_label,
+    model_labels,
     shipped,
 )
 from explorer.pages.shell.opened import OPENED
@@ -44,7 +44,7 @@ def model_names() -> list[str]:
 
 def _labels(names: Sequence[str]) -> dict[str, str]:
     """What each model is called. Runs that have one name, and ids that begin alike, are told apart by their whole ids."""
-    said = {name: model_label(name) for name in names}
+    said = model_labels(names)
     count = Counter(said.values())
     return {name: own if count[own] == 1 else say("label.named", label=own, name=name) for name, own in said.items()}
 

@@ -188,7 +188,7 @@ def answer(token: str, browser: str, body: bytes) -> tuple[int, bytes]:
 
 def _made(picture: Picture, question: Question, turn: int, asked_s: float) -> tuple[int, bytes]:
     if turn != picture.asked:  # while this waited, a newer one was asked for
-        return 409, b""
+        return 204, b""  # nothing went wrong: a browser writes every other status into its log
     begun_s, text = time.perf_counter(), picture.text if question.text is None else question.text
     try:
         panel = picture.draw(text) if question.epoch is None else picture.draw(text, question.epoch)

@@ -13,7 +13,7 @@ from explorer.probes.writing import Writing, write_on
 from explorer.words import say
 
 PLACE, DRAW = "place", "draw"
-LENGTH = 200
+LENGTH = 150
 SHOWN_BEFORE = 60  # characters of the text that stand before what is written
 TEMPERATURES = tuple(round(0.1 * step, 1) for step in range(16))
 SAFER = 0.5  # small networks write words at this temperature, and at 1, as they believe, many that are none

@@ -1,0 +1,77 @@
+"""A recurrent layer in memory as a model of ours, whose gates and gradients can be looked at: no file, no page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from explorer.attaching.layers import Layer, find_layers
+from explorer.fields import ConfigError, expected, got
+from explorer.models import ModelConfig, SequenceModel
+
+
+def from_torch(module: nn.Module, head: nn.Linear | None = None, *, layer: str | None = None) -> SequenceModel:
+    """A copy of a torch module's recurrent layer and linear head, as a model that all probes of numbers can read.
+
+        model = from_torch(net)                                   # net.rnn and net.head are found
+        read = SeriesRead(model, x_TE, y_TV)
+        trace_series(read), gradient_flow(model, read)
+
+    What reads text is opened by `import_model`, which takes a module too.
+
+    Args:
+        module: nn.RNN, nn.GRU or nn.LSTM, or a module with one of them in it.
+        head: what makes outputs of its states; None for the one nn.Linear in the module that has as many inputs.
+        layer: name of the recurrent layer, where there are several.
+
+    Returns:
+        A model in the layer's own precision. Batch-first or not makes no difference to it; dropout between layers is left out,
+        as in evaluation.
+
+    Raises:
+        ConfigError: no recurrent layer, several and none named, one that is a single step (nn.GRUCell), or no head that fits.
+
+    """
+    chosen = _the_layer(find_layers(module), layer)
+    config = _config_of(chosen)
+    linear = _the_head(module, config.features) if head is None else _fitting(head, config.features)
+    model = SequenceModel(config, chosen.module.input_size, linear.out_features, seed=0)  # type: ignore[arg-type]
+    model.to(linear.weight.dtype)
+    # Parameters have torch's own names and orders.
+    weights = {f"rnn.{name}": p.detach() for name, p in chosen.module.named_parameters()}
+    bias = torch.zeros(linear.out_features) if linear.bias is None else linear.bias.detach()
+    model.load_state_dict({**weights, "out.weight": linear.weight.detach(), "out.bias": bias})
+    return model.eval()
+
+
+def _the_layer(layers: Sequence[Layer], name: str | None) -> Layer:
+    fitting = [layer for layer in layers if layer.kernel is not None and name in (None, layer.name)]
+    if len(fitting) != 1:
+        names = [layer.name for layer in layers if layer.kernel is not None]
+        raise ConfigError("layer", expected("one-layer", allowed=names), got("count", count=len(fitting)))
+    return fitting[0]
+
+
+def _config_of(layer: Layer) -> ModelConfig:
+    both = len(layer.directions) > 1
+    setting = {layer.cell.setting: layer.variant} if layer.cell.setting else {}
+    return ModelConfig(
+        layer.cell.key, **setting, hidden_size=int(layer.module.hidden_size), num_layers=layer.depth,  # type: ignore[arg-type]
+        direction="bidirectional" if both else "forward", objective="leaky" if both else "next",
+        bias="two" if layer.module.bias else "none",
+    )  # fmt: skip
+
+
+def _the_head(module: nn.Module, features: int) -> nn.Linear:
+    fitting = [m for m in module.modules() if isinstance(m, nn.Linear) and m.in_features == features]
+    if len(fitting) != 1:
+        raise ConfigError("head", expected("head", features=features), got("count", count=len(fitting)))
+    return fitting[0]
+
+
+def _fitting(head: nn.Module, features: int) -> nn.Linear:
+    if not isinstance(head, nn.Linear) or head.in_features != features:
+        raise ConfigError("head", expected("head", features=features), got("type", kind=type(head).__name__))
+    return head

@@ -1,0 +1,166 @@
+"""Numbers in time: what is drawn is what is asked, a table is cut in time, and a network learns it."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from explorer import ConfigError, ModelConfig
+from explorer.cells import CELLS
+from explorer.series import BUILT_IN, Table, learn, numeric_columns, series_model
+from explorer.training import TrainingDivergedError
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def frame(rows=200, noise=0.0):
+    steps = np.arange(rows)
+    wave = 10 + 5 * np.sin(steps / 8) + noise * np.random.default_rng(0).normal(size=rows)
+    return pd.DataFrame({"day": [f"d{step}" for step in steps], "t": wave, "u": steps % 7, "flat": 3.0})
+
+
+def test_a_sine_is_asked_for_its_next_value():
+    drawn = BUILT_IN["sine"].draw(4, 30, generator())
+    assert drawn.asked_T.all()
+    assert torch.equal(drawn.x_TBE[1:], drawn.y_TBV[:-1])
+    x_TB = drawn.x_TBE[..., 0].double()
+    # sin(a - w) + sin(a + w) = 2 cos(w) sin(a): one cosine for each row, of a period from 10 to 40
+    cosine_TB = (x_TB[:-2] + x_TB[2:]) / (2 * x_TB[1:-1])
+    for row in range(4):
+        known = cosine_TB[x_TB[1:-1, row].abs() > 0.2, row]
+        assert known.std() < 1e-3
+        assert 10 <= 2 * math.pi / math.acos(known.mean()) <= 40.1
+
+
+@pytest.mark.parametrize("steps", [2, 3, 20, 41])
+def test_adding_marks_one_number_in_each_half_and_asks_for_their_sum(steps):
+    drawn = BUILT_IN["adding"].draw(50, steps, generator())
+    numbers_TB, marks_TB = drawn.x_TBE.unbind(2)
+    assert ((numbers_TB >= 0) & (numbers_TB < 1)).all()
+    for row in range(50):
+        first, second = np.flatnonzero(marks_TB[:, row])
+        assert first < steps // 2 <= second
+        assert float(drawn.y_TBV[-1, row, 0]) == pytest.approx(
+            float(numbers_TB[first, row] + numbers_TB[second, row]), rel=1e-6
+        )
+    assert drawn.asked_T.nonzero().tolist() == [[steps - 1]]
+
+
+def test_who_always_says_one_pays_a_sixth_for_adding():
+    drawn = BUILT_IN["adding"].draw(20_000, 10, generator())
+    assert float(((drawn.y_TBV[-1] - 1) ** 2).mean()) == pytest.approx(1 / 6, rel=0.03)
+
+
+def test_a_table_tells_its_target_ahead_and_holds_the_last_rows_out():
+    given = frame()
+    task = Table.of(given, "t", ["t", "u"], horizon=3, labels="day")
+    drawn = task.draw(500, 20, generator())
+    assert (task.columns, task.targets) == (("t", "u"), ("t",))
+    x_TE = task.columns_in_unit(drawn.x_TBE[:, 7].double().numpy())
+    start = int(drawn.labels[0][1:])
+    first_TE = task.columns_in_unit(drawn.x_TBE[:, 0].double().numpy())
+    assert first_TE == pytest.approx(given[["t", "u"]].to_numpy()[start : start + 20], abs=1e-5)
+    y_TV = task.in_unit(drawn.y_TBV[:, 0].double().numpy())
+    assert y_TV[:, 0] == pytest.approx(given["t"].to_numpy()[start + 3 : start + 23], abs=1e-5)
+    assert x_TE.shape == (20, 2)
+    example = task.example(1_000)
+    steps = [int(label[1:]) for label in example.labels]
+    assert steps == [*range(task.learned, 197)]
+    # nothing that is learned from, read or told, is in the example
+    most = max(int(task.draw(1, 20, generator(seed)).labels[0][1:]) for seed in range(300))
+    assert most + 20 + 3 <= task.learned
+
+
+def test_a_flat_column_is_read_as_zero_and_nothing_else_is_lost():
+    drawn = Table.of(frame(), "t", ["flat", "t"]).draw(3, 10, generator())
+    assert torch.equal(drawn.x_TBE[..., 0], torch.zeros(10, 3))
+
+
+def test_the_columns_of_numbers_are_found():
+    given = frame()
+    given["hole"] = [math.nan, *range(199)]
+    given["yes"] = True
+    assert numeric_columns(given) == ["t", "u", "flat"]
+
+
+@pytest.mark.parametrize(
+    ("field", "change"),
+    [
+        ("columns", {"target": "no"}), ("columns", {"target": "day"}), ("columns", {"columns": ["day"]}),
+        ("columns", {"columns": []}), ("columns", {"columns": ["t"] * 65}), ("horizon", {"horizon": 0}),
+        ("horizon", {"horizon": 60}), ("horizon", {"horizon": 1.5}), ("held_out_share", {"held_out_share": 0}),
+        ("held_out_share", {"held_out_share": 0.95}), ("held_out_share", {"held_out_share": "x"}),
+        ("rows", {"frame": frame(10)}), ("columns", {"frame": frame().assign(t=math.inf)}),
+    ],
+)  # fmt: skip
+def test_a_table_that_makes_no_sense_is_refused(field, change):
+    with pytest.raises(ConfigError) as refused:
+        Table.of(**{"frame": frame(), "target": "t"} | change)
+    assert refused.value.field == field
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_cell_learns_a_sine(cell):
+    task = BUILT_IN["sine"]
+    model = series_model(task, ModelConfig(cell, hidden_size=12, num_layers=2 if cell == "mingru" else 1), seed=1)
+    records = list(learn(model, task, steps=60, length=25, rows=16, learning_rate=0.01))
+    assert [record.step for record in records] == [*range(1, 61)]
+    assert np.mean([record.loss for record in records[-5:]]) < 0.35 * records[0].loss
+    assert all(record.grad_norm_after <= min(1.0, record.grad_norm_before) + 1e-6 for record in records)
+
+
+def test_the_same_seed_learns_the_same():
+    def trained():
+        model = series_model(BUILT_IN["adding"], ModelConfig("gru", hidden_size=6), seed=2)
+        return [record.loss for record in learn(model, BUILT_IN["adding"], steps=5, length=8, rows=4, seed=3)]
+
+    assert trained() == trained()
+
+
+def test_the_first_loss_is_that_of_torch_itself():
+    task = BUILT_IN["adding"]
+    model = series_model(task, ModelConfig("lstm", hidden_size=6), seed=2)
+    lstm, head = torch.nn.LSTM(2, 6), torch.nn.Linear(6, 1)
+    lstm.load_state_dict(
+        {name.removeprefix("rnn."): p for name, p in model.state_dict().items() if name.startswith("rnn.")}
+    )
+    head.load_state_dict(
+        {name.removeprefix("out."): p for name, p in model.state_dict().items() if name.startswith("out.")}
+    )
+    drawn = task.draw(7, 9, generator(5))
+    expected = ((head(lstm(drawn.x_TBE)[0][-1]) - drawn.y_TBV[-1]) ** 2).mean()
+    first = next(learn(model, task, steps=1, length=9, rows=7, seed=5))
+    assert first.loss == pytest.approx(float(expected.detach()), rel=1e-5)
+
+
+def test_what_diverges_says_so():
+    model = series_model(BUILT_IN["sine"], ModelConfig("rnn", activation="relu", hidden_size=8), seed=0)
+    with torch.no_grad():
+        model.rnn.weight_hh_l0.copy_(1e6 * torch.eye(8))
+    with pytest.raises(TrainingDivergedError):
+        list(learn(model, BUILT_IN["sine"], steps=50, length=60))
+
+
+@pytest.mark.parametrize(
+    ("field", "options"),
+    [
+        ("steps", {"steps": 0}), ("length", {"length": 1}), ("rows", {"rows": 0}), ("learning_rate", {"learning_rate": 0}),
+        ("learning_rate", {"learning_rate": math.nan}), ("seed", {"seed": "x"}), ("steps", {"length": 160}),
+    ],
+)  # fmt: skip
+def test_a_training_that_makes_no_sense_is_refused_at_once(field, options):
+    task = Table.of(frame(), "t")
+    model = series_model(task, ModelConfig("gru", hidden_size=4), seed=0)
+    with pytest.raises(ConfigError) as refused:
+        learn(model, task, **options)
+    assert refused.value.field == field
+
+
+def test_numbers_have_no_embedding():
+    with pytest.raises(ConfigError) as refused:
+        series_model(BUILT_IN["sine"], ModelConfig("gru", embedding_size=4))
+    assert refused.value.field == "embedding_size"

@@ -1,5 +1,5 @@
 """`python -m explorer`."""
 
-from explorer.cli import cli
+from explorer.commands import cli
 
 cli(prog_name="python -m explorer")

@@ -21,6 +21,7 @@ from explorer.runs.validation import Complaint, name_problem, summary
 from explorer.text import clean_text
 
 __all__ = [
+    "BLOCK_STEPS",
     "COMMAND_LINE",
     "Complaint",
     "EpochEvent",

@@ -91,7 +91,7 @@ class RunRequest:
         weights = validation.weight_count(config, len(vocabulary))
         trained, held_out = split_text(text, recipe, self.held_out_share)
         return Run(
-            id=secrets.token_urlsafe(16), name=self.name.strip() or validation.describe(config, recipe, self.corpus),
+            id=new_id(), name=self.name.strip() or validation.describe(config, recipe, self.corpus),
             status=WAITING, owner=self.session, corpus=self.corpus, text="", config=config, recipe=recipe, seed=self.seed,
             sentence=vocabulary.folded(self.sentence),
             prefixes=tuple(self.prefixes) or (text.strip()[:PREFIX_CHARACTERS].replace("\n", " "),),
@@ -100,6 +100,13 @@ class RunRequest:
             parameters=tuple(config.parameter_shapes(len(vocabulary))), weights=weights,
             steps_total=validation.steps_total(recipe, len(trained)), created=now, queued=now,
         )  # fmt: skip
+
+
+def new_id() -> str:
+    """An id nobody guesses, safe in a URL and on a command line, where what begins with - is an option."""
+    while (made := secrets.token_urlsafe(16)).startswith("-"):
+        pass
+    return made
 
 
 def setting(field: str) -> str:

@@ -693,6 +693,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # probes: a value that is not a finite number
     "value": "{parts:names}",
     "value.loss": "loss",
+    "value.norm": "gradient norm",
     "value.gradient-of": "gradient of {parameter}",
     "value.state": "state h of layer {layer}, {direction}",
     "value.gradient-of-loss": "gradient at {part} of the loss read off step {row}",
@@ -721,6 +722,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "verdict.exploding.advice.loop-time": (
         "Start with smaller recurrent weights, such as nn.init.orthogonal_ on weight_hh_l0, and clip the gradient by its norm."
     ),
+    "verdict.exploding.found.spike": (
+        "At step {at_step:,} the gradient norm was {largest:.3g}, {times:,.0f} times its median, and was not clipped."
+    ),
+    "verdict.exploding.advice.spike": "Clip the gradient by its norm, at {suggested:.2g} say: nine steps in ten were under it.",
     "verdict.never-detached": "The state is never detached",
     "verdict.never-detached.found": (
         "Step {step:,} began in the state of the step before, which still hangs on that step's graph: backward() then goes "
@@ -849,6 +854,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "verdict.too-short.found": "{least:g} characters or more are needed; this text has {characters:g}.",
     "verdict.too-short.found.loop": "{least:g} steps or more are needed; this loop has made {steps:g}.",
     # attaching: what to know of a loop, and what cannot be attached to
+    "attach.norms-alone": "Judged by its norms alone: of gates, and of the gradient in time, nothing is known.",
     "attach.so-far": "{steps:,} steps so far, {sampled:,} looked at closely.",
     "attach.norms": (
         "Norm of the gradient before clipping: median {median:.3g}, nine in ten under {ninth:.3g}, 99 in 100 under {most:.3g}."
@@ -873,6 +879,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "got.compiled": "a compiled module, {module}",
     "expected.no-projection": "recurrent layers without projections (proj_size=0)",
     "got.projection": "proj_size={size} in {module:module}",
+    "expected.norm-column": "a column with the gradient's norm, called {names:names}, or the like",
     "expected.one-layer": "the name of one nn.RNN, nn.GRU or nn.LSTM out of {allowed:names}",
     "expected.head": "one nn.Linear with {features} inputs; give it as head=",
     "expected.some-columns": "1 to {most} columns of numbers",
@@ -1593,6 +1600,38 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "cli.stopped": "Stopped after epoch {epoch}. What it has learned so far is kept.",
     "cli.wrote": lambda path, size, epochs: f"Wrote {path} ({size / 1e6:.1f} MB, {_some(epochs, 'epoch')}).",
     "cli.help": "The gate explorer on the command line.",
+    "cli.json": "Write JSON, for a program to read.",
+    "cli.no-such-model": "Expected a .safetensors file or one of {names:names}; there is no {got!r}.",
+    "cli.wrote-table": "Wrote {path} ({rows:,} rows).",
+    "cli.wrote-picture": "Wrote {path}.",
+    "cli.not-a-table": "{path} is no table that could be read: {reason}",
+    "cli.not-a-table-name": "Expected a file name that ends in .csv or .parquet; got {name!r}.",
+    "cli.trace.help": "Show what the gates of MODEL do while it reads TEXT. MODEL is a file, or the name of a shipped model.",
+    "cli.trace.csv": "Write every step as a table.",
+    "cli.trace.html": "Write the picture as a page for a browser.",
+    "cli.traced": lambda title, steps, score, value: (
+        f"{title}, {_some(steps, 'step')}" + (f", {score} {value:.3f}" if value is not None else "")
+    ),
+    "cli.traced-gate": "{title}: mean {mean:.3f}, saturated {saturated:.1%}",
+    "cli.traced-proof": "Recomputed by the equation, the states differ by at most {residual:.1e}.",
+    "cli.diagnose.help": (
+        "Judge MODEL on a text, or with --csv a log of gradient norms. Exit code 3 says that something is wrong."
+    ),
+    "cli.diagnose.text": "The text it is judged on; the first 2,000 characters of its own corpus if left out.",
+    "cli.diagnose.csv": "A table with a row a step: a column with the gradient's norm, and perhaps the loss.",
+    "cli.diagnose.max-norm": "The clipping threshold, where no column has it.",
+    "cli.diagnose.one-of": "Expected either MODEL or --csv.",
+    "cli.diagnose.needs-text": "{corpus} does not come with the project: give a text with --text.",
+    "cli.runs.help": "The runs of the app, of the command line and of your own loops.",
+    "cli.runs.list": "List them, the newest first.",
+    "cli.runs.show": "Show RUN, an id or a name: its settings, its verdict, its last steps.",
+    "cli.runs.export": "Write every step of RUN to FILE, a .csv or a .parquet.",
+    "cli.runs.delete": "Delete RUN. The app can bring it back for a day.",
+    "cli.runs.line": "{id}  {status:<11} step {step:>7,}  {kind:<4}  {name}",
+    "cli.runs.empty": "There are no runs yet.",
+    "cli.runs.deleted": "Deleted {name}.",
+    "cli.runs.none": "There is no run {named!r}; `runs list` shows those there are.",
+    "cli.runs.several": "Several runs are called {named!r}: {ids:names}. Give the id.",
     "cli.data.help": "Folder for the runs, instead of $GATE_EXPLORER_DATA or the usual place.",
     "cli.app.help": (
         "Serve the app. Further options go to Streamlit, such as `--server.port 8600` or `--server.address 0.0.0.0`."

@@ -19,6 +19,7 @@ from explorer.models import CharModel, ModelConfig
 from explorer.runs.facts import RunError
 from explorer.runs.foreground import recorded
 from explorer.runs.recorder import split_text
+from explorer.runs.request import new_id
 from explorer.runs.store import Store
 from explorer.runs.worker import work
 from explorer.text import Vocabulary
@@ -346,3 +347,9 @@ def test_without_a_data_folder_the_command_line_trains_and_says_so(corpus, tmp_p
     assert result.exit_code == 0, result.output
     assert f"The data folder is {tmp_path / 'file' / 'data'}. Training goes on" in result.stderr
     assert (tmp_path / "a.safetensors").is_file()
+
+
+def test_no_id_looks_like_an_option():
+    ids = {new_id() for _ in range(2_000)}
+    assert len(ids) == 2_000
+    assert not any(made.startswith("-") for made in ids)

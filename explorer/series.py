@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 LONGEST, MOST_ROWS, MOST_COLUMNS = 2_000, 1_000_000, 64
 LEAST_ROWS = 20
+HELD_OUT_ROWS, HELD_OUT_SEED = 200, 1_000_003
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,10 @@ class Task(ABC):
     def example(self, steps: int, seed: int = 0) -> Drawn:
         """One sequence that nothing was learned from."""
 
+    def held_out(self, steps: int) -> Drawn:
+        """Sequences that nothing was learned from, by which a model is judged."""
+        return self.draw(HELD_OUT_ROWS, steps, torch.Generator().manual_seed(HELD_OUT_SEED))
+
     def in_unit(self, y_TV: Floats) -> Floats:
         """Numbers of the network as numbers of the target, in its own unit."""
         return y_TV
@@ -94,7 +99,7 @@ class Task(ABC):
 
     def guesses(self, drawn: Drawn) -> dict[str, float]:
         """Root mean squared error of those who know nothing, in the target's unit: by code."""
-        asked_V = self.in_unit(drawn.y_TBV[drawn.asked_T, 0].double().numpy())
+        asked_V = self.in_unit(drawn.y_TBV[drawn.asked_T].double().numpy())
         return {"mean": _rms(asked_V - self.in_unit(np.zeros_like(asked_V) + self.mean_told))}
 
     mean_told: float = 0.0
@@ -113,12 +118,12 @@ class Sine(Task):
     @property
     def columns(self) -> tuple[str, ...]:
         """The value alone."""
-        return (say("series.value"),)
+        return (say("numbers.value"),)
 
     @property
     def targets(self) -> tuple[str, ...]:
         """The next one."""
-        return (say("series.next-value"),)
+        return (say("numbers.next-value"),)
 
     def draw(self, rows: int, steps: int, generator: torch.Generator) -> Drawn:
         """Each with a period and a phase of its own."""
@@ -129,7 +134,7 @@ class Sine(Task):
 
     def example(self, steps: int, seed: int = 0) -> Drawn:
         """One more."""
-        return self.draw(1, steps, torch.Generator().manual_seed(1_000_003 + seed))
+        return self.draw(1, steps, torch.Generator().manual_seed(HELD_OUT_SEED + 1 + seed))
 
 
 class Adding(Task):
@@ -143,12 +148,12 @@ class Adding(Task):
     @property
     def columns(self) -> tuple[str, ...]:
         """A number, and whether it counts."""
-        return say("series.number"), say("series.mark")
+        return say("numbers.number"), say("numbers.mark")
 
     @property
     def targets(self) -> tuple[str, ...]:
         """The sum of those that count."""
-        return (say("series.sum"),)
+        return (say("numbers.sum"),)
 
     def draw(self, rows: int, steps: int, generator: torch.Generator) -> Drawn:
         """Numbers in [0, 1), two of them marked."""
@@ -166,7 +171,7 @@ class Adding(Task):
 
     def example(self, steps: int, seed: int = 0) -> Drawn:
         """One more."""
-        return self.draw(1, steps, torch.Generator().manual_seed(1_000_003 + seed))
+        return self.draw(1, steps, torch.Generator().manual_seed(HELD_OUT_SEED + 1 + seed))
 
 
 BUILT_IN: dict[str, Task] = {task.name: task for task in (Sine(), Adding())}
@@ -277,6 +282,10 @@ class Table(Task):
             found["stays"] = _rms(self.in_unit(drawn.y_TBV[:, 0].double().numpy())[:, 0] - now_T)
         return found
 
+    def held_out(self, steps: int) -> Drawn:
+        """All rows that nothing is learned from, in one sequence."""
+        return self.example(len(self.x_NE))
+
     def draw(self, rows: int, steps: int, generator: torch.Generator) -> Drawn:
         """Stretches of the rows that are learned from, begun anywhere."""
         most = self.learned - self.horizon - steps
@@ -316,6 +325,32 @@ def _check_column(frame: pd.DataFrame, column: str) -> None:
         raise ConfigError("columns", expected("choice", allowed=[*map(str, frame.columns)]), column)
     if _numbers(frame, column) is None:
         raise ConfigError("columns", expected("column-of-numbers"), column)
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well a model tells its target where nothing was learned from.
+
+    Attributes:
+        rmse: root mean squared error in the target's own unit.
+        guesses: the same of those who know nothing: "mean" always tells the mean, "stays" that the target stays as it is.
+
+    """
+
+    rmse: float
+    guesses: Mapping[str, float]
+
+
+@torch.no_grad()
+def scored(model: SequenceModel, task: Task, length: int) -> Score:
+    """A model on sequences that nothing was learned from: 200 of a built-in task, all rows held out of a table."""
+    drawn = task.held_out(length)
+    outputs_TBV, _ = model(drawn.x_TBE)
+    errors = [
+        task.in_unit(told.double().numpy()) - task.in_unit(true.double().numpy())
+        for told, true in zip(outputs_TBV[drawn.asked_T].unbind(1), drawn.y_TBV[drawn.asked_T].unbind(1), strict=True)
+    ]
+    return Score(_rms(np.stack(errors)), task.guesses(drawn))
 
 
 # ---- the loop ------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from explorer.figures.gates import MEMORY, heatmap_rows, mean_row, unit_order, u
 from explorer.figures.panel import Axis, Bars, Item, Level, Line, Marks, Panel, Row
 from explorer.figures.style import BLUE, GREY, LINES, ORANGE, PLAIN, Stroke, escaped, keyed, translucent
 from explorer.probes.series import SeriesTrace
+from explorer.series import SeriesStep
 from explorer.words import say
 
 MAX_STEPS, MOST_LINES = 2_000, len(LINES)
@@ -125,6 +126,23 @@ def _losses(trace: SeriesTrace, count: int, unchanged: float | None) -> Row:
         items.append(Level(unchanged, dashed))
         title += f", {keyed(say('series-figure.guess'), dashed)}"
     return Row(title, items, Axis(ticks=4, from_zero=True), LOSS_PX)
+
+
+def learning(records: Sequence[SeriesStep]) -> Panel:
+    """Loss and gradient norm before and after clipping, over the steps of training (all logarithmic)."""
+    steps = np.array([record.step for record in records])
+    before, after = Stroke(GREY, 5), Stroke(BLUE)
+    loss = Line(steps, [record.loss for record in records], Stroke(BLUE), hover=f"{say('curve.loss')} %{{y{PLAIN}}}")
+    norms: list[Item] = [
+        Line(steps, [record.grad_norm_before for record in records], before, hover=f"%{{y{PLAIN}}}", opacity=0.45),
+        Line(steps, [record.grad_norm_after for record in records], after, hover=f"%{{y{PLAIN}}}"),
+    ]
+    named = f"{keyed(say('curve.before'), before)}, {keyed(say('curve.after'), after)}"
+    rows = [
+        Row(say("curve.loss"), [loss], Axis(log=True), TARGET_PX),
+        Row(f"{say('run-figure.norms')}: {named}", norms, Axis(log=True), TARGET_PX),
+    ]
+    return Panel(Axis(say("run-figure.step"), 1, max(2, len(records))), rows, top_px=28)
 
 
 def frame(trace: SeriesTrace, columns: Sequence[str], targets: Sequence[str]) -> pd.DataFrame:

@@ -949,6 +949,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "page.train": "Train",
     "page.train.help": "Train a model of your own and watch every curve while it learns.",
     "page.open": "Open",
+    "page.series": "Numbers",
+    "page.series.help": "Let a network learn a series of numbers, or a table of your own, and look at its gates.",
     "page.open.help": "Open a network that another program trained, and look at its gates.",
     # pages: a model out of a stranger's file
     "open-page.what": "**Open a network that another program trained.** Bring its weights, say which characters it reads, "
@@ -1468,11 +1470,71 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "loop-figure.half": "half",
     "loop-figure.hundredth": "a hundredth",
     "loop-figure.net": "{net:net}",
-    "series.value": "value",
-    "series.next-value": "next value",
-    "series.number": "number",
-    "series.mark": "mark",
-    "series.sum": "sum of the marked",
+    "numbers.sine": "A sine",
+    "numbers.adding": "The adding problem",
+    "numbers.own-table": "A table of your own",
+    "control.numbers": "What it learns",
+    "control.numbers.help": (
+        "A sine of unknown period: tell its next value. The adding problem: two of many numbers are marked, tell their sum at "
+        "the end. Or a table of your own, as CSV: tell one column some rows ahead."
+    ),
+    "control.numbers-cell": "Cell",
+    "control.numbers-units": "Units",
+    "control.numbers-length": "Time steps of a sequence",
+    "control.numbers-steps": "Steps of training",
+    "control.numbers-target": "Column to tell",
+    "control.numbers-columns": "Columns to read",
+    "control.numbers-horizon": "How many rows ahead",
+    "choice.numbers": "task",
+    "choice.numbers-target": "column to tell",
+    "choice.numbers-horizon": "number of rows ahead",
+    "choice.numbers-cell": "cell",
+    "choice.numbers-units": "number of units",
+    "choice.numbers-length": "length of a sequence",
+    "choice.numbers-steps": "number of training steps",
+    "choice.numbers-unit": "unit",
+    "control.numbers-unit": "Unit to follow",
+    "series-page.what": (
+        "A small network reads numbers step by step, and tells one of them. Below: what it read and told, and what its gates did "
+        "meanwhile, on numbers from which it learned nothing."
+    ),
+    "series-page.file": "A table as CSV: a row a time, the oldest first",
+    "series-page.no-numbers": (
+        "Expected at least one column in which every value is a finite number; the table has {columns:names}. Take out rows with "
+        "gaps, or fill them."
+    ),
+    "series-page.learning": "Learning: step {step:,} of {total:,}",
+    "series-page.better": (
+        "It tells *{target}* to within **{rmse}** (root mean squared error, on numbers it did not learn from). {who} has {guess}."
+    ),
+    "series-page.alike": (
+        "It has hardly learned to tell *{target}*: its root mean squared error is **{rmse}**. {who} has {guess}. Let it learn "
+        "longer."
+    ),
+    "series-page.worse": (
+        "It tells *{target}* worse than someone who knows nothing: its root mean squared error is **{rmse}**. {who} has {guess}. "
+        "Let it learn longer, or take fewer units."
+    ),
+    "series-page.who.mean": "Whoever always tells the mean",
+    "series-page.who.stays": "Whoever tells that it stays as it is",
+    "series-page.flow": (
+        "**How far back each loss reaches.** A row is the loss of one step, a column the state it reaches back to; light is a "
+        "large gradient."
+    ),
+    "series-page.flow-of-one": (
+        "**How far back the loss reaches.** Its gradient at each earlier state; it is asked at one step alone."
+    ),
+    "series-page.learned": "**How it learned.** {steps:,} steps in {seconds:.1f} s.",
+    "series-page.alt.learning": "Loss and gradient norms over the steps of training",
+    "series-page.alt.tape": "What the network read and told, and its gates at each step",
+    "series-page.alt.flow": "Gradient of each step's loss at each earlier state",
+    "table.series": "Numbers and gates by step",
+    "expected.csv": "a table as CSV",
+    "numbers.value": "value",
+    "numbers.next-value": "next value",
+    "numbers.number": "number",
+    "numbers.mark": "mark",
+    "numbers.sum": "sum of the marked",
     "series-figure.read": "read:",
     "series-figure.read-scaled": "read, each from its lowest to its highest:",
     "series-figure.more": "and {count} more",

@@ -20,10 +20,10 @@ from explorer.pages.shell import session
 from explorer.pages.shell.plain import plain
 from explorer.words import Saying, say
 
-GATES, GRADIENTS, TRAIN, OPEN = "gates", "gradients", "train", "open"
+GATES, GRADIENTS, TRAIN, OPEN, SERIES = "gates", "gradients", "train", "open", "series"
 ICONS = {
     GATES: ":material/grid_on:", GRADIENTS: ":material/timeline:", TRAIN: ":material/model_training:",
-    OPEN: ":material/folder_open:",
+    OPEN: ":material/folder_open:", SERIES: ":material/show_chart:",
 }  # fmt: skip
 
 
@@ -69,6 +69,19 @@ CHOICES = {
     "sigma": Choice((GRADIENTS,)),
     "weights": Choice((GRADIENTS,)),
     "theta": Choice((GRADIENTS,)),
+    **{
+        key: Choice((SERIES,), elsewhere=False)
+        for key in (
+            "numbers",
+            "numbers_target",
+            "numbers_horizon",
+            "numbers_cell",
+            "numbers_units",
+            "numbers_length",
+            "numbers_steps",
+            "numbers_unit",
+        )
+    },
     # Anyone with a run's id can see it: only the page that shows the run hands its id on.
     "run": Choice((TRAIN,), elsewhere=False),
 }

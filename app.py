@@ -2,10 +2,12 @@
 
 import contextlib
 import ctypes
+import importlib.util
 import os
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
@@ -67,6 +69,8 @@ async def picture(request: Request) -> Response:
     return Response(answer, status, {"Cache-Control": "no-store"}, "application/octet-stream")
 
 
+# Found without being imported: that takes a second, and the server is to answer at once.
+PAGES = Path(str(importlib.util.find_spec("explorer").origin)).parent / "pages" / "frame.py"  # type: ignore[union-attr]
 if door.serves_others():
     os.environ.setdefault("GATE_EXPLORER_PUBLIC", "1")  # runs.settings: what strangers may take
 base = str(st.get_option("server.baseUrlPath")).strip("/")
@@ -77,4 +81,4 @@ places = (
 )
 routes = [Route(f"{'/' * bool(base)}{base}{path}", what, methods=methods) for path, what, methods in places]
 inwards = [Middleware(layer) for layer in (door.KnownHosts, door.BoundedUploads, door.NamedBrowsers)]
-app = st.App("explorer/pages/frame.py", lifespan=load_ahead, routes=routes, middleware=inwards)
+app = st.App(PAGES, lifespan=load_ahead, routes=routes, middleware=inwards)

@@ -22,6 +22,7 @@ from explorer.cells.gru import RESETS
 from explorer.cells.rnn import ACTIVATIONS
 from explorer.checkpoints import Checkpoint, CheckpointError, save_checkpoint
 from explorer.corpora import NAMES, load_corpus
+from explorer.home import home
 from explorer.importing import RULES, ImportRefusedError, import_model
 from explorer.models import OBJECTIVES, CharModel, ConfigError, ModelConfig
 from explorer.recording import Recording
@@ -150,7 +151,7 @@ def cli(data: Path | None) -> None:
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def app_command(options: tuple[str, ...]) -> None:
     """Serve the app with the options of Streamlit that follow."""
-    root = Path(__file__).parents[1]
+    root = home()
     os.chdir(root)  # where .streamlit/ is
     # In this process: whatever ends it ends the server.
     sys.argv = ["streamlit", "run", str(root / "app.py"), *options]

@@ -18,6 +18,7 @@ import click
 from explorer import runs
 from explorer.checkpoints import Checkpoint, CheckpointError, load_checkpoint
 from explorer.cli import cli
+from explorer.home import CHECKPOINTS
 from explorer.models import ConfigError, ModelDivergedError
 from explorer.probes.diagnosis import diagnose
 from explorer.probes.finding import Finding
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["cli"]
-
-SHIPPED = Path(__file__).parents[1] / "checkpoints"
 FOUND = 3  # exit code of a diagnosis that found something wrong
 HARMLESS = ("healthy", "unclear", "too-short", "still-learning")
 SHOWN_STEPS = 5
@@ -55,10 +54,10 @@ def told() -> Iterator[None]:
 def opened(model: str) -> Checkpoint:
     """A checkpoint by its path, or a shipped one by its name."""
     path = Path(model)
-    if not path.is_file() and (SHIPPED / f"{model}.safetensors").is_file():
-        path = SHIPPED / f"{model}.safetensors"
+    if not path.is_file() and (CHECKPOINTS / f"{model}.safetensors").is_file():
+        path = CHECKPOINTS / f"{model}.safetensors"
     if not path.is_file():
-        names = sorted(each.stem for each in SHIPPED.glob("*.safetensors"))
+        names = sorted(each.stem for each in CHECKPOINTS.glob("*.safetensors"))
         raise click.ClickException(say("cli.no-such-model", names=names, got=model))
     return load_checkpoint(path)
 
@@ -74,6 +73,13 @@ def _saved(frame: pd.DataFrame, path: Path) -> None:
     else:
         frame.to_csv(path, index=False)
     click.echo(say("cli.wrote-table", path=path, rows=len(frame)))
+
+
+def main() -> None:
+    """What `gate-explorer` calls: the app, where no command is named."""
+    if len(sys.argv) == 1:
+        sys.argv.append("app")
+    cli(prog_name="gate-explorer")
 
 
 # ---- a model on a text ---------------------------------------------------------------------------------------------

@@ -16,8 +16,9 @@ from attaching.rigs import learn as watched
 from attaching.rigs import waves
 from explorer import GateProbe, runs
 from explorer.attaching.logged import diagnose_norms
-from explorer.commands import SHIPPED, cli
+from explorer.commands import cli
 from explorer.fields import ConfigError
+from explorer.home import CHECKPOINTS
 
 TEXT = '"Go home," he said.'
 
@@ -48,7 +49,7 @@ def test_trace_tells_and_writes_what_the_library_knows(folder):
     table, picture = folder / "t.csv", folder / "t.html"
     result = run("trace", "lighthouse-gru", TEXT, "--csv", table, "--html", picture, "--json")
     told, _ = json.JSONDecoder().raw_decode(result.output)
-    trace = explorer.trace_gates(explorer.load_checkpoint(SHIPPED / "lighthouse-gru.safetensors").model, TEXT)
+    trace = explorer.trace_gates(explorer.load_checkpoint(CHECKPOINTS / "lighthouse-gru.safetensors").model, TEXT)
     assert told["perplexity"] == pytest.approx(trace.perplexity)
     assert told["gates"]["z"]["mean"] == pytest.approx(float(trace.tape()["z"].mean()), rel=1e-5)
     assert len(pd.read_csv(table)) == len(TEXT)

@@ -1,9 +1,11 @@
 """The house rules a linter cannot see: imports run one way, and the public names are there."""
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,12 +13,13 @@ import pytest
 from packaging.specifiers import SpecifierSet
 
 import explorer
+from explorer import home
 
 ROOT = Path(explorer.__file__).parent
 # A module may import what stands before it, and its own room.
 ORDER = [
     "words", "fields", "characters", "everyday", "likelihood", "encodings", "composition", "folding", "foreign", "text",
-    "features", "files", "strict", "corpora", "batches", "clipping", "cells", "initialisation", "models",
+    "features", "files", "home", "strict", "corpora", "batches", "clipping", "cells", "initialisation", "models",
     "interventions", "training", "series", "recording", "checkpoints", "reads", "probes", "importing", "runs", "attaching", "cli",
     "figures", "commands", "pages",
 ]  # fmt: skip
@@ -140,3 +143,36 @@ def test_the_search_for_unpickling_finds_it(source):
 @pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_module_of_the_project_can_unpickle(path):
     assert UNPICKLING.search(path.read_text("utf-8")) is None
+
+
+def packaged():
+    """What pyproject.toml says of the installation."""
+    return tomllib.loads((ROOT.parent / "pyproject.toml").read_text("utf-8"))
+
+
+def test_an_installation_has_every_file_that_is_no_module():
+    patterns = packaged()["tool"]["setuptools"]["package-data"]["explorer"]
+    covered = {path for pattern in patterns for path in ROOT.glob(pattern)}
+    others = {path for path in ROOT.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    assert len(others) > 10  # the rule sees them
+    assert others - covered == set()
+
+
+def test_an_installation_has_the_app_and_its_models_where_the_library_looks():
+    folders = packaged()["tool"]["setuptools"]["data-files"]
+    assert {Path(folder).parts[:2] for folder in folders} == {Path(home.SHARE).parts}
+    kept = {Path(folder).relative_to(home.SHARE) / Path(file).name for folder, files in folders.items() for pattern in files
+            for file in ROOT.parent.glob(pattern)}  # fmt: skip
+    needed = {Path("app.py"), Path("door.py"), Path(".streamlit/config.toml"), Path("checkpoints/roles.json")}
+    assert kept >= needed | {Path("checkpoints") / path.name for path in home.CHECKPOINTS.glob("*.safetensors")}
+
+
+def test_the_command_of_an_installation_is_there():
+    module, function = packaged()["project"]["scripts"]["gate-explorer"].split(":")
+    assert callable(getattr(importlib.import_module(module), function))
+
+
+def test_home_is_the_checkout_where_there_is_one_and_else_the_share_folder(monkeypatch, tmp_path):
+    assert home.home() == ROOT.parent
+    monkeypatch.setattr(home, "__file__", str(tmp_path / "site-packages" / "explorer" / "home.py"))
+    assert home.home().parts[-2:] == ("share", "gate-explorer")

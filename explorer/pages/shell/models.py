@@ -13,11 +13,11 @@ from explorer import Intervention, runs
 from explorer.cells import CELLS
 from explorer.checkpoints import Outline, read_outline
 from explorer.corpora import BUILT_IN, load_corpus
+from explorer.home import CHECKPOINTS as CHECKPOINTS
 from explorer.pages.shell import labels, opened, shelf
 from explorer.pages.shell.opened import OPENED
 from explorer.words import say
 
-CHECKPOINTS = Path(__file__).parents[3] / "checkpoints"
 RUN = "run:"  # begins the name of a model that a run made
 OWN_KIND = "own-kind"
 UNTRAINED: dict[str, dict[str, str]] = {OWN_KIND: {}} | {

@@ -105,6 +105,7 @@ class GateProbe:
         self._clip: Clipped | None = None
         self._weights: dict[str, Tensor] = {}
         self._nets: tuple[NetSample, ...] | None = None
+        self._again = False
 
     @property
     def step(self) -> int:
@@ -150,6 +151,8 @@ class GateProbe:
             The loss, as it came.
 
         """
+        if self._again:
+            return loss
         self._loss = float(loss.detach()) + (self._loss or 0.0 if self._told else 0.0)
         self._told = True
         return loss
@@ -178,6 +181,8 @@ class GateProbe:
             RuntimeError: torch's, for a norm that is not finite.
 
         """
+        if self._again:
+            return nn.utils.clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
         if self._clip is not None and self._came_back:  # the optimizer made no step, as where a scaler skips one
             self.end_step()
         given = [parameters] if isinstance(parameters, Tensor) else list(parameters)
@@ -314,7 +319,7 @@ class GateProbe:
 
     def _after_call(self, layer: Layer) -> Any:
         def after(module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
-            if torch.is_grad_enabled() and not torch.compiler.is_compiling():
+            if torch.is_grad_enabled() and not torch.compiler.is_compiling() and not self._again:
                 with self._harmless():
                     self._take(layer, args, kwargs, result)
 
@@ -350,18 +355,43 @@ class GateProbe:
             self.attached_step = self.step
 
     def _backpropagated(self, loss: Tensor) -> None:
-        if self._came_back and not self._told:
+        if self._came_back and not self._told and not self._again:
             self._loss = (self._loss or 0.0) + float(loss.detach())
 
     def _is_ours(self, optimizer: torch.optim.Optimizer) -> bool:
         """Whether it updates the model, and anything came back since the last update."""
-        return self._begun and any(id(p) in self._names for group in optimizer.param_groups for p in group["params"])
+        return self._begun and self._holds(optimizer)
 
-    def _before_update(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+    def _holds(self, optimizer: torch.optim.Optimizer) -> bool:
+        return any(id(p) in self._names for group in optimizer.param_groups for p in group["params"])
+
+    def _before_update(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> Any:
+        """Look at the step, or, where it is made inside of the optimizer's, have it looked at there.
+
+        Lightning, and whoever uses LBFGS, gives the optimizer a closure with the forward and the backward pass.
+        """
+        closures = [argument for argument in (*args, *kwargs.values()) if callable(argument)]
+        if not closures or not self._holds(optimizer):
+            self._look(optimizer)
+            return None
+
+        def looked_at(*given: Any) -> Any:
+            result = closures[0](*given)
+            self._look(optimizer)
+            self._again = True  # LBFGS tries many points in a step; the first is the one it sets out from
+            return result
+
+        def swapped(argument: Any) -> Any:
+            return looked_at if argument is closures[0] else argument
+
+        return tuple(map(swapped, args)), {name: swapped(argument) for name, argument in kwargs.items()}
+
+    def _look(self, optimizer: torch.optim.Optimizer) -> None:
+        """At everything that needs the weights as they are before the update."""
         if self._is_ours(optimizer):
             self._optimizer = optimizer
             self._settle()
-            if self.sampled:
+            if self.sampled and not self._weights:
                 self._weights = {name: p.detach().clone() for name, p in self._parameters.items()}
 
     def _after_update(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:

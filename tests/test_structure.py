@@ -17,8 +17,8 @@ ROOT = Path(explorer.__file__).parent
 ORDER = [
     "words", "fields", "characters", "everyday", "likelihood", "encodings", "composition", "folding", "foreign", "text",
     "features", "files", "strict", "corpora", "batches", "clipping", "cells", "initialisation", "models",
-    "interventions", "training", "recording", "checkpoints", "reads", "probes", "importing", "runs", "attaching", "cli",
-    "figures", "pages",
+    "interventions", "training", "problems", "recording", "checkpoints", "reads", "probes", "importing", "runs", "attaching",
+    "cli", "figures", "pages",
 ]  # fmt: skip
 MODULES = [path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.stem not in ("__init__", "__main__")]
 

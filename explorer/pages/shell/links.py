@@ -20,10 +20,10 @@ from explorer.pages.shell import session
 from explorer.pages.shell.plain import plain
 from explorer.words import Saying, say
 
-GATES, GRADIENTS, TRAIN, OPEN = "gates", "gradients", "train", "open"
+GATES, GRADIENTS, TRAIN, PROBLEMS, OPEN = "gates", "gradients", "train", "problems", "open"
 ICONS = {
     GATES: ":material/grid_on:", GRADIENTS: ":material/timeline:", TRAIN: ":material/model_training:",
-    OPEN: ":material/folder_open:",
+    PROBLEMS: ":material/extension:", OPEN: ":material/folder_open:",
 }  # fmt: skip
 
 
@@ -69,6 +69,8 @@ CHOICES = {
     "sigma": Choice((GRADIENTS,)),
     "weights": Choice((GRADIENTS,)),
     "theta": Choice((GRADIENTS,)),
+    "problem": Choice((PROBLEMS,), elsewhere=False),
+    "problem_length": Choice((PROBLEMS,), elsewhere=False),
     # Anyone with a run's id can see it: only the page that shows the run hands its id on.
     "run": Choice((TRAIN,), elsewhere=False),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
 import pandas as pd
@@ -19,7 +19,7 @@ Curves = Mapping[str, Sequence[Learned]]
 ACCURACY, LOSS = "accuracy", "nll_nats"
 PARTS = {"kept": BLUE, "noise": GREY, "break": PURPLE, "answer": ORANGE, "rest": ""}
 RECENT, DRAWN = 9, 150  # steps that are averaged, and points a curve
-LIVE_PX = 250
+LIVE_PX = 230
 
 
 def frame(curves: Curves) -> pd.DataFrame:
@@ -38,24 +38,24 @@ def live(curves: Curves, what: str, chance: float, most_s: float) -> dict[str, A
         most_s: where the axis ends.
 
     """
-    table = pd.concat([_thinned(name, records, what) for name, records in curves.items()], ignore_index=True)
+    thinned = [_thinned(name, records, what).to_dict("records") for name, records in curves.items()]
     strokes = dict(zip(curves, LINES, strict=False))
     colour = {
         "field": "cell", "type": "nominal",
         "scale": {"domain": list(strokes), "range": [stroke.colour for stroke in strokes.values()]},
-        "legend": {"orient": "bottom", "title": None},
+        "legend": {"orient": "top", "title": None} if what == ACCURACY else None,
     }  # fmt: skip
     y: dict[str, Any] = {"field": what, "type": "quantitative", "title": None}
     y |= {"scale": {"domain": [0, 1]}, "axis": {"format": "%", "tickCount": 5}} if what == ACCURACY else {}
     dash = {"field": "cell", "type": "nominal", "legend": None}
-    x = {"field": "seconds", "type": "quantitative", "title": say("problem-figure.seconds")}
-    encoding = {"x": x | {"scale": {"domain": [0, most_s]}}, "y": y, "color": colour, "strokeDash": dash}
+    x = {"field": "seconds", "type": "quantitative", "title": None, "scale": {"domain": [0, most_s]}}
+    encoding = {"x": x, "y": y, "color": colour, "strokeDash": dash}
     layers: list[dict[str, Any]] = [{"mark": {"type": "line", "strokeWidth": 2.5, "clip": True}, "encoding": encoding}]
     if what == ACCURACY:
         guess = {"type": "rule", "strokeDash": [5, 4], "color": GREY}
         layers.append({"mark": guess, "encoding": {"y": {"datum": chance}}})
     title = say(f"problem-figure.{what.replace('_', '-')}")
-    return {"data": {"values": table.to_dict("records")}, "height": LIVE_PX, "title": title, "layer": layers}
+    return {"data": {"values": list(chain.from_iterable(thinned))}, "height": LIVE_PX, "title": title, "layer": layers}
 
 
 def _thinned(name: str, records: Sequence[Learned], what: str) -> pd.DataFrame:

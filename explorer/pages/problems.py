@@ -9,11 +9,11 @@ import explorer
 from explorer.cells import CELLS
 from explorer.figures import problems as drawing
 from explorer.figures.hundredths import CONFIG
-from explorer.pages.shell import charts, controls, lessons, links, people, session
+from explorer.pages.shell import charts, controls, lessons, links, people
 from explorer.pages.shell.lessons import Lesson, Pupil, Wish
 from explorer.pages.shell.plain import plain
 from explorer.problems import PROBLEMS
-from explorer.words import say
+from explorer.words import knows, say
 
 LENGTHS = (20, 30, 40, 60, 80, 100)
 LENGTH, CELLS_KEY = 60, "problem_cells"
@@ -51,13 +51,26 @@ def choose() -> Wish:
     with left:
         length = controls.slide("problem_length", LENGTHS, LENGTH)
     with right:
-        links.ready(CELLS_KEY, FIRST_CELLS)
-        st.multiselect(
-            say("control.problem-cells"), list(CELLS), key=CELLS_KEY, max_selections=lessons.MOST_CELLS,
-            on_change=links.take, args=(CELLS_KEY,),
-        )  # fmt: skip
-    chosen = [cell for cell in session.kept(CELLS_KEY, None) or () if cell in CELLS]
-    return Wish(problem_key, length, tuple(chosen[: lessons.MOST_CELLS]))
+        cells = choose_cells()
+    return Wish(problem_key, length, cells)
+
+
+def choose_cells() -> tuple[str, ...]:
+    """Up to three cells; they are in no address, and stay while other pages are looked at."""
+    before = links.named(CELLS_KEY)
+    links.put(CELLS_KEY, FIRST_CELLS if before is None else known(before))
+    links.ready(CELLS_KEY, FIRST_CELLS)
+    chosen = st.multiselect(
+        say("control.problem-cells"), list(CELLS), key=CELLS_KEY, max_selections=lessons.MOST_CELLS,
+        on_change=links.take, args=(CELLS_KEY,),
+    )  # fmt: skip
+    return tuple(known(chosen))
+
+
+def known(cells: object) -> list[str]:
+    """Those of some cells that there are, no more than can learn at once."""
+    listed = cells if isinstance(cells, list | tuple) else ()
+    return [cell for cell in listed if cell in CELLS][: lessons.MOST_CELLS]
 
 
 def show_example(wish: Wish) -> str:
@@ -80,8 +93,8 @@ def how_it_learns(wish: Wish) -> str:
     problem, said = PROBLEMS[wish.problem], [say("problem-page.before", most_s=lessons.MOST_S)]
     if problem.grows:
         said.append(say("problem-page.grows"))
-    if problem.remembers:
-        said.append(say("problem-page.remembers", length=wish.length))
+    if knows(code := f"problem-page.init.{problem.init}"):
+        said.append(say(code, length=wish.length))
     return " ".join(said)
 
 

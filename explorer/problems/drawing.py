@@ -67,7 +67,7 @@ class Problem:
         kept: where a text holds what is to be kept, a flag a character.
         noise: where it holds what is to be ignored.
         breaks: where it holds a break, after which what stood before is of no use.
-        remembers: whether models with a gate that keeps begin with a long memory ("chrono"); else with torch's weights.
+        init: of a model's weights, where its cell has it; else torch's. "chrono" is a long memory from the start.
         grows: whether a model learns it on short texts first: without, few cells find the way into it.
 
     """
@@ -82,7 +82,7 @@ class Problem:
     kept: Callable[[str], list[bool]] = field(repr=False)
     noise: Callable[[str], list[bool]] = field(repr=False)
     breaks: Callable[[str], list[bool]] = field(repr=False)
-    remembers: bool = True
+    init: str = "chrono"
     grows: bool = True
 
     @property
@@ -249,9 +249,9 @@ PROBLEMS: Mapping[str, Problem] = {
         Problem("skip", DIGITS + OPENS + CLOSES + ASK, DIGITS, COPIED, 2 * COPIED + 3, _skip_body, _skip_answer, _payload,
                 _bracketed, _nowhere),
         Problem("breaks", DIGITS + BREAK + ASK, DIGITS, 1, 3, _breaks_body, _breaks_answer, _after_break, _nowhere,
-                _at_breaks, remembers=False),
+                _at_breaks, init="torch"),
         Problem("parity", BITS + ASK, BITS, 1, 3, _parity_body, _parity_answer, _bits, _nowhere, _nowhere,
-                remembers=False),
+                init="orthogonal"),
     )
 }  # fmt: skip
 """Every problem by its key."""

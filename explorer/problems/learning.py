@@ -70,8 +70,7 @@ def problem_model(
         problem: whose symbols it reads.
         cell: a key of CELLS.
         hidden: its units.
-        init: of its weights; None takes "chrono" where the problem asks for a long memory and the cell has a gate
-            that keeps it, else "torch".
+        init: of its weights; None takes the problem's, or "torch" where the cell does not have it.
         length: the longest memory that "chrono" aims at, in characters.
         seed: of its weights.
 
@@ -80,7 +79,8 @@ def problem_model(
 
     """
     check_choice("cell", cell, tuple(CELLS))
-    init = init or ("chrono" if CELLS[cell].keeps and problem.remembers else "torch")
+    if init is None:
+        init = problem.init if problem.init in CELLS[cell].initialisations() else "torch"
     config = ModelConfig(cell, hidden_size=hidden, init=init, chrono_t_max=max(length, 3))
     return CharModel(config, problem.vocabulary, seed=check_seed(seed))
 

@@ -90,8 +90,9 @@ def said(app):
 
 
 def test_the_examples_above_name_every_choice_there_is():
-    # No shipped model has two layers, and a run needs a training: both have a test of their own.
-    assert EXAMPLES.keys() | {"layer", "run"} == links.CHOICES.keys()
+    # No shipped model has two layers, and a run needs a training: both have a test of their own,
+    # and so have the choices of the page Problems.
+    assert EXAMPLES.keys() | {"layer", "run", "problem", "problem_length"} == links.CHOICES.keys()
 
 
 @pytest.mark.parametrize("key", EXAMPLES)

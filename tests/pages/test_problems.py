@@ -89,6 +89,12 @@ def test_odd_cells_do_not_break_the_page(cells):
     assert "The right answer is **" in said(app)
 
 
+def test_a_link_shows_its_problem_and_length():
+    app = page(problem=links.Named("parity"), problem_length=links.Named("20"))
+    assert "Is the number of ones odd?" in said(app)
+    assert app.select_slider[0].value == 20
+
+
 def test_without_a_cell_nothing_is_trained():
     app = page(problem_cells=[])
     assert app.button[0].disabled

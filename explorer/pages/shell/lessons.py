@@ -76,6 +76,7 @@ class Lesson:
 
     wish: Wish
     pupils: dict[str, Pupil]
+    begun: bool = False
 
     @property
     def ended(self) -> bool:
@@ -88,7 +89,10 @@ class Lesson:
         return {cell: pupil.records for cell, pupil in self.pupils.items() if pupil.records}
 
     def goes_on(self) -> None:
-        """A slice for each that has not ended; the examination of one that has."""
+        """A slice for each that has not ended; the examination of one that has. Nothing at first, so that it is seen to begin."""
+        if not self.begun:
+            self.begun = True
+            return
         for pupil in self.pupils.values():
             if not pupil.ended:
                 _in_turn(partial(pupil.goes_on, SLICE_S))

@@ -57,6 +57,7 @@ class Gate:
         light: what a value near 1 does, as in "light keeps the old state".
         dark: what a value near 0 does.
         keeps: whether it is the gate that keeps the old state.
+        forgets: whether it can hide the old state from what is computed next, without being the one that keeps.
 
     """
 
@@ -65,6 +66,7 @@ class Gate:
     light: str
     dark: str
     keeps: bool = False
+    forgets: bool = False
 
     @property
     def title(self) -> str:

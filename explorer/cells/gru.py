@@ -38,7 +38,7 @@ class GRU(Cell):
     stacked = ("r", "z", "n")
     gates = (
         Gate("z", "update gate", "keeps the old state", "renews it", keeps=True),
-        Gate("r", "reset gate", "sees the old state", "forgets it"),
+        Gate("r", "reset gate", "sees the old state", "forgets it", forgets=True),
     )
     paths = ("copy", "update", "candidate")
     setting = "reset"

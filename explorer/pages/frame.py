@@ -20,8 +20,9 @@ PAGES = {
     links.GATES: st.Page("gates.py", title=say("page.gates"), icon=links.ICONS[links.GATES], default=True),
     links.GRADIENTS: st.Page("gradients.py", title=say("page.gradients"), icon=links.ICONS[links.GRADIENTS]),
     links.TRAIN: st.Page("train.py", title=say("page.train"), icon=links.ICONS[links.TRAIN]),
-    links.OPEN: st.Page("open.py", title=say("page.open"), icon=links.ICONS[links.OPEN]),
+    links.PROBLEMS: st.Page("problems.py", title=say("page.problems"), icon=links.ICONS[links.PROBLEMS]),
     links.SERIES: st.Page("series.py", title=say("page.series"), icon=links.ICONS[links.SERIES]),
+    links.OPEN: st.Page("open.py", title=say("page.open"), icon=links.ICONS[links.OPEN]),
 }
 # Streamlit's own navigation would lead to bare addresses. These links carry what is chosen, also into a new tab.
 shown = st.navigation(list(PAGES.values()), position="hidden")

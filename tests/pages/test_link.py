@@ -90,9 +90,10 @@ def said(app):
 
 
 def test_the_examples_above_name_every_choice_there_is():
-    # No shipped model has two layers, and a run needs a training: both have a test of their own, and so has the page Numbers.
-    numbers = {key for key, choice in links.CHOICES.items() if choice.pages == (links.SERIES,)}
-    assert EXAMPLES.keys() | {"layer", "run"} | numbers == links.CHOICES.keys()
+    # No shipped model has two layers, and a run needs a training: both have a test of their own, and so have the choices of the
+    # pages Numbers and Problems.
+    own = {key for key, choice in links.CHOICES.items() if choice.pages in ((links.SERIES,), (links.PROBLEMS,))}
+    assert EXAMPLES.keys() | {"layer", "run"} | own == links.CHOICES.keys()
 
 
 @pytest.mark.parametrize("key", EXAMPLES)
@@ -234,7 +235,7 @@ def test_a_long_name_in_a_link_is_cut():
 def test_the_way_to_every_page_carries_what_is_chosen():
     app = opened(epoch="16")
     links = {link.proto.label: link.proto.query_string for link in app.get("page_link")}
-    assert links == dict.fromkeys(("Gates", "Gradients", "Train", "Open", "Numbers"), "epoch=16")
+    assert links == dict.fromkeys(("Gates", "Gradients", "Train", "Problems", "Numbers", "Open"), "epoch=16")
 
 
 def test_the_layer_of_a_deep_model_is_in_the_address(tmp_path, monkeypatch):

@@ -20,10 +20,10 @@ from explorer.pages.shell import session
 from explorer.pages.shell.plain import plain
 from explorer.words import Saying, say
 
-GATES, GRADIENTS, TRAIN, OPEN, SERIES = "gates", "gradients", "train", "open", "series"
+GATES, GRADIENTS, TRAIN, PROBLEMS, SERIES, OPEN = "gates", "gradients", "train", "problems", "series", "open"
 ICONS = {
     GATES: ":material/grid_on:", GRADIENTS: ":material/timeline:", TRAIN: ":material/model_training:",
-    OPEN: ":material/folder_open:", SERIES: ":material/show_chart:",
+    PROBLEMS: ":material/extension:", SERIES: ":material/show_chart:", OPEN: ":material/folder_open:",
 }  # fmt: skip
 
 
@@ -69,18 +69,11 @@ CHOICES = {
     "sigma": Choice((GRADIENTS,)),
     "weights": Choice((GRADIENTS,)),
     "theta": Choice((GRADIENTS,)),
+    "problem": Choice((PROBLEMS,), elsewhere=False),
+    "problem_length": Choice((PROBLEMS,), elsewhere=False),
     **{
-        key: Choice((SERIES,), elsewhere=False)
-        for key in (
-            "numbers",
-            "numbers_target",
-            "numbers_horizon",
-            "numbers_cell",
-            "numbers_units",
-            "numbers_length",
-            "numbers_steps",
-            "numbers_unit",
-        )
+        f"numbers{of}": Choice((SERIES,), elsewhere=False)
+        for of in ("", "_target", "_horizon", "_cell", "_units", "_length", "_steps", "_unit")
     },
     # Anyone with a run's id can see it: only the page that shows the run hands its id on.
     "run": Choice((TRAIN,), elsewhere=False),

@@ -1,0 +1,108 @@
+"""The page Problems: the task at once, training in slices, what holds afterwards, and the way to the gates."""
+
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+import explorer
+from explorer.pages.shell import lessons, links, models
+from explorer.pages.shell.lessons import Wish
+from explorer.problems import PROBLEMS
+
+APP = Path(explorer.__file__).parent / "pages" / "frame.py"
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch, tmp_path):
+    monkeypatch.setenv("GATE_EXPLORER_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(lessons, "MOST_S", 0.2)
+    monkeypatch.setattr(lessons, "TRIED", 20)
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+def page(**chosen):
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    app.switch_page("problems.py")
+    app.session_state["chosen"] = links._State(page="problems", values=chosen)
+    app.run()
+    assert not app.exception
+    return app
+
+
+def said(app):
+    return "\n".join(element.value for element in (*app.markdown, *app.caption, *app.error, *app.warning))
+
+
+def trained(app):
+    app.button[0].click().run()
+    for _ in range(40):
+        assert not app.exception
+        lesson = app.session_state["lesson"]
+        if lesson.ended:
+            return app, lesson
+        app.run()
+    raise AssertionError("not ended")
+
+
+@pytest.mark.parametrize("key", PROBLEMS)
+def test_the_task_and_why_its_answer_is_right_are_there_before_training(key):
+    app = page(problem=links.Named(key))
+    assert "The right answer is **" in said(app)
+    assert "by guessing" not in said(app)
+    assert any("<span" in html.proto.body for html in app.get("html"))
+    assert [button.label for button in app.button] == ["Train"]
+
+
+def test_training_ends_with_curves_claims_and_a_model_that_gates_can_open():
+    app, lesson = trained(page(problem_length=20))
+    assert set(lesson.pupils) == {"gru", "rnn"}
+    assert "What the gates do, measured" in said(app)
+    assert app.button[0].label == "Train again"
+    for pupil in lesson.pupils.values():
+        assert pupil.records
+        assert models.file_of(pupil.name).is_file()
+        assert explorer.load_checkpoint(models.file_of(pupil.name)).model.config == pupil.model.config
+
+
+def test_another_wish_ends_the_lesson_and_one_a_session_goes_on():
+    app = page(problem_length=20)
+    app.button[0].click().run()
+    assert app.session_state["lesson"].wish == Wish("first", 20, ("gru", "rnn"))
+    app.session_state["chosen"].values["problem"] = "parity"
+    app.run()
+    assert "lesson" not in app.session_state
+    assert app.button[0].label == "Train"
+
+
+@pytest.mark.parametrize("named", ["", "nothing", "<b>", "first\x00", "💡" * 50])
+def test_an_address_that_names_nothing_known_is_told_and_the_default_shown(named):
+    app = page(problem=links.Named(named), problem_length=links.Named(named))
+    assert "The right answer is **" in said(app)
+
+
+@pytest.mark.parametrize("cells", [[], ["nothing"], ["gru", "rnn", "lstm", "mingru"], 3, None, "gru"])
+def test_odd_cells_do_not_break_the_page(cells):
+    app = page(problem_cells=cells)
+    assert "The right answer is **" in said(app)
+
+
+def test_a_link_shows_its_problem_and_length():
+    app = page(problem=links.Named("parity"), problem_length=links.Named("20"))
+    assert "Is the number of ones odd?" in said(app)
+    assert app.select_slider[0].value == 20
+
+
+def test_without_a_cell_nothing_is_trained():
+    app = page(problem_cells=[])
+    assert app.button[0].disabled
+    assert "Choose at least one cell." in said(app)
+
+
+def test_three_cells_at_most_learn_at_once():
+    lesson_wish = Wish("first", 20, ("gru", "rnn", "lstm"))
+    assert len(lesson_wish.cells) == lessons.MOST_CELLS
+    assert lessons.lengths(lesson_wish) == [5, 10, 20, 40, 80]
+    assert lessons.lengths(Wish("skip", 20, ())) == [10, 20, 40, 80]

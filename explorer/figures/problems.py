@@ -43,7 +43,8 @@ def live(curves: Curves, what: str, chance: float, most_s: float) -> dict[str, A
     colour = {
         "field": "cell", "type": "nominal",
         "scale": {"domain": list(strokes), "range": [stroke.colour for stroke in strokes.values()]},
-        "legend": {"orient": "top", "title": None} if what == ACCURACY else None,
+        # Within the drawing, where a loss never is at its end: beside it, it would make one of the two lower.
+        "legend": {"orient": "top-right", "title": None} if what == LOSS else None,
     }  # fmt: skip
     y: dict[str, Any] = {"field": what, "type": "quantitative", "title": None}
     y |= {"scale": {"domain": [0, 1]}, "axis": {"format": "%", "tickCount": 5}} if what == ACCURACY else {}

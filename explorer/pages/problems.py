@@ -9,7 +9,8 @@ import explorer
 from explorer.cells import CELLS
 from explorer.figures import problems as drawing
 from explorer.figures.hundredths import CONFIG
-from explorer.pages.shell import charts, controls, lessons, links, people
+from explorer.models import ModelConfig
+from explorer.pages.shell import charts, controls, labels, lessons, links, people
 from explorer.pages.shell.lessons import Lesson, Pupil, Wish
 from explorer.pages.shell.plain import plain
 from explorer.problems import PROBLEMS
@@ -61,10 +62,15 @@ def choose_cells() -> tuple[str, ...]:
     links.put(CELLS_KEY, FIRST_CELLS if before is None else known(before))
     links.ready(CELLS_KEY, FIRST_CELLS)
     chosen = st.multiselect(
-        say("control.problem-cells"), list(CELLS), key=CELLS_KEY, max_selections=lessons.MOST_CELLS,
+        say("control.problem-cells"), list(CELLS), key=CELLS_KEY, max_selections=lessons.MOST_CELLS, format_func=named,
         on_change=links.take, args=(CELLS_KEY,),
     )  # fmt: skip
     return tuple(known(chosen))
+
+
+def named(cell: str) -> str:
+    """What a cell is called."""
+    return labels.cell_name(ModelConfig(cell))
 
 
 def known(cells: object) -> list[str]:
@@ -107,7 +113,8 @@ def watch(lesson: Lesson) -> None:
         st.error(people.told(fault))
     chance = PROBLEMS[lesson.wish.problem].chance
     for place, what in zip(st.columns(2), (drawing.ACCURACY, drawing.LOSS), strict=True):
-        place.vega_lite_chart(drawing.live(lesson.curves, what, chance, lessons.MOST_S), key=f"live_{what}")
+        curves = {named(cell): records for cell, records in lesson.curves.items()}
+        place.vega_lite_chart(drawing.live(curves, what, chance, lessons.MOST_S), key=f"live_{what}")
     for cell, pupil in lesson.pupils.items():
         st.markdown(standing(cell, pupil))
     if lesson.ended and not before:
@@ -117,9 +124,9 @@ def watch(lesson: Lesson) -> None:
 def standing(cell: str, pupil: Pupil) -> str:
     """How far one cell is, in a line."""
     if not pupil.records:
-        return f":material/hourglass_empty: **{cell}**"
+        return f":material/hourglass_empty: **{named(cell)}**"
     last = pupil.records[-1]
-    figures = {"cell": cell, "step": last.step, "length": last.length, "elapsed_s": last.elapsed_s}
+    figures = {"cell": named(cell), "step": last.step, "length": last.length, "elapsed_s": last.elapsed_s}
     if last.solved:
         return f":material/check_circle: {say('problem-page.solved', **figures)}"
     if pupil.ended:
@@ -130,7 +137,7 @@ def standing(cell: str, pupil: Pupil) -> str:
 def show_lengths(lesson: Lesson) -> None:
     """Accuracy against length, beyond what was trained too."""
     st.markdown(say("problem-page.lengths", length=lesson.wish.length))
-    accuracies = {cell: pupil.accuracies for cell, pupil in lesson.pupils.items()}
+    accuracies = {named(cell): pupil.accuracies for cell, pupil in lesson.pupils.items()}
     panel = drawing.against_length(accuracies, PROBLEMS[lesson.wish.problem].chance, lesson.wish.length)
     charts.show(panel, key="problem_lengths", alt=panel.alt, config=CONFIG)
 
@@ -140,7 +147,7 @@ def show_claims(lesson: Lesson, text: str) -> None:
     st.markdown(say("problem-page.claims"))
     for place, (cell, pupil) in zip(st.columns(len(lesson.pupils)), lesson.pupils.items(), strict=True):
         with place.container(border=True):
-            st.markdown(f"**{cell}**")
+            st.markdown(f"**{named(cell)}**")
             for claim in pupil.claims.claims if pupil.claims else ():
                 icon = ":material/check:" if claim.holds else ":material/close:"
                 st.markdown(f"{icon} {plain(str(claim.told()))}")

@@ -42,7 +42,8 @@ def live(request: Request) -> Response:
     """The progress of runs, to the curves that follow them; Starlette answers it in a thread."""
     from explorer.pages import live
 
-    status, body = live.answer(tuple(request.path_params["ids"].split(",")), request.query_params.get("state", ""))
+    ids, asked = tuple(request.path_params["ids"].split(",")), request.query_params
+    status, body = live.answer(ids, asked.get("state", ""), asked.get("lang", "en"))
     packed = {"Content-Encoding": "gzip"} if status == 200 else {}
     return Response(body, status, {"Cache-Control": "no-store"} | packed, "application/octet-stream")
 

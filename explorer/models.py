@@ -18,7 +18,7 @@ from explorer.fields import ConfigError as ConfigError
 from explorer.fields import check_choice, check_whole, expected, finite, got, whole
 from explorer.initialisation import INITS, initialise
 from explorer.text import Vocabulary
-from explorer.words import Told, say
+from explorer.words import Told, own, say
 
 DIRECTIONS = ("forward", "bidirectional", "parallel")
 OBJECTIVES = ("next", "cloze", "leaky")
@@ -164,7 +164,7 @@ class ModelConfig:
     @property
     def title(self) -> str:
         """What the cell is called, its variant included."""
-        return self.kind.variants[self.variant]
+        return own(self.kind.variants[self.variant])
 
     @property
     def directions(self) -> tuple[str, ...]:

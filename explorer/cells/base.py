@@ -18,6 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from explorer.words import own
+
 State = tuple[Tensor, ...]
 """What a net carries from step to step, the parts in the order of `Cell.state`: (h_BH,), or (h_BH, c_BH) of an LSTM."""
 Outer = tuple[Tensor, Tensor]
@@ -71,7 +73,7 @@ class Gate:
     @property
     def title(self) -> str:
         """Name and letter."""
-        return f"{self.name} {self.letter}"
+        return f"{own(self.name)} {self.letter}"
 
 
 class Cell(ABC):

@@ -43,7 +43,7 @@ from explorer.probes.gates import SATURATED_HIGH, SATURATED_LOW, GateTrace, Tape
 from explorer.probes.perplexity import NATS_PER_BIT, Floats
 from explorer.probes.units import Role, response_order
 from explorer.text import UNKNOWN
-from explorer.words import say
+from explorer.words import own, say
 
 ROLE, MEMORY, MEAN, INDEX, RESPONSE = ORDERS = ("role", "memory", "mean", "index", "response")
 MAX_STEPS = 2_000
@@ -208,7 +208,7 @@ def tape(
         if all_units:
             rows.append(mean_row(one, where, count, before))
     rows.append(surprise_row(trace, count, ghost))
-    axis = over_steps(trace.text, count, "step")
+    axis = over_steps(trace.text, count, say("figure.step"))
     return Panel(
         axis, rows, lettered=is_lettered(count), told=_expected(trace, count),
         roles=_said_of([*known, *roles], tapes[0]), alt=alt,
@@ -272,7 +272,9 @@ def _role_row(one: Tape, role: Role, count: int, ghost: Tape | None, features: M
     axis = Axis(low=None if free else 0 if gates_alone else -1, high=None if free else 1, zero=True, ticks=3)
     named = {letter: role.means(one.cell) if letter == role.part else letter for letter in drawn}
     key = ", ".join(keyed(named[letter], line) for letter, line in drawn.items())
-    title = f"<b>unit {role.unit}, {escaped(role.place)}</b><br>{key}"  # in two lines: a phone is narrow
+    title = (
+        f"{say('figure.role', unit=role.unit, place=escaped(role.place))}<br>{key}"  # in two lines: a phone is narrow
+    )
     return Row(title, items, axis, ROLE_PX, line=role.unit)
 
 
@@ -309,10 +311,10 @@ def _expected(trace: GateTrace, count: int) -> list[str]:
 def heatmap_rows(one: Tape, units: NDArray[np.intp], where: str, count: int) -> list[Row]:
     """A map of each gate, unit by step, of the first so many steps; of a plain cell one of its state."""
     height = min(max(len(units), LEAST_HEATMAP_PX), MOST_HEATMAP_PX)  # a pixel a unit where it can be
-    axis = Axis(f"{len(units)} units", reverse=True, grid=False, bare=True)
+    axis = Axis(say("figure.units", count=len(units)), reverse=True, grid=False, bare=True)
     if not one.gates:  # a plain cell: its state is all there is to see
         drawn = UnitMap("h", one.h_TH[:count, units].T, units, STATE, net=str(one.net))
-        return [Row(f"<b>state h</b>{where}: dark −1, light +1", [drawn], axis, height, key="h")]
+        return [Row(f"<b>{say('part.h')}</b>{where}: {say('figure.state-ends')}", [drawn], axis, height, key="h")]
     # One cursor runs through all maps, so each says its own gate, and the other parts are shared out among them.
     others = {letter: part_TH for letter, part_TH in one.parts.items() if letter not in one.gates}
     if count * len(units) > DETAILED_CELLS:
@@ -321,7 +323,8 @@ def heatmap_rows(one: Tape, units: NDArray[np.intp], where: str, count: int) -> 
     for gate in one.cell.gates:
         said = {other: others.pop(other)[:count, units].T for other in list(others)[:2]}
         drawn = UnitMap(gate.letter, one[gate.letter][:count, units].T, units, GATE, said, str(one.net))
-        title = f"<b>{gate.title}</b>{where}:<br>light {gate.light}, dark {gate.dark}"
+        ends = say("figure.gate-ends", light=own(gate.light), dark=own(gate.dark))
+        title = f"<b>{gate.title}</b>{where}:<br>{ends}"
         rows.append(Row(title, [drawn], axis, height, key=gate.letter))
     return rows
 
@@ -340,7 +343,7 @@ def mean_row(one: Tape, where: str, count: int, ghost: Tape | None = None) -> Ro
         items += [
             Line(x, low_T, edge),
             Line(x, high_T, edge, filled=0.18),
-            Line(x, _mean(part_TH), line, hover=f"mean {letter} %{{y{PLAIN}}}"),
+            Line(x, _mean(part_TH), line, hover=f"{say('figure.mean-of', letter=letter)} %{{y{PLAIN}}}"),
         ]
     title = f"{say('gate-figure.means')}{where}:<br>{_key(drawn)}"
     return Row(title, items, Axis(low=0 if one.gates else -1, high=1, ticks=5), LINES_PX)
@@ -367,7 +370,12 @@ def unit_row(one: Tape, unit: int, where: str, count: int, ghost: Tape | None = 
     drawn = dict(zip(parts, LINES, strict=False))
     lines = [*_ghosts(ghost, drawn, unit, count)]
     lines += [Line(x, parts[name][:count, unit], line, hover=f"{name} %{{y{PLAIN}}}") for name, line in drawn.items()]
-    return Row(f"<b>unit {unit}</b> alone{where}:<br>{_key(drawn)}", lines, Axis(zero=True, ticks=5), LINES_PX)
+    return Row(
+        f"{say('figure.unit-alone', unit=unit, where=where)}:<br>{_key(drawn)}",
+        lines,
+        Axis(zero=True, ticks=5),
+        LINES_PX,
+    )
 
 
 def _key(drawn: dict[str, Stroke]) -> str:

@@ -121,7 +121,7 @@ def power(exponent: int) -> str:
 
 def _step(lettered: bool) -> str:
     """A step before what is said of it: its number, and its character where plotly writes them."""
-    return "step %{x:d} “%{x}”: " if lettered else "step %{x:d}: "
+    return say("figure.at-lettered-step" if lettered else "figure.at-step")
 
 
 def _decades(low: float, high: float, step: int = 2, label: str = "") -> Axis:
@@ -144,7 +144,7 @@ def _triangle(flow: GradientFlow, row: int | None, count: int) -> Row:
     shown_TT = _norms(np.where(np.isfinite(norms_TT), norms_TT, np.nan))
     decades = {float(tick): power(tick) for tick in range(LOW, HIGH + 1, 2)}
     items: list[Item] = [
-        Heatmap(shown_TT, f"<br>{loss}: gradient %{{z{PLAIN}}}"),
+        Heatmap(shown_TT, f"<br>{loss}: {say('figure.gradient')} %{{z{PLAIN}}}"),
         ColourBar(LOW, HIGH, decades, left=flow.backward),
         *_without_gradient(flow, said_TT, loss),
     ]
@@ -155,8 +155,8 @@ def _triangle(flow: GradientFlow, row: int | None, count: int) -> Row:
     if row is not None and row < count:
         items.append(Level(row, Stroke(GREY, 1.5, "dot")))
     second = flow.net.direction == "backward" and not flow.backward
-    reads = say("flow-figure.second") if second else flow.net.direction
-    net = f"layer {flow.net.layer}, {reads}"
+    reads = say("flow-figure.second") if second else say(f"net.{flow.net.direction}")
+    net = say("figure.layer", layer=flow.net.layer, reads=reads)
     title = f"<b>‖∂L<sub>t</sub>/∂{state}<sub>k</sub>‖</b>, {net}<br>{keyed(say('flow-figure.reach'), line)}"
     return Row(
         title, items, Axis(say("flow-figure.losses"), max(count, 1) - 0.5, -0.5, grid=False), TRIANGLE_PX, key=LOSSES
@@ -210,10 +210,10 @@ def _whole(flow: GradientFlow, count: int) -> list[Row]:
     scale = Scale(float(np.log10(low or 1)), float(np.log10(high or 1)))
     shown = np.where(arrives_T, decades_T, np.nan).astype(np.float32).reshape(1, -1)
     strip = Heatmap(shown, "%{text}", scale, text=words, lettered=True)
-    hover = f"gradient %{{y{PLAIN}}}"
+    hover = f"{say('figure.gradient')} %{{y{PLAIN}}}"
     curve = Line(x, np.where(arrives_T, norms_T, np.nan), LINES[0], hover=hover)
     title = f"<b>‖∂L/∂{flow.state}<sub>k</sub>‖</b> {say('flow-figure.mean-loss')}"
-    ends = f"{number(low)} dark, {number(high)} light"
+    ends = say("figure.ends", low=number(low), high=number(high))
     bare = Axis(grid=False, bare=True)
     return [
         Row(f"{title}:<br>{ends}", [strip], bare, STRIP_PX, key=TEXT, pinned=True),
@@ -288,7 +288,7 @@ def singular_values(
     ]
     names = [keyed(path, line) for path, line in looks.items()]
     whole = f"{coloured('▒▒', GREY)} {say('flow-figure.band')}"
-    title = f"<b>σ max</b> of<br>{_listed(names)}<br>{whole}"
+    title = f"{say('figure.sigma-max')}<br>{_listed(names)}<br>{whole}"
     row = Row(title, [*band, *lines, AT_ONE], _decades(GAIN_LOW, GAIN_HIGH, 1), ROW_PX + 70)
     axis = over_steps(flow.labels, count, say("flow-figure.reached"))
     return Panel(axis, [row], lettered=is_lettered(count, columns), alt=alt)
@@ -322,7 +322,7 @@ def _median(flow: GradientFlow, name: str, line: Stroke) -> Iterator[Line]:
 
 def _slopes(flow: GradientFlow) -> str:
     """What is known of how fast a gradient fades, as a line of a title."""
-    known = [f"slope {signed(flow.fit[0])}"] if flow.fit is not None else []
+    known = [say("figure.slope", slope=signed(flow.fit[0]))] if flow.fit is not None else []
     known += [f"λ₁ {signed(flow.lambda_1)}"] if np.isfinite(flow.lambda_1) else []
     return f"<br>   {', '.join(known)}" if known else ""
 
@@ -365,14 +365,15 @@ def clip(ledger: ClipLedger) -> Panel:
     before = [ledger.norm_before, *(entry.norm_before for entry in ledger.parameters)]
     after = [ledger.norm_after, *(entry.norms_after["norm"] for entry in ledger.parameters)]
     shares = [1.0, *(entry.share for entry in ledger.parameters)]
-    hover = f"%{{customdata[0]{PLAIN}}}; %{{customdata[1]:.1%}} of ‖g‖²"
+    hover = f"%{{customdata[0]{PLAIN}}}; {say('figure.of-squares', share='%{customdata[1]:.1%}')}"
     bars = [
         Bars(names, np.maximum(values, 10.0**LOW), colour, f"%{{y}}, {name}: {hover}",
              said=list(zip(values, shares, strict=True)), lying=True)
         for name, values, colour in (("before", before, translucent(GREY, 0.6)), ("after", after, BLUE))
     ]  # fmt: skip
     theta = Line([ledger.max_norm] * 2, [names[0], names[-1]], THETA)
-    words = f"{coloured('■', GREY)} before, {coloured('■', BLUE)} after, {keyed('θ', THETA)}"
+    first, then = say("figure.before"), say("figure.after")
+    words = f"{coloured('■', GREY)} {first}, {coloured('■', BLUE)} {then}, {keyed('θ', THETA)}"
     row = Row(words, [*bars, theta], Axis(names=names, reverse=True), 32 + 34 * len(names))
     axis = _decades(LOW, HIGH, label=say("flow-figure.norm"))
     return Panel(axis, [row], hover="closest", top_px=TITLED_PX, left_px=110)

@@ -15,7 +15,7 @@ from explorer.figures.panel import Axis, Item, Level, Line, Panel, Row
 from explorer.figures.style import BLUE, GREY, LINES, ORANGE, Stroke, keyed
 from explorer.figures.training import FIRST_AXIS_STEPS, SHARE, SHARE_COLOURS
 from explorer.runs.loops import Floats, InTime, Loop, LoopNet, LoopRecord, Sample
-from explorer.words import say
+from explorer.words import own, say
 
 TOP_PX = 30
 BAND, DASHED = 0.18, Stroke(GREY, 1.5, "dash")
@@ -193,7 +193,7 @@ def _net_rows(loop: Loop, net: InTime, *, several: bool) -> Iterator[Row]:
             Line(steps, measured.high_T, thin, say("loop-figure.nine-tenths"), filled=BAND),
             Line(steps, measured.mean_T, replace(line, dash="solid"), say("curve.mean", letter=gate.letter)),
         ]
-        yield Row(f"{gate.title}{where}: {say('loop-figure.light', light=gate.light)}", items, Axis(low=0, high=1))
+        yield Row(f"{gate.title}{where}: {say('loop-figure.light', light=own(gate.light))}", items, Axis(low=0, high=1))
     curves = {"all-of-it": (net.norm_T, Stroke(BLUE)), "local": (net.local_T, Stroke(ORANGE, dash="dash"))}
     known = {key: (norm_T, line) for key, (norm_T, line) in curves.items() if norm_T is not None}
     if known:

@@ -496,7 +496,7 @@ def _player(names: Sequence[str]) -> Made:
     steps = [{"label": name, "method": "animate", "args": [[name], AT_ONCE]} for name in names]
     slider: Made = {"x": 0, "len": 1, "y": 0, "pad": {"t": 44}, "active": len(names) - 1, "ticklen": 4}
     slider |= {"bgcolor": translucent(GREY, 0.5), "activebgcolor": BLUE, "borderwidth": 0}
-    slider |= {"currentvalue": {"prefix": "epoch ", "font": {"size": 13}}, "steps": steps}
+    slider |= {"currentvalue": {"prefix": say("figure.epoch-shown"), "font": {"size": 13}}, "steps": steps}
     return {"sliders": [slider], "updatemenus": [_buttons()]}
 
 

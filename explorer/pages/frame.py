@@ -11,11 +11,11 @@ st.set_page_config(
 )  # fmt: skip
 with st.spinner("Loading PyTorch; only the first visit after a start waits for it."):
     # Not before the page is there: the import takes seconds.
-    from explorer.pages.shell import links, notices, process, shelf
+    from explorer.pages.shell import language, links, notices, process, shelf
     from explorer.words import say
 
     process.settle()
-
+language.speak()
 PAGES = {
     links.GATES: st.Page("gates.py", title=say("page.gates"), icon=links.ICONS[links.GATES], default=True),
     links.GRADIENTS: st.Page("gradients.py", title=say("page.gradients"), icon=links.ICONS[links.GRADIENTS]),
@@ -27,9 +27,11 @@ PAGES = {
 # Streamlit's own navigation would lead to bare addresses. These links carry what is chosen, also into a new tab.
 shown = st.navigation(list(PAGES.values()), position="hidden")
 links.read(next(name for name, page in PAGES.items() if page == shown))
+language.speak()  # what the link names is known now
 with st.container(horizontal=True, key="navigation"):
     for name, page in PAGES.items():
         st.page_link(page, help=say(f"page.{name}.help"), query_params=links.address(name))
+    language.choose()
 problems = st.container()
 if notices.runs_whole(shown):
     links.write(complete=True)

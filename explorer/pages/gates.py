@@ -37,7 +37,7 @@ from explorer.pages.shell.shelf import Shelf
 from explorer.probes.gates import GateTrace, Tape, gate_statistics, memory_time, trace_gates
 from explorer.probes.reading import gates_read
 from explorer.probes.units import Role
-from explorer.words import say
+from explorer.words import own, say
 
 NO_UNIT = "none"
 TAPE = "tape"
@@ -236,7 +236,7 @@ def show_what_to_look_for(view: View, trace: GateTrace) -> None:
     """The sentence over the picture."""
     ghost = f" {say('gate-page.ghost')}" if view.which.intervention else ""
     if not view.named:
-        st.caption(trace.config.kind.look_for + ghost)
+        st.caption(own(trace.config.kind.look_for) + ghost)
     else:
         named = say("gate-page.named" if view.found else "gate-page.named-then")
         st.caption(named + ghost, help=say("gate-page.named.help"))

@@ -26,7 +26,7 @@ from explorer.figures.panel import Panel
 from explorer.pages.shell import models, people
 from explorer.probes.progress import TrainingRecord, judge
 from explorer.runs import Run
-from explorer.words import say
+from explorer.words import LANGUAGE, LANGUAGES, say, speaking
 
 DRAWN_STEPS, DRAWN_EPOCHS = 600, 150
 SAMPLED = 200  # steps, by which the size of their table is judged
@@ -89,7 +89,12 @@ def epochs(run_id: str) -> pd.DataFrame:
 
 
 @lru_cache(maxsize=32)
-def _packed(ids: tuple[str, ...], shown: str, moment: int) -> bytes:
+def _packed(ids: tuple[str, ...], shown: str, language: str, moment: int) -> bytes:
+    with speaking(language):
+        return _said_and_drawn(ids)
+
+
+def _said_and_drawn(ids: tuple[str, ...]) -> bytes:
     panel, about = _of_loop(ids[0]) if runs.is_loop(ids[0]) else _of_runs(ids)
     return gzip.compress(canvas.pack(panel, about), 1)
 
@@ -121,21 +126,24 @@ def _of_runs(ids: tuple[str, ...]) -> tuple[Panel, dict[str, Any]]:
     return drawing.live(drawn, say("live.alone" if alone else "live.together")), about
 
 
-def answer(ids: tuple[str, ...], shown: str) -> tuple[int, bytes]:
+def answer(ids: tuple[str, ...], shown: str, language: str = "en") -> tuple[int, bytes]:
     """HTTP status, and the curves of these runs packed as figures.canvas does it, gzipped; or what is wrong, in words.
 
     Args:
         ids: of the runs.
         shown: their state as the page of the asker shows it: who shows a new one is not told an older one.
+        language: in which it is said.
 
     """
-    try:
-        with _packing:  # who comes while it is made waits for it
-            return 200, _packed(ids[:MOST_RUNS], shown[:MOST_SHOWN], int(time.monotonic() / SHARED_S))
-    except runs.UnknownRunError as fault:
-        return 404, people.without_folders(str(fault)).encode()
-    except runs.RunError as fault:
-        return 503, people.without_folders(str(fault)).encode()
+    language = language if language in LANGUAGES else "en"
+    with speaking(language):
+        try:
+            with _packing:  # who comes while it is made waits for it
+                return 200, _packed(ids[:MOST_RUNS], shown[:MOST_SHOWN], language, int(time.monotonic() / SHARED_S))
+        except runs.UnknownRunError as fault:
+            return 404, people.without_folders(str(fault)).encode()
+        except runs.RunError as fault:
+            return 503, people.without_folders(str(fault)).encode()
 
 
 def show_curves(watched: Sequence[Run], key: str) -> None:
@@ -155,7 +163,8 @@ def show_loop(loop: runs.Loop, key: str) -> None:
 def _mount(ids: Sequence[str], shown: str, height_px: int, key: str) -> None:
     html, css = HTML.format(writes=say("live.writes")), canvas.style() + CSS.read_text("utf-8")
     component = st.components.v2.component("curves", html=html, css=css, js=canvas.script(*SCRIPTS))
-    asked = {"address": f"live/{','.join(ids)}", "state": shown, "height": height_px, "lost": say("live.lost")}
+    about = {"address": f"live/{','.join(ids)}", "language": LANGUAGE.get(), "state": shown}
+    asked = about | {"height": height_px, "lost": say("live.lost")}
     component(key=key, data=asked, on_changed_change=lambda: None)
 
 
@@ -174,7 +183,8 @@ def verdict(run_id: str, version: int, status: str) -> tuple[explorer.Finding, .
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def over_training(run_id: str, version: int, sentence: str) -> tuple[Panel, int] | None:
+def over_training(run_id: str, version: int, sentence: str, language: str) -> tuple[Panel, int] | None:
     """The gates of a run's sentence at every snapshot, and how many there are, for all who watch it; None for none."""
+    del language  # in which the panel's words are made: that of whoever asks
     traces = models.traces_of_run(run_id, sentence)
     return (drawing.over_training(traces), len(traces)) if traces else None

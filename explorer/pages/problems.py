@@ -10,7 +10,7 @@ from explorer.cells import CELLS
 from explorer.figures import problems as drawing
 from explorer.figures.hundredths import CONFIG
 from explorer.models import ModelConfig
-from explorer.pages.shell import charts, controls, labels, lessons, links, people
+from explorer.pages.shell import charts, controls, labels, language, lessons, links, people
 from explorer.pages.shell.lessons import Lesson, Pupil, Wish
 from explorer.pages.shell.plain import plain
 from explorer.problems import PROBLEMS
@@ -106,6 +106,7 @@ def how_it_learns(wish: Wish) -> str:
 
 def watch(lesson: Lesson) -> None:
     """A slice of learning, and the curves as they are after it."""
+    language.speak()  # a part that runs by itself
     before = lesson.ended
     try:
         lesson.goes_on()

@@ -25,7 +25,7 @@ from explorer.pages.shell.shelf import Shelf
 from explorer.pages.shell.texts import Upload
 from explorer.probes.series import SeriesTrace
 from explorer.series import BUILT_IN, Score, Table, Task, numeric_columns, scored
-from explorer.words import say
+from explorer.words import LANGUAGE, say
 
 OWN, NO_UNIT = "own-table", "none"
 UNITS, LENGTHS, STEPS = (8, 16, 24, 32, 64), (10, 20, 30, 50, 100, 200), (50, 100, 200, 400, 800, 1600)
@@ -168,7 +168,7 @@ def _read_of(known: Learnt) -> explorer.SeriesRead:
 
 
 def _trace(of: Shelf, known: Learnt) -> SeriesTrace:
-    return of.get(("numbers-trace", known.wishes), lambda: explorer.trace_series(_read_of(known)))
+    return of.get(("numbers-trace", known.wishes, LANGUAGE.get()), lambda: explorer.trace_series(_read_of(known)))
 
 
 def _score(of: Shelf, known: Learnt) -> Score:

@@ -16,7 +16,7 @@ from explorer.pages.shell import charts, export, links, models, people, session
 from explorer.pages.shell.plain import badge, cells, plain
 from explorer.probes.progress import long_enough
 from explorer.runs.status import DIVERGED, FINISHED, STATUSES, meaning, named
-from explorer.words import say
+from explorer.words import LANGUAGE, say
 
 NEWEST = 8  # runs that are listed until one asks for all
 STETHOSCOPE = ":material/stethoscope:"
@@ -121,7 +121,7 @@ def _do(action: Callable[..., object], *about: str) -> None:
 
 def show_sentence(run: runs.Run) -> None:
     """The gates of the person's sentence at every snapshot there is, to be played."""
-    drawn = live.over_training(run.id, models.version(models.RUN + run.id), run.sentence)
+    drawn = live.over_training(run.id, models.version(models.RUN + run.id), run.sentence, LANGUAGE.get())
     if drawn is None:
         return
     figure, snapshots = drawn

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from explorer.cells import CELLS, Cell
 from explorer.probes.finding import Finding
 from explorer.runs.status import FAILED, FINISHED, INTERRUPTED, RUNNING
-from explorer.words import say
+from explorer.words import own, say
 
 Floats = NDArray[np.float64]
 PREFIX = "loop-"  # begins the id of each
@@ -52,7 +52,7 @@ class LoopLayer:
     @property
     def title(self) -> str:
         """What it is, in a few words."""
-        figures = {"module": self.module, "title": self.kind.variants[self.variant], "units": self.units}
+        figures = {"module": self.module, "title": own(self.kind.variants[self.variant]), "units": self.units}
         return say("loop.layer", **figures, depth=self.depth, both=len(self.directions) > 1)
 
 

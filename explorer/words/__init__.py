@@ -1,7 +1,8 @@
 """Every sentence a person reads is made here, from a code and its figures; words know nothing of the rest.
 
 A language is one file beside this one: `SENTENCES` (code -> a template for str.format, or a function of the figures where
-a template cannot do) and `FORMS` (what may stand behind a colon in a template -> how it writes a figure).
+a template cannot do), `FORMS` (what may stand behind a colon in a template -> how it writes a figure), and `OWN` (what a cell
+says of itself, in English -> the same).
 
     say("text.too-large", size=7_000_000)  # "Expected a text of at most 5 MB; this one has 7.0 MB. ..."
 """
@@ -10,7 +11,8 @@ from __future__ import annotations
 
 import pkgutil
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -26,6 +28,7 @@ class Language(Protocol):
 
     SENTENCES: Mapping[str, str | Callable[..., str]]
     FORMS: Mapping[str, Callable[[Any], str]]
+    OWN: Mapping[str, str]
 
 
 class _Writer(string.Formatter):
@@ -49,6 +52,21 @@ def say(code: str, /, **figures: Any) -> str:
     spoken = language(LANGUAGE.get())
     sentence = spoken.SENTENCES[code]
     return sentence(**figures) if callable(sentence) else _Writer(spoken.FORMS).vformat(sentence, (), figures)
+
+
+def own(text: str) -> str:
+    """What a cell says of itself, in the language that is spoken: a cell is one file, and its words are English there."""
+    return language(LANGUAGE.get()).OWN.get(text, text)
+
+
+@contextmanager
+def speaking(name: str) -> Iterator[None]:
+    """A language for a while, where another thread asks for what a page has shown."""
+    before = LANGUAGE.set(name)
+    try:
+        yield
+    finally:
+        LANGUAGE.reset(before)
 
 
 def knows(code: str) -> bool:

@@ -209,6 +209,9 @@ FORMS: dict[str, Callable[[Any], str]] = {
 }
 """What may stand behind the colon of a figure in a template, beside what format knows."""
 
+OWN: dict[str, str] = {}
+"""What a cell says of itself is English."""
+
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # fields: what was expected of a field, and what came
     "config": "{field}: expected {expected}; got {got}.",
@@ -1538,6 +1541,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "numbers.sine": "A sine",
     "numbers.adding": "The adding problem",
     "numbers.own-table": "A table of your own",
+    "control.lang": "Language",
+    "choice.lang": "language",
     "control.numbers": "What it learns",
     "control.numbers.help": (
         "A sine of unknown period: tell its next value. The adding problem: two of many numbers are marked, tell their sum at "
@@ -1612,6 +1617,26 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "series-column.told": "{name}, told",
     "series-column.true": "{name}, true",
     "series-column.mean": "mean {letter}, layer {layer}, {direction}",
+    "figure.step": "step",
+    "figure.at-step": "step %{{x:d}}: ",
+    "figure.at-lettered-step": "step %{{x:d}} “%{{x}}”: ",
+    "figure.epoch-shown": "epoch ",
+    "figure.units": "{count} units",
+    "figure.state-ends": "dark −1, light +1",
+    "figure.gate-ends": "light {light}, dark {dark}",
+    "figure.unit-alone": "<b>unit {unit}</b> alone{where}",
+    "figure.role": "<b>unit {unit}, {place}</b>",
+    "figure.mean-of": "mean {letter}",
+    "figure.gradient": "gradient",
+    "figure.layer": "layer {layer}, {reads}",
+    "figure.ends": "{low} dark, {high} light",
+    "figure.sigma-max": "<b>σ max</b> of",
+    "figure.slope": "slope {slope}",
+    "figure.of-squares": "{share} of ‖g‖²",
+    "figure.before": "before",
+    "figure.after": "after",
+    "language.en": "English",
+    "language.zh": "中文",
     "curve.loss": "loss",
     "curve.training": "training",
     "curve.held-out": "held out",

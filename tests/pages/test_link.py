@@ -93,7 +93,7 @@ def test_the_examples_above_name_every_choice_there_is():
     # No shipped model has two layers, and a run needs a training: both have a test of their own, and so have the choices of the
     # pages Numbers and Problems.
     own = {key for key, choice in links.CHOICES.items() if choice.pages in ((links.SERIES,), (links.PROBLEMS,))}
-    assert EXAMPLES.keys() | {"layer", "run"} | own == links.CHOICES.keys()
+    assert EXAMPLES.keys() | {"layer", "run", "lang"} | own == links.CHOICES.keys()
 
 
 @pytest.mark.parametrize("key", EXAMPLES)

@@ -42,11 +42,11 @@ function forget(view) {
 // are, and seldom after that, since a run may be resumed from elsewhere.
 async function ask(view) {
   clearTimeout(view.timer)
-  const turn = ++view.turn, { address, state } = view.asked
+  const turn = ++view.turn, { address, state, language } = view.asked
   let wait = EVERY_MS
   if (!document.hidden) {
     try {
-      const response = await fetch(here(`${address}?state=${encodeURIComponent(state)}`), { cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS) })
+      const response = await fetch(here(`${address}?state=${encodeURIComponent(state)}&lang=${language}`), { cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS) })
       const bytes = new Uint8Array(await response.arrayBuffer())
       if (turn !== view.turn) return
       if (!response.ok) say(view, new TextDecoder().decode(bytes), true)

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -33,7 +33,7 @@ from explorer import runs
 from explorer.figures.tables import sliced
 from explorer.pages.shell import people, session
 from explorer.pages.shell.plain import cell
-from explorer.words import say
+from explorer.words import LANGUAGE, say, speaking
 
 T = TypeVar("T")
 Made = pd.DataFrame | Iterator[pd.DataFrame]
@@ -119,6 +119,7 @@ class Offer:
     browser: str
     table: Table
     until: float
+    language: str = field(default_factory=LANGUAGE.get)
 
 
 _offers: weakref.WeakValueDictionary[str, Offer] = weakref.WeakValueDictionary()
@@ -187,6 +188,16 @@ def _refusal(status: int, sentence: str) -> Response:
     return PlainTextResponse(sentence, status, {"Cache-Control": "no-store", "X-Reason": quote(sentence)})
 
 
+def in_language(name: str, blocks: Iterator[bytes]) -> Generator[bytes]:
+    """Blocks that are made in a thread of their own, which knows no session, each in a language."""
+    while True:
+        with speaking(name):
+            block = next(blocks, None)
+        if block is None:
+            return
+        yield block
+
+
 class Download(StreamingResponse):
     """A table on its way: a block is made when the browser has taken the one before."""
 
@@ -206,7 +217,8 @@ class Download(StreamingResponse):
             await Response(headers=dict(self.headers))(scope, receive, send)
             return
         with _place(browser):
-            async with aclosing(_pieces(encoded(self.kind, self.offered.table.blocks()))) as pieces:
+            spoken = in_language(self.offered.language, encoded(self.kind, self.offered.table.blocks()))
+            async with aclosing(_pieces(spoken)) as pieces:
                 await self._send(pieces, scope, receive, send)
 
     async def _send(self, pieces: AsyncIterator[bytes], scope: Scope, receive: Receive, send: Send) -> None:

@@ -27,7 +27,7 @@ from explorer.probes.proof import flow_residual
 from explorer.probes.weights import WeightGradients
 from explorer.reads import Read, read_of
 from explorer.training import perplexity
-from explorer.words import say
+from explorer.words import LANGUAGE, say
 
 V = TypeVar("V")
 SETTLE_S = 0.2  # about what a browser takes to draw the gates
@@ -174,7 +174,8 @@ def facts(which: Which, text: str, of: shelf.Shelf | None = None) -> Facts:
         of: the session's shelf, for those who are asked outside of a run of the page.
 
     """
-    return (of or shelf.own()).get((which, text), lambda: Facts(which, text))
+    # Some facts are words.
+    return (of or shelf.own()).get((which, text, LANGUAGE.get()), lambda: Facts(which, text))
 
 
 def read(which: Which, text: str) -> explorer.GateTrace:

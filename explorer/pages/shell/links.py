@@ -43,6 +43,7 @@ class Choice(NamedTuple):
 HOLD = "hold_"  # begins the choice of a gate's value
 # Everything that an address can hold, in the order in which it does.
 CHOICES = {
+    "lang": Choice(tuple(ICONS)),
     "model": Choice(),
     "epoch": Choice(),
     "layer": Choice(),
@@ -283,6 +284,12 @@ def drop(*keys: str) -> None:
 def named(key: str) -> Any:
     """What is chosen or named by the address, looked up or not; None for the default."""
     return _state().values.get(key)
+
+
+def earlier(key: str) -> Any:
+    """What was chosen or named in earlier runs of the session, before this one has read its address; None for nothing."""
+    state: _State | None = session.kept("chosen", None)
+    return None if state is None else state.values.get(key)
 
 
 def at_arrival(*keys: str) -> bool:

@@ -16,7 +16,7 @@ from explorer.corpora import BUILT_IN, load_corpus
 from explorer.home import CHECKPOINTS as CHECKPOINTS
 from explorer.pages.shell import labels, opened, shelf
 from explorer.pages.shell.opened import OPENED
-from explorer.words import say
+from explorer.words import own, say
 
 RUN = "run:"  # begins the name of a model that a run made
 OWN_KIND = "own-kind"
@@ -66,7 +66,7 @@ class Which(NamedTuple):
 
 def kind_name(kind: str) -> str:
     """What a kind of untrained model is called, out of UNTRAINED."""
-    return say("which.own-kind") if kind == OWN_KIND else kind
+    return say("which.own-kind") if kind == OWN_KIND else own(kind)
 
 
 def file_of(name: str) -> Path:

@@ -26,15 +26,16 @@ from explorer.pages.shell.models import (
 )
 from explorer.pages.shell.opened import OPENED
 from explorer.pages.shell.plain import plain
-from explorer.words import say
+from explorer.words import LANGUAGE, say
 
-FIRST_MODEL = "lighthouse-gru"
+FIRST_MODEL, FIRST_MODELS = "lighthouse-gru", {"zh": "river-town-gru"}  # of other languages
 
 
 def model_names() -> list[str]:
     """The shipped models, the one to open on first; the runs of this browser, and the ones a link names; last the mistakes."""
     good, mistakes = shipped()
-    good.sort(key=lambda name: name != FIRST_MODEL)
+    first = FIRST_MODELS.get(LANGUAGE.get(), FIRST_MODEL)
+    good.sort(key=lambda name: name != first)
     mine = [RUN + run.id for run in _models_of(people.owners())]
     own = opened.mine()
     named = {str(links.named(key)) for key in ("model", "second")}

@@ -27,7 +27,7 @@ from explorer.figures.panel import Panel
 from explorer.pages.shell import people, session
 from explorer.pages.shell.texts import MAX_SENTENCE
 from explorer.text import clean_text
-from explorer.words import say
+from explorer.words import LANGUAGE, say, speaking
 
 HTML = """
 <p class="said" hidden></p>
@@ -87,6 +87,7 @@ class Picture:
         text: that the page shows it for.
         epochs: at which it can also be drawn.
         height_px: of what was drawn last at its place; None before anything was.
+        language: in which it speaks.
         asked: how often it was asked for.
         lock: of that number.
 
@@ -99,12 +100,15 @@ class Picture:
     text: str
     epochs: Sequence[int] = ()
     height_px: int | None = None
+    language: str = field(default_factory=LANGUAGE.get)
     asked: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def stamp(self, text: str) -> str:
         """What tells this picture from any other."""
-        return hashlib.sha256(f"{self.settings}\n{text}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        return hashlib.sha256(f"{self.language}\n{self.settings}\n{text}".encode("utf-8", "surrogatepass")).hexdigest()[
+            :16
+        ]
 
 
 _pictures: weakref.WeakValueDictionary[str, Picture] = weakref.WeakValueDictionary()
@@ -183,7 +187,12 @@ def answer(token: str, browser: str, body: bytes) -> tuple[int, bytes]:
     with picture.lock:
         picture.asked += 1
         turn = picture.asked
-    return _maker.submit(_made, picture, question, turn, time.perf_counter()).result()
+    return _maker.submit(_in_its_language, picture, question, turn, time.perf_counter()).result()
+
+
+def _in_its_language(picture: Picture, question: Question, turn: int, asked_s: float) -> tuple[int, bytes]:
+    with speaking(picture.language):
+        return _made(picture, question, turn, asked_s)
 
 
 def _made(picture: Picture, question: Question, turn: int, asked_s: float) -> tuple[int, bytes]:

@@ -1,0 +1,34 @@
+"""The language of a session: the browser's at first, then the one that is chosen, which the link carries."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from explorer.pages.shell import links
+from explorer.words import LANGUAGE, LANGUAGES, say
+
+KEY = "lang"
+USUAL = "en"
+
+
+def of_browser() -> str:
+    """The browser's own, where it is one of LANGUAGES: "zh" of "zh-CN"."""
+    named = str(st.context.locale or "").lower().replace("_", "-").split("-")[0]
+    return named if named in LANGUAGES else USUAL
+
+
+def speak() -> None:
+    """Speak the language of the session in this run of a page, or of a part of it: each is a thread of its own."""
+    chosen = links.earlier(KEY) or st.query_params.get(KEY) or of_browser()
+    LANGUAGE.set(str(chosen) if str(chosen) in LANGUAGES else of_browser())
+
+
+def choose() -> None:
+    """The languages beside each other, each by its own name; nothing where there is one alone."""
+    if len(LANGUAGES) < 2:
+        return
+    links.ready(KEY, of_browser(), LANGUAGES)
+    st.segmented_control(
+        say("control.lang"), LANGUAGES, key=KEY, required=True, label_visibility="collapsed", on_change=links.take,
+        format_func=lambda name: say(f"language.{name}"), args=(KEY,),
+    )  # fmt: skip

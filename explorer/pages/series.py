@@ -25,7 +25,7 @@ from explorer.pages.shell.shelf import Shelf
 from explorer.pages.shell.texts import Upload
 from explorer.probes.series import SeriesTrace
 from explorer.series import BUILT_IN, Score, Table, Task, numeric_columns, scored
-from explorer.words import LANGUAGE, say
+from explorer.words import LANGUAGE, own, say
 
 OWN, NO_UNIT = "own-table", "none"
 UNITS, LENGTHS, STEPS = (8, 16, 24, 32, 64), (10, 20, 30, 50, 100, 200), (50, 100, 200, 400, 800, 1600)
@@ -68,7 +68,7 @@ def _unit_name(unit: str) -> str:
 
 
 def _cell_name(cell: str) -> str:
-    return next(iter(CELLS[cell].variants.values()))
+    return own(next(iter(CELLS[cell].variants.values())))
 
 
 # ---- a table of one's own ------------------------------------------------------------------------------------------

@@ -2,7 +2,9 @@
 // New data only draw again: the zoom, the cursor and what was chosen stay as the person set them.
 
 const PAD = 7, RIGHT = 10, NAMES = [118, 178], FOOT = 34, FADED = 0.75 // of words: 4.5:1 and more on both themes
-const LINE_PX = 13, SWATCH = 16, LEAST_LETTER = 6.5, MOST_LETTER = 15
+const LINE_PX = 13, SWATCH = 16, LEAST_LETTER = 6.5, LEAST_WIDE = 9, MOST_LETTER = 15
+// Characters that are as wide as they are high: Chinese, Japanese, Korean, full-width signs, pictures.
+const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u
 
 // The places of a view inside its element; `view.figure` is null until something is shown.
 export function build(root) {
@@ -316,21 +318,27 @@ function picture(item, steps, shared) {
 // The characters of the steps in their cells, where they fit.
 function drawLetters(view, placed, pen, item) {
   const each = stepRoom(view), colours = table((item.scale ?? view.figure.scale).colours)
-  if (each < LEAST_LETTER) return
+  if (each < leastRoom(view)) return
   const [from, to] = limits(view), size = Math.min(MOST_LETTER, each * 1.55)
-  const font = `${size}px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace`
   for (let step = Math.max(0, Math.ceil(from - 0.5)); step <= Math.min(item.values.length - 1, to + 0.5); step++) {
     const known = !Number.isNaN(item.values[step])
     const ink = known ? cellColours(item, view.figure.scale, colours, step)[1] : view.theme.text
-    write(pen, font, plain(view.figure.x.words[step] ?? ""), toX(view, step), placed.top + placed.row.heightPx / 2 + 1, ink, "center")
+    const word = plain(view.figure.x.words[step] ?? ""), sized = WIDE.test(word) ? Math.min(size, each) : size
+    const font = `${sized}px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace`
+    write(pen, font, word, toX(view, step), placed.top + placed.row.heightPx / 2 + 1, ink, "center")
   }
+}
+
+// How much room a step must have for its character.
+function leastRoom(view) {
+  return view.figure.x.words.some((word) => WIDE.test(word)) ? LEAST_WIDE : LEAST_LETTER
 }
 
 // The text itself, in the colours of the strip, where its characters do not fit into the cells of that.
 function writeText(view) {
   const row = view.figure.rows.find(({ items }) => items.some((item) => item.lettered)), { words } = view.figure.x
   const strip = row?.items.find((item) => item.lettered)
-  const fits = !strip || stepRoom(view, [view.figure.x.low, view.figure.x.high]) >= LEAST_LETTER
+  const fits = !strip || stepRoom(view, [view.figure.x.low, view.figure.x.high]) >= leastRoom(view)
   view.textAt.hidden = fits
   if (fits || view.written === strip) return
   view.written = strip

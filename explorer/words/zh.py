@@ -1,0 +1,1915 @@
+"""Chinese (Simplified): the sentence of every code, room by room, and how figures are written in it.
+
+Every figure keeps the name it has in the code, so that a sentence is a template and nothing is computed here but the way a
+number is written.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+DIRECTIONS = {"forward": "前向", "backward": "后向"}
+
+
+def _perplexity(nats: float) -> str:
+    """A mean loss as the perplexity it is."""
+    if nats > 20:
+        return f"e^{nats:.0f}"
+    power = math.exp(nats)
+    return f"{power:.2f}" if power < 100 else f"{power:,.0f}"
+
+
+def _steps(value: float) -> str:
+    return f"{value:g} 步"
+
+
+def _reach(half_life_steps: float | None = None, horizon_steps: float | None = None, **_: Any) -> str:
+    if half_life_steps is None:
+        said = "按中位数看，在这段文本之内，损失的梯度一直没有降到其局部梯度的一半"
+    else:
+        said = f"按中位数看，损失的梯度往回 {_steps(half_life_steps)}后降到其局部梯度的一半以下"
+    return f"{said}。" if horizon_steps is None else f"{said}，往回 {_steps(horizon_steps)}后降到 1 % 以下。"
+
+
+def _reads(score: str, score_nats: float, **reach: Any) -> str:
+    return f"模型读这段文本的{score}是 {_perplexity(score_nats)}。{_reach(**reach)}"
+
+
+def _leaks(score_nats: float, **reach: Any) -> str:
+    return (
+        f"模型有一个网络从末尾读起，会读过要它预测的那个字符，所以 {_perplexity(score_nats)} 这个得分"
+        f"说明不了它的预测能力。{_reach(**reach)}"
+    )
+
+
+def _truncated(num_steps: int, horizon_steps: float | None = None, **_: Any) -> str:
+    return f"训练时梯度只往回传 {_steps(num_steps)}，但它本可以传得更远：" + (
+        "到这段文本的开头还剩 1 % 以上。" if horizon_steps is None else f"往回 {_steps(horizon_steps)}后才只剩 1 %。"
+    )
+
+
+def _lower_rate(learning_rate: float, clip_norm: float | None = None, **_: Any) -> str:
+    return f"把学习率改为 {learning_rate / 10:g} 重新训练" + (
+        f"，或者以 1 为阈值裁剪梯度：现在学习率是 {learning_rate:g}，而且没有裁剪。" if clip_norm is None else "。"
+    )
+
+
+def _names(values: Iterable[object]) -> str:
+    return "、".join(map(str, values))
+
+
+def _few(values: Iterable[object]) -> str:
+    """The first of some names, and how many others there are."""
+    first = list(map(str, values))
+    shown = "、".join(name[:60] for name in first[:6])
+    return shown + (f"，另有 {_some(len(first) - 6, '个')}" if len(first) > 6 else "")
+
+
+def _alternatives(values: Iterable[object]) -> str:
+    return " 或 ".join(map(str, values))
+
+
+def _span(name: str, least: int, most: int) -> str:
+    span = f"从 {least:,} 到 {most:,} 的整数" if least < most else f"整数 {least:,}"
+    return f"{name} 是{span}"
+
+
+def _some(count: int, thing: str) -> str:
+    """A count and what is counted, which begins with its measure word."""
+    return f"{count:,} {thing}"
+
+
+def _characters(shown: Iterable[str], more: int) -> str:
+    return "、".join(f"“{character}”" for character in shown) + (f"，另有 {more:,} 个" if more else "")
+
+
+def _unknown_scored(score: str, score_nats: float, without_nats: float | None) -> str:
+    without = "没有定义" if without_nats is None else f"是 {_perplexity(without_nats)}"
+    return f"算上它们，{score}是 {_perplexity(score_nats)}；不算它们，{score}{without}。"
+
+
+def _shape(title: str, units: str, layers: int, direction: str) -> str:
+    reads = {"forward": "", "bidirectional": "，从两端读", "parallel": "，两个网络都前向读"}
+    return f"{title}，{units} 个单元" + (f"，{layers} 层" if layers > 1 else "") + reads[direction]
+
+
+def _described(corpus: str, symbols: int, **shape: Any) -> str:
+    return f"{_shape(**shape)}；学过{corpus}，{symbols} 个符号"
+
+
+def _reach_alone(horizon_steps: float, half_life_steps: float) -> str:
+    return (
+        f"单独往回追踪一个损失的梯度：{_steps(half_life_steps)}后不到原来的一半，{_steps(horizon_steps)}后不到 1 %；"
+        "更早的内容几乎学不到。"
+    )
+
+
+def _rising(first_loss: float, last_loss: float, **_: Any) -> str:
+    return f"损失从 {first_loss:.4g} 升到了 {last_loss:.4g}。"
+
+
+def _loss_went(first_loss: float | None, last_loss: float | None) -> str:
+    if first_loss is None or last_loss is None:
+        return "没有看到损失：请用 probe.loss(loss) 把它交给探针，或者在代码块内调用 loss.backward()。"
+    return f"损失从 {first_loss:.4g} 变到 {last_loss:.4g}。"
+
+
+def _layer(module: str, title: str, units: int, depth: int, both: bool) -> str:
+    where = f"（{module}）" if module else ""
+    deep = "" if depth == 1 else f"，{_some(depth, '层')}"
+    return f"{title}，{_some(units, '个单元')}{deep}{'，双向' if both else ''}{where}"
+
+
+def _net(module: str, layer: int, direction: str) -> str:
+    return f"{module or '模型本身'}，第 {layer} 层，{DIRECTIONS.get(direction, direction)}"
+
+
+OPTIMIZERS = {"sgd": "SGD", "adam": "Adam"}
+
+
+def _trains(
+    objective: str, corpus: str, optimizer: str, learning_rate: float, clip_norm: float | None, epochs: int,
+    steps: int | None, **shape: Any,
+) -> str:  # fmt: skip
+    """What a run trains, in a line."""
+    objectives = {"next": "", "cloze": "，完形填空", "leaky": "，有泄漏"}
+    clipped = "不裁剪" if clip_norm is None else f"裁剪阈值 θ = {clip_norm:g}"
+    length = _some(epochs, "个迭代周期") + ("" if steps is None else f"，约 {_some(steps, '步')}")
+    optimized = f"{OPTIMIZERS[optimizer]}，学习率 {learning_rate:g}"
+    return " · ".join((f"{_shape(**shape)}{objectives[objective]}", corpus, optimized, clipped, length))
+
+
+def _made_name(title: str, objective: str, units: str, optimizer: str, corpus: str) -> str:
+    asked = "" if objective == "next" else f" {objective}"
+    return f"{title}{asked}，{units} 个单元，{optimizer}，{corpus}"
+
+
+def _held_unit(unit: int, part: str, value: float, layer: int, direction: str) -> str:
+    where = "" if (layer, direction) == (0, "forward") else f"（第 {layer} 层，{DIRECTIONS.get(direction, direction)}）"
+    return f"单元 {unit}{where}的 {part} 固定为 {value:.2g}"
+
+
+def _being_read(count: int, ahead: int) -> str:
+    others = f"前面还有 {ahead} 次阅读在排队。" if ahead else ""
+    return f"模型正在读 {count:,} 个字符。{others}"
+
+
+def _label(cell: str, corpus: str, units: str, layers: int) -> str:
+    return f"{cell} · {corpus} · {units} 个单元" + (f"，{layers} 层" if layers > 1 and "," not in units else "")
+
+
+_MEAN = "保留旧状态的那个门在所有单元、所有步上的均值：为 1 时全部保留，为 0 时什么也不保留。"
+
+
+_SATURATED = "这个门的值小于 0.1 或大于 0.9 的比例：在那里它像一个开关，学得很慢。"
+
+
+def _tenths(value: float) -> str:
+    return f"{value:.1f}" if abs(value) < 1e5 else f"{value:.1e}".replace("e+", "e")
+
+
+def _breaks(breaks: int) -> str:
+    return f"{_some(breaks, '个分页符')}或分隔符变成了换行。"
+
+
+def _cut(count: int, where: str) -> str:
+    return f"文件在一个字符的中间被切断；{where}的 {_some(count, '个字节')}已丢弃。"
+
+
+FORMS: dict[str, Callable[[Any], str]] = {
+    "perplexity": _perplexity,
+    "steps": _steps,
+    "memory": lambda steps: f"{steps:,.1f} 步" if steps < 1e4 else "10,000 步以上",
+    "tenths": _tenths,
+    "sentences": lambda sentences: " ".join(map(str, sentences)).replace("。 ", "。"),
+    "all": lambda values: "、".join(map(str, values)),
+    "epochs": lambda count: f"{count:g} 个迭代周期",
+    "layers": lambda count: _some(count, "层"),
+    "characters": lambda count: _some(count, "个字符"),
+    "rows": lambda count: _some(count, "行"),
+    "names": _names,
+    "few": _few,
+    "net": lambda net: _net(*net),
+    "way": lambda direction: DIRECTIONS.get(direction, direction),
+    "module": lambda name: name or "模型本身",
+    "nets": lambda nets: "；".join(
+        f"第 {net.layer} 层，{DIRECTIONS.get(net.direction, net.direction)}" for net in nets
+    ),
+    "some": lambda values: _names(values)[:80],
+    "quoted names": lambda values: repr(_names(values)[:80]),
+    "alternatives": _alternatives,
+    "choices": "；".join,
+    "quoted": lambda value: repr(str(value)[:40]),
+    "kB": lambda size: f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{math.ceil(size / 1e3)} kB",
+    "MB": lambda size: f"{size / 1e6:.1f} MB",
+    "GB": lambda size: f"{size / 1e9:.1f} GB",
+    "whole GB": lambda size: f"{size / 1e9:.0f} GB",
+    "whole MB": lambda size: f"{size // 10**6} MB",
+}
+"""What may stand behind the colon of a figure in a template, beside what format knows."""
+
+OWN: dict[str, str] = {
+    "update gate": "更新门",
+    "reset gate": "重置门",
+    "forget gate": "遗忘门",
+    "input gate": "输入门",
+    "output gate": "输出门",
+    "keeps the old state": "保留旧状态",
+    "renews it": "更新它",
+    "sees the old state": "看见旧状态",
+    "forgets it": "忘掉它",
+    "keeps the cell state": "保留记忆元",
+    "drops it": "丢弃它",
+    "writes the candidate": "写入候选",
+    "does not": "不写入",
+    "shows the cell state": "输出记忆元",
+    "hides it": "遮住它",
+    "GRU, reset after": "GRU（重置在后）",
+    "GRU, reset before": "GRU（重置在前）",
+    "A plain cell has **no gates**: every step overwrites every unit. Look how little of its state lasts.": (
+        "普通循环单元**没有门**：每一步都会覆盖每个单元。看看它的状态能留下多少。"
+    ),
+    "Where the **update gate** is light, a unit keeps its past; where it is dark, it takes in the new character. Where "
+    "the **reset gate** is dark, a unit forgets its past when it computes the candidate.": (
+        "**更新门**亮的地方，单元保留过去；暗的地方，单元接纳新字符。**重置门**暗的地方，单元在计算候选隐状态时忘掉过去。"
+    ),
+    "Where the **forget gate** is light, a unit keeps its cell state. The **input gate** sets how much of the candidate "
+    "is written, the **output gate** how much of the cell state is passed on.": (
+        "**遗忘门**亮的地方，单元保留记忆元。**输入门**决定写入多少候选，**输出门**决定输出多少记忆元。"
+    ),
+    "Where the **update gate** is light, a unit keeps its past; where it is dark, it takes in the new character. The gate "
+    "does not see the state: in the first layer, the same character always opens it alike.": (
+        "**更新门**亮的地方，单元保留过去；暗的地方，单元接纳新字符。这个门看不见状态：在第一层，同一个字符总是同样地打开它。"
+    ),
+}
+"""What a cell says of itself, in English -> the same."""
+
+SENTENCES: dict[str, str | Callable[..., str]] = {
+    # fields: what was expected of a field, and what came
+    "config": "{field} 应为：{expected}；得到：{got}。",
+    "gate-page.named": "下面每一行是一个**单元**和它记住的东西；这种情形在你的文本里成立的地方加了底色"
+    "（表示距离远近的没有底色）。指向任何东西，它会说自己是什么。",
+    "gate-page.named.help": "这些角色是在模型学过的文本的一半上选出来的。标题里的均值来自另一半。",
+    "gate-page.named-then": "下面每一行是一个**单元**，以及它在训练结束的模型里记住的东西。它在这里是否也这样，请看曲线。"
+    "指向任何东西，它会说自己是什么。",
+    "role.means": "{part} {mean_in:.2f}，{elsewhere} {mean_out:.2f}",
+    "role.else": "别处",
+    "role.quoted": "在引号里",
+    "role.bracketed": "在括号里",
+    "role.word-start": "在一个词的第一个字母",
+    "role.word-end": "紧接在一个词之后",
+    "role.in-word": "在一个词的后部",
+    "role.in-word.else": "词的前部或词外",
+    "role.in-line": "在一行的后部",
+    "role.in-line.else": "行的前部",
+    "role.in-clause": "在一个分句的后部",
+    "role.in-clause.else": "分句的前部",
+    "role.since-blank": "离上一个空格很远",
+    "role.since-blank.else": "离空格不远",
+    "role.since-capital": "离上一个大写字母很远",
+    "role.since-capital.else": "离大写字母不远",
+    "role.since-punctuation": "离上一个标点很远",
+    "role.since-punctuation.else": "离标点不远",
+    "role.blank": "在空格处",
+    "role.line-end": "在行末",
+    "role.line-start": "在一行的第一个字符",
+    "role.punctuation": "在标点处",
+    "role.digit": "在数字处",
+    "role.capital": "在大写字母处",
+    "role.vowel": "在元音字母处",
+    "role.after-vowel": "在元音字母之后",
+    "role.character": "在“{character}”处",
+    "role.after": "在“{character}”之后",
+    "role.surprise": "在模型感到意外处",
+    "role.surprise.else": "不意外处",
+    "part.h": "隐状态 h",
+    "part.c": "记忆元 c",
+    "part.n": "候选隐状态 n",
+    "part.g": "候选记忆元 g",
+    "score.next": "困惑度",
+    "score.cloze": "伪困惑度",
+    "score.leaky": "有泄漏的得分",
+    "expected.net": "以下之一：{nets:nets}",
+    "got.net": "第 {layer} 层，{direction:way}",
+    "expected.top-layer": "最后一层（{last}），因为这个模型下面的各层从两个方向读：在那些层里梯度沿文本向两边传，"
+    "一次扫描无法追踪",
+    "expected.text": "一段文本，或者一段模型读过的文本；record_tapes 接受任何输入",
+    "got.numbers": "数值",
+    "expected.same-model": "同一个模型的一次阅读",
+    "got.another": "另一个",
+    "expected.flow": "同一段文本、同一个网络的梯度流，即第 {layer} 层，{direction:way}",
+    "expected.part": "{parts:alternatives}",
+    "expected.choice": "以下之一：{allowed:names}",
+    "expected.whole": "从 {least:,} 到 {most:,} 的整数",
+    "expected.above-zero": "大于 0 的有限数",
+    "expected.above-zero-or-none": "大于 0 的有限数，或 None",
+    "expected.flag": "True 或 False",
+    "expected.finite": "有限数",
+    "expected.at-least": "至少 {least:,}",
+    # models
+    "expected.size-each-layer": "每层一个大小",
+    "expected.sizes": "{count} 个大小，每层一个",
+    "expected.objective-both-ways": "'cloze' 或 'leaky'，因为双向模型的第二个网络已经读过下一个字符",
+    "expected.objective-one-way": "'next'，因为这是 {direction:way} 模型",
+    "expected.no-second-net": "None，因为前向模型没有第二个网络",
+    "expected.init-of-cell": "这种循环单元（{cell}）可用的以下之一：{allowed:names}",
+    "expected.bias-without-recurrence": "'one' 或 'none'，因为这种循环单元（{cell}）没有循环权重",
+    "expected.keep-bias-without-gate": "0，因为这种循环单元（{cell}）没有起保留作用的门",
+    "expected.bias-to-shift": "'one' 或 'two'，因为模型的保留门要加一个偏置",
+    "expected.fewer-units": "更少的单元，使模型最多有 {most:,} 个参数",
+    "got.units": "{layers:layers}，{units} 个单元，{outputs:,} 个符号，共 {count:,} 个参数",
+    "expected.model-of-objective": "目标为 {objective!r} 的模型",
+    "expected.draw": "至少一个字符的前缀，length >= 0，以及不小于 0 的有限温度",
+    "got.draw": "{prefix!r}、{length} 和 {temperature}",
+    "expected.position": "从 0 到 {last} 的位置，且 k >= 1",
+    "got.position": "{position} 和 {k}",
+    "expected.seed-of-torch": "从 -2^63 到 2^64 - 1 的整数",
+    "net.forward": "前向",
+    "net.backward": "后向",
+    "net.second-forward": "第二个前向",
+    "net.both": "两者",
+    "models.diverged": (
+        "读了 {read:characters}之后，这个模型的预测不是有限数：它已经发散。请换用更早的迭代周期的权重，或者用更小的学习率训练。"
+    ),
+    # interventions
+    "intervention": "{changes:names}",
+    "intervention.none": "没有改动",
+    "intervention.held": "{gate} 固定为 {value:g}",
+    "intervention.unit": _held_unit,
+    "expected.steps": "文本共 {count} 步，其中某一段的第一步和最后一步",
+    "expected.unit": "单元的编号，从 0 起，小于 {count}",
+    "expected.held": "这种循环单元（{cell}）的权重能够固定住的一个量和它的值（它的量有 {letters:names}；"
+    "状态只能取一步之内能达到的值）",
+    "intervention.keep-bias": "保留门的偏置 {shift:+g}",
+    "intervention.recurrent": "循环权重 × {factor:g}",
+    "intervention.read-as": "权重按 {variant} 解读",
+    "expected.value-of-gate": "从 0 到 1 的值，用来固定这个门",
+    "expected.factor": "不小于 0 的有限倍数",
+    "expected.gate-of-cell": "要固定的门，须是这种循环单元（{cell}）的门（{letters:names}）",
+    "expected.no-gate": "要固定的门，须是这种循环单元（{cell}）的门（它没有门）",
+    "got.letters": "{letters:names}",
+    "expected.cell-that-keeps": "带有保留门的循环单元（{cells:names}）",
+    "expected.factor-without-recurrence": "1，因为这种循环单元（{cell}）没有循环权重",
+    "expected.variant": "这种循环单元（{cell}）可用的以下之一：{allowed:names}",
+    "expected.no-variant": "None，因为这种循环单元（{cell}）没有变体",
+    # the problems gates were made for, the claims about them, and their page
+    "expected.model-of-problem": "读符号 {symbols} 的模型",
+    "problem.first": "重要的第一个符号",
+    "problem.skip": "该跳过的符号",
+    "problem.breaks": "断点",
+    "problem.parity": "奇偶",
+    "option.first": "重要的第一个符号",
+    "option.skip": "该跳过的符号",
+    "option.breaks": "断点",
+    "option.parity": "奇偶",
+    "problem.first.what": "**最后要问的是第一个字符**。中间的全是噪声，其中也有数字。",
+    "problem.skip.what": "**抄写括号外的数字**。< 和 > 之间的内容要忽略。",
+    "problem.breaks.what": "**把数字相加，模 4**。符号 | 把和重置为 0。",
+    "problem.parity.what": "**1 的个数是奇数吗**？每一位都算数，漏掉一位答案就错。",
+    "problem.first.why": "正确答案是 **{answer}**：文本开头的那个字符。",
+    "problem.skip.why": "正确答案是 **{answer}**：括号外的数字，按原来的顺序。",
+    "problem.breaks.why": "正确答案是 **{answer}**：最后一个 | 之后的数字之和，模 4。",
+    "problem.parity.why": "正确答案是 **{answer}**：1 的个数为奇数时是 1，为偶数时是 0。",
+    "problem-part.kept": "要记住的",
+    "problem-part.noise": "要忽略的",
+    "problem-part.break": "断点",
+    "problem-part.answer": "答案",
+    "problem-figure.accuracy": "正确率随学习时间（秒）的变化",
+    "problem-figure.nll-nats": "答案的损失（nat）随时间（秒）的变化",
+    "problem-figure.length": "文本的字符数",
+    "problem-figure.chance": "瞎猜",
+    "problem-figure.alt": "每种循环单元的正确率与文本长度的关系",
+    "problem-page.what": "**门就是为这些问题发明的**。看 {units} 个单元的网络怎样学会其中一个，或者学不会。",
+    "problem-page.chance": "在可能的答案里瞎猜，猜对的概率是 {chance:.0%}。",
+    "problem-page.train": "训练",
+    "problem-page.again": "重新训练",
+    "problem-page.before": "每种循环单元一直学到解决问题为止，最多 {most_s:g} 秒。",
+    "problem-page.init.chrono": "保留门的初始偏置适合最长 {length} 个字符的记忆（chrono）。",
+    "problem-page.init.orthogonal": "循环权重初始化为正交矩阵。",
+    "problem-page.grows": "先用短文本，十个答案对了九个，文本就加长。",
+    "problem-page.no-cells": "请至少选一种循环单元。",
+    "problem-page.learning": "**{cell}** 正在学习：第 {step:,} 步，文本 {length} 个字符，{elapsed_s:.1f} 秒",
+    "problem-page.solved": "**{cell}** 解决了问题：{step:,} 步，{elapsed_s:.1f} 秒，文本 {length} 个字符",
+    "problem-page.unsolved": "**{cell}** 用了 {step:,} 步、{elapsed_s:.1f} 秒仍未解决；最后的文本有 {length} 个字符",
+    "problem-page.lengths": "**正确率与长度**，用的是新文本。虚线在 {length} 个字符处，即训练时的长度。",
+    "problem-page.claims": "**门做了什么：实测**。打勾：这个说法对这个模型成立。打叉：不成立。",
+    "problem-page.see-gates": "在上面的文本上看它的门",
+    "problem-page.model": "{problem}（{cell}）",
+    "claim.keeps": "在噪声上，{gate}比在要记住的内容上保留得更多：噪声上平均 {noise:.2f}，后者平均 {kept:.2f}。",
+    "claim.keeps.not": "{gate}在噪声上（平均 {noise:.2f}）并不比在要记住的内容上（{kept:.2f}）保留得更多。",
+    "claim.resets": "{gate}在断点处关闭：那里平均 {breaks:.2f}，别处 {elsewhere:.2f}。",
+    "claim.resets.not": "{gate}在断点处并不关闭：那里平均 {breaks:.2f}，别处 {elsewhere:.2f}。",
+    "claim.reaches": "答案的梯度能传到答案所需要的内容：往回 {steps:g} 步还剩 {share:.3g}。",
+    "claim.reaches.not": "答案虽然正确，答案的梯度却传不到答案所需要的内容：往回 {steps:g} 步只剩 {share:.2g}。",
+    "claim.reaches.unsolved": "问题没有解决。答案的梯度往回 {steps:g} 步还剩 {share:.2g}。",
+    "claim.needed": "要答对，{gate}必须变动：把每个单元的这个门固定为各自的均值，正确率就从 {before:.0%} 变为 {after:.0%}。",
+    "claim.needed.not": "要答对，{gate}几乎不必变动：把每个单元的这个门固定为各自的均值，正确率是 {after:.0%}，"
+    "原来是 {before:.0%}。",
+    "claim.needed.unsolved": "问题没有解决，{gate}也就没有什么可破坏的：正确率是 {before:.0%}。",
+    # training
+    "training.diverged": (
+        "在第 {step} 步发散：{parameter} 的{what}不是有限数。已保留上一步的权重。"
+        "请调小学习率，或者裁剪梯度的范数（如果已经裁剪，就用更小的阈值）。"
+    ),
+    "training.diverged.gradient": "梯度",
+    "training.diverged.value": "值",
+    "training.diverged.weight": "新权重",
+    "training.too-short": (
+        "按这个训练设置（batch_size {batch_size}，num_steps {num_steps}），文本至少要有 {least:,} 个字符；"
+        "得到 {characters:,} 个。请换更长的文本，或者调小 batch_size 或 num_steps。"
+    ),
+    "training.ids.kind": "ids：应为一行整数；得到 {dtype}，形状 {shape}。",
+    "training.ids.range": (
+        "ids：应为从 0 到 {most} 的数，词表的每个符号一个；得到从 {first} 到 {last}。请用这个模型自己的词表给文本编码。"
+    ),
+    "expected.seed": "最多 18 位的整数",
+    "expected.a-step-that-fits": "对 {optimizer} 最大为 {most:.2g}，这样权重才容得下一步更新",
+    "expected.between-steps": "处在两步之间的训练",
+    "got.closed": "已经关闭或在一步中途结束的训练",
+    "expected.these-tensors": "这个模型和训练设置的状态，含 {count} 个张量",
+    "got.differs": "在 {odd:some} 上不同的状态",
+    "expected.this-tensor": "这个模型和训练设置的状态，其中 {name} 为 {dtype}，形状 {shape}",
+    "got.tensor": "{dtype} {shape}",
+    "expected.counter": _span,
+    "expected.sum-of-losses": "nll_sum_nats 是不小于 0 的有限数，第一步之前为 0",
+    "expected.tensor-to-be": "{name} 等于 {value:,}",
+    "expected.tensor-at-least-zero": "{name} 不小于 0",
+    "got.less-or-nan": "小于 0 的数或 NaN",
+    "expected.finite-tensor": "{name} 是有限的",
+    "got.not-finite": "NaN 或无穷大",
+    # batches
+    "batches.too-short": (
+        "小批量为 {batch_size} x {num_steps} 时，至少需要 {least:,} 个字符；得到 {characters:,} 个。"
+        "请换更长的文本、更小的批量或更少的步数。"
+    ),
+    "batches.sampling": "sampling 应为 {allowed:alternatives}；得到 {got!r}。",
+    # foreign: what a file is
+    "file.safetensors": "一个 .safetensors 文件",
+    "file.pdf": "一个 PDF 文档",
+    "file.rtf": "一个 RTF 文档",
+    "file.postscript": "一个 PostScript 文档",
+    "file.old-office": "一个旧版 Word、Excel 或 PowerPoint 文件（.doc、.xls、.ppt）",
+    "file.png": "一张 PNG 图片",
+    "file.jpeg": "一张 JPEG 图片",
+    "file.gif": "一张 GIF 图片",
+    "file.tiff": "一张 TIFF 图片",
+    "file.photoshop": "一张 Photoshop 图片",
+    "file.hdf5": "一个 HDF5 文件，例如 Keras 的 .h5 模型",
+    "file.npy": "一个 NumPy 数组（.npy）",
+    "file.gguf": "一个 GGUF 模型",
+    "file.gzip": "一个 gzip 压缩文件（.gz）",
+    "file.xz": "一个 xz 压缩文件（.xz）",
+    "file.7zip": "一个 7-Zip 压缩包",
+    "file.rar": "一个 RAR 压缩包",
+    "file.zstandard": "一个 Zstandard 压缩文件（.zst）",
+    "file.sqlite": "一个 SQLite 数据库",
+    "file.elf": "一个程序（ELF）",
+    "file.mach-o": "一个程序（Mach-O）",
+    "file.java-or-mach-o": "一个程序（Java 或 Mach-O）",
+    "file.webassembly": "一个程序（WebAssembly）",
+    "file.mp3": "一段 MP3 录音",
+    "file.ogg": "一段 Ogg 录音",
+    "file.flac": "一段 FLAC 录音",
+    "file.matroska": "一段 Matroska 或 WebM 视频",
+    "file.arrow": "一个 Arrow 表格",
+    "file.parquet": "一个 Parquet 表格",
+    "file.font": "一个字体文件",
+    "file.mp4": "一段视频、录音或一张 HEIC 图片（MP4 系列）",
+    "file.tensorflow-lite": "一个 TensorFlow Lite 模型",
+    "file.tar": "一个 tar 归档文件",
+    "file.wav": "一段 WAV 录音",
+    "file.webp": "一张 WebP 图片",
+    "file.avi": "一段 AVI 视频",
+    "file.pytorch": "一个 PyTorch 文件（.pth、.pt）",
+    "file.keras": "一个 Keras 模型（.keras）",
+    "file.docx": "一个 Word 文档（.docx）",
+    "file.xlsx": "一个 Excel 表格（.xlsx）",
+    "file.pptx": "一个 PowerPoint 演示文稿（.pptx）",
+    "file.epub": "一本电子书（.epub）",
+    "file.opendocument": "一个 OpenDocument 文件（.odt、.ods、.odp）",
+    "file.java": "一个 Java 或 Android 程序",
+    "file.text": "一个文本文件",
+    "file.git-lfs": "一个 Git LFS 指针，它只是代替真正的文件；请用 `git lfs pull` 取回真正的文件",
+    "file.web-page": "一个网页（HTML），不是本来要下载的文件",
+    "file.bmp": "一张 BMP 图片",
+    "file.bzip2": "一个 bzip2 压缩文件（.bz2）",
+    "file.npz": "一个 NumPy 归档文件（.npz）",
+    "file.zip": "一个 ZIP 压缩包",
+    "file.pickle": "一个 Python pickle 文件（.pkl、.pt）",
+    "file.onnx": "一个 ONNX 模型",
+    # text
+    "text.no-loss": "文本至少要有 {least} 个字符才有损失；得到 {count} 个。",
+    "text.too-long-for-flow": "T x T 的梯度流最多容许 {most:,} 个字符；得到 {count:,} 个。请只取一部分。",
+    "text.too-large": "文本最大为 {most:whole MB}；这一个有 {size:MB}。请截短后再试。",
+    "text.foreign": "应为纯文本；这是{kind}。请把你要的文本存成或复制到一个 .txt 文件里。",
+    "text.nothing-visible": "文本至少要有一个可见字符；这个文件里没有。",
+    "text.binary": "应为纯文本；这个文件含有控制字符（按 {encoding} 读取），所以是二进制文件。",
+    "text.unreadable": "应为纯文本。{reason}请存成 UTF-8 后再试。",
+    "text.encoding-in-doubt": (
+        "文本的编码应当能够确定。{reason}请选择一种：{candidates:choices}。或者把它存成 UTF-8。"
+    ),
+    "text.encoding-unknown": "应为以下编码之一：{known:choices}。得到 {got:quoted}。",
+    "text.other-encoding": "应为 {encoding} 编码的文本，但{flaw}请选择另一种编码，或者把文件存成 UTF-8。",
+    "text.end-of-file-dropped": "DOS 的文件结束符（^Z）已丢弃。",
+    "text.breaks-became-line-ends": _breaks,
+    "vocabulary.too-few": "应为 {unknown!r} 加上至少一个字符；得到 {count} 个符号。",
+    "vocabulary.odd": "符号应为互不相同的单个字符；得到 {symbols!a:.60}。",
+    "vocabulary.repeated": "符号应为互不相同的单个字符；有一个重复了。",
+    "vocabulary.counts": "{count} 个符号应各有一个从 0 到 {most:,} 的计数。",
+    "vocabulary.empty-text": "要从文本得到词表，文本至少要有一个字符；它是空的。",
+    # encodings
+    "encodings.cut.beginning": lambda count: _cut(count, "开头"),
+    "encodings.cut.end": lambda count: _cut(count, "末尾"),
+    "encodings.replaced": lambda places: f"有 {_some(places, '处')}无法读取，已换成 \ufffd。",
+    "encodings.marked": "这个文件带有 {encoding} 的标记，但{flaw}",
+    "encodings.alike": "这个文件看起来是 {encoding} 编码，但{flaw}",
+    "encodings.flaw": "第 {place:,} 字节（0x{byte:02X}，在第 {line:,} 行）不符合这种编码。",
+    "encodings.binary": "这个文件含有控制字符，所以是二进制文件，不是文本。",
+    "encodings.none": "按这里已知的任何编码，这些字节都不是文本。",
+    "encodings.several": "这个文件可能是几种编码中的任何一种。",
+    # strict
+    "strict.cut-off": "应为 .safetensors 文件；得到 {size:,} 字节，太短，不成其为这种文件，或者文件被截断了。",
+    "strict.header-too-large": "文件头最大为 {most:,} 字节；这个文件头自称 {size:,} 字节。",
+    "strict.header-not-utf-8": "文件头应为 UTF-8；这些字节不是。",
+    "strict.too-many-tensors": "最多容许 {most:,} 个张量；得到 {count:,} 个。",
+    "strict.begins-elsewhere": "张量 {tensor!r} 应从第 {expected:,} 字节开始；它从第 {begin:,} 字节开始。",
+    "strict.size-of-weights": "权重应为 {expected:,} 字节；得到 {size:,} 字节。",
+    "strict.name-of-tensor": "张量名应由字母、数字、'_' 和 '.' 组成；得到 {got!r:.60}。",
+    "strict.entry": "张量 {tensor!r} 应有 dtype、shape 和 data_offsets；得到的是别的内容。",
+    "strict.number-format": "张量 {tensor!r} 应为 {allowed:alternatives}；得到 {got:quoted}。",
+    "strict.whole-numbers": "张量 {tensor!r} 的 {what} 应为文件范围内最多 {most} 个整数；得到 {got!a:.60}。",
+    "strict.bytes-of-shape": "张量 {tensor!r} 的形状是 {shape}，所占字节数应与形状相符；得到 {offsets}。",
+    "strict.json": "{what} 应为 JSON；{reason:.100}。",
+    "strict.too-deep": "嵌套太深",
+    "strict.key-twice": "有一个键出现了两次",
+    "strict.no-json": "{constant} 不是 JSON",
+    "strict.fields": "{what} 应有字段 {names:names}；不同之处：{odd:quoted names}。",
+    # checkpoints
+    "checkpoint.only-own": (
+        "这个版本只能打开它自己的检查点：请从“训练”页的某个训练任务下载一个，或者用 "
+        "`python -m explorer train --output model.safetensors` 生成一个。"
+    ),
+    "checkpoint.foreign": "应为本程序的检查点；这是{kind}。{advice}",
+    "checkpoint.of-another-program": (
+        "文件头应带有本程序写入的元数据；这个 .safetensors 文件来自别的程序：它有权重，但既没有词表，也没有配置。{advice}"
+    ),
+    "checkpoint.no-such-epoch": "应为以下迭代周期之一：{epochs:names}；得到 {got}。",
+    "checkpoint.not-finite-to-save": "只能保存有限的权重；{tensor} 含有 NaN 或无穷大。",
+    "checkpoint.too-large-to-save": (
+        "检查点最大为 {most:whole MB}，文件头最大为 {header:whole MB}；这个检查点有 {size:MB}。"
+        "请少留几个快照，或者减少单元。"
+    ),
+    "checkpoint.not-written": "无法写入 {path}：{reason}。什么也没有改动。",
+    "checkpoint.not-read": "无法读取 {path}：{reason}。",
+    "checkpoint.no-file": "{path} 应为 .safetensors 文件；那里是一个文件夹或设备。",
+    "checkpoint.nothing-there": "{path} 应为 .safetensors 文件；那里什么也没有。",
+    "checkpoint.too-large": "文件最大为 {most:whole MB}；这一个有 {size:MB}。",
+    "checkpoint.makes-no-sense": "文件对自身的描述讲不通：{reason!s:.300}",
+    "checkpoint.format": "应为格式 {format} 的检查点；得到 {got:quoted}。",
+    "checkpoint.metadata": "元数据应为 {names:names}；不同之处：{odd:quoted names}。",
+    "checkpoint.seed": "随机种子应为整数；得到 {got:quoted}。",
+    "checkpoint.too-many-parameters": "最多容许 {most:,} 个参数；这个配置有 {count:,} 个。",
+    "checkpoint.refused-by-library": "应为 .safetensors 文件；库拒绝了它：{reason!a:.100}。",
+    "checkpoint.vocabulary": "词表应由字符和计数组成；得到的是别的内容。",
+    "checkpoint.counts": "词表的计数应为整数；得到的是别的内容。",
+    "checkpoint.history.columns": "训练历史应有列 {names:names}；得到的是别的内容。",
+    "checkpoint.history.lengths": "训练历史的各列应一样长；它们不一样长。",
+    "checkpoint.history.numbers": "训练历史的列 {column!r} 应为有限数；得到的是别的内容。",
+    "checkpoint.history.epochs": "训练历史的迭代周期应从 1 数起；这一个不是。",
+    "checkpoint.parameter": "{tensor} 应为 F32，形状 {expected}；得到 {dtype} {shape}。",
+    "checkpoint.snapshot": "{tensor} 应含有 {last_epoch} 之前某个迭代周期的 {count:,} 个权重；得到 {shape}。",
+    "checkpoint.odd-tensor": "应为这个配置的张量；{tensor!r} 不在其中。",
+    "checkpoint.missing-tensor": "文件里应有张量 {tensor!r}；它不在。",
+    "checkpoint.not-finite": "权重应为有限数；张量 {tensor!r} 含有 NaN 或无穷大。",
+    # importing: how a file of another program is refused
+    "import.memory": "内存中的 state_dict",
+    "import.unknown": "另一种文件",
+    "import.cannot-read": (
+        "应为 PyTorch 文件（.pt、.pth）、.safetensors、.npz、Keras 的 .h5 或 .keras，或 .onnx 里的模型；这是{kind!s}。"
+    ),
+    "import.more-than-weights": (
+        "应为只含权重的文件：state_dict（.pt、.pth）、.safetensors 或 .npz；这是{kind!s}，里面还有别的内容。"
+        "请在命令行打开它：`python -m explorer import FILE`。"
+    ),
+    "import.no-file": "{path} 应为一个文件；那里没有文件。",
+    "import.not-read": "无法读取 {path}：{reason}。",
+    "import.too-large": "文件最大为 {most:whole MB}；这一个有 {size:MB}。",
+    "import.too-many-numbers": "文件的所有张量合计最多 {most:,} 个数；它不止这么多。",
+    "import.too-many-tensors": "最多容许 {most:,} 个张量；文件里不止这么多。",
+    "import.name": "张量名应为最多 {most} 个可打印字符；得到 {got:quoted}。",
+    "import.nested": "张量应在几层列表和字典之内；这个文件嵌套太深或太大。",
+    "import.cut-off": "第 {at:,} 字节之后应当还有内容；文件在那里被截断或已损坏。请重新下载。",
+    "import.damaged-pickle": "应为模型的 pickle；它在第 {at:,} 字节之前就讲不通。文件已损坏。",
+    "import.too-many-instructions": "模型的 pickle 最多容许 {most:,} 条指令；这一个不止这么多。",
+    "import.damaged-zip": "应为可以读取的 zip 压缩包；这一个已损坏。请重新下载。",
+    "import.no-pickle": "压缩包里应有 PyTorch 写入的成员 data.pkl；这里没有。",
+    "import.storage-missing": "文件里应有存储 {key:quoted} 的数；它们缺失或不完整。",
+    "import.odd-storage": "应为普通数值的张量；文件里有类型为 {got:quoted} 的存储。",
+    "import.member-too-large": "{name:quoted} 最大为 {most:,} 字节；压缩包自称有 {size:,} 字节。",
+    "import.odd-shape": "张量最多容许几百万个数；{tensor:quoted} 的形状是 {shape!s:.60}。",
+    "import.odd-array": "{tensor:quoted} 应为普通数值的数组；它的描述与字节不符。",
+    "import.single-array": "应有模型的全部张量，如 .npz 那样；.npy 文件只含一个。",
+    "import.outside-storage": "张量 {tensor:quoted} 应在它的存储之内；它超出了范围。文件已损坏。",
+    "import.not-numbers": "{tensor:quoted} 应为实数；得到 {dtype}。",
+    "import.not-finite": "权重应为有限数；{tensor} 含有 NaN 或无穷大。",
+    "import.own-checkpoint": "这是本程序的检查点，不需要导入：用 load_checkpoint 打开它。",
+    "import.needs-package": "要读取{kind!s}，需要 {package} 包：`pip install {package}`。",
+    "import.damaged-hdf5": "应为可以读取的 HDF5 文件；这一个已损坏，或者属于未知的种类。",
+    "import.keras-config": "应为 Keras 对模型的描述和与之相符的权重；两者对不上。",
+    "import.keras-graph": "各层应逐层相叠；{layer} 读的不是它前面那一层。",
+    "import.keras-layer": "层 {layer}（{kind}）是我们的模型无法表达的。",
+    "import.keras-activation": (
+        "层 {layer} 的激活函数是 {got}，我们的模型在那里没有这种函数。"
+        "（“hard_sigmoid”在 2019 年以前是 Keras 的门的默认激活函数；它不是 sigmoid。）"
+    ),
+    "import.keras-direction": "层 {layer} 反向读，或者合并两个方向的方式不是并排拼接。",
+    "import.keras-last-only": (
+        "层 {layer} 只给出最后的状态（return_sequences=False），我们的模型在那里都无法表达这一点。"
+    ),
+    "import.damaged-onnx": "应为可以读取的 ONNX 模型；这一个已损坏。",
+    "import.onnx-elsewhere": "全部权重应在 .onnx 文件本身之内；{tensor} 在另一个文件里。请把模型存成一个文件。",
+    "import.onnx-operator": "计算图里有算子 {operator}（{node:quoted}），我们的模型在那里都无法表达它。",
+    "import.onnx-state": "算子 {node:quoted} 的初始状态不为零，或者有窥视孔连接；我们的循环单元没有这些。",
+    "import.onnx-weights": "{node:quoted} 的权重应为文件里的常量；计算图却要把它们算出来。",
+    "import.onnx-attributes": (
+        "算子 {node:quoted} 的激活函数、方向或布局是我们的循环单元所没有的。"
+        "应为通常的激活函数，前向或双向，时间在第一维。"
+    ),
+    # importing: what a model must be
+    "import.no-layers": lambda candidates: (
+        "应有循环层，其名称如 weight_ih_l0 和 weight_hh_l0；"
+        + (f"没有一个矩阵叫这样的名称：{_few(candidates)}。" if candidates else "这里一个矩阵也没有。")
+    ),
+    "import.which-layers": (
+        "应为一叠循环层；这些层可能上下相叠，也可能并排：{candidates:few}。"
+        "请用 layers= 从输入往上列出你要的层，或者用 leave_out= 整个去掉第二个模型。"
+    ),
+    "import.no-such-layer": "layers= 应为以下的若干项：{candidates:few}；得到 {got:quoted}。",
+    "import.projection": "应为没有投影的层（proj_size=0）；{tensor} 是投影，我们的循环单元都没有。",
+    "import.odd-layer": (
+        "权重应为 1、3 或 4 块，每块 H 行，输入一侧的行数也相同；{tensor} 是 {shape}，{other} 是 {other_shape}。"
+    ),
+    "import.odd-bias": "偏置 {tensor} 应有 {expected:,} 个数；它的形状是 {shape}。",
+    "import.several-cells": "所有层应为同一种循环单元；它们的权重的行块数有 {blocks:names}。",
+    "import.other-cell": lambda tensor, shape, blocks, cell, candidates: (
+        f"每块 H 行，rnn 应为 1 块，gru 应为 3 块，lstm 应为 4 块；{tensor} {list(shape)} 有 {blocks} 块"
+        + (f"，而要求的是 cell={cell!r}。" if cell else "。")
+    ),
+    "import.only-backward": "应为前向读的层；{tensor} 所属的层只从末尾读。",
+    "import.one-way-only": "所有层读的方向应相同；{tensor} 所在的层不同。",
+    "import.chain": (
+        "每一层读的应是它下面一层的输出；{tensor} 读 {inputs} 个数，下面一层给出 {below} 个。"
+        "如果顺序不是这样，请用 layers= 从输入往上列出各层：{candidates:few}。"
+    ),
+    "import.widths": "第二个网络的宽度应相同；各层前向有 {forward} 个单元，后向有 {backward} 个。",
+    "import.gate-order": "gate_order= 应为字母 {candidates:few}，按文件里的顺序；得到 {got:quoted}。",
+    "import.z-of-gru": "只有 GRU 有可以反转的更新门；这个模型的循环单元是 {cell}。",
+    "import.configuration": "我们的模型都不可能是这个文件所描述的：{reason!s:.300}",
+    "import.no-head": lambda features, candidates: (
+        f"输出层应有 {features} 列，对应最后一层给出的每个数；"
+        + (f"其余张量都没有这么多列：{_few(candidates)}。" if candidates else "没有其余的张量。")
+    ),
+    "import.no-such-tensor": "{argument}= 应为以下之一：{candidates:few}；得到 {got:quoted}。",
+    "import.not-symbols": (
+        "模型读的和预测的应为同样的符号；它的第一层每步读 {inputs} 个数，{head} 给出 {outputs} 个。"
+        "连续输入的模型和分类器无法打开。它的其余张量：{candidates:few}。"
+    ),
+    "import.several-ends": "有两个张量都可能是 {argument}：{candidates:alternatives}。请用 {argument}= 选定一个。",
+    "import.left-over": (
+        "这个模型还有 {candidates:few}，我们的模型都无法表达它们：去掉之后，预测就会不同。"
+        "如果它们与预测无关，请在 leave_out= 里列出。"
+    ),
+    # importing: vocabularies
+    "import.no-vocabulary": lambda count, candidates: (
+        f"需要词表：请用 vocabulary= 给出这个模型的 {count:,} 个符号，按编号排列。"
+        + (f"文件本身有几个词表：{_few(candidates)}。" if candidates else "文件里没有这么长的词表。")
+    ),
+    "import.vocabulary": "词表应为按顺序排列的符号，或者符号与编号之间的字典；得到 {got}。",
+    "import.vocabulary-file": "应为训练这个模型所用的文本：{reason}",
+    "import.vocabulary-not-utf-8": "符号应为 UTF-8；{path} 是另一种编码。",
+    "import.rule": "rule= 应为以下之一：{candidates:few}；得到 {got:quoted}。",
+    "import.rule-without-text": "使用规则（{candidates:few}）时，应给出文本或它的路径；得到的是符号。",
+    "import.number-of-symbols": lambda expected, count, last: (
+        f"应为这个模型的 {expected:,} 个符号；词表有 {count:,} 个"
+        + (f"，编号一直到 {last:,}。" if last >= count else "。")
+    ),
+    "import.symbol-twice": "每个符号应只出现一次；{got!r:.20} 在词表里出现了两次。",
+    "import.words": ("符号应为单个字符；其中 {count:,} 个不是，例如 {candidates:few}。按词读的模型无法打开。"),
+    "import.sample": "sample= 应为模型认得的、至少两个字符的文本；在这段文本里什么也没有预测。",
+    # importing: the account
+    "import.report.kind": "来源：{kind!s}。",
+    "import.report.taken": "{name} {shape} 成为 {became}：{why!s}。",
+    "import.report.left-out": "{name} 没有采用：{why!s}。",
+    "import.why.embedding": "{symbols:,} 个符号，每个 {width} 个数，正是第一层所读的个数",
+    "import.why.input": "它的 {blocks} x {hidden} 行正是循环单元“{title}”的行，这种单元读 {width} 个数",
+    "import.why.state": "它同样有 {blocks} x {hidden} 行，列数等于状态的大小",
+    "import.why.bias": "数的个数等于它的权重的行数",
+    "import.why.head": "由最后一层的 {features} 个数得到 {symbols:,} 个符号",
+    "import.why.head-bias": "每个符号一个数",
+    "import.left.training": "它属于训练过程",
+    "import.left.asked": "这是你要求的",
+    "import.left.layer": "没有要求用它所在的层",
+    "import.left.no-weights": "它不含权重",
+    "import.note.unknown-added": "模型没有表示未知字符的符号。已添加一个：它从不会被预测，读入时为零。",
+    "import.note.stand-in": "符号 {number}（{symbol!r:.20}）不是单个字符；用 {code} 代替它。",
+    "import.note.unnamed": "符号 {number} 不在词表里；用 {code} 代替它。",
+    "import.note.no-head-bias": "输出层没有偏置：取为零。",
+    "import.note.no-bias": "有些层没有偏置：取为零。",
+    "import.note.one-hot": "没有嵌入：模型以独热编码读 {symbols:,} 个符号。",
+    "import.note.tied": "同一个矩阵既是嵌入，又是输出层。",
+    "import.note.both-ways": ("模型从两端读；打开时所用的目标是 {objective!r}，它训练时的目标可能不是这个。"),
+    "import.note.last-only": ("训练时，这个模型只在读完整个文本窗口之后才预测，所以它在文本开头附近的预测从未训练过。"),
+    "import.note.no-counts": "不知道每个符号在它的语料里出现了多少次，所以不能用频率作标准来比较。",
+    "import.note.reset-assumed": (
+        "从文件里看不出重置门作用在哪里。这里假定为“之后”，与 torch.nn.GRU 相同；给出 sample= 文本就能判定。"
+    ),
+    "import.note.resets": (
+        "样本的困惑度：重置门在乘积之后为 {after:perplexity}，在乘积之前为 {before:perplexity}。打开时采用“{chosen}”。"
+    ),
+    "import.note.sample": "样本的困惑度：{nats:perplexity}。",
+    # corpora
+    "corpora.unknown": "语料的名称应为以下之一：{names:names}；得到 {got!r}。",
+    "corpora.not-fetched": (
+        "无法从 {url} 取得《时间机器》：{cause}。请稍后再试，或者改用内置语料"
+        "（{built_in:alternatives}），它们不需要网络。"
+    ),
+    "corpora.another-file": "这本书的 SHA-1 应为 {sha1}；从 {url} 得到的是另一个文件。",
+    "corpora.server-answers": "服务器的回答是 {status}",
+    "corpora.no-address": "找不到它的地址，这台机器大概没有联网",
+    "corpora.no-answer": "{seconds} 秒之内没有回答",
+    "corpora.connection-refused": "连接被拒绝",
+    "corpora.not-secure": "无法建立安全连接",
+    "corpora.no-way": "没有通往它的路由，这台机器大概没有联网",
+    "corpora.connection-broke-off": "连接中断",
+    # recording
+    "expected.snapshot": "snapshot.{epoch}，已为它留出位置",
+    "expected.snapshot-of": "snapshot.{epoch}，即 {weights:,} 个权重的半精度或单精度数，最大 {most:,} 字节",
+    "expected.finite-snapshot": "有限的 snapshot.{epoch}",
+    "expected.kept": "{epochs:,} 个迭代周期所保留的内容",
+    "got.more": "还多出 {odd:some}",
+    "expected.table": "{name} 为 torch.float64，形状 {shape}",
+    "got.none": "没有",
+    "expected.numbers": "{name} 里为不小于 0 的有限数，比例不超过 1",
+    "got.others": "别的数",
+    "expected.place": "{name} 里为第 {epoch:,} 个迭代周期的第 {step:,} 步",
+    "got.place": "第 {epoch:g} 个迭代周期的第 {step:g} 步",
+    # probes: a value that is not a finite number
+    "value": "{parts:names}",
+    "value.loss": "损失",
+    "value.norm": "梯度范数",
+    "value.gradient-of": "{parameter} 的梯度",
+    "value.state": "状态 h（第 {layer} 层，{direction:way}）",
+    "value.gradient-of-loss": "第 {row} 步的损失在 {part} 处的梯度",
+    "value.gradient-of-mean-loss": "平均损失在 {part} 处的梯度",
+    "value.read-by": "{module:module} 读入的值",
+    "value.states-of": "{module:module} 的状态 h",
+    "value.step": "第 {step} 步",
+    "value.entry": "第 {entry} 项",
+    # probes: the verdicts; a title, what was found, and one change to try
+    "sureness.certain": "",
+    "sureness.likely": "很可能",
+    "verdict.exploding": "梯度爆炸",
+    "verdict.exploding.found": "按中位数看，往回 {lag:steps}，损失的梯度是其局部梯度的 {share:,.3g} 倍。",
+    "verdict.exploding.found.value": "第一个不是有限数的值：{non_finite}。",
+    "verdict.exploding.found.prediction": "第一个不是有限数的值：第 {step} 步的预测。",
+    "verdict.exploding.advice": "试试更小的循环权重，例如 init='orthogonal'，或者在训练时裁剪梯度。",
+    "verdict.exploding.found.loop-value": "第 {at_step:,} 步出现第一个不是有限数的值：{non_finite}。",
+    "verdict.exploding.advice.loop-value": ("请按范数裁剪梯度，或者调小学习率。如果它出现在输入里，请检查数据。"),
+    "verdict.exploding.found.loop-time": (
+        "单独往回追踪，损失的梯度在 {lag:steps}之前是原来的 {share:,.3g} 倍（{net:net}）。"
+    ),
+    "verdict.exploding.advice.loop-time": (
+        "请用更小的循环权重作初值，例如对 weight_hh_l0 用 nn.init.orthogonal_，并按范数裁剪梯度。"
+    ),
+    "verdict.exploding.found.spike": (
+        "第 {at_step:,} 步的梯度范数是 {largest:.3g}，为其中位数的 {times:,.0f} 倍，而且没有裁剪。"
+    ),
+    "verdict.exploding.advice.spike": "请按范数裁剪梯度，阈值可取 {suggested:.2g}：十步中有九步低于它。",
+    "verdict.never-detached": "状态从未分离",
+    "verdict.never-detached.found": (
+        "第 {step:,} 步从上一步的状态开始，而这个状态仍连着上一步的计算图：backward() 于是要经过两步的计算图，"
+        "要么失败，要么每一步都变得更大。"
+    ),
+    "verdict.never-detached.advice": ("在两步之间分离状态：state = state.detach()，对 LSTM 则分离它的两个部分。"),
+    "verdict.untrained": "还没有训练",
+    "verdict.untrained.found": "它还没有完成一个迭代周期；瞎猜的困惑度是 {uniform_nats:perplexity}。",
+    "verdict.untrained.advice": "请训练它；它的梯度现在的样子说明不了以后会怎样。",
+    "verdict.rate-too-large": "学习率太大",
+    "verdict.rate-too-large.found": (
+        "损失一直在跳动：困惑度曾低到 {best_nats:perplexity}，最后却是 {last_nats:perplexity}。"
+    ),
+    "verdict.rate-too-large.found.broke-off": "训练在第 {fault_step:,} 步中断：有一个值不再是有限数。",
+    "verdict.rate-too-large.found.worse-than-guessing": (
+        "训练之后困惑度是 {last_nats:perplexity}，比随便猜（{uniform_nats:perplexity}）还差。"
+    ),
+    "verdict.rate-too-large.found.grown": (
+        "权重增大到 {growth:.0f} 倍，而困惑度 {last_nats:perplexity} 并不比按字符频率猜（{unigram_nats:perplexity}）好。"
+    ),
+    "verdict.rate-too-large.found.loop": _rising,
+    "verdict.rate-too-large.found.loop-jumped": (
+        "损失从 {first_loss:.4g} 开始，最高跳到 {largest_loss:.4g}，现在是 {last_loss:.4g}。"
+    ),
+    "verdict.rate-too-large.found.loop-value": (
+        "损失从 {first_loss:.4g} 升到 {last_loss:.4g}，在第 {at_step:,} 步出现第一个不是有限数的值：{non_finite}。"
+    ),
+    "verdict.rate-too-large.advice": _lower_rate,
+    "verdict.rate-too-small": "学习率太小",
+    "verdict.rate-too-small.found": (
+        "训练之后困惑度是 {last_nats:perplexity}，并不比按字符频率猜（{unigram_nats:perplexity}）好；每一步只把权重改变其大小的 "
+        "{update_share:.1g}。"
+    ),
+    "verdict.rate-too-small.found.loop": "损失停在 {last_loss:.4g}，每一步只把权重改变其大小的 {update_share:.1g}。",
+    "verdict.rate-too-small.advice": lambda learning_rate, **_: f"用学习率 {10 * learning_rate:g} 再训练一次。",
+    "verdict.clip-bound": "裁剪拖住了训练",
+    "verdict.clip-bound.found": (
+        "在 {clip_norm:g} 处的裁剪缩短了 {clipped_share:.0%} 的步，平均范数原为 {grad_norm_before:.2g}；现在每一步只把权重改变其大小的 "
+        "{update_share:.1g}，学到的很少。"
+    ),
+    "verdict.clip-bound.advice": "把阈值提高到约 {grad_norm_before:.2g}，或提高学习率：在裁剪之下，只有两者的乘积算数。",
+    "verdict.clip-idle": "裁剪从未起作用",
+    "verdict.clip-idle.found": "{steps:,} 步中没有一步在 {max_norm:g} 处被裁剪；最大的范数是 {largest:.3g}。",
+    "verdict.clip-idle.advice": "要防备少见的大梯度，试试 {suggested:.2g}：十步有九步在它之下。",
+    "verdict.overfitting": "过拟合",
+    "verdict.overfitting.found": (
+        "没有训练过的文本在第 {best_epoch:,} 个迭代周期之后读得最好，困惑度 {best_nats:perplexity}；现在是 {held_out_nats:perplexity}，"
+        "而训练达到 {last_nats:perplexity}。"
+    ),
+    "verdict.overfitting.advice": "在第 {best_epoch:,} 个迭代周期停止，用更少的单元，或给它更多文本。",
+    "verdict.by-heart": "它把自己的文本背下来了",
+    "verdict.by-heart.found": (
+        "它的训练结束时困惑度是 {last_nats:perplexity}；这段由同类字符组成的文本是 {score_nats:perplexity}。"
+    ),
+    "verdict.by-heart.advice": "要读好别的文本，它需要更长的文本来学习。",
+    "verdict.unlike": "这段文本不像它学过的",
+    "verdict.unlike.found": "它在这里的困惑度是 {score_nats:perplexity}；训练结束时是 {last_nats:perplexity}。",
+    "verdict.unlike.found.unknown": "其中 {unknown_share:.0%} 的字符是模型不认识的。",
+    "verdict.unlike.found.frequencies": (
+        "按它学过的频率，这些字符的困惑度是 {text_nats:perplexity}，而不是 {corpus_nats:perplexity}。"
+    ),
+    "verdict.unlike.advice": "用与它学过的相似的文本来评判。",
+    "verdict.leaks": "它已经读过答案",
+    "verdict.leaks.found": _leaks,
+    "verdict.leaks.advice": "让它从两边的内容猜每个字符：objective='cloze'。",
+    "verdict.disconnected": "状态与输出之间没有连接",
+    "verdict.disconnected.found": "没有损失给它的状态任何梯度。",
+    "verdict.disconnected.advice": "检查输出层的权重。",
+    "verdict.saturated": "饱和",
+    "verdict.saturated.found": "{share:.0%} 的状态处在激活函数平坦的地方。",
+    "verdict.saturated.found.gate": "{gate}的值有 {share:.0%} 小于 0.1 或大于 0.9，在那里几乎学不动。",
+    "verdict.saturated.found.tanh": "{share:.0%} 的状态超出 ±0.8。",
+    "verdict.saturated.found.sigmoid": "{share:.0%} 的状态小于 0.1 或大于 0.9。",
+    "verdict.saturated.advice": "试试更小的学习率或更小的初始权重。",
+    "verdict.saturated.advice.held": "你手动固定了 {gates:all}。",
+    "verdict.dead-units": "大多数单元已死",
+    "verdict.dead-units.found": "{share:.0%} 的单元在这段文本的每一步都是零，梯度通不过它们。",
+    "verdict.dead-units.found.loop": "{share:.0%} 的单元在小批量的每一步都是零，梯度通不过它们。",
+    "verdict.dead-units.advice": "试试 tanh，或更小的学习率。",
+    "verdict.truncated": "训练过早截断了梯度",
+    "verdict.truncated.found": _truncated,
+    "verdict.truncated.advice": "增加步数，使一个小批量跨过需要记住的长度。",
+    "verdict.vanishing": "梯度消失",
+    "verdict.vanishing.found": _reach,
+    "verdict.vanishing.advice.plain": "试试有门的循环单元：它的复制路径乘的是 z，而不是 U。",
+    "verdict.vanishing.advice.gated": "试试一开始就打开的门：init='chrono'，或 keep_bias=1。",
+    "verdict.vanishing.found.loop-plain": _reach_alone,
+    "verdict.vanishing.found.loop-gated": _reach_alone,
+    "verdict.vanishing.advice.loop-plain": "试试 nn.GRU 或 nn.LSTM：它们的复制路径乘的是门，而不是 U。",
+    "verdict.vanishing.advice.loop-gated": "从会保留的门开始：给遗忘门（LSTM）或更新门（GRU）的偏置加 1 或更多。",
+    "verdict.still-learning": "它还在学",
+    "verdict.still-learning.found": (
+        "在最后 {epochs:epochs}里，困惑度还从 {earlier_nats:perplexity} 降到 {last_nats:perplexity}。"
+    ),
+    "verdict.still-learning.advice": "再多训练几个迭代周期。",
+    "verdict.healthy": "正常",
+    "verdict.healthy.found": _reads,
+    "verdict.healthy.found.loop": _loss_went,
+    "verdict.unclear": "没有明显的问题",
+    "verdict.unclear.found": _reads,
+    "verdict.unclear.found.loop": _loss_went,
+    "verdict.too-short": "太短，无法判断",
+    "verdict.too-short.found": "需要 {least:g} 个以上的字符；这段文本有 {characters:g} 个。",
+    "verdict.too-short.found.loop": "需要 {least:g} 步以上；这个循环走了 {steps:g} 步。",
+    # attaching: what to know of a loop, and what cannot be attached to
+    "attach.norms-alone": "只凭范数判断：关于门和随时间的梯度一无所知。",
+    "attach.so-far": "到现在 {steps:,} 步，其中 {sampled:,} 步仔细看过。",
+    "attach.norms": "裁剪前的梯度范数：中位数 {median:.3g}，十次有九次小于 {ninth:.3g}，百次有 99 次小于 {most:.3g}。",
+    "attach.mismatch": (
+        "{net:net} 的各步无法恢复：按公式，它的状态与该层的最多相差 {residual:.2g}。不要相信它的门和梯度。"
+    ),
+    "attach.unseen": (
+        "第 {step:,} 步没有看到循环层工作，所以没有门也没有损失。是它的调用被编译了，还是不在代码块里？请编译模型的其余部分。"
+    ),
+    "attach.first-call": "{module:module}在一步里被调用多次；只看第一次学到东西的调用。",
+    "attach.failed": "探针自己在第 {step:,} 步出错，略过了那个样本；训练没有受影响：{error}。",
+    "attach.store-failed": "应用不再显示这个循环；在第 {step:,} 步它的存储拒绝了：{error}。训练没有受影响。",
+    "attach.writer-failed": "一个写入器在第 {step:,} 步出错，不再告诉它任何内容：{error}。",
+    "expected.torch-module": "torch.nn.Module",
+    "expected.recurrent-layer": "含有 nn.RNN、nn.GRU、nn.LSTM 或它们的单步单元的模型",
+    "expected.uncompiled": "torch.compile 之前的模型，因为编译后的代码不调用它的钩子；请编译其余部分",
+    "got.compiled": "编译过的模块 {module}",
+    "expected.no-projection": "没有投影的循环层（proj_size=0）",
+    "got.projection": "{module:module}的 proj_size={size}",
+    "expected.norm-column": "含有梯度范数的一列，名为 {names:names} 之类",
+    "expected.one-layer": "{allowed:names} 中一个 nn.RNN、nn.GRU 或 nn.LSTM 的名字",
+    "expected.head": "一个有 {features} 个输入的 nn.Linear；用 head= 给出",
+    "expected.some-columns": "1 到 {most} 列数",
+    "expected.share-held-out": "大于 0 且不超过 0.9 的比例",
+    "expected.rows": "{least:,} 到 {most:,} 行",
+    "expected.steps-in-table": "最多 {most:,} 个时间步，这是表格中用来学习的部分",
+    "expected.column-of-numbers": "每个值都是有限数的列",
+    "expected.no-embedding": "没有：数没有嵌入",
+    "expected.a-step-asked": "至少一个要看输出的步",
+    "expected.numbers-in-time": "形状 (T, {columns}) 的浮点数，每个时间步一行",
+    "expected.target-shape": "形状 {shape}",
+    "expected.finite-numbers": "有限数",
+    "expected.classes": "从 0 到 {most} 的类别",
+    "expected.mask": "{steps} 个 True 或 False 的掩码",
+    "score.squared-error": "均方误差",
+    "score.cross-entropy": "交叉熵",
+    "expected.writer": "有 add_scalar(name, value, step) 或 log(dict, step=) 的对象",
+    "got.type": "{kind} 类型的对象",
+    # probes: what a reading says
+    "sentences": "{sentences:sentences}",
+    "characters": _characters,
+    "reading.no-text": "还没有文本：门和困惑度没有定义。",
+    "reading.memory": (
+        "按保留旧状态的门判断，一半的单元保持状态 {median:memory}或更短，单元 {unit} 保持 {longest:memory}。"
+    ),
+    "reading.no-surprise": "一个字符有门，但没有困惑度：它前面什么也没有，无从预测。",
+    "reading.surprise": "最大的意外是第 {step} 步的“{character}”，{bits:tenths} 比特；模型预期的是 {likeliest:all}。",
+    "reading.expected": "“{character}”（概率 {probability:.0%}）",
+    "reading.no-gradient": "没有梯度到达，所以没有路径传递它。",
+    "reading.one-path": "普通循环单元只有一条路径：每一步都把梯度乘以 U。",
+    "reading.paths": "{path} 路径传得最多：每步平均传递梯度的 {share:.2f}；{others:all}。",
+    "reading.path": "{path} 路径 {share:.2f}",
+    # probes: what to know before the numbers are believed
+    "notice.leaky": (
+        "这个模型看得见答案：它有一个网络从末尾读起，在被问到下一个字符之前已经读过它。它的分数不管多低，都不是困惑度。"
+    ),
+    "notice.parallel": (
+        "这个模型以双向的名义发表，但它的两个网络都向前读。请与真正从末尾读的模型比较：《灯塔》的完形填空 BiGRU。"
+    ),
+    "notice.not-finite": (
+        "{total:,} 步中有 {count:,} 步的状态不是有限数，最早在第 {first:,} 步：这个模型已经发散，或者改动超出了它的数能容纳的范围。"
+        "依赖它们的一切都没有定义。"
+    ),
+    "notice.unknown": lambda count, total, characters: (
+        f"{total:,} 个字符中有 {count:,} 个是模型不认识的，都读作同一个符号：{characters}。"
+    ),
+    "notice.folded": "这个模型不认识 {characters}：它读最接近的、它认识的字符，图上显示的是它读到的。",
+    "notice.unknown-scored": _unknown_scored,
+    "notice.knows": "它认识 {known}。",
+    "notice.knows-more": "它认识 {known} 等等。",
+    "notice.unread": "其中 {share:.0%} 的字符不在语料里，都会读作同一个符号：{characters}。",
+    # pages: the frame
+    "page.gates": "门",
+    "page.gates.help": "训练好的网络在文本的每一步，门做了什么。",
+    "page.gradients": "梯度",
+    "page.gradients.help": "每个字符的损失有多少到达之前的每一步，由什么传递，裁剪之后剩下什么。",
+    "page.train": "训练",
+    "page.train.help": "训练一个自己的模型，边学边看每条曲线。",
+    "page.problems": "问题",
+    "page.problems.help": "门就是为这些任务发明的：看各种循环单元学会它们，或者学不会。",
+    "page.open": "打开",
+    "page.series": "数",
+    "page.series.help": "让网络学一串数，或你自己的表格，看它的门。",
+    "page.open.help": "打开别的程序训练的网络，看它的门。",
+    # pages: a model out of a stranger's file
+    "open-page.what": "**打开别的程序训练的网络**。带来它的权重，说明它读哪些字符，然后看它的门和梯度。",
+    "open-page.never-run": "文件里的任何内容都不会运行：只读取张量。这里文件最大 {most:whole MB}，只含权重；整个 PyTorch 模块、Keras 和 "
+    "ONNX 文件用 `python -m explorer import` 或在笔记本里打开。",
+    "open-page.file": "预测字符的 RNN、GRU 或 LSTM 的权重",
+    "open-page.size": "{size:kB}",
+    "open-page.which-symbols": "这个网络认识 {count:,} 个符号。文件里没有说每个是哪个字符：请在上面说明。",
+    "open-page.unnamed": "一个文件",
+    "open-page.unsaid": "文件可能没有说的内容",
+    "open-page.decide": "用这个",
+    "open-page.opened": lambda symbols, parameters, **shape: (
+        f"{_shape(**shape)}，{symbols} 个符号，{parameters:,} 个参数。"
+    ),
+    "open-page.see.gates": "看它的门",
+    "open-page.see.gradients": "看它的梯度",
+    "open-page.account": "**每个张量成了什么**，读自{kind!s}。",
+    "open-page.tensor": "张量",
+    "open-page.shape": "形状",
+    "open-page.became": "成为",
+    "open-page.why": "原因",
+    "control.symbols": "它读的字符",
+    "control.symbols.help": "模型只认识编号，很少有文件说明每个编号是哪个字符。每个都要在正确的位置，否则每个预测都是别的字符。",
+    "option.symbols.in-file": "在文件里",
+    "option.symbols.printable": "Python 的 string.printable 的 100 个",
+    "option.symbols.typed": "在这里输入",
+    "option.symbols.learned": "它学过的文本里的",
+    "control.problem": "问题",
+    "control.problem-length": "文本的字符数",
+    "control.problem-cells": "循环单元，最多三种",
+    "control.typed-symbols": "按编号顺序的符号",
+    "control.typed-symbols.help": "字符连写，按原样；或 JSON 的列表或映射。",
+    "control.rule": "怎样编号",
+    "option.rule.sorted": "排序",
+    "option.rule.frequency": "按频率从高到低",
+    "option.rule.folded": "转小写后排序",
+    "control.import-reset": "GRU 的重置门作用在哪里",
+    "control.import-reset.help": (
+        "在与 U 相乘之后，如 PyTorch 和 Keras；或之前，如许多从零开始的程序。权重里看不出来；给出与它学过的相似的文本，两种都会试。"
+    ),
+    "control.import-objective": "双向模型的目标",
+    "control.gate-order": "堆叠权重中门的顺序",
+    "control.z-renews": "更新门为 1 时取新状态",
+    "control.sample": "与它学过的相似的文本",
+    "control.sample.help": "它的困惑度能显示一切是否在正确的位置。",
+    "control.import-cell": "它的循环单元",
+    "control.import-embedding": "它的嵌入",
+    "control.import-head": "它的输出层",
+    "control.import-layers": "它的循环层，从输入往上",
+    "control.import-leave-out": "不要的内容",
+    "option.unsaid": "按文件所说",
+    # pages: an altered model
+    "page.altered": "**这个模型被改动了**：{changes}。",
+    "page.altered.score": "在这段文本上，它的{score}训练时是 {before}，现在是 {after}。",
+    "preset.never-forget": "从不忘记",
+    "preset.forget-at-once": "立刻忘记",
+    "preset.never-reset": "从不重置",
+    "preset.plain": "当作普通 RNN",
+    "page.altered.restore": "恢复",
+    "page.alter": "改动模型",
+    "page.alter.about": "权重改变而不重新训练，页面上的一切立刻跟着变。",
+    # pages: models
+    "page.no-models": "文件夹 checkpoints/ 里应有训练好的模型；没有。请运行 `make checkpoints`。",
+    "which.untrained": "未训练的 {kind}",
+    "which.own-kind": "同类模型",
+    "which.trained": "{name}，迭代周期 {epoch}",
+    "which.altered": "{name}，迭代周期 {epoch}，已改动",
+    "which.run": "{name} · {id}",
+    "which.active-run": "{name}（{status}）",
+    "which.unread-run": "任务 · {id}",
+    "which.opened": lambda corpus, symbols, **shape: f"{_shape(**shape)}；来自文件 {corpus}，{symbols} 个符号",
+    "which.described": _described,
+    # pages: what models are called
+    "corpus.lighthouse": "《灯塔》",
+    "corpus.river-town": "《河镇》",
+    "corpus.time-machine": "《时间机器》",
+    "label": _label,
+    "label.forward": "{cell}",
+    "label.bidirectional": "双向 {cell}，完形填空",
+    "label.leaky": "双向 {cell}，泄漏答案",
+    "label.parallel": "{cell}，两次前向",
+    "label.mistake": "错误示例：{cell} · {corpus}",
+    "label.named": "{label}（{name}）",
+    # pages: links
+    "link.named": "链接里的{noun}是“{value}”，{what}。",
+    "link.left-out": "这里不能选；已忽略",
+    "link.not-here": "这里没有；改为显示 {shown}",
+    "choice.problem": "问题",
+    "choice.problem-length": "长度",
+    "choice.model": "模型",
+    "choice.epoch": "迭代周期",
+    "choice.layer": "层",
+    "choice.net": "网络",
+    "choice.hold": "{gate}的值",
+    "choice.keep-bias": "偏置的偏移",
+    "choice.recurrent": "循环权重的倍数",
+    "choice.shown": "“改动后”与“训练时”的选择",
+    "choice.unit-held": "固定的单元",
+    "choice.read-as": "循环单元的变体",
+    "choice.sentence": "句子",
+    "choice.order": "单元的顺序",
+    "choice.colour": "字符的颜色",
+    "choice.unit": "单元",
+    "choice.all-units": "全部单元的选择",
+    "choice.temperature": "温度",
+    "choice.beside": "第二个模型的种类",
+    "choice.kind": "未训练的模型",
+    "choice.second": "第二个模型",
+    "choice.own-epoch": "第二个模型的迭代周期",
+    "choice.second-epoch": "第二个模型的迭代周期",
+    "choice.part": "状态的部分",
+    "choice.row": "损失",
+    "choice.sigma": "奇异值的选择",
+    "choice.weights": "权重的选择",
+    "choice.theta": "阈值 θ",
+    "choice.run": "任务",
+    # pages: controls
+    "control.model": "模型",
+    "control.epoch": "训练的迭代周期",
+    "control.epoch.help": "训练这么多迭代周期之后的模型；0 是训练之前。页面上的一切跟着变。",
+    "control.layer": "层",
+    "control.net": "网络",
+    "control.hold": "把{gate}固定在",
+    "control.hold.help": "每一步都是，不管读到什么。",
+    "control.keep-bias": "移动{gate}的偏置",
+    "control.keep-bias.help": "大于 0 时，循环单元保留得更多。",
+    "control.recurrent": "循环权重乘以",
+    "control.recurrent.help": "乘以全部循环权重 U，不乘偏置。",
+    "control.read-as": "把权重读作",
+    "control.read-as.help": "同样的权重按另一种约定读，就像把模型搬到另一个库时那样。",
+    "control.order": "单元的排序",
+    "control.order.help": (
+        "按角色：每个单元跟随什么，同样角色的在一起，然后是其余的。按记忆时间或平均：看保留旧状态的门，最大的在上面。"
+    ),
+    "control.colour": "字符的颜色表示",
+    "control.unit": "跟随一个单元",
+    "control.unit.help": "它的全部门和状态单独一行。字符也可以按它们上色。",
+    "control.all-units": "显示全部 {count:,} 个单元",
+    "control.temperature": "温度",
+    "control.temperature.help": (
+        "模型的输出除以温度。为 1 时，每个字符按模型认为的概率抽取；小于 1 时，可能的更常出现；为 0 时，总取最可能的。"
+    ),
+    "control.unit-held": "固定一个单元",
+    "option.held-unit": "单元 {unit}：{part} 固定在 {value:.2g}",
+    "control.shown": "显示",
+    "option.altered": "改动后",
+    "control.beside": "旁边",
+    "control.beside.help": "同一段文本上的第二个模型，坐标轴和颜色相同。未训练：torch 的默认初始化。",
+    "control.kind": "种类",
+    "control.second": "第二个模型",
+    "control.own-epoch": "它的训练迭代周期",
+    "control.second-epoch": "它的训练迭代周期",
+    "control.part": "梯度在",
+    "control.part.help": (
+        "LSTM 的状态是 h 和 c 合在一起：到达 h_k 的，会经过 c_k 继续往回。结论总是对整个状态；只看 h，就看不到经过 c 的梯度。"
+    ),
+    "control.row": "跟踪损失",
+    "control.sigma": "每一步的奇异值",
+    "control.sigma.help": (
+        "每条路径最多能传递多少：该路径最大的奇异值，以及整步从 σ min 到 σ max 的带。每步三次分解：256 个单元时，一句话要几秒。"
+    ),
+    "control.weights": "逐步看进入哪些权重",
+    "control.weights.help": "一个权重在每一步都用到，它的梯度是各步之和。方向一致的地方，全部留在和里；方向不同的地方，互相抵消。",
+    "control.theta": "θ",
+    "control.source": "文本",
+    "control.sentence": "你的句子",
+    "control.long-text": "你的文本",
+    "control.in-link": "把句子放进链接",
+    "control.in-link.help": "地址里总有模型和设置。只有你要求时才有你的话，而且只限一句话：更长的文本或文件只留在这次会话里。",
+    "control.upload": "一个 .txt 文件，最多 {most:whole MB}",
+    "control.encoding": "编码",
+    "option.free": "自由",
+    "option.as-trained": "训练时",
+    "option.nothing": "无",
+    "option.untrained": "未训练的",
+    "option.another": "另一个",
+    "option.no-unit": "无",
+    "option.sentence": "句子",
+    "option.longer": "更长的文本",
+    "option.file": "文件",
+    "option.recognised": "自动识别",
+    # pages: the text
+    "page.text.none": "任意长度的文本；分析前 {most:,} 个字符。",
+    "page.text.cut": "这段文本有 {length:,} 个字符；分析前 {most:,} 个。",
+    "page.text.moved": "它放在这里，因为一句话最多 {most:,} 个字符，而它有 {length:,} 个。",
+    "page.text.length": "这段文本有 {length:,} 个字符。",
+    "page.text.type": "输入一句话，一切跟着变。",
+    "page.text.paste": "粘贴任意长度的文本。",
+    "page.file.none": "自己的文件",
+    "page.file.named": "{name}，按 {encoding} 读",
+    "page.file.read": "{count:,} 个字符，按 {encoding} 读",
+    "page.file.remove": "移除文件",
+    "page.data-folder": "数据文件夹",
+    "page.reading": _being_read,
+    # pages: tables to download
+    "page.download": "下载数据",
+    "page.picture.gone": "这张图已经不在了。按 R 重新画页面。",
+    "page.picture.lost": "服务器没有回答。显示的比你输入的旧；继续输入会再问一次。",
+    "page.picture.question": '应为 {{"text": "...", "epoch": 8}} 这样的 JSON，其中文本最多 {most:,} 个字符。',
+    "page.picture.epoch": "应为迭代周期 {epochs} 之一。",
+    "figure.unit": "单元 {unit}",
+    "figure.gap": "%{{y}}：{letter} 在这里不是有限数",
+    "figure.ghost": "训练时 {name} %{{y:.3~g}}",
+    "figure.ghost.running": "训练时 %{{customdata:.4~g}}",
+    "figure.guess": "“{character}” {probability:.0%}",
+    "figure.expected": "预期 {guesses}",
+    "figure.saturated": "单元 %{{customdata}}：{letter} 在 %{{x:.0%}} 的步小于 0.1，在 %{{y:.0%}} 的步大于 0.9",
+    "figure.closed": "小于 0.1 的步的比例",
+    "figure.open": "大于 0.9",
+    "panel.play": "播放训练过程",
+    "panel.pause": "暂停",
+    "panel.epoch": "迭代周期",
+    "panel.save": "保存图片为",
+    "panel.step": "步",
+    "panel.character": "字符",
+    "panel.unit": "单元",
+    "panel.closer": "横向拖动：放大",
+    "panel.brush": "在一行上拖动：放大；在文本上拖动：找单元",
+    "panel.whole": "双击：整段文本",
+    "panel.run": "双击：整个训练",
+    "panel.infinite": "不是有限数",
+    "page.download.gone": "这个下载已经不在了。回到页面，按 R，再按它的按钮。",
+    "page.download.busy": "你有 {most} 个下载正在进行。等其中一个结束，再按按钮。",
+    "page.download.full": "服务器正在发送的表格已经到了上限。稍等一下，再按按钮。",
+    "table.rows": "{rows:rows}",
+    "table.long": "{rows:rows}：比电子表格能打开的多，请用 Parquet",
+    "table.gates": "每个单元的门",
+    "table.steps": "各步",
+    "table.surprise": "意外度与困惑度",
+    "table.by-epoch": "各迭代周期的困惑度",
+    "table.flow": "梯度流",
+    "table.flow-steps": "各步的梯度",
+    "table.lags": "各间隔的梯度",
+    "table.weights": "各步的权重",
+    "table.clip": "裁剪明细",
+    "table.training": "训练明细",
+    # pages: the live curves of a run
+    "live.lost": "从 {{since}} 起服务器没有回答；正在再问。已经显示的不会丢失。",
+    "live.step": "第 {step:,} 步，共约 {total:,} 步",
+    "live.epoch": "第 {epoch:,} 个迭代周期，共 {total:,} 个",
+    "live.fault": "第 {step:,} 步不是有限数，共约 {total:,} 步",
+    "live.fault-epoch": "在第 {epoch:,} 个迭代周期，共 {total:,} 个",
+    "live.place": "排在第 {place} 位，约等 {wait_s:.0f} 秒",
+    "live.speed": "每秒 {speed:,.0f} 个字符",
+    "live.left": "约剩 {left_s:.0f} 秒",
+    "live.loop": "第 {step:,} 步，其中 {sampled:,} 步仔细看过",
+    "live.of-loop": "循环各步的损失、梯度范数、裁剪、份额、门和梯度的可及距离",
+    "live.alone": "训练各步的困惑度、梯度范数、裁剪、份额和门",
+    "live.together": "所选的任务在同一坐标轴上，编号如表",
+    "live.writes": "训练到这里，模型写道：",
+    # runs: what makes no sense before one is started
+    "complaint.told": "应为{expected}；得到 {got}。",
+    "expected.name": "字母、数字、空格和除斜杠与控制字符以外的符号",
+    "got.odd-characters": "{characters:names}",
+    "expected.at-most-characters": "最多 {most:,} 个字符",
+    "got.count": "{count:,}",
+    "expected.one-character": "至少一个字符",
+    "expected.visible-text": "至少有一个可见字符的文本",
+    "got.empty-one": "空文本",
+    "expected.plain-text": "纯文本",
+    "got.binary-file": "二进制文件：含有 NUL 字符",
+    "expected.at-most-bytes": "最多 {most:whole MB}",
+    "got.bytes": "{size:MB}",
+    "expected.two-characters": "至少两种不同的字符",
+    "got.one-character": "只有 {character!r}",
+    "expected.held-out-share": "从 0 到 0.5 的数",
+    "expected.a-full-batch": "至少 {least:,} 个字符，才能填满 {rows:,} 行、{steps:,} 步的小批量",
+    "expected.at-most-weights": "最多 {most:,} 个权重的模型",
+    "got.weights": "{count:,}（{units} 个单元，层数：{layers}，{symbols:,} 个符号）",
+    "expected.fewer-characters": "更少种类的字符",
+    "got.too-many-characters": "{count:,} 种，对检查点来说太多",
+    "expected.step-in-memory": "最多需要 {most:whole GB} 内存的一步",
+    "got.step-of": "约 {size:GB} 的一步",
+    "expected.at-most-updates": "最多 {most:,} 次权重更新，这是本服务器的上限",
+    "got.about": "约 {count:,} 次",
+    "expected.field-of": "{kind} 的一个字段",
+    "got.no-such-name": "没有任何字段叫这个名字",
+    "advice.cut": "请截短再试。",
+    "advice.nothing-to-learn": "没有可学的内容。",
+    "advice.longer-text": "请用更长的文本、更小的批量或更少的步。",
+    "advice.fewer-units": "请用更少的单元。",
+    "advice.smaller-step": "请用更小的批量、更少的步或更少的单元。",
+    "advice.fewer-epochs": "请用更少的迭代周期。",
+    # runs
+    "run.said": "{said}",
+    "run.unknown": "没有这个编号的任务；可能已被删除。",
+    "run.half-character": "应为完整的字符；得到半个（单独的代理项）。",
+    "run.text-damaged": (
+        "这个任务的文本已损坏：SHA-256 应为 {expected}...；得到 {got}...。用同一段文本开始一个任务就能修好它，然后这个任务可以继续。"
+    ),
+    "run.unreadable": (
+        "这个任务读不出来：它的 {column} 在存储中已损坏。其他任务不受影响。需要的话先保存它剩下的设置，然后删除这个任务。"
+    ),
+    "run.damaged": "这个任务的 {what} 读不出来：在存储中已损坏。",
+    "run.files-lost": "这个任务结束了，它的文件没能保留。",
+    "run.files-kept": "这个任务在第 {epoch} 个迭代周期结束；它的权重保留在它的文件夹里。",
+    "run.too-many": "一个浏览器最多 {most} 个任务；请先删除一个。",
+    "run.too-large": "你的任务在这台服务器上占 {held:,.0f} MB，一个浏览器最多 {most:,} MB。请先删除一个。",
+    "run.no-room": "这台服务器的任务已占满允许的空间。等有些被删除后再试。",
+    "run.setting": "{name}：应为至少 {least} 的整数；得到 {got!r}。",
+    "run.without-a-word": "它的进程没有留下话就结束了。“继续”会从上次保存的地方接着走。",
+    "run.unheard": "超过 {seconds} 秒没有它的进程的消息，当作已经结束。“继续”会从上次保存的地方接着走。",
+    "run.not-answering": (
+        "它的进程（{pid}）还在，但超过 {seconds} 秒没有回答：它被暂停，或者机器在休眠或很忙。它回答时任务会继续；要放弃，请结束那个"
+        "进程，再按“继续”。"
+    ),
+    "run.not-waiting": "应为等待中的任务；这个是{status}。",
+    "run.not-resumable": "应为{allowed:names}的任务；这个是{status}。",
+    "run.too-many-active": "一次会话最多 {most} 个运行或等待的任务；请先停止一个。",
+    "run.terminated": "它的进程被要求结束。“继续”会从原处接着走。",
+    "run.server-closed": "服务器关闭了。“继续”会从原处接着走。",
+    "run.anew": "“继续”会从第一步重新训练，曲线相同，并替换它的模型：想保留现在的模型，请先下载。",
+    "run.too-long": "在 {seconds:,} 秒后停止，这是本服务器的上限。",
+    "run.failed": "训练失败：{why}",
+    "run.unseen": "训练继续；应用不显示它。",
+    "disk.full": "数据文件夹所在的磁盘已满；没有写到一半的内容。请腾出空间再试。",
+    "disk.damaged": "数据文件夹里的 runs.sqlite 已损坏（{reason}）。请移走它，或设置 GATE_EXPLORER_DATA。",
+    "disk.busy": "任务正被另一个进程占用而不放开。请再试。",
+    "disk.refuses": "数据文件夹无法读或写（{reason}）。请把 GATE_EXPLORER_DATA 设为可以读写的文件夹。",
+    "disk.where": "数据文件夹是 {folder}。",
+    "store.gone": "程序运行时，任务的文件被删除或移走了。请放回去，或重新启动：那时会新建一个。",
+    "store.replaced": "程序运行时，任务的文件被另一个替换了。",
+    "store.format": "应为格式 {format} 的任务；数据文件夹里的是格式 {got}。请用 GATE_EXPLORER_DATA 选另一个文件夹。",
+    "run-state.unusable": "这个任务保存的状态 {name} 不能用。{why}",
+    "run-state.no-file": "应为文件；那里是文件夹或设备。",
+    "run-state.nothing": "应为文件；那里什么也没有。",
+    "run-state.too-large": "最多 {most:MB}；它更大。",
+    "run-state.checksum": "最后的字节应为其余内容的 SHA-256；它已损坏，或是另一个版本写的。",
+    "run-state.metadata": "应有元数据 {names:names}；得到别的。",
+    "run-state.place": "训练的位置应为文本；得到别的内容。",
+    "run-state.last-tensor": "最后 {size} 个字节应为张量 {name}；不是。",
+    "run-state.of-another": "应为这个任务的 {key} 的状态，{own!r}；得到 {got!r}。",
+    # runs: the statuses, and what leads from one to the next
+    "status.waiting": "等待中",
+    "status.waiting.means": "排队等待训练进程",
+    "status.running": "运行中",
+    "status.running.means": "正在训练",
+    "status.stopping": "正在停止",
+    "status.stopping.means": "已要求它停止",
+    "status.finished": "已完成",
+    "status.finished.means": "全部迭代周期都训练了",
+    "status.stopped": "已停止",
+    "status.stopped.means": "被主人或上限停止",
+    "status.interrupted": "被中断",
+    "status.interrupted.means": "它的进程或服务器结束了",
+    "status.diverged": "已发散",
+    "status.diverged.means": "损失、梯度或权重不是有限数",
+    "status.failed": "失败",
+    "status.failed.means": "被错误停止，或保存的状态不能用",
+    "status.deleted": "已删除",
+    "event.claim": "训练进程接手",
+    "event.stop": "主人停止它",
+    "event.end": "训练进程报告怎样结束",
+    "event.die": "训练进程没有报告就结束，或在无法检查的机器上沉默太久",
+    "event.answer": "训练进程回答，包括已被当作不在的",
+    "event.resume": "主人继续它",
+    # runs: the settings, as the form and the tables call them
+    "setting.cell": "循环单元",
+    "setting.cell.help": "普通的（rnn）、有门的（gru、mingru），或有门且有自己的记忆元的（lstm）。",
+    "setting.reset": "重置门作用",
+    "setting.reset.help": "GRU 的重置门在哪里作用于状态：矩阵乘积之后（cuDNN、torch）或之前（Cho、d2l）。",
+    "setting.activation": "激活函数",
+    "setting.activation.help": "普通 RNN 对它的和做什么：tanh 和 sigmoid 压缩它，relu 在 0 处截断，linear 不改变。",
+    "setting.hidden-size": "单元数",
+    "setting.hidden-size.help": "每个网络的状态的宽度。",
+    "setting.num-layers": "层数",
+    "setting.num-layers.help": "每层读下面一层的状态。",
+    "setting.direction": "方向",
+    "setting.direction.help": "forward：一个网络。bidirectional：两个网络，各从一端读起。parallel：两个都向前读的网络。",
+    "setting.objective": "目标",
+    "setting.objective.help": "next：预测下一个字符。cloze：从两边预测每个字符。leaky：一个已知的错误，留作示范。",
+    "setting.init": "初始权重",
+    "setting.init.help": "torch：它的默认值。normal：N(0, 0.01)。chrono：一开始就分散记忆时间。orthogonal、identity：循环权重。",
+    "setting.seed": "随机种子",
+    "setting.seed.help": "初始权重和小批量的种子。同样的种子得到逐位相同的训练。",
+    "setting.bias": "偏置",
+    "setting.bias.help": "每个门两个，如 torch；一个，如书中从零开始的单元（normal 用它）；或没有。",
+    "setting.keep-bias": "保留旧状态的门的偏置",
+    "setting.keep-bias.help": "开始时加到遗忘门（LSTM）或更新门（GRU）的偏置上；通常是 1。",
+    "setting.chrono-t-max": "chrono 的最长记忆",
+    "setting.chrono-t-max.help": "初始权重 chrono 所针对的最长记忆，以字符计。",
+    "setting.embedding-size": "嵌入",
+    "setting.embedding-size.help": "每个符号学到的向量的宽度。0：独热。",
+    "setting.hidden-size-backward": "第二个网络的单元数",
+    "setting.hidden-size-backward.help": "0：与第一个网络一样多。",
+    "setting.hidden-sizes": "每层的单元数",
+    "setting.hidden-sizes.help": "例如两层写 64, 32。空：每层相同。",
+    "setting.optimizer": "优化器",
+    "setting.optimizer.help": "SGD 原样使用裁剪后的梯度。Adam 为每个权重重新缩放。",
+    "setting.learning-rate": "学习率",
+    "setting.learning-rate.help": "用 SGD 时，一步的长度是它乘以裁剪后的梯度范数。",
+    "setting.clip-norm": "裁剪阈值 θ",
+    "setting.clip-norm.help": "范数大于 θ 的梯度缩小到 θ。",
+    "setting.batch-size": "批量大小",
+    "setting.batch-size.help": "并排读的文本行数。",
+    "setting.num-steps": "每批步数",
+    "setting.num-steps.help": "梯度在一行上往回传的字符数。",
+    "setting.epochs": "迭代周期",
+    "setting.epochs.help": "把文本读多少遍。",
+    "setting.max-tokens": "使用的字符数",
+    "setting.max-tokens.help": "只用文本的前这么多字符。0：全部。",
+    "setting.sampling": "采样",
+    "setting.sampling.help": "sequential 把状态从一批带到下一批；random 每批都从零状态开始。",
+    "setting.clips": "裁剪梯度",
+    "setting.clips.help": "关闭：测量范数，但不缩小。",
+    "setting.random-offset": "随机偏移",
+    "setting.random-offset.help": "每个迭代周期从不同的字符开始。",
+    "setting.corpus": "语料",
+    "setting.text": "语料",
+    "setting.newlines-to-blanks": "换行变为空格",
+    "setting.newlines-to-blanks.help": "如书中处理歌词：每个换行读作空格。",
+    "setting.name": "任务名称",
+    "setting.sentence": "你的句子",
+    "setting-value.own-text": "自己的文本",
+    "setting-value.own-file": "自己的文件",
+    "setting-value.as-init": "由初始权重决定",
+    "setting-value.sgd": "SGD",
+    "setting-value.adam": "Adam",
+    "run.summary": _trains,
+    "run.made-name": _made_name,
+    # pages: the form of a new run
+    "run-form.start": "开始",
+    "run-form.recipes": "配方",
+    "run-form.recipes.help": "填好设置。d2l-v2、d2l-zh-v1：如书中所用。quick：几秒钟得到一个好模型。",
+    "run-form.fix-first": "开始前请改正：{fields:names}。",
+    "run-form.own-text": "自己的文本",
+    "run-form.sentence": "你的句子，边学边看",
+    "run-form.any-sentence": "语料字母表中的任意文字",
+    "run-form.optional": "可不填",
+    "run-form.model": "模型",
+    "run-form.training": "训练",
+    "run-form.more": "更多",
+    "run-form.longest-step": "可能的最长一步：学习率 × θ = {length:g}。",
+    # figures: a run's curves, its sentence over training, and its tables
+    "loop.layer": _layer,
+    "loop.about": "你自己的循环：{layers:sentences}。",
+    "loop.ended": "，{step:,} 步",
+    "loop.in-time": (
+        "**第 {step:,} 步的内部**，这是最近一次仔细看的。每个门从序列的第一个时间步到最后一个：线是对单元和行取的平均，带里有五分之四的值。"
+        "下面是损失还有多少依赖每个时间步的状态。"
+    ),
+    "loop.by-lag": (
+        "**一个损失能回到多远**。在第 {step:,} 步，从它产生的时间步单独往回跟踪它的梯度：早这么多步的地方还剩多少。"
+    ),
+    "loop.alt.in-time": "序列每个时间步的门和梯度范数",
+    "loop.alt.by-lag": "损失的梯度在往回若干步后剩下的份额",
+    "loop-figure.loss": "损失（自己的单位）",
+    "loop-figure.gates": "{net:net}的门",
+    "loop-figure.horizon": "损失的可及距离：剩 1 % 之前的步数",
+    "loop-figure.time-step": "时间步",
+    "loop-figure.light": "1 表示{light}",
+    "loop-figure.tenth": "十分之一在它之下",
+    "loop-figure.nine-tenths": "十分之一在它之上",
+    "loop-figure.gradient": "损失在状态处的梯度，‖dL/dh_t‖{where}",
+    "loop-figure.all-of-it": "全部",
+    "loop-figure.local": "来自这一步自己的输出",
+    "loop-figure.lag": "往回的步数",
+    "loop-figure.left": "剩下的梯度份额",
+    "loop-figure.half": "一半",
+    "loop-figure.hundredth": "百分之一",
+    "loop-figure.net": "{net:net}",
+    "numbers.sine": "正弦曲线",
+    "numbers.adding": "加法问题",
+    "numbers.own-table": "自己的表格",
+    "control.numbers": "学什么",
+    "control.numbers.help": (
+        "未知周期的正弦：说出下一个值。加法问题：许多数中有两个做了记号，最后说出它们的和。或自己的 CSV 表格：提前若干行说出某一列。"
+    ),
+    "control.numbers-cell": "循环单元",
+    "control.numbers-units": "单元数",
+    "control.numbers-length": "序列的时间步数",
+    "control.numbers-steps": "训练步数",
+    "control.numbers-target": "要说出的列",
+    "control.numbers-columns": "要读的列",
+    "control.numbers-horizon": "提前多少行",
+    "choice.numbers": "任务",
+    "choice.numbers-target": "要说出的列",
+    "choice.numbers-horizon": "提前的行数",
+    "choice.numbers-cell": "循环单元",
+    "choice.numbers-units": "单元数",
+    "choice.numbers-length": "序列长度",
+    "choice.numbers-steps": "训练步数",
+    "choice.numbers-unit": "单元",
+    "control.numbers-unit": "跟随一个单元",
+    "series-page.what": (
+        "一个小型网络一步一步地读数，并说出其中一个。下面：它读到什么、说了什么、门同时做了什么，用的是它没有学过的数。"
+    ),
+    "series-page.file": "CSV 表格：每行一个时刻，最早的在前",
+    "series-page.no-numbers": "至少要有一列全是有限数；表格的列是 {columns:names}。请去掉有空缺的行，或补上。",
+    "series-page.learning": "正在学：第 {step:,} 步，共 {total:,} 步",
+    "series-page.better": "它说出 *{target}* 的误差约为 **{rmse}**（均方根误差，用没有学过的数）。{who}是 {guess}。",
+    "series-page.alike": "它几乎没有学会说出 *{target}*：均方根误差是 **{rmse}**。{who}是 {guess}。请让它学得更久。",
+    "series-page.worse": (
+        "它说出 *{target}* 比什么都不懂的人还差：均方根误差是 **{rmse}**。{who}是 {guess}。请让它学得更久，或用更少的单元。"
+    ),
+    "series-page.who.mean": "总是说平均值的误差",
+    "series-page.who.stays": "总是说“保持不变”的误差",
+    "series-page.flow": "**每个损失能回到多远**。一行是一步的损失，一列是它到达的状态；亮表示梯度大。",
+    "series-page.flow-of-one": "**损失能回到多远**。它在每个较早状态处的梯度；只在一步上有损失。",
+    "series-page.learned": "**它怎样学会**。{steps:,} 步，{seconds:.1f} 秒。",
+    "series-page.alt.learning": "训练各步的损失和梯度范数",
+    "series-page.alt.tape": "网络读到什么、说了什么，以及每一步的门",
+    "series-page.alt.flow": "每一步的损失在每个较早状态处的梯度",
+    "table.series": "各步的数与门",
+    "expected.csv": "CSV 表格",
+    "numbers.value": "值",
+    "numbers.next-value": "下一个值",
+    "numbers.number": "数",
+    "numbers.mark": "记号",
+    "numbers.sum": "有记号的数之和",
+    "series-figure.read": "读到：",
+    "series-figure.read-scaled": "读到，各从最低到最高：",
+    "series-figure.more": "以及另外 {count} 列",
+    "series-figure.told": "说出",
+    "series-figure.true": "真实",
+    "series-figure.classes": "概率：",
+    "series-figure.loss": "每一步的{score}",
+    "series-figure.guess": "总是说平均值",
+    "series-column.label": "标签",
+    "series-column.told": "{name}（说出）",
+    "series-column.true": "{name}（真实）",
+    "series-column.mean": "{letter} 的平均，第 {layer} 层，{direction:way}",
+    "figure.step": "步",
+    "figure.at-step": "第 %{{x:d}} 步：",
+    "figure.at-lettered-step": "第 %{{x:d}} 步“%{{x}}”：",
+    "figure.epoch-shown": "迭代周期 ",
+    "figure.units": "{count} 个单元",
+    "figure.state-ends": "暗 −1，亮 +1",
+    "figure.gate-ends": "亮：{light}，暗：{dark}",
+    "figure.unit-alone": "<b>单元 {unit}</b> 单独{where}",
+    "figure.role": "<b>单元 {unit}，{place}</b>",
+    "figure.mean-of": "{letter} 的平均",
+    "figure.gradient": "梯度",
+    "figure.layer": "第 {layer} 层，{reads}",
+    "figure.ends": "暗 {low}，亮 {high}",
+    "figure.sigma-max": "各路径的 <b>σ max</b>：",
+    "figure.slope": "斜率 {slope}",
+    "figure.of-squares": "占 ‖g‖² 的 {share}",
+    "figure.before": "之前",
+    "figure.after": "之后",
+    "language.en": "English",
+    "language.zh": "中文",
+    "control.lang": "语言",
+    "choice.lang": "语言",
+    "curve.loss": "损失",
+    "curve.training": "训练",
+    "curve.held-out": "留出",
+    "curve.sentence": "你的句子",
+    "curve.blind-guess": "随便猜",
+    "curve.by-frequency": "按频率猜",
+    "curve.before": "之前",
+    "curve.after": "之后",
+    "curve.theta": "θ",
+    "curve.not-finite": "第 {step:,} 步不是有限数",
+    "curve.coefficient": "系数",
+    "curve.steps-clipped": "被裁剪的步",
+    "curve.mean": "{letter} 的平均",
+    "curve.saturated": "{letter} 饱和",
+    "run-figure.norms": "梯度范数",
+    "run-figure.clipping": "裁剪",
+    "run-figure.shares": "范数平方的份额",
+    "run-figure.gates": "你的句子上的门{where}",
+    "run-figure.layer": "第 {layer} 层",
+    "run-figure.step": "步",
+    "run-figure.units": "{count} 个单元",
+    "run-figure.scale": "暗 {dark}，亮 1",
+    "run-figure.at": "第 {step} 步，",
+    "run-figure.at-character": "第 {step} 步“{character}”，",
+    "run-column.step": "步",
+    "run-column.epoch": "迭代周期",
+    "run-column.nll": "负对数似然（奈特）",
+    "run-column.perplexity": "困惑度",
+    "run-column.norm-before": "裁剪前的梯度范数",
+    "run-column.norm-after": "裁剪后的梯度范数",
+    "run-column.clip-coefficient": "裁剪系数",
+    "run-column.speed": "每秒字符数",
+    "run-column.loss": "损失",
+    "run-column.threshold": "裁剪阈值",
+    "run-column.net": "网络",
+    "run-column.half-life": "半衰期（步）",
+    "run-column.horizon": "可及距离（步）",
+    "run-column.share": "{parameter} 的份额",
+    "run-column.clipped": "被裁剪的比例",
+    "run-column.held-out": "留出",
+    "run-column.sentence": "句子",
+    "run-column.mean": "{letter} 的平均{where}",
+    "run-column.saturated": "{letter} 饱和{where}",
+    "run-column.run": "任务",
+    "run-column.status": "状态",
+    "run-column.setting": "设置",
+    "run-column.value": "值",
+    "setting.held-out-share": "留出比例",
+    "setting.digest": "文本（SHA-256）",
+    # figures: surprise along a text, and the score by epoch
+    "score-figure.running": "累计{score}",
+    "score-figure.bar": "第 {step} 步：意外度 {bits} 比特",
+    "score-figure.surprise": "意外度（比特）",
+    "score-figure.mean": "累计平均",
+    "score-figure.bits": "比特",
+    "score-figure.step": "步",
+    "score-figure.character": "字符",
+    "score-figure.surprise-by-frequency": "按频率猜的意外度（比特）",
+    "score-figure.surprise-of-a-guess": "随便猜的意外度（比特）",
+    "score-figure.epoch": "迭代周期",
+    "score-figure.at-epoch": "迭代周期 {epoch}：{score}",
+    # pages: a run, and the list of runs
+    "run-form.about": "按“开始”，看模型学习。关掉页面，训练照样继续；它的链接能再找到它。",
+    "run-page.stop": "停止",
+    "run-page.resume": "继续",
+    "run-page.download": "下载",
+    "run-page.new": "新任务",
+    "run-page.see.gates": "看它的门",
+    "run-page.see.gradients": "看它的梯度",
+    "run-page.too-early": "现在评判它的训练还太早。",
+    "run-page.too-short": "它训练得太短，无法评判。",
+    "run-page.nothing-so-far": "到现在它的训练没有明显的问题。",
+    "run-page.nothing-stands-out": "它的训练没有明显的问题。",
+    "run-page.was-deleted": "这个任务已被删除。一天之内可以恢复。",
+    "run-page.restore": "恢复",
+    "run-page.not-yours": "你是通过链接打开这个任务的。只有开始它的浏览器能停止、继续或删除它。",
+    "run-page.settings": "这个任务的设置",
+    "run-page.broke-off": "在第 {step:,} 步，{epoch}",
+    "run-page.sentence": "训练过程中你的句子。",
+    "run-page.play-gate": "按“播放”，看保留旧状态的门怎样成形。",
+    "run-page.play-state": "按“播放”，看状态怎样成形。",
+    "run-page.alt.over-training": "每个快照中，句子上保留旧状态的门",
+    "run-page.yours": "你的任务",
+    "run-page.all": "全部 {count} 个任务",
+    "run-page.save": "保存",
+    "run-page.delete": "删除",
+    "run-page.open": "打开",
+    "run-page.more": "更多",
+    "run-page.name": "名称",
+    "run-page.rename": "改名",
+    "run-page.deleted": "任务已删除。",
+    "run-page.undo": "撤销",
+    "run-page.compare": "在同一坐标轴上比较",
+    "run-page.compared": "{name} · {id}（{status}）",
+    "run-page.differ": "它们的不同之处：{settings:names}。",
+    "run-page.same": "它们的设置相同。",
+    "table.loop-samples": "仔细看过的步",
+    "table.run-steps": "任务的各步",
+    "table.run-epochs": "任务的各迭代周期",
+    "table.run-settings": "设置",
+    # the command line
+    "cli.no-such-text": "应为 {names:names} 之一或文本文件；没有文件 {got!r}。",
+    "cli.choose-encoding": "{why!s}在命令行：--encoding '{encoding}'。",
+    "cli.not-read": "无法读取 {path}：{reason!s}。",
+    "cli.read-as": lambda name, encoding, notes: "".join((f"{name}：按 {encoding} 读。", *map(str, notes))),
+    "cli.not-an-output": "--output：应为以 .safetensors 结尾的文件名；得到 {name!r}。",
+    "cli.training": "在 {corpus} 上训练 {cell}",
+    "cli.step": "困惑度 {perplexity:.2f}  |g| {before:.3g} -> {after:.3g}  每秒 {speed:,.0f} 个字符",
+    "cli.stopped": "在第 {epoch} 个迭代周期之后停止。已学到的都保留。",
+    "cli.wrote": lambda path, size, epochs: f"写入 {path}（{size / 1e6:.1f} MB，{epochs:,} 个迭代周期）。",
+    "cli.help": "命令行上的门控浏览器。",
+    "cli.json": "写 JSON，供程序读取。",
+    "cli.no-such-model": "应为 .safetensors 文件或 {names:names} 之一；没有 {got!r}。",
+    "cli.wrote-table": "写入 {path}（{rows:,} 行）。",
+    "cli.wrote-picture": "写入 {path}。",
+    "cli.not-a-table": "{path} 不是能读的表格：{reason}",
+    "cli.not-a-table-name": "应为以 .csv 或 .parquet 结尾的文件名；得到 {name!r}。",
+    "cli.trace.help": "显示 MODEL 读 TEXT 时门做了什么。MODEL 是文件，或自带模型的名字。",
+    "cli.trace.csv": "把每一步写成表格。",
+    "cli.trace.html": "把图写成浏览器页面。",
+    "cli.traced": lambda title, steps, score, value: (
+        f"{title}，{steps:,} 步" + (f"，{score} {value:.3f}" if value is not None else "")
+    ),
+    "cli.traced-gate": "{title}：平均 {mean:.3f}，饱和 {saturated:.1%}",
+    "cli.traced-proof": "按公式重新计算，状态最多相差 {residual:.1e}。",
+    "cli.diagnose.help": "在一段文本上评判 MODEL，或用 --csv 评判梯度范数的记录。退出码 3 表示有问题。",
+    "cli.diagnose.text": "用来评判的文本；不给时用它自己语料的前 2,000 个字符。",
+    "cli.diagnose.csv": "每步一行的表格：一列梯度范数，可以还有损失。",
+    "cli.diagnose.max-norm": "裁剪阈值，在没有这一列时给出。",
+    "cli.diagnose.one-of": "应给出 MODEL 或 --csv 之一。",
+    "cli.diagnose.needs-text": "{corpus} 不随项目提供：请用 --text 给出文本。",
+    "cli.runs.help": "应用、命令行和你自己的循环的任务。",
+    "cli.runs.list": "列出它们，最新的在前。",
+    "cli.runs.show": "显示 RUN（编号或名称）：它的设置、结论和最后几步。",
+    "cli.runs.export": "把 RUN 的每一步写到 FILE，.csv 或 .parquet。",
+    "cli.runs.delete": "删除 RUN。应用在一天之内可以恢复它。",
+    "cli.runs.line": "{id}  {status:<11} 第 {step:>7,} 步  {kind:<4}  {name}",
+    "cli.runs.empty": "还没有任务。",
+    "cli.runs.deleted": "已删除 {name}。",
+    "cli.runs.none": "没有任务 {named!r}；`runs list` 列出现有的。",
+    "cli.runs.several": "有几个任务都叫 {named!r}：{ids:names}。请给出编号。",
+    "cli.data.help": "任务的文件夹，代替 $GATE_EXPLORER_DATA 或通常的位置。",
+    "cli.app.help": "提供应用。其余选项交给 Streamlit，例如 `--server.port 8600` 或 `--server.address 0.0.0.0`。",
+    "cli.train.help": "训练一个模型，写成检查点。Ctrl-C 提前停止，并保存已有的。",
+    "cli.corpus.help": "{names:names}，或一个文本文件。",
+    "cli.encoding.help": "文本文件的编码，例如 UTF-8、GB18030 或 latin-1。不给时自动识别。",
+    "cli.seed.help": "初始权重和小批量的种子。",
+    "cli.output.help": "要写的 .safetensors 文件。",
+    "cli.newlines-to-blanks.help": "把每个换行读作空格，如书中处理歌词。",
+    "cli.no-clip.help": "测量梯度的范数，但不裁剪。",
+    "cli.import.help": (
+        "打开别人的模型（PyTorch、Keras、ONNX、safetensors 或 npz），说明它的每个张量是什么，写成本程序的检查点。文件里的任何内容都不会运行。"
+    ),
+    "cli.import.vocabulary": "按编号顺序列出符号的 JSON 或文本文件；有 --rule 时，是训练所用的文本。",
+    "cli.import.sample": "{names:names}，或与训练文本同类的文本文件：显示它的困惑度。",
+    "cli.import.layers": "循环层的前缀，从输入往上，用逗号隔开。",
+    "cli.import.leave-out": "不要的张量的名字开头。可以给出多次。",
+    "cli.import.rule": "文本的字符怎样编号。",
+    "cli.import.cell": "是哪种循环单元；不给时由形状判断。",
+    "cli.import.reset": "GRU 的重置门作用在哪里。",
+    "cli.import.activation": "普通循环网络的激活函数。",
+    "cli.import.objective": "双向模型训练的目标。",
+    "cli.import.gate-order": "文件中堆叠的门的字母，例如 zrn 或 ifog。",
+    "cli.import.z-takes": "在这个 GRU 里，更新门为 1 时取候选，而不是保留旧状态。",
+    "cli.import.embedding": "嵌入张量的名字。",
+    "cli.import.head": "输出权重的名字。",
+    "cli.import.wrote": "写入 {path}（{size:MB}）。",
+    # the door
+    "door.host": (
+        "应为这台服务器的主机名；得到 {host!r}。运行它的人可以用 --server.allowedHosts 添加名字（docs/serving.md）。"
+    ),
+    "door.files-coming": "一次最多 {most} 个文件；请等它们到达。",
+    "door.files-full": "服务器保存的文件已到上限。几分钟后再试。",
+    "door.file-too-large": "文件最多 {most:whole MB}；这个更大。",
+    "door.file-late": "文件应在 {seconds:.0f} 秒内到达。",
+    # pages: gates
+    "card.mean": "{gate} 的平均",
+    "card.mean-no-gate": "门的平均",
+    "card.saturated": "{gate} 饱和",
+    "card.saturated-no-gate": "饱和",
+    "card.mean.help": _MEAN,
+    "card.mean-no-gate.help": _MEAN,
+    "card.saturated.help": _SATURATED,
+    "card.saturated-no-gate.help": _SATURATED,
+    "card.memory": "记忆 τ",
+    "card.memory.help": "保持最久的单元只凭这个门（只算复制路径）把状态保留到 1/e 的步数。",
+    "card.score-next": "困惑度",
+    "card.score-next.help": "这段文本的平均意外度取 exp。第一个字符没有被预测，不计在内。",
+    "card.score-cloze": "伪困惑度",
+    "card.score-cloze.help": "每个字符都由它前面和后面的全部内容预测，所以不能与向前读的模型的困惑度比较。",
+    "card.score-leaky": "泄漏分数",
+    "card.score-leaky.help": "不是困惑度：这个模型通过从末尾读起的网络，已经读过要它预测的字符。",
+    "card.as-trained": "训练时 {value}",
+    "gate-page.proof": ":material/verified: 画出的每个门都用 float64 重新计算过：状态最多相差 {residual:.0e}。",
+    "gate-page.proof.help": (
+        "对所有单元和步，按公式用 float64 算出的状态与 {kernel} 的状态（它读了文本，图上的门就是它的）之间最大的差。约 1e-06 以内是 "
+        "float32 的舍入。"
+    ),
+    "order.memory": "记忆时间",
+    "order.mean": "平均",
+    "order.index": "编号",
+    "order.role": "角色",
+    "order.response": "相似的反应",
+    "gate-figure.strip-surprise": "意外度",
+    "gate-figure.mean": "{letter} 的平均",
+    "gate-figure.of-unit": "单元 {unit} 的 {letter}",
+    "gate-figure.change": "状态变化",
+    "gate-figure.rms": "每个单元的均方根",
+    "gate-figure.unasked": "没有预测：它前面什么也没有",
+    "gate-figure.not-finite": "{name}在这里不是有限数",
+    "gate-figure.more-than-guess": "，比随便猜还多",
+    "gate-figure.unknown-here": "；模型不认识，读作 {symbol}",
+    "gate-figure.unknown": "模型不认识",
+    "gate-figure.more": "更多",
+    "gate-figure.learned": "与它学过的逐字相同",
+    "gate-figure.ends": "暗 {low}，亮 {high}",
+    "gate-figure.means": "单元的平均和中间 80 %",
+    "flow-figure.reached": "到达的状态所在的步",
+    "flow-figure.used": "用到它的步",
+    "flow-figure.loss": "从第 {step} 步读出的损失",
+    "flow-figure.second": "第二个前向",
+    "flow-figure.no-path-before": "没有路径：损失不依赖<br>读出它的那一步之前的状态",
+    "flow-figure.no-path-after": "没有路径：损失不依赖<br>读出它的那一步之后的状态",
+    "flow-figure.no-loss": "第 {step} 步没有读出损失",
+    "flow-figure.mean-loss": "（平均损失）",
+    "flow-figure.zero": "没有梯度到达，恰好为 0",
+    "flow-figure.not-finite": "梯度不是有限数",
+    "flow-figure.none": "没有梯度到达",
+    "flow-figure.gradient": "梯度 {norm}",
+    "flow-figure.undefined": "梯度在这里没有定义",
+    "flow-figure.loss-of": "“{character}”的损失",
+    "flow-figure.step": "第 {step} 步",
+    "flow-figure.limit": "它的 1 %",
+    "flow-figure.leaves": "往回一步剩下的",
+    "flow-figure.all": "全部（粗线）",
+    "flow-figure.band": "带：整步的 σ min 到 σ max",
+    "flow-figure.lag": "往回的步数",
+    "flow-figure.nothing-left": "什么也不剩，恰好为 0",
+    "flow-figure.times": "{factor} 倍",
+    "flow-figure.adds": "每一步加上的",
+    "flow-figure.survives": "留在和里的份额",
+    "flow-figure.together": "合在一起",
+    "flow-figure.falls": "在这里，{loss}<br>降到局部梯度的 1 % 以下",
+    "flow-figure.losses": "读出损失的步",
+    "flow-figure.norm": "梯度的范数",
+    "flow-figure.reach": "局部梯度的 1 %",
+    "flow-figure.most": "{path} 最多",
+    "flow-figure.clipped": "被裁剪的步的比例",
+    "flow-figure.of-local": "，局部梯度的 {share}",
+    "flow-table.loss": "读出的步",
+    "flow-table.asked": "预测的字符",
+    "flow-table.step": "步",
+    "flow-table.character": "字符",
+    "flow-table.gradient": "梯度",
+    "flow-table.share": "占局部梯度",
+    "flow-table.part": "只在 {part} 处的梯度",
+    "flow-table.carries": "{path} 传递",
+    "flow-table.together": "合计",
+    "flow-table.sigma-max": "最大奇异值",
+    "flow-table.sigma-min": "最小奇异值",
+    "flow-table.product": "乘积的对数",
+    "flow-table.model": "模型",
+    "flow-table.lag": "间隔",
+    "flow-table.median": "份额的中位数",
+    "flow-table.losses": "损失数",
+    "flow-table.parameter": "参数",
+    "flow-table.before": "之前的范数",
+    "flow-table.squared": "范数平方的份额",
+    "flow-table.after": "之后的范数（{way}）",
+    "flow-table.largest": "最大的数",
+    "flow-table.at": "位置",
+    "writing.next": "**它会写下什么？** 你的文本，以及模型怎样写下去。点图中的一个字符，就从那里写下去。",
+    "writing.cloze": "**它会在空格里填什么？** 点图中的一个字符，把它变成空格。",
+    "writing.leaky": "**它会写下什么？** 什么也写不了：这个模型要看见下一个字符才能预测它。",
+    "writing.again": "再抽一次",
+    "writing.likeliest.end": "最可能的下一个字符：",
+    "writing.likeliest.place": "第 {step} 步（现在是“{stands}”）最可能的字符：",
+    "writing.likeliest.cloze": "第 {step} 步的空格（现在是“{stands}”）里最可能的字符：",
+    "writing.alt": "那里最可能的字符及其概率",
+    "writing-figure.character": "“{character}” {probability:.1%}",
+    "writing-figure.share": "温度 {temperature:g} 时的概率",
+    "page.reader": "{label} 全都认识",
+    "page.reader.most": "{label} 认识得更多",
+    "brush.found": "**第 {first} 到 {last} 步，“{text}”**。这些单元在其中一直打开，在周围关闭，前后允许差两步；列出每个在那里和其他地方的"
+    "平均。点一个，单独画它。",
+    "brush.none": "**第 {first} 到 {last} 步，“{text}”**。没有单元在其中打开、在周围关闭。",
+    "brush.unit": "单元 {unit}：{mean_in:.2f}，其他地方 {mean_out:.2f}",
+    "brush.elsewhere-one": "在{what}的 {count:characters}里，单元 {units} 还在哪里打开：",
+    "brush.elsewhere-several": "在{what}的 {count:characters}里，单元 {units} 还在哪里一起打开：",
+    "brush.nowhere-one": "在{what}的 {count:characters}里，单元 {units} 没有别处打开。",
+    "brush.nowhere-several": "在{what}的 {count:characters}里，单元 {units} 没有别处一起打开。",
+    "brush.close": "关闭",
+    "gate-page.hold": "把一个单元固定在平均值，看什么变差：",
+    "gate-page.hold.unit": "单元 {unit}",
+    "gate-page.worse": "**没有它，什么变差了**。在{what}的 {count:characters}上，{held}：平均意外度上升 {rise:.2f} 比特。代价最大的字符"
+    "如下。",
+    "gate-page.not-worse": "**平均来说没有变差**。在{what}的 {count:characters}上，{held}：平均意外度下降 {fall:.2f} 比特。",
+    "gate-page.trial.confirmed": "**它的角色得到证实**：逐个固定的 {compared} 个其他单元中，没有一个在那里相对于其他地方代价这么大。",
+    "gate-page.trial.not-confirmed": "**它的角色没有得到证实**：逐个固定的 {compared} 个其他单元中，有 {rank} 个在那里相对于其他地方的代价"
+    "一样大。它跟随标题所说的内容；网络是否为此需要它，没有显示出来。",
+    "gate-page.worse.role": "它的角色是{place}：在那里开始或结束的地方（{count:characters}），意外度上升 {there:.2f} 比特，其他地方 "
+    "{elsewhere:.2f}。",
+    "gate-page.worse.corpus": "它学过的文本",
+    "gate-page.worse.text": "这段文本",
+    "gate-page.worse.character": "字符",
+    "gate-page.worse.count": "次数",
+    "gate-page.worse.before": "意外度（比特）",
+    "gate-page.worse.after": "没有它时",
+    "gate-page.ghost": "细线：训练时的样子。",
+    "gate-page.beside": "**{model}**：{score} {value}",
+    "gate-page.saturation": "**饱和的门**。每个记号是一个单元的一个门：靠近右边，几乎总是关闭；靠近上边，几乎总是打开；靠近左下角，两者"
+    "都不是。",
+    "gate-page.alt.saturation": "每个单元的门小于 0.1 和大于 0.9 的频率",
+    "gate-page.alt.tape": "文本每一步上每个单元的门",
+    "gate-page.alt.by-epoch": "训练各迭代周期上这段文本的困惑度",
+    "gate-page.cut": "分析了全部 {count:,} 个字符；画出前 {most:,} 个。下载的数据包含全部。",
+    "gate-page.learning.open": "模型怎样学会读这段文本",
+    "gate-page.learning": "移动滑块*训练的迭代周期*，看模型当时的样子。",
+    "gate-page.learning.part": "读了前 {read:,} 个字符。移动滑块*训练的迭代周期*，看模型当时的样子。",
+    "gate-page.learning.as-trained": "这条曲线显示训练时的模型，没有你的改动。",
+    "gate-page.reading-by-epoch": "模型在训练的每个迭代周期读同一段文本。",
+    # pages: gradients
+    "card.perplexity": "困惑度",
+    "card.perplexity.help": "这段文本的平均意外度取 exp。完形填空模型的是伪困惑度，泄漏答案的模型的是分数。",
+    "card.perplexity.next": "{score}",
+    "card.perplexity.cloze": "{score}（伪）",
+    "card.perplexity.leaky": "{score}（泄漏）",
+    "card.half-life": "半衰期",
+    "card.half-life.help": "往回多少步之后，一半的损失剩下不到一半的局部梯度。它说明梯度一开始衰减得多快。",
+    "card.horizon": "可及距离",
+    "card.horizon.help": "同上，换成 1 %：损失究竟能到多远。",
+    "card.slope": "斜率",
+    "card.slope.help": "对这段文本的全部间隔，给中位数的对数拟合一条直线：平均每步多少奈特。先快后慢的衰减，半衰期短而斜率接近 0。",
+    "card.lambda": "λ₁",
+    "card.lambda.help": "最大的有限时间李雅普诺夫指数，每步奈特：保持最久的那个方向。",
+    "card.norm": "‖g‖",
+    "card.norm.help": "这段文本的平均损失对全部参数的梯度的范数，在裁剪之前。",
+    "card.proof-gates": "证明：门",
+    "card.proof-gates.help": (
+        "按公式用 float64 算出的状态（这里的梯度由它的门传递）与读文本的内核的状态之间最大的差。约 1e-06 以内是 float32 的舍入。"
+    ),
+    "card.proof-flow": "证明：梯度流",
+    "card.proof-flow.help": (
+        "这个梯度流的三行与 torch.autograd.grad 用 float64 在前 32 步的普通循环上刚刚算出的结果之间最大的相对差。约 1e-12 是 float64 的舍入。"
+    ),
+    "card.over": ">{steps}",
+    "gradient-page.look-for": (
+        "每个字符的损失把梯度送回它之前的各步。**从对角线往外读三角形的一行**：变暗的地方，损失已经到不了。从对角线起就暗的一行属于预测得很"
+        "好的字符：它不要求改变。"
+    ),
+    "gradient-page.cut": "这一页的梯度是前 {count:,} 个字符的；库最多取 {most:,} 个。",
+    "gradient-page.beside": "（旁边）",
+    "gradient-page.row": "“{character}”，从第 {step} 步读出",
+    "gradient-page.proved": "两个证明是刚刚算出的差：同样的公式用 float64 算出的状态，以及梯度流的三行与 float64 的 torch.autograd.grad。",
+    "gradient-page.part": "画出的，以及半衰期、可及距离和斜率所计的：只在 {part} 处的梯度。",
+    "gradient-page.reach": "**它到多远**。全部损失的中位数，按往回的步数；细线：拟合的斜率。",
+    "gradient-page.bound": "Pascanu 的界 σ max(U)·γ 是 {bound:.3f}：小于 1 必定消失，大于 1 可能爆炸。",
+    "gradient-page.clip": "**裁剪剩下什么**。这段文本的平均损失的梯度，逐个参数，以及 θ 把它变成什么。",
+    "gradient-page.clip.of": "这段文本，{model}",
+    "gradient-page.clip.no-loss": "还没有损失，所以没有可裁剪的。",
+    "gradient-page.clip.not-finite": "不是有限数：{what}。没有裁剪。",
+    "gradient-page.clip.clipped": "范数 {norm:.3g}，θ = {theta:g}：乘以 {coefficient:.3g}，方向不变。",
+    "gradient-page.clip.kept": lambda norm, theta, coefficient: f"范数 {norm:.3g}，θ = {theta:g}：没有裁剪。",
+    "gradient-page.clip.others": (
+        "按值裁剪，{changed_share:.1%} 的数会改变，方向会转 {value_degrees:.1f}°；按参数裁剪，转 {parameter_degrees:.1f}°。"
+    ),
+    "gradient-page.training": "它的训练，逐个迭代周期",
+    "gradient-page.training.click": "点一个迭代周期：页面上的一切就按最近的快照的模型重画。",
+    "gradient-page.clipped-in-training": "训练这个模型时，{share:.0%} 的步被裁剪。",
+    "gradient-page.alt.flow": "每个损失在每个较早步的梯度、整段文本的梯度、一个损失的梯度，以及由什么传递",
+    "gradient-page.alt.sigma": "每条路径最大的奇异值，以及整步奇异值的带",
+    "gradient-page.alt.weights": "每一步给每个权重矩阵的梯度加上的范数",
+    "gradient-page.alt.lags": "按间隔的局部梯度份额的中位数",
+    "gradient-page.alt.clip": "每个参数的梯度在裁剪前后的范数",
+    "gradient-page.alt.training": "训练各迭代周期裁剪前后的梯度范数",
+    # probes: how far the gradients of two models reach
+    "reach.farther": (
+        "梯度在 {far} 中到得更远：{far_steps:steps}之后降到{share}以下，在 {near} 中 {near_steps:steps}之后就降到{share}以下。所以 {far} "
+        "预测得不好的地方，还能纠正它更早做的事。{reads}"
+    ),
+    "reach.farther-than-the-text": (
+        "梯度在 {far} 中到得更远：在这段文本的每一步都高于{share}，在 {near} 中 {near_steps:steps}之后就降到{share}以下。所以 {far} 预测得"
+        "不好的地方，还能纠正它更早做的事。{reads}"
+    ),
+    "reach.share.horizon": " 1 % ",
+    "reach.share.half-life": "一半",
+    "reach.alone": "仅此并不使它读得更好：把没用的内容放掉的门，是有意让梯度到此为止。",
+    "reach.reads-better": (
+        "它读这段文本也更好（困惑度 {far_nats:perplexity} 对 {near_nats:perplexity}）；只是到得远并不带来这一点。"
+    ),
+    "reach.reads-no-better": (
+        "它并不因此读得更好（困惑度 {far_nats:perplexity} 对 {near_nats:perplexity}）：把没用的内容放掉的门，是有意让梯度到此为止。"
+    ),
+}

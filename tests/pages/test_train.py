@@ -14,7 +14,7 @@ import explorer
 from explorer import RECIPES, ModelConfig, runs
 from explorer.cells import CELLS
 from explorer.pages import live, new_run
-from explorer.pages.shell import people
+from explorer.pages.shell import links, people
 from explorer.pages.shell.plain import plain
 from explorer.probes.finding import Finding
 from explorer.runs.request import setting
@@ -208,7 +208,9 @@ def test_a_verdict_says_what_stands_out_or_that_nothing_does(monkeypatch, findin
 
 def test_a_run_offers_its_gates_and_its_gradients_once_there_is_a_model():
     def offered(app):
-        return [(link.proto.label, link.proto.page, link.proto.query_string) for link in app.get("page_link")][4:]
+        return [(link.proto.label, link.proto.page, link.proto.query_string) for link in app.get("page_link")][
+            len(links.ICONS) :
+        ]
 
     run = small_run()
     assert offered(open_page(run=run.id)) == [

@@ -22,6 +22,7 @@ from explorer.runs import process
 from explorer.runs import store as store_module
 from explorer.runs.claim import Claim, Superseded
 from explorer.runs.facts import EpochEvent, GateSummary, RunError
+from explorer.runs.rows import VERSION
 from explorer.runs.store import DEAD_AFTER_S, KEPT_DELETED_S, Store
 from explorer.training import Recipe, StepRecord
 
@@ -549,7 +550,7 @@ def test_runs_of_another_version_are_left_alone(folder):
     db = sqlite3.connect(folder / "runs.sqlite")
     db.execute("PRAGMA user_version = 7")
     db.close()
-    with pytest.raises(RunError, match=r"format 1; .* have format 7"):
+    with pytest.raises(RunError, match=rf"format {VERSION}; .* have format 7"):
         Store(folder)
 
 

@@ -46,6 +46,7 @@ EXAMPLES = {
     "weights": ("true", True, {"model": "river-town-gru"}),
     "theta": ("0.05", 0.05, {}),
 }
+ALONE = ((links.SERIES,), (links.PROBLEMS,), (links.LESSONS,))
 SHORT = "ab ab ab ab ab"
 
 
@@ -91,8 +92,8 @@ def said(app):
 
 def test_the_examples_above_name_every_choice_there_is():
     # No shipped model has two layers, and a run needs a training: both have a test of their own, and so have the choices of the
-    # pages Numbers and Problems.
-    own = {key for key, choice in links.CHOICES.items() if choice.pages in ((links.SERIES,), (links.PROBLEMS,))}
+    # pages Numbers, Problems and Lessons.
+    own = {key for key, choice in links.CHOICES.items() if choice.pages in ALONE}
     assert EXAMPLES.keys() | {"layer", "run"} | own == links.CHOICES.keys()
 
 

@@ -51,10 +51,10 @@ def page() -> None:
         seen = all_classes().join(code, people.browser())
     show_step(place)
     ask(place, code, seen if follows or (seen and seen.leads) else None)
-    if not follows:
-        show_ways(place)
     if code and seen is not None:
         st.fragment(watch, run_every=EVERY_S)(code, seen, place, follows=follows)
+    if not follows:
+        show_ways(place)
     show_class(code, seen, place)
 
 
@@ -97,7 +97,7 @@ def show_ways(place: Place) -> None:
     with st.container(horizontal=True):
         st.button(
             say("lesson-page.back"), key="back", icon=":material/arrow_back:", disabled=number == 1,
-            on_click=links.take_values, args=({STEP: str(number - 1)},), shortcut="Alt+Left",
+            on_click=links.take_values, args=({STEP: str(number - 1)},), shortcut="B",
         )  # fmt: skip
         if number < len(place.lesson.steps):
             onward, label = {STEP: str(number + 1)}, say("lesson-page.next")
@@ -105,7 +105,7 @@ def show_ways(place: Place) -> None:
             onward, label = {LESSON: keys[after % len(keys)], STEP: "1"}, say("lesson-page.next-lesson")
         st.button(
             label, key="next", icon=":material/arrow_forward:", on_click=links.take_values, args=(onward,),
-            shortcut="Alt+Right",
+            shortcut="N",
         )  # fmt: skip
 
 
@@ -129,8 +129,10 @@ def ask(place: Place, code: str | None, seen: Seen | None) -> None:
     given = answers.get(place.keys)
     led = seen is not None and not seen.leads
     open_ = (seen is not None and seen.revealed) or (given is not None and not led)
+    st.markdown(f"**{lesson.said(step, 'question')}**")
     chosen = st.radio(
-        lesson.said(step, "question"), step.choices, index=step.choices.index(given) if given else None,
+        lesson.said(step, "question"), step.choices, label_visibility="collapsed",
+        index=step.choices.index(given) if given else None,
         format_func=lambda one: lesson.choice(step, one), key=f"answer_{lesson.key}_{step.key}", disabled=open_,
     )  # fmt: skip
     if not open_:

@@ -21,7 +21,7 @@ ORDER = [
     "words", "fields", "characters", "everyday", "likelihood", "encodings", "composition", "folding", "foreign", "text",
     "features", "files", "home", "strict", "corpora", "batches", "clipping", "cells", "initialisation", "models",
     "interventions", "training", "problems", "series", "recording", "checkpoints", "reads", "probes", "importing", "runs",
-    "attaching", "cli", "figures", "commands", "pages",
+    "attaching", "lessons", "cli", "figures", "commands", "pages",
 ]  # fmt: skip
 MODULES = [path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.stem not in ("__init__", "__main__")]
 

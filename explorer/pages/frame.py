@@ -23,6 +23,7 @@ PAGES = {
     links.PROBLEMS: st.Page("problems.py", title=say("page.problems"), icon=links.ICONS[links.PROBLEMS]),
     links.SERIES: st.Page("series.py", title=say("page.series"), icon=links.ICONS[links.SERIES]),
     links.OPEN: st.Page("open.py", title=say("page.open"), icon=links.ICONS[links.OPEN]),
+    links.LESSONS: st.Page("lessons.py", title=say("page.lessons"), icon=links.ICONS[links.LESSONS]),
 }
 # Streamlit's own navigation would lead to bare addresses. These links carry what is chosen, also into a new tab.
 shown = st.navigation(list(PAGES.values()), position="hidden")

@@ -46,6 +46,7 @@ EXAMPLES = {
     "weights": ("true", True, {"model": "river-town-gru"}),
     "theta": ("0.05", 0.05, {}),
 }
+ALONE = ((links.SERIES,), (links.PROBLEMS,), (links.LESSONS,))
 SHORT = "ab ab ab ab ab"
 
 
@@ -91,8 +92,8 @@ def said(app):
 
 def test_the_examples_above_name_every_choice_there_is():
     # No shipped model has two layers, and a run needs a training: both have a test of their own, and so have the choices of the
-    # pages Numbers and Problems.
-    own = {key for key, choice in links.CHOICES.items() if choice.pages in ((links.SERIES,), (links.PROBLEMS,))}
+    # pages Numbers, Problems and Lessons.
+    own = {key for key, choice in links.CHOICES.items() if choice.pages in ALONE}
     assert EXAMPLES.keys() | {"layer", "run", "lang"} | own == links.CHOICES.keys()
 
 
@@ -235,7 +236,7 @@ def test_a_long_name_in_a_link_is_cut():
 def test_the_way_to_every_page_carries_what_is_chosen():
     app = opened(epoch="16")
     links = {link.proto.label: link.proto.query_string for link in app.get("page_link")}
-    assert links == dict.fromkeys(("Gates", "Gradients", "Train", "Problems", "Numbers", "Open"), "epoch=16")
+    assert links == dict.fromkeys(("Gates", "Gradients", "Train", "Problems", "Numbers", "Open", "Lessons"), "epoch=16")
 
 
 def test_the_layer_of_a_deep_model_is_in_the_address(tmp_path, monkeypatch):

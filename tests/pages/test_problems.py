@@ -40,7 +40,7 @@ def trained(app):
     app.button[0].click().run()
     for _ in range(40):
         assert not app.exception
-        lesson = app.session_state["lesson"]
+        lesson = app.session_state["problem_lesson"]
         if lesson.ended:
             return app, lesson
         app.run()
@@ -70,10 +70,10 @@ def test_training_ends_with_curves_claims_and_a_model_that_gates_can_open():
 def test_another_wish_ends_the_lesson_and_one_a_session_goes_on():
     app = page(problem_length=20)
     app.button[0].click().run()
-    assert app.session_state["lesson"].wish == Wish("first", 20, ("gru", "rnn"))
+    assert app.session_state["problem_lesson"].wish == Wish("first", 20, ("gru", "rnn"))
     app.session_state["chosen"].values["problem"] = "parity"
     app.run()
-    assert "lesson" not in app.session_state
+    assert "problem_lesson" not in app.session_state
     assert app.button[0].label == "Train"
 
 

@@ -60,7 +60,7 @@ def words_of(sentence):
 def test_nothing_is_left_in_english(name, code):
     said, english = language(name).SENTENCES[code], ENGLISH.SENTENCES[code]
     if words_of(english):
-        assert CHINESE.search(said), said
+        assert CHINESE.search(said) or not words_of(said), said
     assert not re.search(
         r"[A-Za-z]{3,} [a-z]{2,} [a-z]{2,} [a-z]{2,}", " ".join(re.sub(r"`[^`]*`", "", said).split())
     ), said

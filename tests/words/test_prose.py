@@ -43,6 +43,12 @@ DATA = {
         "EUC-KR or CP949 (Korean)",
     },
     "runs/__init__.py": {"command line"},
+    "lessons.py": {
+        "the time traveller for so it will be convenient to teach a small machine to keep a secret",
+        'He looked back at the harbour. "Turn the light, and bring the little network home." Then he was sorry.',
+        "The lamp was lit at six.\nThe boat came in at eight.\nThey ate, and went to bed.\n",
+        "the time ",
+    },
     "pages/frame.py": {"Gate explorer", "Loading PyTorch; only the first visit after a start waits for it."},
     "pages/shell/texts.py": {
         "the time traveller for so it will be convenient to teach a small machine to keep a secret",

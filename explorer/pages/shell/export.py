@@ -210,7 +210,9 @@ class Download(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it, if there is a place; however it ends, the place is free again and nothing more is made."""
         browser = self.offered.browser or self.offered.token
-        if refused := _refused(browser):
+        with speaking(self.offered.language):
+            refused = _refused(browser)
+        if refused:
             await _refusal(429, refused)(scope, receive, send)
             return
         if scope["method"] == "HEAD":

@@ -21,7 +21,7 @@ from explorer.words import say
 UNITS, MOST_CELLS, MOST_S, SLICE_S = 32, 3, 15.0, 0.12
 SHARES = (0.25, 0.5, 1, 2, 4)  # of the trained length, at which it is tried
 TRIED = 300  # texts of each length
-LESSON = "lesson"
+LESSON = "problem_lesson"
 
 
 class Wish(NamedTuple):

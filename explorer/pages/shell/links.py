@@ -20,10 +20,12 @@ from explorer.pages.shell import session
 from explorer.pages.shell.plain import plain
 from explorer.words import Saying, say
 
-GATES, GRADIENTS, TRAIN, PROBLEMS, SERIES, OPEN = "gates", "gradients", "train", "problems", "series", "open"
+GATES, GRADIENTS, TRAIN, PROBLEMS, SERIES = "gates", "gradients", "train", "problems", "series"
+OPEN, LESSONS = "open", "lessons"
 ICONS = {
     GATES: ":material/grid_on:", GRADIENTS: ":material/timeline:", TRAIN: ":material/model_training:",
     PROBLEMS: ":material/extension:", SERIES: ":material/show_chart:", OPEN: ":material/folder_open:",
+    LESSONS: ":material/school:",
 }  # fmt: skip
 
 
@@ -76,6 +78,7 @@ CHOICES = {
         f"numbers{of}": Choice((SERIES,), elsewhere=False)
         for of in ("", "_target", "_horizon", "_cell", "_units", "_length", "_steps", "_unit")
     },
+    **{of: Choice((LESSONS,), elsewhere=False) for of in ("lesson", "step", "class")},
     # Anyone with a run's id can see it: only the page that shows the run hands its id on.
     "run": Choice((TRAIN,), elsewhere=False),
 }

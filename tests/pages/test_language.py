@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 import drawn
 import explorer
 from explorer.pages import live
-from explorer.pages.shell import language, links
+from explorer.pages.shell import language, links, pictures
 from explorer.words import LANGUAGE, say, speaking
 
 APP = Path(explorer.__file__).parent / "pages" / "frame.py"
@@ -103,6 +103,17 @@ def test_another_thread_speaks_for_a_page_in_its_language():
     assert CHINESE.search(sentence.decode())
     assert not CHINESE.search(live.answer(("nothing",), "", "../en")[1].decode())
     assert LANGUAGE.get() == "en"
+
+
+def test_a_picture_speaks_the_language_of_its_page():
+    app = opened(lang="zh", model="river-town-gru")
+    token = drawn.asked(app)[0]["address"].split("/")[1]
+    status, packed = pictures.answer(token, "", b"{}")
+    assert status == 200
+    assert "单元" in packed.decode("utf-8", "replace")
+    status, sentence = pictures.answer(token, "", b"[")
+    assert status == 400
+    assert CHINESE.search(sentence.decode())
 
 
 def test_what_stands_in_the_link_is_one_of_the_languages():

@@ -178,12 +178,13 @@ def answer(token: str, browser: str, body: bytes) -> tuple[int, bytes]:
     picture = _pictures.get(token)
     if picture is None or picture.browser != browser:
         return 404, say("page.picture.gone").encode()
-    try:
-        question = Question.of(body)
-    except ValueError:
-        return 400, say("page.picture.question", most=MAX_SENTENCE).encode()
-    if question.epoch is not None and question.epoch not in picture.epochs:
-        return 400, say("page.picture.epoch", epochs=list(picture.epochs)).encode()
+    with speaking(picture.language):
+        try:
+            question = Question.of(body)
+        except ValueError:
+            return 400, say("page.picture.question", most=MAX_SENTENCE).encode()
+        if question.epoch is not None and question.epoch not in picture.epochs:
+            return 400, say("page.picture.epoch", epochs=list(picture.epochs)).encode()
     with picture.lock:
         picture.asked += 1
         turn = picture.asked

@@ -38,7 +38,7 @@ UNIT = 95  # of LIGHTHOUSE: follows quotation marks
 SEEN = 0.1  # a difference of means, or a share of a perplexity, under which two things count as alike
 NEAR, FAR = 10, 30  # steps back, between which a reach is middling
 THETA, RATE = 0.05, 1.0
-TASK, TASK_LENGTH, TASK_UNITS, TASK_STEPS = "first", 20, 16, 250
+TASK, TASK_LENGTH, TASK_UNITS, TASK_STEPS = "first", 20, 16, 200
 MOST_OWN = 500  # characters of a person's own sentence
 
 

@@ -41,13 +41,13 @@ def page() -> None:
     """The page."""
     code, seen = the_class()
     follows = seen is not None and not seen.leads and choose_to_follow()
-    if seen is not None and (follows or (seen.leads and session.kept(LED, None) != code)):
+    # A presenter's page moves the class, and where another page of the same browser has moved it, it goes there.
+    if seen is not None and (follows or (seen.leads and session.kept(LED, None) != (code, seen.lesson, seen.step))):
         go_to(seen)
-    if seen is not None and seen.leads:
-        session.fill({LED: code})
     place = choose_place(follows=follows)
     if code and seen is not None and seen.leads:
         all_classes().move(code, people.browser(), place.keys)
+        session.fill({LED: (code, *place.keys)})
         seen = all_classes().join(code, people.browser())
     show_step(place)
     ask(place, code, seen if follows or (seen and seen.leads) else None)
@@ -128,7 +128,7 @@ def ask(place: Place, code: str | None, seen: Seen | None) -> None:
     answers: dict[tuple[str, str], str] = session.kept(ANSWERS, {})
     given = answers.get(place.keys)
     led = seen is not None and not seen.leads
-    open_ = (seen is not None and seen.revealed) or (given is not None and not led)
+    open_ = given is not None if seen is None else seen.revealed
     st.markdown(f"**{lesson.said(step, 'question')}**")
     chosen = st.radio(
         lesson.said(step, "question"), step.choices, label_visibility="collapsed",
@@ -251,7 +251,7 @@ def show_class(code: str | None, seen: Seen | None, place: Place) -> None:
 def begin_class(place: Place) -> None:
     """Begin a class here."""
     code = all_classes().begin(people.browser(), place.keys)
-    session.fill({LED: code, "class_full": code is None})
+    session.fill({LED: (code, *place.keys), "class_full": code is None})
     if code:
         links.take_values({CLASS: code})
 

@@ -2134,7 +2134,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "class.leave": "Leave the class",
     "class.end": "End the class",
     "class.counted": "Your answer is counted. What is right appears when the presenter shows it.",
-    "class.answered": lambda answered, browsers: f"{answered} of {_some(browsers, 'browser')} answered.",
+    "class.answered": lambda answered, browsers: (
+        f"{answered} of {_some(browsers, 'browser')} answered." if browsers else "Nobody follows yet."
+    ),
     "class.bar": "{choice}: {count}",
     "class.invitation": "This is the class **{code}**. Whoever opens its link follows you from step to step.",
     # lessons: what a gate does
@@ -2191,8 +2193,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "lesson.motives.first.choice.rnn": "the plain RNN",
     "lesson.motives.first.choice.both": "both about as often",
     "lesson.motives.first.answer": (
-        "After at most {steps} steps, made just now, the GRU is right in {gru:.0%} of new texts and the RNN in {rnn:.0%}. By "
-        "guessing it would be {chance:.0%}."
+        "After at most {steps} steps of training on this server, the GRU is right in {gru:.0%} of new texts and the RNN in "
+        "{rnn:.0%}. By guessing it would be {chance:.0%}."
     ),
     "lesson.motives.first.rule": "one cell answers better where its share of right answers is larger by more than 10 points.",
     "lesson.motives.skip.claim": "Second motive: some characters say nothing and should be passed over.",

@@ -171,6 +171,27 @@ def test_the_presenter_invites_finds_the_class_after_a_reload_and_ends_it():
     assert "There is no class with the code" in said(ran(pupil))
 
 
+def test_an_answer_that_the_presenter_knows_already_is_still_shown_to_all_on_request_only():
+    presenter = page("presenter")
+    presenter.radio[0].set_value("lower").run()
+    pressed(pressed(presenter, "show"), "class_begin")
+    pupil = page("pupil", **{"class": presenter.query_params["class"]})
+    assert "The rule: " not in said(presenter)
+    pressed(presenter, "show")
+    assert "The rule: " in said(ran(pupil))
+
+
+def test_two_pages_of_a_presenter_go_together():
+    first, code = led()
+    second = page("presenter", **{"class": code})
+    pressed(first, "next")
+    for app in (second, first, second, first):
+        assert place(ran(app)) == ("gate", "2")
+    pressed(second, "next")
+    assert place(ran(first)) == place(ran(second)) == ("gate", "3")
+    assert all_classes().join(code, "presenter").step == "shut"
+
+
 def test_a_code_can_be_typed():
     _, code = led()
     pupil = page("pupil")

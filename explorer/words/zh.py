@@ -1948,7 +1948,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "class.leave": "离开班级",
     "class.end": "结束班级",
     "class.counted": "你的答案已计入。老师公布时会显示哪个正确。",
-    "class.answered": lambda answered, browsers: f"{browsers} 个浏览器中有 {answered} 个回答了。",
+    "class.answered": lambda answered, browsers: (
+        f"{browsers} 个浏览器中有 {answered} 个回答了。" if browsers else "还没有人跟随。"
+    ),
     "class.bar": "{choice}：{count}",
     "class.invitation": "这是班级 **{code}**。打开它的链接的人会一步一步跟随你。",
     # lessons: what a gate does
@@ -2002,7 +2004,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "lesson.motives.first.choice.rnn": "普通 RNN",
     "lesson.motives.first.choice.both": "两者一样多",
     "lesson.motives.first.answer": (
-        "刚刚最多训练了 {steps} 步，在新的文本上 GRU 的正确率是 {gru:.0%}，RNN 是 {rnn:.0%}。猜测是 {chance:.0%}。"
+        "在这台服务器上最多训练 {steps} 步之后，在新的文本上 GRU 的正确率是 {gru:.0%}，RNN 是 {rnn:.0%}。猜测是 {chance:.0%}。"
     ),
     "lesson.motives.first.rule": "正确率高出 10 个百分点以上，才算答得更好。",
     "lesson.motives.skip.claim": "第二个动机：有些字符没有信息，应该跳过。",

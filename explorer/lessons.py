@@ -24,7 +24,7 @@ from explorer.probes.gradients import HORIZON, GradientFlow, gradient_flow
 from explorer.probes.perplexity import score_text
 from explorer.problems import PROBLEMS, accuracy, learn, problem_model
 from explorer.training import perplexity
-from explorer.words import say
+from explorer.words import Saying, say
 
 Models = Callable[[str], CharModel]
 GATES, GRADIENTS, PROBLEMS_PAGE = "gates", "gradients", "problems"
@@ -48,12 +48,12 @@ class Measured:
 
     Attributes:
         right: the choice that is right by the rule of the step.
-        figures: that stand in the answer, by name.
+        figures: that stand in the answer, by name; words are a Saying, as they are read in any language.
 
     """
 
     right: str
-    figures: Mapping[str, float | str] = field(default_factory=dict)
+    figures: Mapping[str, float | Saying] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,9 @@ class Lesson:
         """What a choice is called."""
         return say(f"lesson.{self.key}.{step.key}.choice.{choice}")
 
-    def answer(self, step: Step, measured: Measured) -> str:
+    def answer(self, step: Step, figures: Mapping[str, object]) -> str:
         """What was measured, in a sentence."""
-        return say(f"lesson.{self.key}.{step.key}.answer", **measured.figures)
+        return say(f"lesson.{self.key}.{step.key}.answer", **figures)
 
 
 def _mean(values: object) -> float:
@@ -270,8 +270,8 @@ def _writes(models: Models, _: str) -> Measured:
     try:
         written = models(LEAKY).generate("the time ", 20)
     except ConfigError:
-        return Measured("refuses", {"what": say("lesson.two.writes.refused")})
-    return Measured("writes", {"what": say("lesson.two.writes.written", written=written)})
+        return Measured("refuses", {"what": Saying("lesson.two.writes.refused")})
+    return Measured("writes", {"what": Saying("lesson.two.writes.written", {"written": written})})
 
 
 def _cloze(models: Models, _: str) -> Measured:
@@ -300,7 +300,7 @@ def _words(models: Models, own: str) -> Measured:
             break
     start, inner = _mean(nll_T[starts]), _mean(nll_T[within])
     mine = text == own[:MOST_OWN] and text != BOOK
-    which = say("lesson.own.words.mine" if mine else "lesson.own.words.example")
+    which = Saying("lesson.own.words.mine" if mine else "lesson.own.words.example")
     return Measured(
         _than(start, inner, SEEN, ("start", "within", "same")), {"which": which, "start": start, "within": inner}
     )
@@ -312,7 +312,7 @@ def _beside(models: Models, own: str) -> Measured:
         if np.isfinite([rnn, gru]).all():
             break
     mine = text == own[:MOST_OWN] and text != BOOK
-    which = say("lesson.own.words.mine" if mine else "lesson.own.words.example")
+    which = Saying("lesson.own.words.mine" if mine else "lesson.own.words.example")
     return Measured(
         _than(rnn, gru, SEEN * min(rnn, gru), ("gru", "rnn", "same")), {"which": which, "rnn": rnn, "gru": gru}
     )

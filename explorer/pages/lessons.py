@@ -13,7 +13,7 @@ from explorer.pages.shell import language, links, people, session
 from explorer.pages.shell.classes import Seen, all_classes, code_of
 from explorer.pages.shell.models import load
 from explorer.pages.shell.plain import plain
-from explorer.words import say
+from explorer.words import Saying, say
 
 EVERY_S = 1.0
 LESSON, STEP, CLASS, FOLLOWING, ANSWERS, LED = "lesson", "step", "class", "following", "lesson_answers", "class_led"
@@ -181,8 +181,9 @@ def show_answer(place: Place, given: str | None, measured: Measured) -> None:
         st.success(say("lesson-page.right", right=right), icon=":material/check_circle:")
     else:
         st.info(say("lesson-page.wrong" if given else "lesson-page.is", right=right), icon=":material/info:")
-    shown = {name: plain(value) if isinstance(value, str) else value for name, value in measured.figures.items()}
-    st.markdown(lesson.answer(step, Measured(measured.right, shown)))
+    figures = measured.figures.items()
+    shown = {name: plain(str(value)) if isinstance(value, Saying) else value for name, value in figures}
+    st.markdown(lesson.answer(step, shown))
     st.caption(say("lesson-page.rule", rule=lesson.said(step, "rule")))
 
 

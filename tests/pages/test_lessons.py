@@ -11,6 +11,8 @@ import explorer
 from explorer.lessons import LESSONS
 from explorer.pages.shell import classes
 from explorer.pages.shell.classes import CODE_LENGTH, Classes, all_classes, code_of
+from explorer.pages.shell.plain import plain
+from explorer.words import say, speaking
 
 APP = Path(explorer.__file__).parent / "pages" / "frame.py"
 PLACES = [(lesson.key, number) for lesson in LESSONS.values() for number in range(1, len(lesson.steps) + 1)]
@@ -82,6 +84,16 @@ def test_a_choice_is_answered_by_the_measurement(choice):
     assert "The mean state of unit 95 is -0.89" in said(app)
     assert app.radio[0].disabled
     assert "show" not in keys(app)
+
+
+def test_what_one_has_measured_is_read_by_the_next_in_their_own_language():
+    at = {"lesson": "two", "step": "2"}
+    for language in ("en", "zh"):
+        with speaking(language):  # AppTest names the options in the test's own thread
+            app = page(f"tab {language}", lang=language, **at)
+            app.radio[0].set_value("refuses").run()
+            pressed(app, "show")
+            assert plain(say("lesson.two.writes.refused")) in said(app)
 
 
 def test_next_and_back_go_through_a_lesson_and_on_to_the_next_and_the_link_follows():

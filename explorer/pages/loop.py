@@ -12,13 +12,11 @@ from explorer import runs
 from explorer.figures import loops as drawing
 from explorer.figures.hundredths import CONFIG
 from explorer.pages import live
-from explorer.pages.shell import charts, export, links, people
-from explorer.pages.shell.plain import badge, plain
-from explorer.probes.finding import Finding
+from explorer.pages.shell import charts, export, links, notices, people
+from explorer.pages.shell.plain import plain
 from explorer.runs.status import FAILED, STATUSES, named
 from explorer.words import say
 
-STETHOSCOPE = ":material/stethoscope:"
 MOST_STEPS = 2_000_000  # of a table
 
 
@@ -34,7 +32,7 @@ def watch(loop_id: str) -> None:
     if loop.message:
         (st.error if loop.status == FAILED else st.caption)(people.told(loop.message))
     for finding in loop.findings:
-        show_finding(finding)
+        notices.show_finding(finding)
     live.show_loop(loop, key="live_loop")
     show_in_time(runs.loop_record(loop_id))
     export.offer(tables(loop), key="loop")
@@ -43,12 +41,6 @@ def watch(loop_id: str) -> None:
 def status(loop: runs.Loop) -> str:
     """How a loop stands; one whose verdict is grave is not ticked off."""
     return f":material/{STATUSES[loop.status].icon}: {named(loop.status)}"
-
-
-def show_finding(finding: Finding) -> None:
-    """A verdict with its evidence, and one change to try."""
-    evidence = plain(f"{finding.evidence} {finding.advice}")
-    st.markdown(f"{STETHOSCOPE} **{finding.title}.** {badge(finding.sureness)}{evidence}")
 
 
 def show_in_time(record: runs.LoopRecord) -> None:

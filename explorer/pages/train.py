@@ -12,14 +12,13 @@ from explorer import runs
 from explorer.figures import training as drawing
 from explorer.figures.hundredths import CONFIG
 from explorer.pages import live, loop, new_run
-from explorer.pages.shell import charts, export, links, models, people, session
-from explorer.pages.shell.plain import badge, cells, plain
+from explorer.pages.shell import charts, export, links, models, notices, people, session
+from explorer.pages.shell.plain import cells, plain
 from explorer.probes.progress import long_enough
 from explorer.runs.status import DIVERGED, FINISHED, STATUSES, meaning, named
 from explorer.words import LANGUAGE, say
 
 NEWEST = 8  # runs that are listed until one asks for all
-STETHOSCOPE = ":material/stethoscope:"
 HIGHLIGHT = "rgba(224, 138, 30, 0.25)"
 
 
@@ -45,10 +44,9 @@ def watch(run_id: str) -> None:
 def show_verdict(run: runs.Run, findings: Sequence[explorer.Finding] | None) -> None:
     """What the run's own record says of it, or that nothing in it stands out; nothing where there is no record yet."""
     for finding in findings or ():
-        evidence = plain(f"{finding.evidence} {finding.advice}")
-        st.markdown(f"{STETHOSCOPE} **{finding.title}.** {badge(finding.sureness)}{evidence}")
+        notices.show_finding(finding)
     if findings is not None and not findings:
-        st.markdown(f"{STETHOSCOPE} {nothing_found(run)}")
+        st.markdown(f"{notices.STETHOSCOPE} {nothing_found(run)}")
 
 
 def nothing_found(run: runs.Run) -> str:

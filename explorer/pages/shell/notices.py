@@ -12,8 +12,9 @@ from explorer import runs
 from explorer.figures.style import number
 from explorer.pages.shell import alterations, controls, facts, links, people
 from explorer.pages.shell.models import Which, best_reader, checkpoint_of, model_label
-from explorer.pages.shell.plain import plain
+from explorer.pages.shell.plain import badge, plain
 from explorer.probes import reading
+from explorer.probes.finding import Finding
 from explorer.reads.text import score_name
 from explorer.words import say
 
@@ -73,6 +74,15 @@ def offer_reader(trace: explorer.GateTrace, text: str) -> None:
         label = say("page.reader.most" if share else "page.reader", label=plain(model_label(name)))
         chosen = {"model": name}
         st.button(label, icon=":material/swap_horiz:", on_click=links.take_values, args=(chosen,))
+
+
+STETHOSCOPE = ":material/stethoscope:"
+
+
+def show_finding(finding: Finding) -> None:
+    """What the record of a run or loop says, how sure that is, its evidence, and one change to try."""
+    evidence = plain(f"{finding.evidence} {finding.advice}")
+    st.markdown(f"{STETHOSCOPE} **{finding.title}.** {badge(finding.sureness)}{evidence}")
 
 
 def show_folded(which: Which, text: str) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from explorer.cells import CELLS
 from explorer.probes.finding import RULES, Finding
 from explorer.probes.gradients import NonFinite
+from explorer.runs import columns as column
 from explorer.runs.loops import (
     STATUSES,
     Floats,
@@ -115,8 +116,8 @@ def _findings(written: str) -> tuple[Finding, ...]:
     for each in json.loads(written):
         if each["rule"] not in RULES:
             raise KeyError(each["rule"])
-        figures = {_text(name): _read_figure(figure) for name, figure in each["figures"].items()}
-        finding = Finding(each["rule"], _text(each["confidence"]), figures, _text(each["case"]))
+        figures = {column.text(name): _read_figure(figure) for name, figure in each["figures"].items()}
+        finding = Finding(each["rule"], column.text(each["confidence"]), figures, column.text(each["case"]))
         str(finding)  # whatever its sentences need is there
         found.append(finding)
     return tuple(found)
@@ -136,14 +137,14 @@ def to_sample(step: int, written: str) -> Sample:
     nets = [
         NetSummary(
             _net(net["net"]),
-            {_text(letter): (float(mean), float(share)) for letter, (mean, share) in net["gates"].items()},
-            _or_none(int)(net["half_life_steps"]),
-            _or_none(int)(net["horizon_steps"]),
+            {column.text(letter): (float(mean), float(share)) for letter, (mean, share) in net["gates"].items()},
+            column.or_none(int)(net["half_life_steps"]),
+            column.or_none(int)(net["horizon_steps"]),
         )
         for net in told["nets"]
     ]
-    shares = {_text(name): float(share) for name, share in told["shares"].items()}
-    return Sample(int(step), _or_none(float)(told["update_ratio"]), tuple(nets), shares)
+    shares = {column.text(name): float(share) for name, share in told["shares"].items()}
+    return Sample(int(step), column.or_none(float)(told["update_ratio"]), tuple(nets), shares)
 
 
 def latest_json(step: int, nets: Sequence[InTime]) -> str:
@@ -170,7 +171,7 @@ def to_latest(written: str | None) -> tuple[int, tuple[InTime, ...]]:
     nets = [
         InTime(
             _net(net["net"]),
-            {_text(letter): GateInTime(*map(_array, rows)) for letter, rows in net["gates"].items()},
+            {column.text(letter): GateInTime(*map(_array, rows)) for letter, rows in net["gates"].items()},
             *(None if net[name] is None else _array(net[name]) for name in ("norm_T", "local_T", "share_L")),
         )
         for net in told["nets"]
@@ -191,7 +192,7 @@ def _array(values: list[float | None]) -> Floats:
 
 def _net(value: Any) -> LoopNet:
     module, layer, direction = value
-    return _text(module), int(layer), _text(direction)
+    return column.text(module), int(layer), column.text(direction)
 
 
 def _layers(written: str) -> tuple[LoopLayer, ...]:
@@ -199,43 +200,14 @@ def _layers(written: str) -> tuple[LoopLayer, ...]:
     for layer in layers:
         if layer.variant not in CELLS[layer.cell].variants:
             raise KeyError(layer.variant)
-        _text(layer.module), _count(layer.units), _count(layer.depth)
+        column.text(layer.module), column.amount(layer.units), column.amount(layer.depth)
     if not layers:
         raise ValueError
     return layers
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    value.encode("utf-8")
-    return value
-
-
-def _count(value: Any) -> int:
-    if not isinstance(value, int) or not 0 <= value < 2**62:
-        raise ValueError
-    return value
-
-
-def _time(value: Any) -> float:
-    if not isinstance(value, int | float) or not np.isfinite(value):
-        raise ValueError
-    return value
-
-
-def _status(value: Any) -> str:
-    if value not in STATUSES:
-        raise ValueError
-    return str(value)
-
-
-def _or_none(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: None if value is None else read(value)
-
-
 _READ: dict[str, Callable[[Any], Any]] = {
-    "id": _text, "name": _text, "status": _status, "owner": _text, "layers": _layers, "created": _time,
-    "ended": _or_none(_time), "deleted": _or_none(_time), "step": _count, "sampled": _count, "findings": _findings,
-    "message": _text,
+    "id": column.text, "name": column.text, "owner": column.text, "message": column.text, "layers": _layers,
+    "findings": _findings, "status": column.one_of(STATUSES), "step": column.amount, "sampled": column.amount,
+    "created": column.number, "ended": column.or_none(column.number), "deleted": column.or_none(column.number),
 }  # fmt: skip

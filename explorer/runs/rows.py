@@ -20,6 +20,7 @@ import numpy as np
 
 from explorer.models import ModelConfig
 from explorer.recording import EpochRecord
+from explorer.runs import columns as column
 from explorer.runs.facts import EpochEvent, GateSummary, Metrics, Run
 from explorer.runs.status import STATUSES
 from explorer.training import Recipe, StepRecord
@@ -93,7 +94,7 @@ KEPT_BACK = ("owner", "worker", "host", "pid")  # a file travels farther than wh
 def key(row: sqlite3.Row) -> str:
     """What a run that cannot be read goes by: its id; its number, where the id is what cannot be read."""
     try:
-        return _text(row["id"]) or f"row {row['number']}"
+        return column.text(row["id"]) or f"row {row['number']}"
     except (TypeError, ValueError):
         return f"row {row['number']}"
 
@@ -117,73 +118,15 @@ def _plain(value: Any) -> Any:
 
 # ---- columns ---------------------------------------------------------------------------------------------------
 
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    value.encode("utf-8")  # what is not UTF-8 in the file comes as half characters, see database.py
-    return value
-
-
-def _count(value: Any) -> int:
-    if not isinstance(value, int) or abs(value) > LARGEST:
-        raise ValueError
-    return value
-
-
-def _number(value: Any) -> float:
-    if not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError
-    return value
-
-
-def _real(value: Any) -> Any:
-    """A number, also one that is not finite: of an epoch that went wrong."""
-    if not isinstance(value, int | float):
-        raise TypeError
-    return value
-
-
-def _measured(value: Any) -> Any:
-    return None if value is None else _real(value)
-
-
-def _or_none(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: None if value is None else read(value)
-
-
-def _words(value: Any) -> tuple[str, ...]:
-    words = json.loads(value)
-    if not isinstance(words, list):
-        raise TypeError
-    return tuple(map(_text, words))
-
-
-def _amount(value: Any) -> int:
-    if _count(value) < 0:
-        raise ValueError
-    return int(value)
-
-
-def _status(value: Any) -> str:
-    if value not in STATUSES:
-        raise ValueError
-    return str(value)
-
-
-def _flag(value: Any) -> bool:
-    return bool((0, 1).index(value))
-
-
-LARGEST = 10**18  # what a seed may be
 _READ_KIND: dict[str, Callable[[Any], Any]] = {
-    "str": _text, "int": _amount, "float": _number, "float | None": _or_none(_number), "int | None": _or_none(_amount),
-    "str | None": _or_none(_text),
+    "str": column.text, "int": column.amount, "float": column.number, "str | None": column.or_none(column.text),
+    "int | None": column.or_none(column.amount), "float | None": column.or_none(column.number),
 }  # fmt: skip
 _READ: dict[str, Callable[[Any], Any]] = {
     "config": lambda value: ModelConfig(**json.loads(value)),
     "recipe": lambda value: Recipe(**json.loads(value)),
-    "prefixes": _words, "parameters": _words, "status": _status, "seed": _count, "has_checkpoint": _flag,
+    "prefixes": column.words, "parameters": column.words, "status": column.one_of(STATUSES), "seed": column.count,
+    "has_checkpoint": column.flag,
 }  # fmt: skip
 
 
@@ -216,21 +159,22 @@ def to_event(row: sqlite3.Row) -> EpochEvent:
     """An epoch as it was written."""
     epoch, step, summary, held_out, sentence, gates, samples, snapshot = row
     return EpochEvent(
-        _amount(epoch), _amount(step), summary and _summary(summary), _measured(held_out), _measured(sentence),
-        gates and _gates(gates), samples and _words(samples), _flag(snapshot),
+        column.amount(epoch), column.amount(step), summary and _summary(summary),
+        column.measured(held_out), column.measured(sentence),
+        gates and _gates(gates), samples and column.words(samples), column.flag(snapshot),
     )  # fmt: skip
 
 
 # A page asks for all epochs of a run every second, and they do not change.
 @lru_cache(maxsize=8_192)
 def _summary(written: str) -> EpochRecord:
-    return EpochRecord(*map(_real, json.loads(written)))
+    return EpochRecord(*map(column.real, json.loads(written)))
 
 
 @lru_cache(maxsize=8_192)
 def _gates(written: str) -> tuple[GateSummary, ...]:
     return tuple(
-        GateSummary(_amount(layer), _text(direction), _text(gate), *map(_measured, shares))
+        GateSummary(column.amount(layer), column.text(direction), column.text(gate), *map(column.measured, shares))
         for layer, direction, gate, *shares in json.loads(written)
     )
 

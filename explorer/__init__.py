@@ -15,6 +15,7 @@ from explorer.interventions import HeldUnit, Intervention, altered
 from explorer.models import CharModel, ConfigError, ModelConfig, ModelDivergedError
 from explorer.probes.ablation import Ablation, ablate
 from explorer.probes.brush import OnUnits, units_on
+from explorer.probes.cell import CellChange, OpenedCell, open_cell
 from explorer.probes.clipping import ClipLedger, clip_ledger
 from explorer.probes.diagnosis import Diagnosis, diagnose
 from explorer.probes.finding import Finding
@@ -34,6 +35,7 @@ from explorer.training import RECIPES, Recipe, StepRecord, TrainingDivergedError
 __all__ = [
     "RECIPES",
     "Ablation",
+    "CellChange",
     "CharModel",
     "Checkpoint",
     "CheckpointError",
@@ -55,6 +57,7 @@ __all__ = [
     "ModelConfig",
     "ModelDivergedError",
     "OnUnits",
+    "OpenedCell",
     "Recipe",
     "Recording",
     "Role",
@@ -77,6 +80,7 @@ __all__ = [
     "load_checkpoint",
     "load_corpus",
     "lyapunov_exponents",
+    "open_cell",
     "perplexity_by_epoch",
     "save_checkpoint",
     "score_text",

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from explorer.cells.equations import Equation, Node
 from explorer.words import own
 
 State = tuple[Tensor, ...]
@@ -92,6 +93,8 @@ class Cell(ABC):
         look_for: what to look for in its gates, in markdown.
         suggested: fields of ModelConfig with which it makes sense, where those differ from the defaults.
         presets: what one may try with its gates, by code: letter -> the value it is held at.
+        book: letter -> the symbol in Dive into Deep Learning, and the index of its weights there, where these are not the
+            letter itself.
 
     """
 
@@ -107,6 +110,7 @@ class Cell(ABC):
     look_for: ClassVar[str]
     suggested: ClassVar[Mapping[str, Any]] = {}
     presets: ClassVar[Mapping[str, Mapping[str, float]]] = {}
+    book: ClassVar[Mapping[str, tuple[str, str]]] = {}
 
     # ---- the equation ---------------------------------------------------------------------------------------------
 
@@ -125,6 +129,22 @@ class Cell(ABC):
             variant: one of `variants`.
 
         """
+
+    @abstractmethod
+    def equations(self, variant: str) -> tuple[Equation, ...]:
+        """The same as a person reads it, in the order in which it is computed: one equation for each of `letters`."""
+
+    @abstractmethod
+    def drawn(self, variant: str) -> tuple[Node, ...]:
+        """The same as a drawing: what stands where, and what it is made from. Inputs first."""
+
+    def seen(self, letter: str, variant: str) -> str:
+        """What U of a part is multiplied with, as a form."""
+        return "h_prev"
+
+    def plain(self, projected_BG: Tensor, h_prev_BH: Tensor, weights: CellWeights) -> Tensor | None:
+        """The state that a plain cell with the candidate's weights would come to; None where the cell has no such limit."""
+        return None
 
     def step(self, x: Tensor, state: State, weights: CellWeights, variant: str = "") -> Any:
         """One step as a pure function of its input, floats x_BE or ids_B. See `update`."""

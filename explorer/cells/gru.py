@@ -13,6 +13,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from explorer.cells.base import SHUT, Cell, CellWeights, Gate, LinearNet, Outer, State, input_projection, previous
+from explorer.cells.equations import Equation, Node
 from explorer.cells.scanning import gradients_after, states_after, weight_gradients
 
 RESETS = ("before", "after")
@@ -52,6 +53,8 @@ class GRU(Cell):
         "never-forget": {"z": 1}, "forget-at-once": {"z": 0}, "never-reset": {"r": 1}, "plain": {"z": 0, "r": 1},
     }  # fmt: skip
 
+    book: ClassVar[Mapping[str, tuple[str, str]]] = {"n": (r"\tilde{H}", "h")}
+
     def update(self, projected_BG: Tensor, state: State, weights: CellWeights, variant: str) -> GRUStep:
         """One step; see `Cell.update`."""
         (h_prev_BH,) = state
@@ -71,6 +74,48 @@ class GRU(Cell):
         # h = z * h_prev + (1 - z) * n
         h_BH = z_BH * h_prev_BH + (1 - z_BH) * n_BH
         return GRUStep(h_BH, r_BH, z_BH, n_BH)
+
+    def equations(self, variant: str) -> tuple[Equation, ...]:
+        """See `Cell.equations`."""
+        return (
+            Equation("r", "sigmoid(x_r + u_r)"),
+            Equation("z", "sigmoid(x_z + u_z)"),
+            Equation("n", "tanh(x_n + u_n)" if variant == "before" else "tanh(x_n + r * u_n)"),
+            Equation("h", "z * h_prev + (1 - z) * n"),
+        )
+
+    def seen(self, letter: str, variant: str) -> str:
+        """The candidate's U sees what the reset gate has left, where that acts before the product."""
+        return "r * h_prev" if (letter, variant) == ("n", "before") else "h_prev"
+
+    def drawn(self, variant: str) -> tuple[Node, ...]:
+        """The state runs along the top, the update gate mixes it with the candidate; see `Cell.drawn`."""
+        both = (("h_prev", 0.6), ("x", 0.6))
+        if variant == "before":
+            floor, reset = 3, [Node("reset", "×", (2.3, 2), "r * h_prev", ("r", "h_prev"))]
+        else:
+            floor, reset = 4, [
+                Node("u_n", "U", (1.3, 3), "u_n", (("h_prev", 0.6),)),
+                Node("reset", "×", (2.3, 2), "r * u_n", ("r", "u_n")),
+            ]  # fmt: skip
+        return (
+            Node("h_prev", "", (0, 0), "h_prev"),
+            Node("x", "", (0, floor), ""),
+            Node("z", "σ", (1.3, 1), "z", both),
+            Node("r", "σ", (1.3, 2), "r", both),
+            *reset,
+            Node("n", "tanh", (3.5, 2), "n", ("reset", "x")),
+            Node("keep", "×", (3.5, 0), "z * h_prev", ("h_prev", "z")),
+            Node("rest", "1−", (4.4, 1), "1 - z", ("z",)),
+            Node("write", "×", (5.3, 1), "(1 - z) * n", ("rest", "n")),
+            Node("sum", "+", (5.3, 0), "z * h_prev + (1 - z) * n", ("keep", "write")),
+            Node("h", "", (6.4, 0), "h", ("sum",)),
+        )
+
+    def plain(self, projected_BG: Tensor, h_prev_BH: Tensor, weights: CellWeights) -> Tensor:
+        """Where z = 0 and r = 1: tanh(W_n x + b_n + U_n h_prev + c_n); see `Cell.plain`."""
+        u_n, c_n = self.rows(weights.w_hh_GH, "n"), self.rows(weights.b_hh_G, "n")
+        return torch.tanh(projected_BG.chunk(3, -1)[2] + F.linear(h_prev_BH, u_n, c_n))
 
     def scan(self, projected_TBG: Tensor, state: State, weights: CellWeights, variant: str) -> tuple[Tensor, State]:
         """With its derivative by hand; see `Cell.scan`."""

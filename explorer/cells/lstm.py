@@ -24,6 +24,7 @@ from explorer.cells.base import (
     logit,
     previous,
 )
+from explorer.cells.equations import Equation, Node
 from explorer.cells.scanning import gradients_after, states_after, weight_gradients
 
 LARGEST_HELD = 0.99  # the cell state of a unit whose h is held: with 1, its argument would be infinite
@@ -59,10 +60,43 @@ class LSTM(Cell):
     )
     presets: ClassVar[Mapping[str, Mapping[str, float]]] = {"never-forget": {"f": 1}, "forget-at-once": {"f": 0}}
 
+    book: ClassVar[Mapping[str, tuple[str, str]]] = {"g": (r"\tilde{C}", "c")}
+
     def update(self, projected_BG: Tensor, state: State, weights: CellWeights, variant: str) -> LSTMStep:
         """One step; see `Cell.update`."""
         h_prev_BH, c_prev_BH = state
         return _updated(*_gates(projected_BG, h_prev_BH, weights), c_prev_BH)
+
+    def equations(self, variant: str) -> tuple[Equation, ...]:
+        """See `Cell.equations`."""
+        return (
+            Equation("f", "sigmoid(x_f + u_f)"),
+            Equation("i", "sigmoid(x_i + u_i)"),
+            Equation("g", "tanh(x_g + u_g)"),
+            Equation("o", "sigmoid(x_o + u_o)"),
+            Equation("c", "f * c_prev + i * g"),
+            Equation("h", "o * tanh(c)"),
+        )
+
+    def drawn(self, variant: str) -> tuple[Node, ...]:
+        """The cell state runs along the top, past three gates; see `Cell.drawn`."""
+        both = (("h_prev", 0.6), ("x", 0.6))
+        return (
+            Node("c_prev", "", (0, 0), "c_prev"),
+            Node("h_prev", "", (0, 3), "h_prev"),
+            Node("x", "", (0, 4), ""),
+            Node("f", "σ", (1.3, 1), "f", both),
+            Node("i", "σ", (1.3, 2), "i", both),
+            Node("g", "tanh", (1.3, 3), "g", both),
+            Node("o", "σ", (1.3, 4), "o", both),
+            Node("keep", "×", (2.5, 0), "f * c_prev", ("c_prev", "f")),
+            Node("write", "×", (3.5, 2), "i * g", ("i", "g")),
+            Node("sum", "+", (3.5, 0), "f * c_prev + i * g", ("keep", "write")),
+            Node("c", "", (6.4, 0), "c", ("sum",)),
+            Node("act", "tanh", (4.7, 2), "tanh(c)", ("sum",)),
+            Node("show", "×", (4.7, 4), "o * tanh(c)", ("o", "act")),
+            Node("h", "", (6.4, 4), "h", ("show",)),
+        )
 
     def scan(self, projected_TBG: Tensor, state: State, weights: CellWeights, variant: str) -> tuple[Tensor, State]:
         """With its derivative by hand; see `Cell.scan`."""

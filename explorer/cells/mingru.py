@@ -19,6 +19,7 @@ from explorer.cells.base import (
     logit,
     previous,
 )
+from explorer.cells.equations import Equation, Node, above_half
 
 
 class MinGRUStep(NamedTuple):
@@ -49,6 +50,8 @@ class MinGRU(Cell):
     suggested: ClassVar[Mapping[str, Any]] = {"num_layers": 2, "embedding_size": 32}
     presets: ClassVar[Mapping[str, Mapping[str, float]]] = {"never-forget": {"z": 1}, "forget-at-once": {"z": 0}}
 
+    book: ClassVar[Mapping[str, tuple[str, str]]] = {"n": (r"\tilde{H}", "h")}
+
     def update(self, projected_BG: Tensor, state: State, weights: CellWeights, variant: str) -> MinGRUStep:
         """One step; see `Cell.update`."""
         (h_prev_BH,) = state
@@ -56,9 +59,27 @@ class MinGRU(Cell):
         # z = sigma(W_z x + b_z)
         z_BH = torch.sigmoid(xz_BH)
         # n = g(W_n x + b_n), g(a) = a + 1/2 for a >= 0 and sigma(a) below
-        n_BH = torch.where(xn_BH >= 0, xn_BH + 0.5, torch.sigmoid(xn_BH))
+        n_BH = above_half(xn_BH)
         # h = z * h_prev + (1 - z) * n
         return MinGRUStep(z_BH * h_prev_BH + (1 - z_BH) * n_BH, z_BH, n_BH)
+
+    def equations(self, variant: str) -> tuple[Equation, ...]:
+        """See `Cell.equations`."""
+        return Equation("z", "sigmoid(x_z)"), Equation("n", "g(x_n)"), Equation("h", "z * h_prev + (1 - z) * n")
+
+    def drawn(self, variant: str) -> tuple[Node, ...]:
+        """As a GRU's, but that nothing leads from the old state to gate and candidate; see `Cell.drawn`."""
+        return (
+            Node("h_prev", "", (0, 0), "h_prev"),
+            Node("x", "", (0, 2), ""),
+            Node("z", "σ", (1.4, 1), "z", (("x", 0.6),)),
+            Node("n", "g", (1.4, 2), "n", ("x",)),
+            Node("keep", "×", (2.6, 0), "z * h_prev", ("h_prev", "z")),
+            Node("rest", "1−", (3.6, 1), "1 - z", ("z",)),
+            Node("write", "×", (4.7, 1), "(1 - z) * n", ("rest", "n")),
+            Node("sum", "+", (4.7, 0), "z * h_prev + (1 - z) * n", ("keep", "write")),
+            Node("h", "", (6, 0), "h", ("sum",)),
+        )
 
     def scan(self, projected_TBG: Tensor, state: State, weights: CellWeights, variant: str) -> tuple[Tensor, State]:
         """Gates and candidates of all steps at once, then the states; see `Cell.scan`."""

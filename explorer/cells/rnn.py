@@ -14,6 +14,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from explorer.cells.base import Cell, CellWeights, LinearNet, Outer, State, logit
+from explorer.cells.equations import Equation, Node
 from explorer.cells.scanning import gradients_after, states_after, weight_gradients
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -45,6 +46,23 @@ class RNN(Cell):
         # h = phi(W x + b + U h_prev + c)
         h_BH = ACTIVATIONS[variant](projected_BG + F.linear(h_prev_BH, weights.w_hh_GH, weights.b_hh_G))
         return RNNStep(h_BH)
+
+    def equations(self, variant: str) -> tuple[Equation, ...]:
+        """See `Cell.equations`."""
+        return (Equation("h", "x_h + u_h" if variant == "linear" else f"{variant}(x_h + u_h)"),)
+
+    def drawn(self, variant: str) -> tuple[Node, ...]:
+        """The old state and the character add up; see `Cell.drawn`."""
+        sign = {"sigmoid": "σ", "linear": "="}.get(variant, variant)
+        return (
+            Node("h_prev", "", (0, 0), "h_prev"),
+            Node("x", "", (0, 2), ""),
+            Node("u_h", "U", (1.4, 0), "u_h", ("h_prev",)),
+            Node("x_h", "W", (1.4, 2), "x_h", ("x",)),
+            Node("sum", "+", (2.8, 1), "x_h + u_h", ("u_h", "x_h")),
+            Node("act", sign, (4.1, 1), "h", ("sum",)),
+            Node("h", "", (5.4, 1), "h", ("act",)),
+        )
 
     def scan(self, projected_TBG: Tensor, state: State, weights: CellWeights, variant: str) -> tuple[Tensor, State]:
         """With its derivative by hand; see `Cell.scan`."""

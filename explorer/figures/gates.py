@@ -378,6 +378,18 @@ def unit_row(one: Tape, unit: int, where: str, count: int, ghost: Tape | None = 
     )
 
 
+def unit_tape(
+    trace: GateTrace, unit: int, step: int, *, layer: int = 0, direction: str = "forward", steps: int = MAX_STEPS
+) -> Panel:
+    """The text and every part of one unit over it; the row is shaded at one step. See `tape`."""
+    one, count = trace.tape(layer, direction), min(len(trace), steps)
+    strip, row = _strip_row(trace, one, SURPRISE, None, count), unit_row(one, unit, "", count)
+    rows = [replace(strip, brushed=False), replace(row, items=[Spans(np.arange(count) == step), *row.items])]
+    axis = over_steps(trace.text, count, say("figure.step"))
+    alt = say("gate-figure.unit-alt", unit=unit)
+    return Panel(axis, rows, lettered=is_lettered(count), told=_expected(trace, count), alt=alt)
+
+
 def _key(drawn: dict[str, Stroke]) -> str:
     """The lines of a row: a piece of each, and its name."""
     return ", ".join(keyed(name, line) for name, line in drawn.items())

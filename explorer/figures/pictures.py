@@ -6,8 +6,9 @@ import html
 from functools import singledispatch
 from typing import Any
 
-from explorer.figures import gates, gradients, series
+from explorer.figures import cell, gates, gradients, series
 from explorer.figures.panel import Panel
+from explorer.probes.cell import OpenedCell
 from explorer.probes.clipping import ClipLedger
 from explorer.probes.diagnosis import Diagnosis
 from explorer.probes.gates import GateTrace
@@ -17,7 +18,7 @@ from explorer.probes.series import SeriesTrace
 
 @singledispatch
 def html_of(result: Any) -> str:
-    """The picture of a trace, a flow or a ledger, and the sentences of a diagnosis.
+    """The picture of a trace, a flow, a ledger or an opened cell, and the sentences of a diagnosis.
 
     A picture brings plotly from its own address, as plotly's notebooks do.
 
@@ -48,6 +49,12 @@ def _(trace: SeriesTrace) -> str:
 @html_of.register
 def _(ledger: ClipLedger) -> str:
     return _drawn(gradients.clip(ledger))
+
+
+@html_of.register
+def _(opened: OpenedCell) -> str:
+    moves_most = int(abs(opened.values["h"] - opened.values["h_prev"]).argmax())
+    return cell.drawing(opened, moves_most)
 
 
 @html_of.register

@@ -18,6 +18,7 @@ with st.spinner("Loading PyTorch; only the first visit after a start waits for i
 language.speak()
 PAGES = {
     links.GATES: st.Page("gates.py", title=say("page.gates"), icon=links.ICONS[links.GATES], default=True),
+    links.CELL: st.Page("cell.py", title=say("page.cell"), icon=links.ICONS[links.CELL]),
     links.GRADIENTS: st.Page("gradients.py", title=say("page.gradients"), icon=links.ICONS[links.GRADIENTS]),
     links.TRAIN: st.Page("train.py", title=say("page.train"), icon=links.ICONS[links.TRAIN]),
     links.PROBLEMS: st.Page("problems.py", title=say("page.problems"), icon=links.ICONS[links.PROBLEMS]),

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 import explorer
 from drawn import panels
 from explorer import CharModel, Checkpoint, Intervention, ModelConfig, Recipe, Vocabulary
-from explorer.cells import CELLS, Cell, CellWeights, gate_titles, input_projection
+from explorer.cells import CELLS, Cell, CellWeights, equations, gate_titles, input_projection
 from explorer.cells.base import previous
 from explorer.figures import gates as drawing
 from explorer.figures import gradients as flow_drawing
@@ -380,3 +380,59 @@ def test_the_pages_show_it(key, page, shelf_of_cells, monkeypatch):
     assert described.partition(",")[0] in said.replace("\\", "")
     assert ("This model is altered" in said) == bool(cell.gates)
     assert len(panels(app)) == 1
+
+
+# ---- as a person reads it ---------------------------------------------------------------------------------------------
+
+
+@every_variant
+def test_the_equations_that_are_shown_are_those_of_the_step(key, variant):
+    cell, x, _, weights, variant = along(model_of(key, variant, bias="two" if CELLS[key].recurrent else "one"))
+    state = tuple(torch.randn(len(x), 5).double() for _ in cell.state)
+    step = cell.step(x, state, weights, variant)
+    projected_TG = input_projection(x, weights)
+    values = {f"{part}_prev": before for part, before in zip(cell.state, state, strict=True)}
+    for number, letter in enumerate(cell.stacked):
+        values[f"x_{letter}"] = projected_TG.chunk(len(cell.stacked), 1)[number]
+    for letter, form in cell.equations(variant):
+        if cell.recurrent and letter in cell.stacked:
+            seen = equations.value(cell.seen(letter, variant), values)
+            values[f"u_{letter}"] = seen @ cell.rows(weights.w_hh_GH, letter).T + cell.rows(weights.b_hh_G, letter)
+        values[letter] = equations.value(form, values)
+    assert {equation.letter for equation in cell.equations(variant)} == set(cell.letters)
+    for letter in cell.letters:
+        torch.testing.assert_close(values[letter], getattr(step, letter), rtol=0, atol=1e-12)
+
+
+@every_variant
+def test_the_drawing_says_what_the_equations_say(key, variant):
+    cell, nodes = CELLS[key], {}
+    known = {letter: torch.rand(1) for letter in cell.letters} | {f"{part}_prev": torch.rand(1) for part in cell.state}
+    known |= {f"{side}_{letter}": torch.rand(1) for side in "xu" for letter in cell.stacked}
+    for letter, form in cell.equations(variant):
+        known[letter] = equations.value(form, known)
+    for node in cell.drawn(variant):
+        for wire in node.wires:
+            assert (wire if isinstance(wire, str) else wire[0]) in nodes  # a wire comes from what stands before it
+        assert node.at not in [other.at for other in nodes.values()]
+        nodes[node.key] = node
+        assert node.key == "x" or equations.value(node.form, known).shape == (1,)
+    assert {*cell.letters, "x", *(f"{part}_prev" for part in cell.state)} <= set(nodes)
+    # A sum is the sum of what comes to it, a product the product; an output is what comes to it.
+    operation = {"+": torch.add, "×": torch.mul}
+    for node in nodes.values():
+        come = [
+            equations.value(nodes[wire].form, known) for wire in node.wires if isinstance(wire, str) and wire != "x"
+        ]
+        if node.sign in operation:
+            torch.testing.assert_close(operation[node.sign](*come), equations.value(node.form, known))
+        elif node.key in cell.state and not node.sign:
+            torch.testing.assert_close(come[0], equations.value(node.form, known))
+
+
+@every_cell
+def test_it_has_a_symbol_of_the_book_for_every_part_that_is_named_otherwise_there(key):
+    cell = CELLS[key]
+    assert set(cell.book) <= set(cell.letters)
+    candidates = set(cell.stacked) - {gate.letter for gate in cell.gates} - set(cell.state)
+    assert candidates == set(cell.book)

@@ -13,7 +13,7 @@ from explorer.pages.shell.plain import plain
 from waiting import ended, until
 
 APP = Path(explorer.__file__).parent / "pages" / "frame.py"
-FILES = {name: f"{name}.py" for name in (links.GATES, links.GRADIENTS, links.TRAIN)}
+FILES = {name: f"{name}.py" for name in (links.GATES, links.CELL, links.GRADIENTS, links.TRAIN)}
 # key -> what a link says, what the control then shows, and what the link must say besides.
 EXAMPLES = {
     "model": ("time-machine-lstm", "time-machine-lstm", {}),
@@ -46,7 +46,7 @@ EXAMPLES = {
     "weights": ("true", True, {"model": "river-town-gru"}),
     "theta": ("0.05", 0.05, {}),
 }
-ALONE = ((links.SERIES,), (links.PROBLEMS,), (links.LESSONS,))
+ALONE = ((links.CELL,), (links.SERIES,), (links.PROBLEMS,), (links.LESSONS,))
 SHORT = "ab ab ab ab ab"
 
 
@@ -92,7 +92,7 @@ def said(app):
 
 def test_the_examples_above_name_every_choice_there_is():
     # No shipped model has two layers, and a run needs a training: both have a test of their own, and so have the choices of the
-    # pages Numbers, Problems and Lessons.
+    # pages Cell, Numbers, Problems and Lessons.
     own = {key for key, choice in links.CHOICES.items() if choice.pages in ALONE}
     assert EXAMPLES.keys() | {"layer", "run", "lang"} | own == links.CHOICES.keys()
 
@@ -236,7 +236,9 @@ def test_a_long_name_in_a_link_is_cut():
 def test_the_way_to_every_page_carries_what_is_chosen():
     app = opened(epoch="16")
     links = {link.proto.label: link.proto.query_string for link in app.get("page_link")}
-    assert links == dict.fromkeys(("Gates", "Gradients", "Train", "Problems", "Numbers", "Open", "Lessons"), "epoch=16")
+    assert links == dict.fromkeys(
+        ("Gates", "Cell", "Gradients", "Train", "Problems", "Numbers", "Open", "Lessons"), "epoch=16"
+    )
 
 
 def test_the_layer_of_a_deep_model_is_in_the_address(tmp_path, monkeypatch):

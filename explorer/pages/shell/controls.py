@@ -14,10 +14,10 @@ from explorer.pages.shell import links
 from explorer.words import knows, say
 
 
-def choose(key: str, options: Sequence[str], name_of: Callable[[str], str] = str) -> str:
-    """One of several words; the first is the default."""
+def choose(key: str, options: Sequence[str], name_of: Callable[[str], str] = str, name: str = "") -> str:
+    """One of several words; the first is the default. `name` is what stands in its codes instead of its key."""
     links.ready(key, options[0], options)
-    label, explanation = called(key)
+    label, explanation = called(name or key)
     return st.selectbox(
         label, options, key=key, help=explanation, format_func=name_of, on_change=links.take, args=(key,)
     )

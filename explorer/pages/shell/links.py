@@ -15,15 +15,15 @@ from typing import Any, NamedTuple
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from explorer.cells import gate_titles
+from explorer.cells import CELLS, gate_titles
 from explorer.pages.shell import session
 from explorer.pages.shell.plain import plain
 from explorer.words import Saying, say
 
 GATES, GRADIENTS, TRAIN, PROBLEMS, SERIES = "gates", "gradients", "train", "problems", "series"
-OPEN, LESSONS = "open", "lessons"
+CELL, OPEN, LESSONS = "cell", "open", "lessons"
 ICONS = {
-    GATES: ":material/grid_on:", GRADIENTS: ":material/timeline:", TRAIN: ":material/model_training:",
+    GATES: ":material/grid_on:", CELL: ":material/schema:", GRADIENTS: ":material/timeline:", TRAIN: ":material/model_training:",
     PROBLEMS: ":material/extension:", SERIES: ":material/show_chart:", OPEN: ":material/folder_open:",
     LESSONS: ":material/school:",
 }  # fmt: skip
@@ -38,11 +38,19 @@ class Choice(NamedTuple):
 
     """
 
-    pages: tuple[str, ...] = (GATES, GRADIENTS)
+    pages: tuple[str, ...] = (GATES, CELL, GRADIENTS)
     elsewhere: bool = True
 
 
+ALTERED = (GATES, GRADIENTS)  # where a model can be altered, and seen beside another
 HOLD = "hold_"  # begins the choice of a gate's value
+# The letters of what can be changed at one step of a cell, by what it is.
+CHANGED = {
+    "before": tuple(dict.fromkeys(part for cell in CELLS.values() for part in cell.state)),
+    "bias": tuple(dict.fromkeys(part for cell in CELLS.values() for part in cell.stacked)),
+    "own": tuple(dict.fromkeys(part for cell in CELLS.values() if cell.recurrent for part in cell.stacked)),
+    "hold": tuple(gate_titles()),
+}
 # Everything that an address can hold, in the order in which it does.
 CHOICES = {
     "lang": Choice(tuple(ICONS)),
@@ -50,23 +58,28 @@ CHOICES = {
     "epoch": Choice(),
     "layer": Choice(),
     "net": Choice(),
-    **{f"{HOLD}{letter}": Choice() for letter in gate_titles()},
-    "keep_bias": Choice(),
-    "recurrent": Choice(),
-    "read_as": Choice(),
-    "unit_held": Choice(),
-    "shown": Choice(),
+    **{f"{HOLD}{letter}": Choice(ALTERED) for letter in gate_titles()},
+    **{of: Choice(ALTERED) for of in ("keep_bias", "recurrent", "read_as", "unit_held", "shown")},
     "sentence": Choice(),
     "order": Choice((GATES,)),
     "colour": Choice((GATES,)),
-    "unit": Choice((GATES,)),
+    "unit": Choice((GATES, CELL)),
+    "at": Choice((CELL,), elsewhere=False),
+    "at_x": Choice((CELL,), elsewhere=False),
+    "at_variant": Choice((CELL,), elsewhere=False),
+    **{
+        f"at_{what}_{letter}": Choice((CELL,), elsewhere=False)
+        for what, letters in CHANGED.items()
+        for letter in letters
+    },
+    "book": Choice((CELL,), elsewhere=False),
     "all_units": Choice((GATES,)),
     "temperature": Choice((GATES,)),
-    "beside": Choice(),
-    "kind": Choice(),
-    "second": Choice(),
-    "own_epoch": Choice(),
-    "second_epoch": Choice(),
+    "beside": Choice(ALTERED),
+    "kind": Choice(ALTERED),
+    "second": Choice(ALTERED),
+    "own_epoch": Choice(ALTERED),
+    "second_epoch": Choice(ALTERED),
     "part": Choice((GRADIENTS,)),
     "row": Choice((GRADIENTS,)),
     "sigma": Choice((GRADIENTS,)),
@@ -252,6 +265,10 @@ def noun(key: str) -> str:
     """What a sentence calls a choice."""
     if key.startswith(HOLD):
         return say("choice.hold", gate=gate_titles()[key.removeprefix(HOLD)])
+    kind, _, letter = key.removeprefix("at_").partition("_")
+    if letter in CHANGED.get(kind, ()):
+        name = key.removesuffix(f"_{letter}").replace("_", "-")
+        return say(f"choice.{name}", letter=letter)
     return say(f"choice.{key.replace('_', '-')}")
 
 

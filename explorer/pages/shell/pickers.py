@@ -67,8 +67,8 @@ def _is_readable(name: str) -> bool:
         return True  # nobody can look; it stays chosen until one can
 
 
-def choose_model() -> tuple[Which, explorer.Checkpoint]:
-    """The pickers of model, training epoch and intervention: which model, and its checkpoint."""
+def choose_model(*, alters: bool = True) -> tuple[Which, explorer.Checkpoint]:
+    """The pickers of model, training epoch and, where the page alters models, intervention: which model, and its checkpoint."""
     names = model_names()
     if not names:
         st.error(say("page.no-models"))
@@ -77,7 +77,8 @@ def choose_model() -> tuple[Which, explorer.Checkpoint]:
     checkpoint = _loaded(name)
     st.caption(plain(describe(name, checkpoint)))
     epoch = _choose_epoch("epoch", checkpoint.epochs, checkpoint.epochs[-1])
-    return Which.of(name, epoch, intervention=choose_alterations(checkpoint.config)), checkpoint
+    altered = choose_alterations(checkpoint.config) if alters else explorer.Intervention()
+    return Which.of(name, epoch, intervention=altered), checkpoint
 
 
 def _loaded(name: str) -> explorer.Checkpoint:
@@ -99,11 +100,18 @@ def go_to_clicked_epoch(chart: str, epochs: Sequence[int]) -> None:
         links.put("epoch", min(epochs, key=lambda epoch: abs(math.log1p(epoch) - math.log1p(points[0]["x"]))))
 
 
-def choose_net(config: explorer.ModelConfig, layers: range) -> tuple[int, str | None]:
-    """Layer, out of those that the page can show, and direction (None: both), where the model has a choice of them."""
+def choose_net(config: explorer.ModelConfig, layers: range, *, both: bool = True) -> tuple[int, str | None]:
+    """Layer, out of those that the page can show, and direction, where the model has a choice of them.
+
+    Args:
+        config: the model's.
+        layers: that the page can show.
+        both: whether it can show both directions, which is None.
+
+    """
     layer = choose("layer", [str(i) for i in layers]) if len(layers) > 1 else str(layers[0])
-    nets = ["both", *config.directions]
-    net = choose("net", nets, config.name_of) if len(config.directions) > 1 else "both"
+    nets = [*(["both"] if both else []), *config.directions]
+    net = choose("net", nets, config.name_of) if len(config.directions) > 1 else nets[0]
     return int(layer), None if net == "both" else net
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from explorer import runs
 from explorer.models import NetKey
-from explorer.pages.shell.models import CHECKPOINTS, RUN, Which, checkpoint_of, learned_text
+from explorer.pages.shell import models
+from explorer.pages.shell.models import RUN, Which, checkpoint_of, learned_text
 from explorer.probes.ablation import Trial
 from explorer.probes.gates import trace_gates
 from explorer.probes.units import Role
@@ -39,9 +41,9 @@ NOTHING = Known()
 
 
 @cache
-def _shipped() -> dict[str, dict[str, Known]]:
+def _shipped(folder: Path) -> dict[str, dict[str, Known]]:
     """By the name of the model and the net; made by `checkpoints/make.py`."""
-    file = CHECKPOINTS / "roles.json"
+    file = folder / "roles.json"
     found = json.loads(file.read_text("utf-8")) if file.is_file() else {}
     return {name: {net: _read(kept) for net, kept in nets.items()} for name, nets in found.items()}
 
@@ -66,7 +68,7 @@ def _of(which: Which, net: NetKey) -> Known:
         return NOTHING
     if which.name.startswith(RUN):
         return _of_runs(_last(which)).get(net, NOTHING)
-    return _shipped().get(which.name, {}).get(f"{net.layer} {net.direction}", NOTHING)
+    return _shipped(models.CHECKPOINTS).get(which.name, {}).get(f"{net.layer} {net.direction}", NOTHING)
 
 
 def roles_of(which: Which, net: NetKey) -> list[Role]:

@@ -234,9 +234,8 @@ def test_a_refused_download_is_said_beside_its_button_and_the_page_stays(page, s
     page.get_by_text("Download the data").wait_for()
 
 
-def test_the_downloads_fit_a_telephone(page, server, theme):
+def test_the_downloads_fit_a_telephone(page, server):
     page.set_viewport_size({"width": 390, "height": 844})
-    page.emulate_media(color_scheme=theme)
     page.goto(f"{server}/?model=river-town-gru")
     page.locator(DRAWN).first.wait_for()
     page.get_by_text("Download the data").click()

@@ -99,11 +99,13 @@ def let_go(line):
 
 
 @pytest.mark.parametrize(("path", "panel"), [("", TAPE), ("gradients", FLOW)])
-@pytest.mark.parametrize("text", ["so it goes", "e\u0301 on\u0303", "The light. " * 40, HOSTILE])
-def test_what_is_typed_is_drawn_before_the_page_knows_of_it_and_not_again_when_it_does(
-    page, server, line, path, panel, text
-):
+def test_what_is_typed_is_drawn_before_the_page_knows_of_it_and_not_again_when_it_does(page, server, line, path, panel):
     at = opened(page, f"{server}/{path}?model=lighthouse-gru", panel)
+    for text in ("so it goes", "e\u0301 on\u0303", "The light. " * 40, HOSTILE):
+        is_drawn_before_the_page_knows_of_it(page, line, at, panel, text)
+
+
+def is_drawn_before_the_page_knows_of_it(page, line, at, panel, text):
     before, asked = at.get_attribute("data-drawn"), []
     page.on("request", lambda request: asked.append(request.post_data) if "/picture/" in request.url else None)
     line.held = True
@@ -345,12 +347,12 @@ def test_an_address_answers_the_browser_it_was_made_for_and_no_other(page, serve
     assert answer(server, "POST", path, b"[", Cookie=cookie)[0] == 400
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH"])
-def test_it_is_asked_by_post_alone(page, server, method):
+def test_it_is_asked_by_post_alone(page, server):
     path, cookie = asked_for(page, server)
-    status, body, _ = answer(server, method, path, Cookie=cookie)
-    assert status == 405
-    assert b"words" not in body
+    for method in ("GET", "HEAD", "PUT", "DELETE", "PATCH"):
+        status, body, _ = answer(server, method, path, Cookie=cookie)
+        assert status == 405
+        assert b"words" not in body
 
 
 def spoken(server, request):

@@ -241,6 +241,7 @@ def _parse_metadata(data: bytes) -> tuple[dict[str, str], dict[str, Any]]:
 def _outlined(metadata: dict[str, str]) -> Outline:
     config = ModelConfig(**strict.read_fields(metadata["config"], "config", ModelConfig.__dataclass_fields__))
     recipe = Recipe(**strict.read_fields(metadata["recipe"], "recipe", Recipe.__dataclass_fields__))
+    recipe.check_gate(config)
     vocabulary = _parse_vocabulary(strict.read_json(metadata["vocabulary"], "vocabulary"))
     history = _parse_history(strict.read_json(metadata["history"], "history"))
     if not re.fullmatch(r"-?[0-9]{1,18}", metadata["seed"]):

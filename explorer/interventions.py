@@ -8,12 +8,12 @@ ln(v / (1 - v)) it has the value v at every step, whatever is read.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from explorer.cells import CELLS, Cell
 from explorer.cells.base import logit
@@ -145,12 +145,30 @@ def altered(model: CharModel, intervention: Intervention) -> CharModel:
         weights.w_hh_GH.mul_(intervention.recurrent)
         if intervention.keep_bias and cell.keeps:
             cell.rows(weights.b_ih_G, cell.keeps.letter).add_(intervention.keep_bias)
-        for letter, value in intervention.held.items():
-            _hold(changed, net, letter, ALL, logit(value))
+    for letter, value in intervention.held.items():
+        hold_gate(changed, letter, value)
     for unit, arguments in held:
         for letter, argument in arguments.items():
             _hold(changed, unit.net, letter, unit.unit, argument)
     return changed
+
+
+@torch.no_grad()
+def hold_gate(model: CharModel, letter: str, value: float) -> None:
+    """Hold a gate of every net at a value, in place: with W = U = 0, its bias is the argument whose sigma is the value."""
+    for net in model.config.nets:
+        _hold(model, net, letter, ALL, logit(value))
+
+
+def rows_of_gate(model: CharModel, letter: str, *, gradients: bool = False) -> Iterator[Tensor]:
+    """The rows of a gate in each weight and bias of every net, or in their gradients, as far as they have any."""
+    cell = model.config.kind
+    for net in model.config.nets:
+        weights = model.rnn.weights(net)
+        for weight in weights if cell.recurrent else (weights.w_ih_GE, weights.b_ih_G):
+            found = weight.grad if gradients else weight.detach()
+            if found is not None:
+                yield cell.rows(found, letter)
 
 
 def read_as(config: ModelConfig, variant: str | None) -> ModelConfig:
@@ -194,14 +212,22 @@ def _hold(model: CharModel, net: NetKey, letter: str, units: slice | int, argume
     cell.rows(weights.b_ih_G, letter)[units] = argument
 
 
+def check_gates(cell: Cell, letters: Iterable[str], field: str) -> None:
+    """Refuse letters that are not a cell's gates.
+
+    Raises:
+        ConfigError: one is not; of this field.
+
+    """
+    own = [gate.letter for gate in cell.gates]
+    if strangers := [letter for letter in letters if letter not in own]:
+        having = expected("gate-of-cell", letters=own, cell=cell.key) if own else expected("no-gate", cell=cell.key)
+        raise ConfigError(field, having, got("letters", letters=strangers))
+
+
 def _check(cell: Cell, intervention: Intervention) -> None:
     """Refuse what this cell does not have."""
-    letters = [gate.letter for gate in cell.gates]
-    if strangers := [letter for letter in intervention.held if letter not in letters]:
-        having = (
-            expected("gate-of-cell", letters=letters, cell=cell.key) if letters else expected("no-gate", cell=cell.key)
-        )
-        raise ConfigError("hold", having, got("letters", letters=strangers))
+    check_gates(cell, intervention.held, "hold")
     if intervention.keep_bias and cell.keeps is None:
         keeping = [other.key for other in CELLS.values() if other.keeps]
         raise ConfigError("keep_bias", expected("cell-that-keeps", cells=keeping), cell.key)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from explorer.batches import SAMPLINGS, batch_count, batches, min_tokens
-from explorer.cells import State
+from explorer.cells import State, gate_titles
 from explorer.clipping import Clipping, clip_gradients
 from explorer.fields import (
     ConfigError,
@@ -25,10 +25,12 @@ from explorer.fields import (
     check_flag,
     check_whole,
     expected,
+    finite,
     got,
     whole,
 )  # fmt: skip
-from explorer.models import CharModel, NetKey
+from explorer.interventions import check_gates, hold_gate, rows_of_gate
+from explorer.models import CharModel, ModelConfig, NetKey
 from explorer.text import TextError, clean_text
 from explorer.words import Saying, Told
 
@@ -66,6 +68,9 @@ class Recipe:
         sampling: "sequential" (state carried, cut from the graph, between batches) or "random" (state zero each batch).
         random_offset: whether each epoch begins at a new character of the first T.
         max_tokens: only the first so many characters of the text are used; None uses all.
+        held_gate: the letter of a gate that all units hold at one value from the first step on, and that is not trained: a GRU
+            with "r" held at 1 has an update gate alone. None holds none.
+        held_at: that value, in [0, 1].
 
     """
 
@@ -78,6 +83,8 @@ class Recipe:
     sampling: str = "sequential"
     random_offset: bool = True
     max_tokens: int | None = None
+    held_gate: str | None = None
+    held_at: float = 1.0
 
     def __post_init__(self) -> None:
         for field, allowed in (("optimizer", OPTIMIZERS), ("sampling", SAMPLINGS)):
@@ -89,6 +96,11 @@ class Recipe:
             if field != "clip_norm" or self.clip_norm is not None:
                 self._set(field, check_above_zero(field, getattr(self, field)))
         self._set("random_offset", check_flag("random_offset", self.random_offset))
+        if self.held_gate is not None:
+            check_choice("held_gate", self.held_gate, tuple(gate_titles()))
+        if (value := finite(self.held_at)) is None or not 0 <= value <= 1:
+            raise ConfigError("held_at", expected("value-of-gate"), self.held_at)
+        self._set("held_at", value)
 
     def _set(self, field: str, value: object) -> None:
         object.__setattr__(self, field, value)  # frozen, but for a number of another type than its own
@@ -105,6 +117,23 @@ class Recipe:
     def shortest_text(self) -> int:
         """Characters of the shortest text that fills one batch, whatever the offset."""
         return min_tokens(self.batch_size, self.num_steps, random_offset=self.random_offset)
+
+    def check_gate(self, config: ModelConfig) -> None:
+        """Refuse to hold a gate that a model does not have, or has no bias for.
+
+        Raises:
+            ConfigError: held_gate is not one of its gates, or it has no biases: a held gate is one.
+
+        """
+        if self.held_gate is not None:
+            check_gates(config.kind, (self.held_gate,), "held_gate")
+            if config.bias == "none":
+                raise ConfigError("held_gate", expected("gate-with-bias"), self.held_gate)
+
+    def hold(self, model: CharModel) -> None:
+        """Hold the gate that is to be held, in place; nothing where none is."""
+        if self.held_gate is not None:
+            hold_gate(model, self.held_gate, self.held_at)
 
     def check_precision(self, dtype: torch.dtype = torch.float32) -> None:
         """Refuse a learning rate with which weights of this precision cannot be multiplied.
@@ -231,8 +260,10 @@ class Training(Iterator[StepRecord]):
     """
 
     def __init__(self, model: CharModel, text_or_ids: str | Tensor, recipe: Recipe, seed: int = 0) -> None:
+        recipe.check_gate(model.config)
         self.model, self.recipe, self.seed = model, recipe, check_seed(seed)
         self._ids_N = _encode_enough(model, text_or_ids, recipe)
+        recipe.hold(model)
         self._optimizer = recipe.optimizer_for(model)
         self._step = self._epoch = self._batch = self._tokens = 0
         self._nll_sum_nats = 0.0
@@ -316,6 +347,9 @@ class Training(Iterator[StepRecord]):
         loss = F.cross_entropy(logits_TBV.flatten(0, 1), model.target(x_TB, y_TB).flatten())
         self._optimizer.zero_grad()
         loss.backward()
+        if self.recipe.held_gate is not None:
+            for rows in rows_of_gate(model, self.recipe.held_gate, gradients=True):
+                rows.zero_()
         clipping = clip_gradients(model.named_parameters(), self.recipe.clip_norm)
         nll_nats = float(loss.detach())
         _check_gradients(self._step, nll_nats, clipping)

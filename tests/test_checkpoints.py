@@ -807,6 +807,8 @@ ODD = {  # part of the metadata -> field -> values it never has; bytes are writt
         "sampling": ("shuffled", None, ["random"], True),
         "random_offset": (0, 1, "true", None, "x" * 1000),
         "max_tokens": (0, -1, 10**10, 1.0, "all", True),
+        "held_gate": ("q", "", 1, ["z"], "f"),  # an f is a gate, but not of this model
+        "held_at": (-0.1, 1.5, b"NaN", "1", None),
     },
     "history": {
         "step": ([1.0, 2.0, 3.0],),

@@ -131,6 +131,7 @@ def test_the_command_line_trains_what_the_library_trains(corpus, output):
         (["--no-random-offset", "--max-tokens", "60"], {}, {"random_offset": False, "max_tokens": 60}),
         (["--random-offset"], {}, {"random_offset": True}),
         (["--no-clip"], {}, {"clip_norm": None}),
+        (["--held-gate", "r", "--held-at", "0.5"], {}, {"held_gate": "r", "held_at": 0.5}),
     ],
     ids=" ".join,
 )  # fmt: skip

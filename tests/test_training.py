@@ -5,6 +5,7 @@ import math
 import random
 from dataclasses import asdict, replace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import assume, given, settings
@@ -12,9 +13,14 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
+import explorer
 from explorer.cells import CELLS, CellWeights
+from explorer.checkpoints import Checkpoint
 from explorer.clipping import clip_gradients
 from explorer.models import CharModel, ConfigError, ModelConfig
+from explorer.probes.diagnosis import _saturated
+from explorer.probes.progress import TrainingRecord
+from explorer.recording import Recording
 from explorer.text import UNKNOWN, TextError, Vocabulary
 from explorer.training import RECIPES, Recipe, StepRecord, TrainingDivergedError, train
 
@@ -578,6 +584,8 @@ NONSENSE = [
     *(("optimizer", value) for value in ("rmsprop", "SGD", "", None, ["sgd"])),
     *(("sampling", value) for value in ("sequentially", "", None, 0)),
     *(("random_offset", value) for value in (0, 1, None, "no")),
+    *(("held_gate", value) for value in ("q", "", "zr", 1, ["z"])),
+    *(("held_at", value) for value in (-0.1, 1.1, math.nan, math.inf, "1", None, True)),
 ]
 
 
@@ -594,7 +602,7 @@ def test_nonsense_in_a_recipe_is_refused_by_name(field, value):
 def test_what_makes_sense_in_a_recipe_is_taken_as_it_is():
     fields = {
         "optimizer": "adam", "learning_rate": 1, "clip_norm": None, "batch_size": 1, "num_steps": 1, "epochs": 1,
-        "sampling": "random", "random_offset": False, "max_tokens": 2,
+        "sampling": "random", "random_offset": False, "max_tokens": 2, "held_gate": "z", "held_at": 0,
     }  # fmt: skip
     assert asdict(Recipe(**fields)) == fields
 
@@ -619,7 +627,7 @@ def test_what_makes_sense_in_a_recipe_is_taken_as_it_is():
     ],
 )  # fmt: skip
 def test_the_recipes_have_the_published_numbers(name, published):
-    assert asdict(RECIPES[name]) == published
+    assert asdict(RECIPES[name]) == published | {"held_gate": None, "held_at": 1.0}
 
 
 def test_a_step_record_is_a_fact_and_cannot_be_changed():
@@ -649,3 +657,99 @@ def test_ids_that_the_vocabulary_does_not_have_are_told(ids, said):
 
 def model_of_three():
     return CharModel(ModelConfig(hidden_size=3), Vocabulary.from_text("abc"), seed=0)
+
+
+# ---- a gate that is held ----------------------------------------------------------------------------------------------
+
+
+def update_gate_alone(weights, x_T, h):
+    """A GRU without a reset gate, written out: h = z h + (1 - z) tanh(W_n x + b_n + U_n h + c_n)."""
+    states = []
+    for x in x_T:
+        z = torch.sigmoid(weights["w_z"][:, x] + weights["b_z"] + weights["u_z"] @ h + weights["c_z"])
+        n = torch.tanh(weights["w_n"][:, x] + weights["b_n"] + weights["u_n"] @ h + weights["c_n"])
+        h = z * h + (1 - z) * n
+        states.append(h)
+    return torch.stack(states)
+
+
+@pytest.mark.parametrize("reset", ["before", "after"])
+def test_a_gru_trained_with_r_held_at_1_is_a_gru_with_an_update_gate_alone(reset):
+    model = CharModel(ModelConfig("gru", hidden_size=4, reset=reset, bias="two"), VOCABULARY, seed=3).double()
+    recipe = Recipe("sgd", 0.5, None, batch_size=1, num_steps=9, epochs=3, random_offset=False, held_gate="r")
+    own = {}
+    for name, letters in (("weight_ih_l0", "w"), ("weight_hh_l0", "u"), ("bias_ih_l0", "b"), ("bias_hh_l0", "c")):
+        _, z, n = dict(model.rnn.named_parameters())[name].detach().clone().chunk(3)
+        own |= {f"{letters}_z": z.requires_grad_(), f"{letters}_n": n.requires_grad_()}
+    own |= {
+        "out_w": model.out.weight.detach().clone().requires_grad_(),
+        "out_b": model.out.bias.detach().clone().requires_grad_(),
+    }
+    text = TEXT[:28]
+    ids_N, losses, h = model.vocabulary.encode(text), [], torch.zeros(4, dtype=torch.float64)
+    for _ in range(3):
+        h = torch.zeros(4, dtype=torch.float64)
+        for start in range(0, 27, 9):
+            h_TH = update_gate_alone(own, ids_N[start : start + 9], h)
+            loss = torch.nn.functional.cross_entropy(
+                h_TH @ own["out_w"].T + own["out_b"], ids_N[start + 1 : start + 10]
+            )
+            gradients = torch.autograd.grad(loss, list(own.values()))
+            losses.append(loss.item())
+            h = h_TH[-1].detach()
+            with torch.no_grad():
+                for weight, gradient in zip(own.values(), gradients, strict=True):
+                    weight -= 0.5 * gradient
+    assert [record.nll_nats for record in train(model, text, recipe)] == pytest.approx(losses, abs=1e-12)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize(("cell", "letter"), [("gru", "z"), ("gru", "r"), ("lstm", "f"), ("mingru", "z")])
+def test_what_is_held_stays_exactly_where_it_is(cell, letter, optimizer):
+    model = CharModel(ModelConfig(cell, hidden_size=4), VOCABULARY, seed=3)
+    recipe = replace(SMALL, optimizer=optimizer, learning_rate=0.05, held_gate=letter, held_at=0.25)
+    before = weights(model)
+    list(train(model, TEXT, recipe))
+    gate_TH = explorer.trace_gates(model, TEXT[:40]).tape()[letter]
+    assert np.ptp(gate_TH) == 0
+    assert gate_TH[0, 0] == pytest.approx(0.25, abs=1e-7)
+    assert not torch.equal(before["out.weight"], model.out.weight)  # the rest learns
+
+
+def test_what_cannot_be_held_is_refused_before_the_first_step():
+    with pytest.raises(ConfigError, match="held_gate"):
+        train(CharModel(ModelConfig("rnn", hidden_size=4), VOCABULARY), TEXT, replace(SMALL, held_gate="z"))
+    with pytest.raises(ConfigError, match="held_gate"):
+        train(CharModel(ModelConfig("lstm", hidden_size=4), VOCABULARY), TEXT, replace(SMALL, held_gate="r"))
+    with pytest.raises(ConfigError, match="with biases"):
+        train(
+            CharModel(ModelConfig("gru", hidden_size=4, bias="none"), VOCABULARY), TEXT, replace(SMALL, held_gate="r")
+        )
+
+
+def test_the_bias_that_holds_a_gate_is_no_weight_that_learns():
+    checkpoints = {}
+    for held in (None, "r"):
+        model = CharModel(ModelConfig("gru", hidden_size=8), VOCABULARY, seed=1)
+        recipe = replace(SMALL, held_gate=held)
+        steps = train(model, TEXT, recipe)
+        recording = Recording(model, recipe)
+        for made in steps:
+            recording.add(made)
+        checkpoints[held] = Checkpoint(model, recipe, 0, "own", tuple(recording.history), recording.snapshots)
+    records = {held: TrainingRecord.of(checkpoint) for held, checkpoint in checkpoints.items()}
+    assert records["r"].weight_norm < records[None].weight_norm  # the bias that holds is 2,800 long
+    assert 0.5 < records["r"].growth < 2 * records[None].growth
+
+
+def test_a_gate_that_was_held_in_training_is_not_accused_of_being_saturated():
+    model = CharModel(ModelConfig("gru", hidden_size=8), VOCABULARY, seed=1)
+    recipe = replace(SMALL, held_gate="r")
+    list(train(model, TEXT, recipe))
+    flow, trace = explorer.gradient_flow(model, TEXT), explorer.trace_gates(model, TEXT)
+    record = TrainingRecord(recipe, (), 1, 1, 1, 1)
+    assert _saturated(flow, trace, record) is None
+    # The control: the same gates of a model that was not asked to hold one.
+    accused = _saturated(flow, trace, replace(record, recipe=SMALL))
+    assert accused.rule == "saturated"
+    assert accused.figures["gate"] == "reset gate r"

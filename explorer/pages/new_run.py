@@ -10,7 +10,7 @@ import streamlit as st
 
 from explorer import ModelConfig, Recipe, TextError, load_corpus, runs
 from explorer.batches import SAMPLINGS
-from explorer.cells import CELLS
+from explorer.cells import CELLS, gate_titles
 from explorer.cells.gru import RESETS
 from explorer.cells.rnn import ACTIVATIONS
 from explorer.corpora import NAMES
@@ -25,7 +25,7 @@ from explorer.words import knows, say
 
 OWN_TEXT, OWN_FILE = "own-text", "own-file"
 FIRST_RECIPE = "quick"
-AS_INIT = "as-init"
+AS_INIT, NO_GATE = "as-init", "no-gate"
 # Each setting of a run: its choices, or its default, whose type says what it is. What it is called is in the words.
 MODEL = {
     "cell": (ModelConfig.cell, *(c for c in CELLS if c != ModelConfig.cell)),
@@ -57,6 +57,8 @@ RECIPE = {
     "sampling": SAMPLINGS,
     "clips": True,
     "random_offset": True,
+    "held_gate": (NO_GATE, *gate_titles()),
+    "held_at": 1.0,
 }
 NEWLINES = "newlines_to_blanks"
 FIRST = {"cell": "gru", "direction": DIRECTIONS[0], "init": INITS[0]}  # of the choices on which others depend
@@ -70,6 +72,7 @@ def values_of(name: str) -> dict[str, Any]:
     recipe = RECIPES[name]
     values = {field: getattr(recipe, field) for field in RECIPE if field != "clips"}
     values |= {"clips": recipe.clip_norm is not None, "max_tokens": recipe.max_tokens or 0}
+    values["held_gate"] = recipe.held_gate or NO_GATE
     return {f"new_{field}": value for field, value in (values | RECIPE_MODELS[name]).items()}
 
 
@@ -214,11 +217,20 @@ def _idle(cell: str, direction: str, init: str, *, layered: bool) -> set[str]:
 def choose_recipe(slots: Slots) -> dict[str, Any]:
     """The fields of Recipe as the controls have them."""
     clips = session.kept("new_clips", True)
-    how = offer_all(RECIPE, slots, set() if clips else {"clip_norm"})
+    idle = (set() if clips else {"clip_norm"}) | (_idle_gates())
+    how = offer_all(RECIPE, slots, idle)
+    how["held_gate"] = None if how["held_gate"] == NO_GATE or "held_gate" in idle else how["held_gate"]
     clips = how.pop("clips")
     if clips and how["optimizer"] == "sgd":
         st.caption(say("run-form.longest-step", length=how["learning_rate"] * how["clip_norm"]))
     return how | {"clip_norm": how["clip_norm"] if clips else None, "max_tokens": how["max_tokens"] or None}
+
+
+def _idle_gates() -> set[str]:
+    """The controls of a held gate, where the cell has no gates, and its value where none is held."""
+    if not CELLS[session.kept("new_cell", FIRST["cell"])].gates:
+        return {"held_gate", "held_at"}
+    return {"held_at"} if session.kept("new_held_gate", NO_GATE) == NO_GATE else set()
 
 
 def offer_recipes() -> None:

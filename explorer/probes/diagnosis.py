@@ -114,7 +114,7 @@ def _of_text(
     if record is not None and _much_worse(score_nats, record):
         rule = "by-heart" if record.last_nats < BY_HEART * record.unigram_nats else "unlike"
         return [Finding(rule, LIKELY, {"score_nats": score_nats, "last_nats": record.last_nats})]
-    symptoms = (_disconnected(flow), _dead(flow, trace), _saturated(flow, trace), _truncated(flow, record),
+    symptoms = (_disconnected(flow), _dead(flow, trace), _saturated(flow, trace, record), _truncated(flow, record),
                 _vanishing(flow, trace.config), still_falling(record))  # fmt: skip
     found = [finding for finding in symptoms if finding is not None]
     return found[:2] or [Finding("unclear", LIKELY, figures)]
@@ -167,9 +167,12 @@ def _dead(flow: GradientFlow, trace: GateTrace) -> Finding | None:
     return Finding("dead-units", LIKELY, {"share": share}) if share >= DEAD_SHARE else None
 
 
-def _saturated(flow: GradientFlow, trace: GateTrace) -> Finding | None:
+def _saturated(flow: GradientFlow, trace: GateTrace, record: TrainingRecord | None) -> Finding | None:
     tape, config = trace.tape(*flow.net), trace.config
+    held = record.recipe.held_gate if record else None
     for letter, gate_TH in tape.gates.items():
+        if letter == held:  # somebody wanted it so
+            continue
         statistics = gate_statistics(gate_TH)
         if statistics is not None and statistics.saturated_share >= SATURATED_SHARE:
             said: dict[str, float | str] = {"gate": config.kind.gate(letter).title, "share": statistics.saturated_share}

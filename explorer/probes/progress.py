@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from explorer.checkpoints import Checkpoint
 from explorer.clipping import grad_norm
+from explorer.interventions import rows_of_gate
 from explorer.probes.finding import CERTAIN, LIKELY, Finding
 from explorer.recording import EpochRecord
 from explorer.text import Vocabulary
@@ -66,9 +68,11 @@ class TrainingRecord:
     ) -> TrainingRecord:
         """The record in a checkpoint, with what its run knows besides."""
         parameters = [p.detach() for p in checkpoint.model.parameters()]
-        norm = first = math.hypot(*map(grad_norm, parameters))
+        # The bias that holds a gate is no weight that learns.
+        held = [grad_norm(rows) for rows in _held_rows(checkpoint)]
+        norm = first = _without(math.hypot(*map(grad_norm, parameters)), held)
         if checkpoint.snapshots:
-            first = grad_norm(checkpoint.snapshots[min(checkpoint.snapshots)])
+            first = _without(grad_norm(checkpoint.snapshots[min(checkpoint.snapshots)]), held)
         size = sum(p.numel() for p in parameters)
         vocabulary = checkpoint.vocabulary
         return cls(
@@ -95,6 +99,16 @@ class TrainingRecord:
         """Length of a step for a gradient of this norm, as a share of the weights' norm."""
         step = grad_norm if self.recipe.optimizer == "sgd" else math.sqrt(self.weights)  # Adam: about 1 for each weight
         return self.recipe.learning_rate * step / self.weight_norm if self.weight_norm else math.inf
+
+
+def _held_rows(checkpoint: Checkpoint) -> Iterator[Tensor]:
+    letter = checkpoint.recipe.held_gate
+    return iter(()) if letter is None else rows_of_gate(checkpoint.model, letter)
+
+
+def _without(norm: float, parts: Sequence[float]) -> float:
+    """The norm of what is left of a vector without some parts of it."""
+    return math.sqrt(max(0.0, norm**2 - math.fsum(part**2 for part in parts))) if parts else norm
 
 
 def corpus_nats(vocabulary: Vocabulary) -> float:

@@ -122,12 +122,21 @@ def together(
         return complaint
     vocabulary = Vocabulary.from_text(recipe.learned(text))
     return (
-        _size_problem(config, len(vocabulary))
+        _gate_problem(config, recipe)
+        or _size_problem(config, len(vocabulary))
         or _header_problem(recipe, vocabulary)
         or _memory_problem(config, recipe, len(vocabulary))
         or _steps_problem(recipe, trained, max_steps)
         or _precision_problem(recipe)
     )
+
+
+def _gate_problem(config: ModelConfig, recipe: Recipe) -> Complaint | None:
+    try:
+        recipe.check_gate(config)
+    except ConfigError as fault:
+        return Complaint.of(fault)
+    return None
 
 
 def _length_problem(recipe: Recipe, characters: int, trained: int) -> Complaint | None:
@@ -225,5 +234,5 @@ def summary(config: ModelConfig, recipe: Recipe, corpus: str, steps: int | None 
     return say(
         "run.summary", title=config.title, objective=config.objective, units=config.units, layers=config.num_layers,
         direction=config.direction, corpus=corpus, optimizer=recipe.optimizer, learning_rate=recipe.learning_rate,
-        clip_norm=recipe.clip_norm, epochs=recipe.epochs, steps=steps,
+        clip_norm=recipe.clip_norm, epochs=recipe.epochs, steps=steps, held_gate=recipe.held_gate, held_at=recipe.held_at,
     )  # fmt: skip

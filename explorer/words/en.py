@@ -132,14 +132,15 @@ OPTIMIZERS = {"sgd": "SGD", "adam": "Adam"}
 
 def _trains(
     objective: str, corpus: str, optimizer: str, learning_rate: float, clip_norm: float | None, epochs: int,
-    steps: int | None, **shape: Any,
+    steps: int | None, held_gate: str | None, held_at: float, **shape: Any,
 ) -> str:  # fmt: skip
     """What a run trains, in a line."""
+    held = "" if held_gate is None else f" · {held_gate} held at {held_at:g}"
     objectives = {"next": "", "cloze": ", cloze", "leaky": ", leaky"}
     clipped = "not clipped" if clip_norm is None else f"clipped at θ = {clip_norm:g}"
     length = _some(epochs, "epoch") + ("" if steps is None else f", about {_some(steps, 'step')}")
     optimized = f"{OPTIMIZERS[optimizer]}, learning rate {learning_rate:g}"
-    return " · ".join((f"{_shape(**shape)}{objectives[objective]}", corpus, optimized, clipped, length))
+    return " · ".join((f"{_shape(**shape)}{objectives[objective]}{held}", corpus, optimized, clipped, length))
 
 
 def _made_name(title: str, objective: str, units: str, optimizer: str, corpus: str) -> str:
@@ -1482,6 +1483,13 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "setting.clips.help": "Off: the norm is measured, but nothing is scaled down.",
     "setting.random-offset": "Random offset",
     "setting.random-offset.help": "Every epoch begins at another character.",
+    "setting.held-gate": "Hold a gate",
+    "setting.held-gate.help": (
+        "From the first step on, and it is not trained. With r held at 1 a GRU has an update gate alone, with z held at 0 a "
+        "reset gate alone."
+    ),
+    "setting.held-at": "at",
+    "setting.held-at.help": "From 0 to 1.",
     "setting.corpus": "Corpus",
     "setting.text": "Corpus",
     "setting.newlines-to-blanks": "Newlines become blanks",
@@ -1491,6 +1499,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "setting-value.own-text": "a text of my own",
     "setting-value.own-file": "a file of my own",
     "setting-value.as-init": "by the initial weights",
+    "setting-value.no-gate": "none",
+    "expected.gate-with-bias": "a gate of a model with biases: a held gate is a bias",
     "setting-value.sgd": "SGD",
     "setting-value.adam": "Adam",
     "run.summary": _trains,

@@ -131,14 +131,15 @@ OPTIMIZERS = {"sgd": "SGD", "adam": "Adam"}
 
 def _trains(
     objective: str, corpus: str, optimizer: str, learning_rate: float, clip_norm: float | None, epochs: int,
-    steps: int | None, **shape: Any,
+    steps: int | None, held_gate: str | None, held_at: float, **shape: Any,
 ) -> str:  # fmt: skip
     """What a run trains, in a line."""
+    held = "" if held_gate is None else f" · {held_gate} 固定在 {held_at:g}"
     objectives = {"next": "", "cloze": "，完形填空", "leaky": "，有泄漏"}
     clipped = "不裁剪" if clip_norm is None else f"裁剪阈值 θ = {clip_norm:g}"
     length = _some(epochs, "个迭代周期") + ("" if steps is None else f"，约 {_some(steps, '步')}")
     optimized = f"{OPTIMIZERS[optimizer]}，学习率 {learning_rate:g}"
-    return " · ".join((f"{_shape(**shape)}{objectives[objective]}", corpus, optimized, clipped, length))
+    return " · ".join((f"{_shape(**shape)}{objectives[objective]}{held}", corpus, optimized, clipped, length))
 
 
 def _made_name(title: str, objective: str, units: str, optimizer: str, corpus: str) -> str:
@@ -1383,6 +1384,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "setting.clips.help": "关闭：测量范数，但不缩小。",
     "setting.random-offset": "随机偏移",
     "setting.random-offset.help": "每个迭代周期从不同的字符开始。",
+    "setting.held-gate": "固定一个门",
+    "setting.held-gate.help": "从第一步起固定，也不训练：r 固定在 1，GRU 只有更新门；z 固定在 0，只有重置门。",
+    "setting.held-at": "固定在",
+    "setting.held-at.help": "从 0 到 1。",
     "setting.corpus": "语料",
     "setting.text": "语料",
     "setting.newlines-to-blanks": "换行变为空格",
@@ -1392,6 +1397,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "setting-value.own-text": "自己的文本",
     "setting-value.own-file": "自己的文件",
     "setting-value.as-init": "由初始权重决定",
+    "setting-value.no-gate": "无",
+    "expected.gate-with-bias": "有偏置的模型的门：固定的门就是一个偏置",
     "setting-value.sgd": "SGD",
     "setting-value.adam": "Adam",
     "run.summary": _trains,

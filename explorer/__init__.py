@@ -18,6 +18,7 @@ from explorer.probes.brush import OnUnits, units_on
 from explorer.probes.cell import CellChange, OpenedCell, open_cell
 from explorer.probes.clipping import ClipLedger, clip_ledger
 from explorer.probes.diagnosis import Diagnosis, diagnose
+from explorer.probes.eigenvalues import Eigenvalues, eigenvalues
 from explorer.probes.finding import Finding
 from explorer.probes.gates import GateTrace, trace_gates
 from explorer.probes.gradients import GradientFlow, gradient_flow
@@ -42,6 +43,7 @@ __all__ = [
     "ClipLedger",
     "ConfigError",
     "Diagnosis",
+    "Eigenvalues",
     "EncodingError",
     "EpochRecord",
     "Finding",
@@ -73,6 +75,7 @@ __all__ = [
     "altered",
     "clip_ledger",
     "diagnose",
+    "eigenvalues",
     "from_torch",
     "gradient_flow",
     "import_model",

@@ -6,11 +6,12 @@ import html
 from functools import singledispatch
 from typing import Any
 
-from explorer.figures import cell, gates, gradients, series
+from explorer.figures import cell, eigenvalues, gates, gradients, series
 from explorer.figures.panel import Panel
 from explorer.probes.cell import OpenedCell
 from explorer.probes.clipping import ClipLedger
 from explorer.probes.diagnosis import Diagnosis
+from explorer.probes.eigenvalues import Eigenvalues
 from explorer.probes.gates import GateTrace
 from explorer.probes.gradients import GradientFlow
 from explorer.probes.series import SeriesTrace
@@ -55,6 +56,11 @@ def _(ledger: ClipLedger) -> str:
 def _(opened: OpenedCell) -> str:
     moves_most = int(abs(opened.values["h"] - opened.values["h_prev"]).argmax())
     return cell.drawing(opened, moves_most)
+
+
+@html_of.register
+def _(found: Eigenvalues) -> str:
+    return eigenvalues.circle(found)
 
 
 @html_of.register

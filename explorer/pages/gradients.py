@@ -13,6 +13,7 @@ import streamlit as st
 
 import explorer
 from explorer.characters import visible
+from explorer.figures import eigenvalues as eigen_drawing
 from explorer.figures import gradients as drawing
 from explorer.figures.panel import Panel
 from explorer.figures.style import number
@@ -350,7 +351,26 @@ def show_reach(views: Sequence[View]) -> bool:
     if with_weights:
         for view in in_columns(one_of_each_model(views)):
             show_weights(view, min(len(views), 2))
+    recurrent = [view for view in views if view.of.whole.model.config.kind.recurrent]
+    if recurrent and controls.switch("eigen"):
+        reach = eigen_drawing.reach_of(*(view.of.eigenvalues for view in recurrent))
+        for view in in_columns(views):
+            show_eigenvalues(view, reach)
     return with_weights
+
+
+def show_eigenvalues(view: View, reach: float) -> None:
+    """The eigenvalues of the recurrent weights beside the unit circle, and what becomes of the powers."""
+    if not view.of.whole.model.config.kind.recurrent:
+        st.caption(say("gradient-page.no-eigenvalues", model=plain(view.label)))
+        return
+    found = view.of.eigenvalues
+    charts.draw(eigen_drawing.circle(found, reach), key=f"eigen-{view.key}")
+    figures = {"model": plain(view.label), "part": found.part, "radius": found.radius(found.part)}
+    grows = "grows" if found.radius(found.part) > 1 else "vanishes"
+    st.markdown(say(f"gradient-page.eigenvalues.{grows}", **figures))
+    alt = say("gradient-page.alt.powers")
+    charts.show(eigen_drawing.powers(found), key=f"powers-{view.key}", alt=alt, config={"displayModeBar": False})
 
 
 def show_ledgers(first: Which, second: Which | None, known: Sequence[Facts]) -> float:

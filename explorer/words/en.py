@@ -2109,6 +2109,20 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "lets go of what is of no use ends the reach on purpose."
     ),
     # lessons: the page
+    # the eigenvalues of the recurrent weights
+    "choice.eigen": "choice of eigenvalues",
+    "control.eigen": "Eigenvalues of the recurrent weights",
+    "control.eigen.help": "Each is a mark in the complex plane, beside the unit circle. Hover, and it says its modulus.",
+    "eigen-figure.part": "{letter}: largest |λ| = {radius:.3f}",
+    "eigen-figure.alt": "The eigenvalues of the recurrent weights as marks in the complex plane, and the unit circle.",
+    "eigen-figure.power": "power k",
+    "gradient-page.alt.powers": "The norm of the powers of the recurrent weights, and the powers of the largest eigenvalue.",
+    "gradient-page.eigenvalues.grows": "**{model}.** The largest eigenvalue of $U_{part}$ has a modulus of {radius:.3f}: outside "
+    "of the circle. Its powers grow without end; only the slopes and gates between them hold a gradient back.",
+    "gradient-page.eigenvalues.vanishes": "**{model}.** The largest eigenvalue of $U_{part}$ has a modulus of {radius:.3f}: all "
+    "lie within the circle. In the end its powers vanish, though their norm may grow at first.",
+    "gradient-page.no-eigenvalues": "{model} has no recurrent weights.",
+    "expected.recurrent-weights": "a cell with recurrent weights",
     # the page Cell, its drawing and its equations
     "page.cell": "Cell",
     "page.cell.help": "One step of a trained cell, opened: its drawing and its equations with the numbers in them.",

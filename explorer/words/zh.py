@@ -1921,6 +1921,20 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "它并不因此读得更好（困惑度 {far_nats:perplexity} 对 {near_nats:perplexity}）：把没用的内容放掉的门，是有意让梯度到此为止。"
     ),
     # lessons: the page
+    # the eigenvalues of the recurrent weights
+    "choice.eigen": "特征值的选择",
+    "control.eigen": "循环权重的特征值",
+    "control.eigen.help": "每个特征值是复平面上的一个记号，旁边是单位圆。指着它，就说出它的模。",
+    "eigen-figure.part": "{letter}：最大的 |λ| = {radius:.3f}",
+    "eigen-figure.alt": "循环权重的特征值，画作复平面上的记号，以及单位圆。",
+    "eigen-figure.power": "幂 k",
+    "gradient-page.alt.powers": "循环权重各次幂的范数，以及最大特征值的各次幂。",
+    "gradient-page.eigenvalues.grows": "**{model}**。$U_{part}$ 最大的特征值的模是 {radius:.3f}，在单位圆外。它的幂无限增长；"
+    "只有其间的斜率和门拦住梯度。",
+    "gradient-page.eigenvalues.vanishes": "**{model}**。$U_{part}$ 最大的特征值的模是 {radius:.3f}，全部在单位圆内。它的幂最终消失，"
+    "虽然范数起初可能增长。",
+    "gradient-page.no-eigenvalues": "{model} 没有循环权重。",
+    "expected.recurrent-weights": "有循环权重的循环单元",
     # the page Cell, its drawing and its equations
     "page.cell": "单元内部",
     "page.cell.help": "打开训练好的循环单元的一步：它的结构图和公式，连同其中的数字。",

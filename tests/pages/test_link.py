@@ -44,6 +44,7 @@ EXAMPLES = {
     "row": ("10", 10, {}),
     "sigma": ("true", True, {"model": "river-town-gru"}),
     "weights": ("true", True, {"model": "river-town-gru"}),
+    "eigen": ("true", True, {"model": "river-town-gru"}),
     "theta": ("0.05", 0.05, {}),
 }
 ALONE = ((links.CELL,), (links.SERIES,), (links.PROBLEMS,), (links.LESSONS,))

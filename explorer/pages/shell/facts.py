@@ -144,6 +144,11 @@ class NetFacts:
         )
 
     @property
+    def eigenvalues(self) -> explorer.Eigenvalues:
+        """Those of its recurrent weights."""
+        return self._kept("eigenvalues", lambda: explorer.eigenvalues(self.whole.model, *self.net))
+
+    @property
     def residual(self) -> float | None:
         """The flow's difference from autograd."""
         return self._kept("residual", lambda: flow_residual(self.whole.read, self.flow))

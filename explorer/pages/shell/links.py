@@ -84,6 +84,7 @@ CHOICES = {
     "row": Choice((GRADIENTS,)),
     "sigma": Choice((GRADIENTS,)),
     "weights": Choice((GRADIENTS,)),
+    "eigen": Choice((GRADIENTS,)),
     "theta": Choice((GRADIENTS,)),
     "problem": Choice((PROBLEMS,), elsewhere=False),
     "problem_length": Choice((PROBLEMS,), elsewhere=False),

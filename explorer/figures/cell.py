@@ -25,7 +25,7 @@ LIGHT, DARK = "#ffffff", "#10151d"
 
 
 class Line(NamedTuple):
-    """An equation in symbols, in the symbols of the book, and with the numbers of one unit: LaTeX."""
+    """An equation in symbols, in the symbols of the book, and its right-hand side with the numbers of one unit: LaTeX."""
 
     letter: str
     symbols: str
@@ -51,9 +51,8 @@ def lines(opened: OpenedCell, unit: int) -> list[Line]:
 
 def formulas(opened: OpenedCell, unit: int, *, book: bool = False) -> str:
     """All equations under each other, each in symbols and with the numbers of a unit: one block of LaTeX."""
-    written = ((line.book if book else line.symbols, line.numbers) for line in lines(opened, unit))
-    pairs = (r"\\".join(one.replace("=", "&=", 1) for one in pair) for pair in written)
-    block = r"\\[6pt]".join(pairs)
+    pairs = ((line.book if book else line.symbols, line.numbers) for line in lines(opened, unit))
+    block = r"\\[6pt]".join(rf"{symbols.replace('=', '&=', 1)}\\&= {numbers}" for symbols, numbers in pairs)
     return rf"\small\begin{{aligned}}{block}\end{{aligned}}"
 
 
@@ -66,7 +65,7 @@ def _line(
     filled = rf"\text{{{say('cell-figure.held')}}}" if held else latex(form, numbers, r"\cdot")
     return Line(
         letter, f"{ours[letter]} = {latex(form, ours)}", f"{book[letter]} = {latex(form, book)}",
-        f"{ours[letter]} = {result}\\;({filled})" if held else f"{ours[letter]} = {filled} = {result}",
+        rf"{result}\;({filled})" if held else f"{filled} = {result}",
     )  # fmt: skip
 
 

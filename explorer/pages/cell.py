@@ -19,7 +19,8 @@ from explorer.pages.shell import charts, controls, export, facts, links, notices
 from explorer.pages.shell.models import Which
 from explorer.pages.shell.plain import plain
 from explorer.pages.shell.shelf import Shelf
-from explorer.probes.cell import CellChange, OpenedCell, open_cell
+from explorer.probes import cost
+from explorer.probes.cell import OWN_KERNEL, CellChange, OpenedCell, open_cell
 from explorer.probes.gates import GateTrace, Tape
 from explorer.words import say
 
@@ -157,7 +158,7 @@ def _offer_presets(cell: Cell) -> None:
 # ---- what is shown
 
 
-def show(opened: OpenedCell, was: OpenedCell | None, unit: int) -> None:
+def show(opened: OpenedCell, was: OpenedCell | None, unit: int, *, one_hot: bool) -> None:
     """The drawing, the equations with this step's numbers, and the same numbers as bars."""
     st.markdown(reading(opened, unit))
     charts.draw(drawing.drawing(opened, unit, was), key="cell_drawing")
@@ -168,7 +169,7 @@ def show(opened: OpenedCell, was: OpenedCell | None, unit: int) -> None:
         controls.switch("book")
     with bars:
         charts.draw(drawing.bars(opened, unit, was), key="cell_bars")
-        st.caption(proof(opened))
+        st.caption(proof(opened, one_hot=one_hot))
 
 
 def reading(opened: OpenedCell, unit: int) -> str:
@@ -181,10 +182,15 @@ def reading(opened: OpenedCell, unit: int) -> str:
     return say("cell-page.reading", gate=keeps.title, share=numbers[keeps.letter], **figures)
 
 
-def proof(opened: OpenedCell) -> str:
-    """How far the equations are from what made the states, the step from a copy, and from a plain cell."""
+def proof(opened: OpenedCell, *, one_hot: bool) -> str:
+    """How far the equations are from what made the states, the step from a copy, and from a plain cell.
+
+    Where the text is read as one-hot vectors, torch's kernel was given them, and the equations looked columns of W up.
+    """
     same = {"residual": opened.residual, "against": opened.against}
     said = [say("cell-page.proof", **same) if opened.residual else say("cell-page.exact")]
+    if one_hot and opened.against != OWN_KERNEL:
+        said.append(say("cell-page.one-hot"))
     if opened.cell.keeps:
         said.append(say("cell-page.copy", state=opened.kept, distance=opened.from_copy))
     if opened.from_plain is not None:
@@ -199,6 +205,18 @@ def show_over_text(view: View, text: str) -> None:
     if done.chosen and str(done.chosen["step"]) != str(view.step):
         links.put("at", str(done.chosen["step"]))
         st.rerun()
+
+
+def show_costs(checkpoint: Checkpoint) -> None:
+    """What a step of each cell costs at this width: on request, since it is measured."""
+    opened = st.expander(say("cell-page.cost"), key="cell_cost", on_change="rerun", icon=":material/speed:")
+    if opened.open:
+        inputs = checkpoint.config.embedding_size or len(checkpoint.model.vocabulary)
+        table = cost.frame(cost.costs(checkpoint.config, inputs))
+        with opened:
+            st.caption(say("cell-page.cost.about", units=checkpoint.config.width(NetKey(0, "forward")), inputs=inputs))
+            columns = {name: say(f"column.{str(name).replace('_', '-')}") for name in table}
+            st.dataframe(table.round(2).rename(columns=columns), hide_index=True)
 
 
 def page() -> None:
@@ -225,9 +243,10 @@ def page() -> None:
     if changed:
         other = trace.text[:step] + character + trace.text[step + 1 :]
         opened = open_cell(known.model, other, step, layer=net.layer, direction=net.direction, change=change)
-    show(opened, was if changed else None, unit)
+    show(opened, was if changed else None, unit, one_hot=checkpoint.config.embedding_size is None and net.layer == 0)
     notices.show_folded(which, text)
     show_over_text(View(which, net, unit, step), text)
+    show_costs(checkpoint)
     table = partial(drawing.frame, opened, was if changed else None)
     export.offer([export.Table(say("table.cell"), which.file_label, table)], key="cell")
 

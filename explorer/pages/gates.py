@@ -302,7 +302,7 @@ def page() -> None:
     facts.settle(which, text[: drawing.MAX_STEPS])
     if shown.tables:
         with shown.written:
-            writing.show(which, text)
+            writing.show(which, text, second)
     learned = show_learning(which, text, shown.score_name) if shown.scored and len(checkpoint.epochs) > 1 else []
     if roles.find(chosen):
         st.rerun()

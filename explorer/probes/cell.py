@@ -23,6 +23,8 @@ from explorer.models import NetKey, SequenceModel
 from explorer.probes.pictured import Pictured
 from explorer.reads import Read, read_of
 
+OWN_KERNEL = "explorer.cells"
+
 
 @dataclass(frozen=True)
 class CellChange:
@@ -159,7 +161,7 @@ def open_cell(
     unchanged = change == CellChange(change.unit) or change == CellChange(change.unit, variant=config.variant)
     kernel = cell.kernel(variant) if unchanged else None
     h_H = read.h[net][step] if unchanged else cell.update(projected_1G, state, weights, variant).h[0]
-    residual, against = float((values["h"] - h_H).abs().max()), kernel[0] if kernel else "explorer.cells"
+    residual, against = float((values["h"] - h_H).abs().max()), kernel[0] if kernel else OWN_KERNEL
     arrays = {name: value_H.numpy() for name, value_H in values.items()}
     return OpenedCell(read.labels[step], step, net, cell, variant, tuple(change.hold), arrays, residual, against)
 

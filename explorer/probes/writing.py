@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,7 @@ class Writing:
         stands: what stands there; "" at the end.
         written: what it went on with; "" for a cloze model, which fills a gap and cannot go on.
         temperature: that the logits were divided by.
+        elapsed_s: seconds it took to write.
 
     """
 
@@ -35,6 +37,7 @@ class Writing:
     stands: str
     written: str
     temperature: float
+    elapsed_s: float = field(default=0.0, compare=False)
 
     def frame(self) -> pd.DataFrame:
         """The likeliest characters and their probabilities, one a line."""
@@ -76,5 +79,7 @@ def write_on(
     probabilities_V = model.next_probabilities(before, temperature).numpy()
     symbols = model.vocabulary.symbols
     likely = [(symbols[i], float(probabilities_V[i])) for i in np.argsort(-probabilities_V, kind="stable")[:best]]
+    began_s = time.perf_counter()
     written = model.generate(before, length, temperature, seed)[len(before) :]
-    return Writing(read, place, tuple(likely), read[place : place + 1], written, temperature)
+    took_s = time.perf_counter() - began_s
+    return Writing(read, place, tuple(likely), read[place : place + 1], written, temperature, took_s)

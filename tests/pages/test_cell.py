@@ -40,6 +40,16 @@ def test_it_opens_where_a_named_unit_moves_most():
     assert "torch.nn.GRU" in " ".join(caption.value for caption in app.caption)
 
 
+def captions(app):
+    return " ".join(caption.value for caption in app.caption)
+
+
+def test_of_one_hot_vectors_and_columns_is_spoken_where_both_were_read():
+    assert "one-hot vectors" in captions(opened(model="lighthouse-gru"))
+    assert "one-hot vectors" not in captions(opened(model="lighthouse-gru", at_hold_z="1"))  # torch has not read it so
+    assert "one-hot vectors" not in captions(opened(model="lighthouse-mingru"))  # it has an embedding
+
+
 def test_arrows_go_on_and_back_and_the_link_keeps_the_step():
     app = opened(at="3")
     app.button(key="at_on").click().run()
@@ -92,3 +102,14 @@ def test_no_text_and_no_nonsense():
     app = opened(at="9999", unit="7000", at_hold_z="2", at_x="ß", at_bias_z="x")
     assert not app.exception
     assert len(app.warning) == 1
+
+
+def test_what_a_step_costs_is_measured_when_it_is_asked_for():
+    app = opened()
+    assert not app.dataframe
+    app.session_state["cell_cost"] = True
+    app.run()
+    assert not app.exception
+    table = app.dataframe[0].value
+    assert list(table["cell"])[:3] == ["RNN (tanh)", "GRU, reset after", "LSTM"]
+    assert (table["µs a step"] > 0).all()

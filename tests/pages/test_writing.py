@@ -95,3 +95,14 @@ def test_any_character_that_was_clicked_is_answered(model, step):
     assert not app.exception
     there = range(0 if model.endswith("cloze") else 1, len(TEXT))
     assert any(f"at step {step}, where" in caption.value for caption in app.caption) == (step in there)
+
+
+def test_a_second_model_writes_from_the_same_place_under_the_first():
+    app = opened(beside="another", second="time-machine-lstm")
+    for name in ("time-machine-gru", "time-machine-lstm"):
+        assert shown(library(name, TEXT, temperature=0.5)) in written(app)
+    captions = [caption.value for caption in app.caption]
+    assert sum("characters a second" in caption for caption in captions) == 2
+    other = opened(beside="another", second="lighthouse-bigru-cloze")
+    assert shown(library("time-machine-gru", TEXT, temperature=0.5)) in written(other)
+    assert any("cannot write on from here" in caption.value for caption in other.caption)

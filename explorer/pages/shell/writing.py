@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from explorer.figures.writing import likeliest
-from explorer.models import ModelDivergedError
+from explorer.models import ConfigError, ModelDivergedError
 from explorer.pages.shell import charts, controls, facts, session
 from explorer.pages.shell.models import Which, checkpoint_of
 from explorer.pages.shell.plain import plain
@@ -29,8 +29,8 @@ def _place(text: str) -> int | None:
     return step if kept == text else None
 
 
-def show(which: Which, text: str) -> None:
-    """The likeliest characters, and a text that goes on from there."""
+def show(which: Which, text: str, second: Which | None = None) -> None:
+    """The likeliest characters, and a text that goes on from there; under it that of a second model, from the same place."""
     config = checkpoint_of(which).config
     st.markdown(say(f"writing.{config.objective}"))
     if config.objective == "leaky":
@@ -50,12 +50,38 @@ def show(which: Which, text: str) -> None:
         st.caption(plain(str(fault)))
         return
     with written:
-        st.markdown(_continued(done) if forward else _filled(done))
+        if second is not None and forward:
+            _show_beside(which, done, second, text, seed)
+        else:
+            st.markdown(_continued(done) if forward else _filled(done))
         if forward:
             again = {DRAW: seed + 1}
             st.button(say("writing.again"), icon=":material/refresh:", on_click=session.fill, args=(again,))
     with likely:
         _show_likeliest(done)
+
+
+def _show_beside(which: Which, done: Writing, second: Which, text: str, seed: int) -> None:
+    """What two models write from one place, and how fast."""
+    for one, wrote in ((which, done), (second, _of_second(second, done, text, seed))):
+        if wrote is None:
+            st.caption(say("writing.cannot", model=plain(one.label)))
+            continue
+        speed = len(wrote.written) / wrote.elapsed_s if wrote.elapsed_s else 0.0
+        st.caption(say("writing.of", model=plain(one.label), speed=speed))
+        st.markdown(_continued(wrote))
+
+
+def _of_second(second: Which, done: Writing, text: str, seed: int) -> Writing | None:
+    """The same of a second model; None where it does not write on: it reads both ways, or has no such place."""
+    if checkpoint_of(second).config.objective != "next":
+        return None
+    known = facts.facts(second, text)
+    at = min(done.at, len(known.trace.text))
+    try:
+        return write_on(known.model, known.trace.text, at, length=LENGTH, temperature=done.temperature, seed=seed)
+    except (ModelDivergedError, ConfigError):
+        return None
 
 
 def _continued(done: Writing) -> str:

@@ -11,7 +11,7 @@ st.set_page_config(
 )  # fmt: skip
 with st.spinner("Loading PyTorch; only the first visit after a start waits for it."):
     # Not before the page is there: the import takes seconds.
-    from explorer.pages.shell import language, links, notices, process, shelf
+    from explorer.pages.shell import language, links, notices, process, shelf, tour
     from explorer.words import say
 
     process.settle()
@@ -34,6 +34,8 @@ with st.container(horizontal=True, key="navigation"):
     for name, page in PAGES.items():
         st.page_link(page, help=say(f"page.{name}.help"), query_params=links.address(name))
     language.choose()
+    if shown == PAGES[links.GATES]:
+        tour.offer()
 problems = st.container()
 if notices.runs_whole(shown):
     links.write(complete=True)

@@ -29,6 +29,7 @@ from explorer.pages.shell import (
     roles,
     shelf,
     texts,
+    tour,
     writing,
 )
 from explorer.pages.shell.models import Which, checkpoint_of
@@ -251,6 +252,10 @@ def show_reading(view: View, second: Which | None, trace: GateTrace, text: str) 
     with st.container():  # what comes and goes shall not move columns below: a picture in them would be made anew
         notices.show_warnings(trace)
         notices.offer_reader(trace, text)
+    if view.named and len(trace):
+        role, which = view.named[0], view.which.as_trained
+        held = next((one for one in experiment.possible(which, tape, view.named) if one.unit == role.unit), None)
+        tour.show(tour.Here(role, held, checkpoint_of(which).corpus))
     show_what_to_look_for(view, trace)
     if len(trace) and second is None:
         show_gates(view, text, TAPE)

@@ -2111,6 +2111,24 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "lets go of what is of no use ends the reach on purpose."
     ),
     # lessons: the page
+    # the tour of the page Gates
+    "tour.begin": "Tour",
+    "tour.where": "{number} of {count}.",
+    "tour.back": "Back",
+    "tour.on": "Next",
+    "tour.leave": "End the tour",
+    "tour.text": "A small network reads the sentence above, one character after the other, and guesses each before it sees it. "
+    "In the strip, **dark** characters were no surprise to it, **light** ones were.",
+    "tour.unit": "The network is made of units, and a unit's **state** is one number that it carries on. Look at **unit {unit}, "
+    "{place}**: it is shaded where that holds, and the curve follows. Nobody told it to.",
+    "tour.another": "This is **another sentence**, and unit {unit} does the same. Type one of your own: the picture follows "
+    "each key.",
+    "tour.click": "**Point** at a character: you read what the network expected there. **Click** one, and below the picture it "
+    "writes on from that place.",
+    "tour.hold": "Now unit {unit} is **held still** at its mean, as if it were cut out. The thin line is what it did before. "
+    "Below the picture stands what it reads worse without it, in the text that it learned.",
+    "tour.end": "That was all. **Cell** opens one step with its equations, **Gradients** shows how far a loss reaches back, "
+    "**Lessons** asks what you have understood.",
     # the eigenvalues of the recurrent weights
     "choice.eigen": "choice of eigenvalues",
     "control.eigen": "Eigenvalues of the recurrent weights",

@@ -1923,6 +1923,18 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "它并不因此读得更好（困惑度 {far_nats:perplexity} 对 {near_nats:perplexity}）：把没用的内容放掉的门，是有意让梯度到此为止。"
     ),
     # lessons: the page
+    # the tour of the page Gates
+    "tour.begin": "导览",
+    "tour.where": "{number} / {count}",
+    "tour.back": "后退",
+    "tour.on": "继续",
+    "tour.leave": "结束导览",
+    "tour.text": "一个小网络一个字符一个字符地读上面的句子，每个字符都先猜后看。条带中**暗**的字符它不意外，**亮**的字符它没有猜到。",
+    "tour.unit": "网络由单元组成，单元的**状态**是它一直带着的一个数。看**单元 {unit}，{place}**：成立的地方有阴影，曲线跟着走。没有人教过它。",
+    "tour.another": "这是**另一个句子**，单元 {unit} 仍然如此。自己输入一句试试：每按一个键，图就跟着变。",
+    "tour.click": "**指着**一个字符，就能读到网络在那里期待什么。**点击**它，网络就在图的下方从那里写下去。",
+    "tour.hold": "现在单元 {unit} 被**固定**在它的平均值，就像被切掉一样。细线是它原来的样子。图的下方写着：在学过的文本里，没有它网络哪里读得更差。",
+    "tour.end": "导览到此为止。**单元内部**打开一步的公式，**梯度**显示损失能回到多远，**课程**问你懂了什么。",
     # the eigenvalues of the recurrent weights
     "choice.eigen": "特征值的选择",
     "control.eigen": "循环权重的特征值",

@@ -162,9 +162,8 @@ def test_a_second_model_stands_beside_the_first_on_the_same_text():
         first, second = drawn.panels(app)
         assert shows(first, trace_of("time-machine-gru", text).tape())
         assert shows(second, trace_of(name, text).tape())
-        said = [
-            caption.value for caption in app.caption if caption.value.startswith(f"**{plain(models.model_label(name))}")
-        ][-1]
+        about = [one.value for one in app.caption if "characters a second" not in one.value]
+        said = [one for one in about if one.startswith(f"**{plain(models.model_label(name))}")][-1]
         assert said.endswith(number(trace_of(name, text).perplexity))
 
 

@@ -28,8 +28,8 @@ WORST = 6  # characters that are told of
 THIS, LEARNED = "gate-page.worse.text", "gate-page.worse.corpus"  # what is read
 
 
-def offer(which: Which, tape: Tape, roles: Sequence[Role], unit: int | None) -> None:
-    """A click for each unit that is drawn alone, which holds the part that has a role, or its state."""
+def possible(which: Which, tape: Tape, roles: Sequence[Role], unit: int | None = None) -> list[HeldUnit]:
+    """Of each unit that is drawn alone the part that has a role, or its state, at its mean; as far as weights can hold it."""
     parts = {role.unit: role.part for role in roles}
     if unit is not None:
         parts.setdefault(unit, "h")
@@ -39,11 +39,15 @@ def offer(which: Which, tape: Tape, roles: Sequence[Role], unit: int | None) -> 
         for unit, part in parts.items()
         if part in means and unit < len(means[part])
     ]
-    possible = [one for one in held if can_hold(checkpoint_of(which).config, one)]
-    if possible:
+    return [one for one in held if can_hold(checkpoint_of(which).config, one)]
+
+
+def offer(which: Which, tape: Tape, roles: Sequence[Role], unit: int | None) -> None:
+    """A click for each of them, which holds it."""
+    if found := possible(which, tape, roles, unit):
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             st.caption(say("gate-page.hold"), width="content")
-            for one in possible:
+            for one in found:
                 chosen = {"unit_held": alterations.spelled(one)}
                 label, key = say("gate-page.hold.unit", unit=one.unit), f"try_{one.unit}"
                 st.button(label, key=key, type="tertiary", on_click=links.take_values, args=(chosen,))

@@ -24,6 +24,11 @@ EXAMPLES = {
     "river-town": "小满站在渡口，看着河水慢慢地流，心里想着明天的船。风从山那边吹来，她数着河上的灯，一盏，两盏，三盏，"
     "然后慢慢走回家，把今天的事写进信里。",
 }
+# A second sentence for each, in which the same units have something to do.
+OTHERS = {
+    "lighthouse": '"Who is there?" he asked, and nobody answered. "Only the sea," said the old man, and shut the door.',
+    "river-town": "她说：“船来了。”他没有听见，一个人坐在桥上。“快走吧。”她又说。",
+}
 SENTENCE, LONGER, FILE = "sentence", "longer", "file"
 SOURCES = (SENTENCE, LONGER, FILE)
 RECOGNISED = "recognised"

@@ -1,5 +1,6 @@
 """Strangers' loops whose condition is known, each a function that gives the probe after it."""
 
+import contextlib
 import math
 
 import torch
@@ -10,11 +11,14 @@ from attaching.loops import Net
 from explorer import GateProbe, load_corpus
 
 SYMBOLS = 8
+BESIDE = []
+"""Others that watch the same loops: each is a context manager of (net, optimizer) that gives what is called with every loss."""
 
 
 def learn(net, batches, optimizer, *, clip=None, every=10, loss_of=F.cross_entropy, told=True):
     """The three-line loop: what the probe recorded."""
-    with GateProbe(net, every=every) as probe:
+    with GateProbe(net, every=every) as probe, contextlib.ExitStack() as stack:
+        others = [stack.enter_context(watches(net, optimizer)) for watches in BESIDE]
         for x, y in batches:
             loss = loss_of(net(x), y)
             if told:
@@ -24,6 +28,8 @@ def learn(net, batches, optimizer, *, clip=None, every=10, loss_of=F.cross_entro
             if clip is not None:
                 probe.clip_grad_norm_(net.parameters(), clip)
             optimizer.step()
+            for told_of in others:
+                told_of(loss.item())
             optimizer.zero_grad()
     return probe
 

@@ -44,7 +44,7 @@ _packing = threading.Lock()
 
 def state(watched: Sequence[Run]) -> str:
     """What the page around the curves shows of these runs; when it changes, the page is run again."""
-    return " ".join(f"{run.status}@{models.version(models.RUN + run.id)}" for run in watched)
+    return " ".join(f"{run.status}@{models.version_of(run)}" for run in watched)
 
 
 def said(run: Run) -> str:

@@ -65,7 +65,7 @@ def offer_actions(run: runs.Run) -> None:
         if mine and run.resumable and st.button(say("run-page.resume"), icon=":material/resume:"):
             _do(runs.resume, run.id)
         if run.has_checkpoint and not run.active:
-            read = runs.checkpoint_path(run.id).read_bytes
+            read = runs.checkpoint_at(run).read_bytes
             st.download_button(say("run-page.download"), read, run.file_name, on_click="ignore")
         if st.button(say("run-page.new"), icon=":material/add:"):
             links.open_run(None)
@@ -96,8 +96,7 @@ def how_far(run: runs.Run) -> str:
 
 def verdict(run: runs.Run) -> Sequence[explorer.Finding] | None:
     """What the run's own record says of it so far; empty where nothing stands out, None where there is no record yet."""
-    version = models.version(models.RUN + run.id)
-    return live.verdict(run.id, version, run.status) if run.has_checkpoint else None
+    return live.verdict(run.id, models.version_of(run), run.status) if run.has_checkpoint else None
 
 
 def status(run: runs.Run, findings: Sequence[explorer.Finding] | None) -> str:
@@ -119,7 +118,7 @@ def _do(action: Callable[..., object], *about: str) -> None:
 
 def show_sentence(run: runs.Run) -> None:
     """The gates of the person's sentence at every snapshot there is, to be played."""
-    drawn = live.over_training(run.id, models.version(models.RUN + run.id), run.sentence, LANGUAGE.get())
+    drawn = live.over_training(run.id, models.version_of(run), run.sentence, LANGUAGE.get())
     if drawn is None:
         return
     figure, snapshots = drawn
@@ -130,8 +129,7 @@ def show_sentence(run: runs.Run) -> None:
 
 def show_list() -> None:
     """The runs of this browser, and several of them on the same axes."""
-    mine, damaged = runs.runs(*people.owners()), runs.unreadable(*people.owners())
-    loops = runs.loops(*people.owners())
+    mine, loops, damaged = runs.listed(*people.owners())
     if not mine and not damaged and not loops:
         return
     st.subheader(say("run-page.yours"))

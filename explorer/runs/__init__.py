@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from explorer.checkpoints import Checkpoint, load_checkpoint
 from explorer.fields import expected, got
@@ -188,6 +189,23 @@ def loop_record(loop_id: str, at_most: int = 1000) -> LoopRecord:
     return _registry().store.loops.record(loop_id, at_most)
 
 
+class Listed(NamedTuple):
+    """What sessions have: `runs`, `loops` and `unreadable`."""
+
+    runs: list[Run]
+    loops: list[Loop]
+    unreadable: dict[str, str]
+
+
+def listed(*sessions: str) -> Listed:
+    """All that these sessions have, or everybody, asked for at once: beside many others, every question takes its turn."""
+    registry = _registry()
+    registry.look()
+    found, damaged = registry.store.both(sessions)
+    looped, broken = registry.store.loops.both(sessions)
+    return Listed(registry.with_places([registry.told(one) for one in found]), looped, damaged | broken)
+
+
 def unreadable(*sessions: str) -> dict[str, str]:
     """The runs and loops of these sessions, or of everybody, that cannot be read: id -> a sentence.
 
@@ -240,6 +258,11 @@ def text(run_id: str) -> str:
 def checkpoint_path(run_id: str) -> Path:
     """The run's checkpoint file; it may not be there yet."""
     return _registry().store.files.checkpoint_path(_registry().store.run(run_id).id)
+
+
+def checkpoint_at(run: Run) -> Path:
+    """The same of a run that one has: nothing is asked for."""
+    return _registry().store.files.checkpoint_path(run.id)
 
 
 def checkpoint(run_id: str) -> Checkpoint:

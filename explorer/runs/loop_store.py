@@ -54,7 +54,14 @@ class Loops:
 
     def unreadable(self, owners: Sequence[str] = ()) -> dict[str, str]:
         """The loops that cannot be read: id -> a sentence."""
-        return dict(loop for loop in self._listed(owners, 1_000) if not isinstance(loop, Loop))
+        return self.both(owners)[1]
+
+    def both(self, owners: Sequence[str] = ()) -> tuple[list[Loop], dict[str, str]]:
+        """`loops` and `unreadable`, asked for together."""
+        listed = list(self._listed(owners, 1_000))
+        return [one for one in listed if isinstance(one, Loop)], dict(
+            one for one in listed if not isinstance(one, Loop)
+        )
 
     def _listed(self, owners: Sequence[str], at_most: int) -> Iterator[Loop | tuple[str, str]]:
         whose = f"AND owner IN ({', '.join('?' * len(owners))})" if owners else ""

@@ -49,8 +49,12 @@ class Reader:
 
     def unreadable(self, owners: Sequence[str] = ()) -> dict[str, str]:
         """The runs that cannot be read: their ids (`rows.key`), and a sentence about each. They can be saved and deleted."""
-        listed = self._listed(owners, (), 1_000)
-        return dict(row for row in listed if not isinstance(row, Run))
+        return self.both(owners)[1]
+
+    def both(self, owners: Sequence[str] = ()) -> tuple[list[Run], dict[str, str]]:
+        """`runs` and `unreadable`, asked for together."""
+        listed = list(self._listed(owners, (), 1_000))
+        return [row for row in listed if isinstance(row, Run)], dict(row for row in listed if not isinstance(row, Run))
 
     def _listed(self, owners: Sequence[str], statuses: Sequence[str], at_most: int) -> Iterator[Run | tuple[str, str]]:
         wanted, values = ["deleted IS NULL"], [*owners, *statuses]

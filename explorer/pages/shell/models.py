@@ -79,8 +79,19 @@ def file_of(name: str) -> Path:
 
 def version(name: str) -> int:
     """Changes when the model's file does."""
-    path = file_of(name)
-    return path.stat().st_mtime_ns if path.is_file() else 0
+    return _changed(file_of(name))
+
+
+def version_of(run: runs.Run) -> int:
+    """The same of a run that one has."""
+    return _changed(runs.checkpoint_at(run))
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def shipped() -> tuple[list[str], list[str]]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -453,28 +456,42 @@ class CharModel(SequenceModel):
 
         """
         self._check_draw(prefix, length, temperature)
-        generator = torch.Generator().manual_seed(seed)
+        chance = random.Random(seed)
         drawn: list[int] = []
         read = self.vocabulary.as_read(prefix)
         logits_V, state = self.read_on(self.vocabulary.encode(prefix))
         read_one = self._step_by_step()
         for _ in range(length):
             probabilities_V = _at_temperature(_finite(logits_V, len(read) + len(drawn)), temperature)
-            id_1 = torch.multinomial(probabilities_V, 1, generator=generator)
-            drawn.append(int(id_1))
-            logits_V, state = read_one(id_1, state)
+            sums_V = probabilities_V.cumsum()
+            drawn.append(int(sums_V.searchsorted(chance.random() * sums_V[-1], side="right")))
+            logits_V, state = read_one(drawn[-1], state)
         return prefix + self.vocabulary.decode(drawn)
 
-    def _step_by_step(self) -> Callable[[Tensor, dict[NetKey, State]], tuple[Tensor, dict[NetKey, State]]]:
-        """The same as `read_on` for one id at a time, by the cell's own equation: a scan prepares more than one step takes."""
+    def _step_by_step(self) -> Callable[[int, dict[NetKey, State]], tuple[Tensor, dict[NetKey, State]]]:
+        """The same as `read_on` for one id at a time.
+
+        By torch's own step where it has one: beside other threads, each of the dozen small calls of an equation waits for
+        Python. Else by the cell's equation: a scan prepares more than one step takes.
+        """
         config, kind = self.config, self.config.kind
         weights = {net: self.rnn.weights(net) for net in config.nets}
+        torchs = kind.torchs_step(config.variant)
+        columns_VG = weights[config.nets[0]].w_ih_GE.T.contiguous() if self.embedding is None else None
 
-        def read_one(id_1: Tensor, state: dict[NetKey, State]) -> tuple[Tensor, dict[NetKey, State]]:
-            x, h, after = self.embed(id_1.unsqueeze(1)), dict[NetKey, Tensor](), dict[NetKey, State]()
+        def next_state(net: NetKey, read_1E: Tensor, state: State) -> State:
+            own = weights[net]
+            if torchs is None:
+                return kind.state_of(kind.step(read_1E, state, own, config.variant))
+            if not read_1E.is_floating_point() and columns_VG is not None:
+                # What a one-hot vector picks of W, read by the number 1.
+                own, read_1E = own._replace(w_ih_GE=columns_VG[read_1E].T), columns_VG.new_ones(1, 1)
+            return torchs(read_1E, state, own)
+
+        def read_one(id_: int, state: dict[NetKey, State]) -> tuple[Tensor, dict[NetKey, State]]:
+            x, h, after = self.embed(torch.tensor([[id_]])), dict[NetKey, Tensor](), dict[NetKey, State]()
             for net in config.nets:
-                read = self.rnn.input_of(net, x, h)
-                after[net] = kind.state_of(kind.step(read[0], state[net], weights[net], config.variant))
+                after[net] = next_state(net, self.rnn.input_of(net, x, h)[0], state[net])
                 h[net] = after[net][0].unsqueeze(0)
             return self.out(self.features(h)[0, 0]), after
 
@@ -489,7 +506,7 @@ class CharModel(SequenceModel):
         """
         self._check_draw(prefix, 1, temperature)
         logits_V, _ = self.read_on(self.vocabulary.encode(prefix))
-        return _at_temperature(_finite(logits_V, len(self.vocabulary.as_read(prefix))), temperature)
+        return torch.from_numpy(_at_temperature(_finite(logits_V, len(self.vocabulary.as_read(prefix))), temperature))
 
     def _check_draw(self, prefix: str, length: int, temperature: float) -> None:
         if self.config.objective != "next":
@@ -518,7 +535,7 @@ class CharModel(SequenceModel):
                 "fill", expected("position", last=len(ids_T) - 1), got("position", position=position, k=k)
             )
         logits_TBV, _ = self(ids_T.unsqueeze(1))
-        logits_V = _finite(logits_TBV[position, 0], len(ids_T))
+        logits_V = torch.from_numpy(_finite(logits_TBV[position, 0], len(ids_T)))
         probabilities_K, ids_K = F.softmax(logits_V, 0).topk(min(k, len(self.vocabulary)))
         return [(self.vocabulary.symbols[i], p) for i, p in zip(ids_K.tolist(), probabilities_K.tolist(), strict=True)]
 
@@ -530,17 +547,24 @@ def _seeded(seed: object) -> torch.Generator:
     return torch.Generator().manual_seed(number)
 
 
-def _finite(logits_V: Tensor, read: int) -> Tensor:
-    if not bool(logits_V.isfinite().all()):
+def _finite(logits_V: Tensor, read: int) -> NDArray[Any]:
+    values_V: NDArray[Any] = logits_V.detach().double().numpy()
+    if not np.isfinite(values_V).all():
         raise ModelDivergedError(read)
-    return logits_V
+    return values_V
 
 
-def _at_temperature(logits_V: Tensor, temperature: float) -> Tensor:
+def _at_temperature(logits_V: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
     """p_V = softmax(logits / temperature), in float64; the unknown symbol, which has no shape to write, has none."""
-    logits_V = logits_V.to(torch.float64, copy=True)
-    logits_V[0] = -torch.inf
-    if temperature == 0:  # the limit: all of it is the likeliest one's
-        return F.one_hot(logits_V.argmax(), len(logits_V)).double()
+    logits_V = logits_V.copy()
+    logits_V[0] = -np.inf
     # Shifted by the largest, so that a tiny temperature makes zeros of the others and not NaN of all.
-    return F.softmax((logits_V - logits_V.max()) / temperature, 0)
+    shifted_V = logits_V - logits_V.max()
+    powers_V: NDArray[np.float64]
+    if temperature == 0:  # the limit: all of it is the likeliest one's
+        powers_V = (np.arange(len(logits_V)) == logits_V.argmax()).astype(np.float64)
+    else:
+        with np.errstate(over="ignore"):  # of a temperature so small that the others are infinitely far
+            powers_V = np.exp(shifted_V / temperature)
+    powers_V /= powers_V.sum()
+    return powers_V

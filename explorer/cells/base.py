@@ -237,6 +237,10 @@ class Cell(ABC):
         """The name of torch's own module for this cell and what it calls; None where torch has none."""
         return None
 
+    def torchs_step(self, variant: str) -> Callable[[Tensor, State, CellWeights], State] | None:
+        """One step by torch's own function, from x_BE and a state to the next one; None where torch has none."""
+        return None
+
     # ---- what is said and asked of it -----------------------------------------------------------------------------
 
     @property

@@ -156,6 +156,10 @@ class GRU(Cell):
         """Torch has one of the conventions."""
         return ("torch.nn.GRU", torch.gru) if variant == "after" else None
 
+    def torchs_step(self, variant: str) -> Callable[[Tensor, State, CellWeights], State] | None:
+        """torch.gru_cell; see `Cell.torchs_step`."""
+        return (lambda x_BE, state, own: (torch.gru_cell(x_BE, state[0], *own),)) if variant == "after" else None
+
 
 class _GRUAfterScan(torch.autograd.Function):
     """n_t = tanh(x_n + r * (U_n h_{t-1} + c_n)): the reset gate acts after the matrix product."""

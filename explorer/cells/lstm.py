@@ -142,6 +142,10 @@ class LSTM(Cell):
         """Torch has it."""
         return "torch.nn.LSTM", torch.lstm
 
+    def torchs_step(self, variant: str) -> Callable[[Tensor, State, CellWeights], State]:
+        """torch.lstm_cell; see `Cell.torchs_step`."""
+        return lambda x_BE, state, own: torch.lstm_cell(x_BE, state, *own)
+
     def chrono(self, memory_H: Tensor) -> dict[str, Tensor]:
         """What is kept longer is also written more slowly (Tallec & Ollivier 2018, arXiv 1804.11188)."""
         return {"f": memory_H, "i": -memory_H}

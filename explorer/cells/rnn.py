@@ -90,6 +90,11 @@ class RNN(Cell):
         calls = {"tanh": torch.rnn_tanh, "relu": torch.rnn_relu}
         return ("torch.nn.RNN", calls[variant]) if variant in calls else None
 
+    def torchs_step(self, variant: str) -> Callable[[Tensor, State, CellWeights], State] | None:
+        """torch.rnn_tanh_cell and torch.rnn_relu_cell; see `Cell.torchs_step`."""
+        call = {"tanh": torch.rnn_tanh_cell, "relu": torch.rnn_relu_cell}.get(variant)
+        return None if call is None else lambda x_BE, state, own: (call(x_BE, state[0], *own),)
+
     def held(self, part: str, value: float, variant: str) -> dict[str, float] | None:
         """The state: phi(a) = value; see `Cell.held`."""
         inside = {"tanh": abs(value) < 1, "relu": value >= 0, "sigmoid": 0 < value < 1, "linear": True}

@@ -382,6 +382,19 @@ def test_the_pages_show_it(key, page, shelf_of_cells, monkeypatch):
     assert len(panels(app)) == 1
 
 
+@every_variant
+def test_torchs_own_step_is_that_of_the_equation(key, variant):
+    cell, _, _, weights, variant = along(model_of(key, variant))
+    torchs = cell.torchs_step(variant)
+    if torchs is None:
+        assert cell.kernel(variant) is None  # torch has neither
+        return
+    state = tuple(torch.randn(3, 5).double() for _ in cell.state)
+    x_BE = torch.randn(3, len(VOCABULARY)).double()
+    expected = cell.state_of(cell.step(x_BE, state, weights, variant))
+    torch.testing.assert_close(torchs(x_BE, state, weights), expected, rtol=0, atol=1e-12)
+
+
 # ---- as a person reads it ---------------------------------------------------------------------------------------------
 
 

@@ -234,8 +234,7 @@ def show_command(run: str, as_json: bool) -> None:
     """One run: what it is, how it stands, its last steps."""
     with told():
         one = _the_one(run)
-        table = next(_blocks(one)) if one.step <= runs.BLOCK_STEPS else [*_blocks(one)][-1]
-        last = table.tail(SHOWN_STEPS)
+        last = _last_steps(one)
         if as_json:
             _print_json(_about(one) | {"message": one.message, "last": json.loads(last.to_json(orient="records"))})
             return
@@ -273,6 +272,16 @@ def delete_command(run: str) -> None:
         one = _the_one(run)
         runs.delete(one.id)
     click.echo(say("cli.runs.deleted", name=one.name))
+
+
+def _last_steps(one: runs.Run | runs.Loop) -> pd.DataFrame:
+    """The last steps that there are, and no others read."""
+    from explorer.figures import training
+
+    if isinstance(one, runs.Loop):
+        return next(_blocks(one)).tail(SHOWN_STEPS)
+    last = runs.metrics_since(one.id, max(0, one.step - SHOWN_STEPS))
+    return training.step_frame(training.Progress(one, last, []))
 
 
 def _blocks(one: runs.Run | runs.Loop) -> Iterator[pd.DataFrame]:

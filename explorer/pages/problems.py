@@ -10,9 +10,9 @@ from explorer.cells import CELLS
 from explorer.figures import problems as drawing
 from explorer.figures.hundredths import CONFIG
 from explorer.models import ModelConfig
-from explorer.pages.shell import charts, controls, labels, language, lessons, links, people
-from explorer.pages.shell.lessons import Lesson, Pupil, Wish
+from explorer.pages.shell import charts, controls, labels, language, links, people, pupils
 from explorer.pages.shell.plain import plain
+from explorer.pages.shell.pupils import Attempt, Pupil, Wish
 from explorer.problems import PROBLEMS
 from explorer.words import knows, say
 
@@ -25,24 +25,24 @@ EXAMPLE = 7  # seeds the text that is shown
 
 def page() -> None:
     """The page."""
-    st.markdown(say("problem-page.what", units=lessons.UNITS))
+    st.markdown(say("problem-page.what", units=pupils.UNITS))
     wish = choose()
     text = show_example(wish)
-    lesson = lessons.of(wish)
+    attempt = pupils.of(wish)
     pressed = st.button(
-        say("problem-page.again" if lesson else "problem-page.train"), type="primary", icon=":material/model_training:",
+        say("problem-page.again" if attempt else "problem-page.train"), type="primary", icon=":material/model_training:",
         disabled=not wish.cells,
     )  # fmt: skip
     if pressed:
-        lessons.begin(wish)
-        lesson = lessons.of(wish)
-    if lesson is None:
+        pupils.begin(wish)
+        attempt = pupils.of(wish)
+    if attempt is None:
         st.caption(how_it_learns(wish))
         return
-    st.fragment(watch, run_every=None if lesson.ended else EVERY_S)(lesson)
-    if lesson.ended:
-        show_lengths(lesson)
-        show_claims(lesson, text)
+    st.fragment(watch, run_every=None if attempt.ended else EVERY_S)(attempt)
+    if attempt.ended:
+        show_lengths(attempt)
+        show_claims(attempt, text)
 
 
 def choose() -> Wish:
@@ -62,7 +62,7 @@ def choose_cells() -> tuple[str, ...]:
     links.put(CELLS_KEY, FIRST_CELLS if before is None else known(before))
     links.ready(CELLS_KEY, FIRST_CELLS)
     chosen = st.multiselect(
-        say("control.problem-cells"), list(CELLS), key=CELLS_KEY, max_selections=lessons.MOST_CELLS, format_func=named,
+        say("control.problem-cells"), list(CELLS), key=CELLS_KEY, max_selections=pupils.MOST_CELLS, format_func=named,
         on_change=links.take, args=(CELLS_KEY,),
     )  # fmt: skip
     return tuple(known(chosen))
@@ -76,7 +76,7 @@ def named(cell: str) -> str:
 def known(cells: object) -> list[str]:
     """Those of some cells that there are, no more than can learn at once."""
     listed = cells if isinstance(cells, list | tuple) else ()
-    return [cell for cell in listed if cell in CELLS][: lessons.MOST_CELLS]
+    return [cell for cell in listed if cell in CELLS][: pupils.MOST_CELLS]
 
 
 def show_example(wish: Wish) -> str:
@@ -96,7 +96,7 @@ def how_it_learns(wish: Wish) -> str:
     """What training does that one should know of."""
     if not wish.cells:
         return say("problem-page.no-cells")
-    problem, said = PROBLEMS[wish.problem], [say("problem-page.before", most_s=lessons.MOST_S)]
+    problem, said = PROBLEMS[wish.problem], [say("problem-page.before", most_s=pupils.MOST_S)]
     if problem.grows:
         said.append(say("problem-page.grows"))
     if knows(code := f"problem-page.init.{problem.init}"):
@@ -104,21 +104,21 @@ def how_it_learns(wish: Wish) -> str:
     return " ".join(said)
 
 
-def watch(lesson: Lesson) -> None:
+def watch(attempt: Attempt) -> None:
     """A slice of learning, and the curves as they are after it."""
     language.speak()  # a part that runs by itself
-    before = lesson.ended
+    before = attempt.ended
     try:
-        lesson.goes_on()
+        attempt.goes_on()
     except (explorer.CheckpointError, explorer.runs.RunError) as fault:
         st.error(people.told(fault))
-    chance = PROBLEMS[lesson.wish.problem].chance
+    chance = PROBLEMS[attempt.wish.problem].chance
     for place, what in zip(st.columns(2), (drawing.ACCURACY, drawing.LOSS), strict=True):
-        curves = {named(cell): records for cell, records in lesson.curves.items()}
-        place.vega_lite_chart(drawing.live(curves, what, chance, lessons.MOST_S), key=f"live_{what}")
-    for cell, pupil in lesson.pupils.items():
+        curves = {named(cell): records for cell, records in attempt.curves.items()}
+        place.vega_lite_chart(drawing.live(curves, what, chance, pupils.MOST_S), key=f"live_{what}")
+    for cell, pupil in attempt.pupils.items():
         st.markdown(standing(cell, pupil))
-    if lesson.ended and not before:
+    if attempt.ended and not before:
         st.rerun()
 
 
@@ -135,18 +135,18 @@ def standing(cell: str, pupil: Pupil) -> str:
     return f":material/hourglass_top: {say('problem-page.learning', **figures)}"
 
 
-def show_lengths(lesson: Lesson) -> None:
+def show_lengths(attempt: Attempt) -> None:
     """Accuracy against length, beyond what was trained too."""
-    st.markdown(say("problem-page.lengths", length=lesson.wish.length))
-    accuracies = {named(cell): pupil.accuracies for cell, pupil in lesson.pupils.items()}
-    panel = drawing.against_length(accuracies, PROBLEMS[lesson.wish.problem].chance, lesson.wish.length)
+    st.markdown(say("problem-page.lengths", length=attempt.wish.length))
+    accuracies = {named(cell): pupil.accuracies for cell, pupil in attempt.pupils.items()}
+    panel = drawing.against_length(accuracies, PROBLEMS[attempt.wish.problem].chance, attempt.wish.length)
     charts.show(panel, key="problem_lengths", alt=panel.alt, config=CONFIG)
 
 
-def show_claims(lesson: Lesson, text: str) -> None:
+def show_claims(attempt: Attempt, text: str) -> None:
     """Every claim with its figures and whether it holds, cell by cell, and the way to the model's gates."""
     st.markdown(say("problem-page.claims"))
-    for place, (cell, pupil) in zip(st.columns(len(lesson.pupils)), lesson.pupils.items(), strict=True):
+    for place, (cell, pupil) in zip(st.columns(len(attempt.pupils)), attempt.pupils.items(), strict=True):
         with place.container(border=True):
             st.markdown(f"**{named(cell)}**")
             for claim in pupil.claims.claims if pupil.claims else ():

@@ -10,15 +10,11 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from explorer.words.en import FORMS as FORMS_OF_ALL
+from explorer.words.en import OPTIMIZERS
+
 DIRECTIONS = {"forward": "前向", "backward": "后向"}
-
-
-def _perplexity(nats: float) -> str:
-    """A mean loss as the perplexity it is."""
-    if nats > 20:
-        return f"e^{nats:.0f}"
-    power = math.exp(nats)
-    return f"{power:.2f}" if power < 100 else f"{power:,.0f}"
+_perplexity = FORMS_OF_ALL["perplexity"]
 
 
 def _steps(value: float) -> str:
@@ -126,9 +122,6 @@ def _net(module: str, layer: int, direction: str) -> str:
     return f"{module or '模型本身'}，第 {layer} 层，{DIRECTIONS.get(direction, direction)}"
 
 
-OPTIMIZERS = {"sgd": "SGD", "adam": "Adam"}
-
-
 def _trains(
     objective: str, corpus: str, optimizer: str, learning_rate: float, clip_norm: float | None, epochs: int,
     steps: int | None, held_gate: str | None, held_at: float, **shape: Any,
@@ -167,10 +160,6 @@ _MEAN = "保留旧状态的那个门在所有单元、所有步上的均值：�
 _SATURATED = "这个门的值小于 0.1 或大于 0.9 的比例：在那里它像一个开关，学得很慢。"
 
 
-def _tenths(value: float) -> str:
-    return f"{value:.1f}" if abs(value) < 1e5 else f"{value:.1e}".replace("e+", "e")
-
-
 def _breaks(breaks: int) -> str:
     return f"{_some(breaks, '个分页符')}或分隔符变成了换行。"
 
@@ -180,10 +169,9 @@ def _cut(count: int, where: str) -> str:
 
 
 FORMS: dict[str, Callable[[Any], str]] = {
-    "perplexity": _perplexity,
+    **FORMS_OF_ALL,
     "steps": _steps,
     "memory": lambda steps: f"{steps:,.1f} 步" if steps < 1e4 else "10,000 步以上",
-    "tenths": _tenths,
     "sentences": lambda sentences: " ".join(map(str, sentences)).replace("。 ", "。"),
     "all": lambda values: "、".join(map(str, values)),
     "epochs": lambda count: f"{count:g} 个迭代周期",
@@ -203,12 +191,6 @@ FORMS: dict[str, Callable[[Any], str]] = {
     "quoted names": lambda values: repr(_names(values)[:80]),
     "alternatives": _alternatives,
     "choices": "；".join,
-    "quoted": lambda value: repr(str(value)[:40]),
-    "kB": lambda size: f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{math.ceil(size / 1e3)} kB",
-    "MB": lambda size: f"{size / 1e6:.1f} MB",
-    "GB": lambda size: f"{size / 1e9:.1f} GB",
-    "whole GB": lambda size: f"{size / 1e9:.0f} GB",
-    "whole MB": lambda size: f"{size // 10**6} MB",
 }
 """What may stand behind the colon of a figure in a template, beside what format knows."""
 

@@ -7,8 +7,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import explorer
-from explorer.pages.shell import lessons, links, models
-from explorer.pages.shell.lessons import Wish
+from explorer.pages.shell import links, models, pupils
+from explorer.pages.shell.pupils import Wish
 from explorer.problems import PROBLEMS
 
 APP = Path(explorer.__file__).parent / "pages" / "frame.py"
@@ -17,8 +17,8 @@ APP = Path(explorer.__file__).parent / "pages" / "frame.py"
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch, tmp_path):
     monkeypatch.setenv("GATE_EXPLORER_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr(lessons, "MOST_S", 0.2)
-    monkeypatch.setattr(lessons, "TRIED", 20)
+    monkeypatch.setattr(pupils, "MOST_S", 0.2)
+    monkeypatch.setattr(pupils, "TRIED", 20)
     st.cache_data.clear()
     st.cache_resource.clear()
 
@@ -40,9 +40,9 @@ def trained(app):
     app.button[0].click().run()
     for _ in range(40):
         assert not app.exception
-        lesson = app.session_state["problem_lesson"]
-        if lesson.ended:
-            return app, lesson
+        attempt = app.session_state["problem_attempt"]
+        if attempt.ended:
+            return app, attempt
         app.run()
     raise AssertionError("not ended")
 
@@ -57,23 +57,23 @@ def test_the_task_and_why_its_answer_is_right_are_there_before_training(key):
 
 
 def test_training_ends_with_curves_claims_and_a_model_that_gates_can_open():
-    app, lesson = trained(page(problem_length=20))
-    assert set(lesson.pupils) == {"gru", "rnn"}
+    app, attempt = trained(page(problem_length=20))
+    assert set(attempt.pupils) == {"gru", "rnn"}
     assert "What the gates do, measured" in said(app)
     assert app.button[0].label == "Train again"
-    for pupil in lesson.pupils.values():
+    for pupil in attempt.pupils.values():
         assert pupil.records
         assert models.file_of(pupil.name).is_file()
         assert explorer.load_checkpoint(models.file_of(pupil.name)).model.config == pupil.model.config
 
 
-def test_another_wish_ends_the_lesson_and_one_a_session_goes_on():
+def test_another_wish_ends_the_attempt_and_one_a_session_goes_on():
     app = page(problem_length=20)
     app.button[0].click().run()
-    assert app.session_state["problem_lesson"].wish == Wish("first", 20, ("gru", "rnn"))
+    assert app.session_state["problem_attempt"].wish == Wish("first", 20, ("gru", "rnn"))
     app.session_state["chosen"].values["problem"] = "parity"
     app.run()
-    assert "problem_lesson" not in app.session_state
+    assert "problem_attempt" not in app.session_state
     assert app.button[0].label == "Train"
 
 
@@ -102,7 +102,7 @@ def test_without_a_cell_nothing_is_trained():
 
 
 def test_three_cells_at_most_learn_at_once():
-    lesson_wish = Wish("first", 20, ("gru", "rnn", "lstm"))
-    assert len(lesson_wish.cells) == lessons.MOST_CELLS
-    assert lessons.lengths(lesson_wish) == [5, 10, 20, 40, 80]
-    assert lessons.lengths(Wish("skip", 20, ())) == [10, 20, 40, 80]
+    wish = Wish("first", 20, ("gru", "rnn", "lstm"))
+    assert len(wish.cells) == pupils.MOST_CELLS
+    assert pupils.lengths(wish) == [5, 10, 20, 40, 80]
+    assert pupils.lengths(Wish("skip", 20, ())) == [10, 20, 40, 80]

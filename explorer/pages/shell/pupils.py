@@ -1,4 +1,4 @@
-"""A lesson: up to three cells learn a problem in front of the class, one a session, in slices that give way to other sessions."""
+"""Cells that learn a problem in front of the class: one attempt a session, in slices that give way to other sessions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from explorer.words import say
 UNITS, MOST_CELLS, MOST_S, SLICE_S = 32, 3, 15.0, 0.12
 SHARES = (0.25, 0.5, 1, 2, 4)  # of the trained length, at which it is tried
 TRIED = 300  # texts of each length
-LESSON = "problem_lesson"
+ATTEMPT = "problem_attempt"
 
 
 class Wish(NamedTuple):
@@ -71,7 +71,7 @@ class Pupil:
 
 
 @dataclass
-class Lesson:
+class Attempt:
     """What a session is learning, or has learned."""
 
     wish: Wish
@@ -102,22 +102,22 @@ class Lesson:
 
 
 def begin(wish: Wish) -> None:
-    """Begin a lesson; the one before it is over."""
+    """Begin an attempt; the one before it is over."""
     problem = PROBLEMS[wish.problem]
     pupils = {}
     for cell in wish.cells[:MOST_CELLS]:
         model = problem_model(problem, cell, UNITS, length=wish.length)
         pupils[cell] = Pupil(model, Learning(model, problem, wish.length, most_steps=10**6))
-    session.fill({LESSON: Lesson(wish, pupils)})
+    session.fill({ATTEMPT: Attempt(wish, pupils)})
 
 
-def of(wish: Wish) -> Lesson | None:
-    """The session's lesson, if it is of this; one of anything else is over."""
-    lesson: Lesson | None = session.kept(LESSON, None)
-    if lesson is not None and lesson.wish != wish:
-        session.forget(LESSON)
+def of(wish: Wish) -> Attempt | None:
+    """The session's attempt, if it is of this; one of anything else is over."""
+    attempt: Attempt | None = session.kept(ATTEMPT, None)
+    if attempt is not None and attempt.wish != wish:
+        session.forget(ATTEMPT)
         return None
-    return lesson
+    return attempt
 
 
 def lengths(wish: Wish) -> Sequence[int]:

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from explorer.models import CharModel
+from explorer.reads.kernel import BLOCK_BYTES
 from explorer.reads.text import TextRead
 from explorer.text import TextError
 
@@ -73,13 +74,24 @@ def causality(model: CharModel, text: str) -> Causality:
 
 
 def _energy(read: TextRead) -> Tensor:
-    """Energies (T, T). The text stands in the batch once for each symbol, so that one sweep serves a row's V outputs."""
+    """Energies (T, T). The text stands in the batch once for each symbol, so that one sweep serves a row's V outputs.
+
+    A batch holds as many symbols as fit: all of 666 would take 227 MB.
+    """
     count = len(read.model.vocabulary)
-    x_TVE = F.one_hot(read.ids_T, count).double().unsqueeze(1).repeat(1, count, 1).requires_grad_()
+    at_once = max(1, BLOCK_BYTES // (8 * len(read) * count))
+    blocks = [_energy_of(read, symbols) for symbols in torch.arange(count).split(at_once)]
+    return torch.stack(blocks).sum(0)
+
+
+def _energy_of(read: TextRead, symbols_S: Tensor) -> Tensor:
+    """What the outputs of some symbols add to the energies."""
+    count, places_S = len(read.model.vocabulary), torch.arange(len(symbols_S))
+    x_TSE = F.one_hot(read.ids_T, count).double().unsqueeze(1).repeat(1, len(symbols_S), 1).requires_grad_()
     embedding = read.precise.embedding
-    logits_TVV = read.precise(x_TVE if embedding is None else x_TVE @ embedding.weight)[0]
+    logits_TSV = read.precise(x_TSE if embedding is None else x_TSE @ embedding.weight)[0]
     rows = []
-    for logits_VV in logits_TVV:
-        (slope_TVE,) = torch.autograd.grad(logits_VV.diagonal().sum(), x_TVE, retain_graph=True)
-        rows.append(slope_TVE.square().sum((1, 2)))
+    for logits_SV in logits_TSV:
+        (slope_TSE,) = torch.autograd.grad(logits_SV[places_S, symbols_S].sum(), x_TSE, retain_graph=True)
+        rows.append(slope_TSE.square().sum((1, 2)))
     return torch.stack(rows)

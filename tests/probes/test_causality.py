@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from explorer.checkpoints import load_checkpoint
 from explorer.models import CharModel, ModelConfig
+from explorer.probes import causality as probe
 from explorer.probes.causality import MOST_STEPS, causality
 from explorer.text import TextError, Vocabulary
 
@@ -64,3 +65,10 @@ def test_a_model_with_an_embedding_is_measured_at_its_characters():
 def test_an_empty_text_is_refused():
     with pytest.raises(TextError):
         causality(model_of(), "")
+
+
+def test_symbols_a_few_at_a_time_give_the_same_energies(monkeypatch):
+    model, text = model_of(cell="gru"), TEXT
+    whole = causality(model, text).energy_TT
+    monkeypatch.setattr(probe, "BLOCK_BYTES", 8 * len(text) * len(model.vocabulary) * 2)
+    np.testing.assert_allclose(causality(model, text).energy_TT, whole, rtol=1e-12)

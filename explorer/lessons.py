@@ -6,6 +6,7 @@ choice is right. No figure and no right answer is written down anywhere.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -13,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from explorer.clipping import grad_norm
 from explorer.fields import ConfigError
 from explorer.interventions import Intervention, altered
 from explorer.models import CharModel
@@ -27,18 +29,21 @@ from explorer.training import perplexity
 from explorer.words import Saying, say
 
 Models = Callable[[str], CharModel]
-GATES, GRADIENTS, PROBLEMS_PAGE = "gates", "gradients", "problems"
+GATES, CELL, GRADIENTS, PROBLEMS_PAGE = "gates", "cell", "gradients", "problems"
 
 BOOK = "the time traveller for so it will be convenient to teach a small machine to keep a secret"
 QUOTED = 'He looked back at the harbour. "Turn the light, and bring the little network home." Then he was sorry.'
 LINES = "The lamp was lit at six.\nThe boat came in at eight.\nThey ate, and went to bed.\n"
 GRU, RNN, LIGHTHOUSE = "time-machine-gru", "time-machine-rnn", "lighthouse-gru"
 LEAKY, CLOZE = "time-machine-birnn-leaky", "lighthouse-bigru-cloze"
+PARALLEL = "lighthouse-birnn-parallel"
 UNIT = 95  # of LIGHTHOUSE: follows quotation marks
 SEEN = 0.1  # a difference of means, or a share of a perplexity, under which two things count as alike
 NEAR, FAR = 10, 30  # steps back, between which a reach is middling
 THETA, RATE = 0.05, 1.0
 TASK, TASK_LENGTH, TASK_UNITS, TASK_STEPS = "first", 20, 16, 200
+ROUNDING = 1e-4  # a state of float32 may move so far by adding in another order
+HUGE, HUGE_COUNT = 1e20, 100  # a gradient whose squares leave float32
 MOST_OWN = 500  # characters of a person's own sentence
 
 
@@ -280,6 +285,44 @@ def _cloze(models: Models, _: str) -> Measured:
     return Measured("no" if own == 0 else "yes", {"own": own, "others": others})
 
 
+# ---- mistakes that people publish
+
+
+def _reset(models: Models, _: str) -> Measured:
+    model = models(GRU)
+    own, other = (_score(one, BOOK) for one in (model, altered(model, Intervention(variant="before"))))
+    return Measured(_than(other, own, SEEN * own, ("worse", "better", "same")), {"own": own, "other": other})
+
+
+def _parallel(models: Models, _: str) -> Measured:
+    found = causality(models(PARALLEL), QUOTED)
+    return Measured("nothing" if found.ahead == 0 else "follows", {"ahead": found.ahead, "past": found.past})
+
+
+def _biases(models: Models, _: str) -> Measured:
+    after, plain = (_moved_by_one_bias(models(name), BOOK) for name in (GRU, RNN))
+    return Measured("same" if after < ROUNDING else "other", {"after": after, "plain": plain})
+
+
+def _moved_by_one_bias(model: CharModel, text: str) -> float:
+    """The most that a state moves where c is added to b and is zero then."""
+    merged = copy.deepcopy(model)
+    with torch.no_grad():
+        for net in model.config.nets:
+            weights = merged.rnn.weights(net)
+            weights.b_ih_G.add_(weights.b_hh_G)
+            weights.b_hh_G.zero_()
+    first, second = (trace_gates(one, text).tape()["h"] for one in (model, merged))
+    return float(np.abs(first - second).max())
+
+
+def _huge(models: Models, _: str) -> Measured:
+    gradient = torch.full((HUGE_COUNT,), HUGE)
+    naive, exact = float(gradient.square().sum().sqrt()), grad_norm(gradient)
+    right = "infinite" if np.isinf(naive) else "right" if np.isclose(naive, exact) else "zero"
+    return Measured(right, {"count": HUGE_COUNT, "entry": HUGE, "exact": exact})
+
+
 # ---- a sentence of one's own
 
 
@@ -372,6 +415,15 @@ LESSONS = {
                 Step("leak", ("predicts", "sees"), _leak, GATES, _on_book(model=LEAKY)),
                 Step("writes", ("writes", "refuses"), _writes, GATES, _on_book(model=LEAKY)),
                 Step("cloze", ("yes", "no"), _cloze, GATES, {"model": CLOZE, "sentence": QUOTED}),
+            ),
+        ),
+        Lesson(
+            "mistakes",
+            (
+                Step("reset", ("worse", "same", "better"), _reset, GATES, _on_book(model=GRU, read_as="before")),
+                Step("parallel", ("follows", "nothing"), _parallel, GATES, {"model": PARALLEL, "sentence": QUOTED}),
+                Step("biases", ("same", "other"), _biases, CELL, _on_book(model=GRU)),
+                Step("huge", ("right", "infinite", "zero"), _huge, GRADIENTS, _on_book(model=RNN, recurrent="3")),
             ),
         ),
         Lesson(

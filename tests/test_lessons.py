@@ -32,8 +32,8 @@ def measured(lesson, key, models=shipped, own=""):
     return step_of(lesson, key).measure(models, own)
 
 
-def test_there_are_six_lessons_of_three_or_four_steps():
-    assert len(LESSONS) == 6
+def test_there_are_seven_lessons_of_three_or_four_steps():
+    assert len(LESSONS) == 7
     assert all(len(lesson.steps) in (3, 4) for lesson in LESSONS.values())
     assert all(len({step.key for step in lesson.steps}) == len(lesson.steps) for lesson in LESSONS.values())
 
@@ -63,6 +63,16 @@ def test_what_is_right_follows_the_model_and_not_the_lesson():
     swapped = lambda name: shipped(honest.get(name, name))  # noqa: E731
     assert (measured("two", "leak").right, measured("two", "leak", swapped).right) == ("sees", "predicts")
     assert (measured("two", "writes").right, measured("two", "writes", swapped).right) == ("refuses", "writes")
+    before = {"time-machine-gru": "time-machine-gru-before"}
+    swapped = lambda name: shipped(before.get(name, name))  # noqa: E731
+    assert (measured("mistakes", "biases").right, measured("mistakes", "biases", swapped).right) == ("other", "same")
+    assert (measured("mistakes", "reset").right, measured("mistakes", "reset", swapped).right) == ("worse", "same")
+    swapped = lambda _: shipped("lighthouse-bigru-cloze")  # noqa: E731
+    assert (measured("mistakes", "parallel").right, measured("mistakes", "parallel", swapped).right) == (
+        "nothing",
+        "follows",
+    )
+    assert measured("mistakes", "huge").right == "infinite"
     swapped = lambda _: shipped("time-machine-birnn-leaky")  # noqa: E731
     assert (measured("two", "cloze").right, measured("two", "cloze", swapped).right) == ("no", "yes")
 

@@ -2436,6 +2436,51 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "lesson.two.cloze.rule": "it does not see it where the energy of every output by its own character is exactly 0.",
     # lessons: a sentence of one's own
+    "lesson.mistakes": "Mistakes people publish",
+    "lesson.mistakes.reset.claim": "A GRU has two reset conventions, and the file with the weights does not say which.",
+    "lesson.mistakes.reset.question": "Weights trained with reset after are read with reset before. What becomes of the "
+    "perplexity?",
+    "lesson.mistakes.reset.look": "The perplexity on the first card, with that of the model as trained under it.",
+    "lesson.mistakes.reset.change": "Open the page Cell, and read one step in both conventions.",
+    "lesson.mistakes.reset.choice.worse": "it gets worse",
+    "lesson.mistakes.reset.choice.same": "it stays alike",
+    "lesson.mistakes.reset.choice.better": "it gets better",
+    "lesson.mistakes.reset.answer": "The perplexity of this sentence is {own:.3g} as trained and {other:.3g} read the other way.",
+    "lesson.mistakes.reset.rule": "a difference of more than a tenth of the first counts.",
+    "lesson.mistakes.parallel.claim": "Two nets make a model bidirectional only if one of them reads from the end.",
+    "lesson.mistakes.parallel.question": "In this model both nets read forward. What does its second net add?",
+    "lesson.mistakes.parallel.look": "The two nets: both begin at the first character.",
+    "lesson.mistakes.parallel.change": "Take the model that fills gaps, and look at its second net.",
+    "lesson.mistakes.parallel.choice.follows": "what follows in the text",
+    "lesson.mistakes.parallel.choice.nothing": "nothing of what follows",
+    "lesson.mistakes.parallel.answer": (
+        "The outputs depend on what stands before them with an energy of {past:.3g}, and on what follows with {ahead:.3g}."
+    ),
+    "lesson.mistakes.parallel.rule": "any dependence on a later character counts.",
+    "lesson.mistakes.biases.claim": "PyTorch gives every gate two biases, the book gives it one.",
+    "lesson.mistakes.biases.question": "In this GRU, with reset after, c is added to b and set to zero. Is it the same network?",
+    "lesson.mistakes.biases.look": "The equation of the candidate: r multiplies U h + c, and not b.",
+    "lesson.mistakes.biases.change": "Take the plain RNN: there, b and c stand side by side.",
+    "lesson.mistakes.biases.choice.same": "yes, the same",
+    "lesson.mistakes.biases.choice.other": "no, another",
+    "lesson.mistakes.biases.answer": (
+        "A state of this GRU moves by up to {after:.2g}. In a plain RNN it would move by {plain:.1g}, which is rounding."
+    ),
+    "lesson.mistakes.biases.rule": "a state that moves by more than 0.0001 counts.",
+    "lesson.mistakes.huge.claim": "A norm is the root of a sum of squares, and squares overflow.",
+    "lesson.mistakes.huge.question": "A gradient has 100 entries of 1e20 in float32. What does the root of the summed squares "
+    "say?",
+    "lesson.mistakes.huge.look": "The recurrent weights are three times as large: the gradient explodes, and its norm is still "
+    "a number.",
+    "lesson.mistakes.huge.change": "Set the recurrent weights back, and compare the norm.",
+    "lesson.mistakes.huge.choice.right": "the right norm",
+    "lesson.mistakes.huge.choice.infinite": "infinity",
+    "lesson.mistakes.huge.choice.zero": "zero",
+    "lesson.mistakes.huge.answer": (
+        "The norm of {count} entries of {entry:.0e} is {exact:.0e}. float32 ends at 3.4e38 and has no square of 1e20; a gradient "
+        "that is divided by an infinite norm is zero, and the step is lost."
+    ),
+    "lesson.mistakes.huge.rule": "the root in float32 is compared with the norm in float64.",
     "lesson.own": "Read your own sentence",
     "lesson.own.backwards.claim": "A model has learned an order of characters.",
     "lesson.own.backwards.question": "The same sentence is read backwards. Which way has the higher perplexity?",

@@ -192,10 +192,7 @@ def _arguments(config: ModelConfig, held: HeldUnit) -> dict[str, float]:
         ConfigError: there are none.
 
     """
-    net, cell = held.net, config.kind
-    if net not in config.nets:
-        named = got("net", layer=net.layer, direction=net.direction)
-        raise ConfigError("units", expected("net", nets=config.nets), named)
+    net, cell = config.net(held.layer, held.direction, "units"), config.kind
     if not 0 <= held.unit < config.width(net):
         raise ConfigError("units", expected("unit", count=config.width(net)), held.unit)
     arguments = None if finite(held.value) is None else cell.held(held.part, held.value, config.variant)
@@ -225,6 +222,19 @@ def check_gates(cell: Cell, letters: Iterable[str], field: str) -> None:
         raise ConfigError(field, having, got("letters", letters=strangers))
 
 
+def check_variant(cell: Cell, variant: str) -> None:
+    """Refuse what is no variant of a cell.
+
+    Raises:
+        ConfigError: it is none.
+
+    """
+    if variant not in cell.variants:
+        named = [name for name in cell.variants if name]
+        offered = expected("variant", allowed=named, cell=cell.key) if named else expected("no-variant", cell=cell.key)
+        raise ConfigError("variant", offered, variant)
+
+
 def _check(cell: Cell, intervention: Intervention) -> None:
     """Refuse what this cell does not have."""
     check_gates(cell, intervention.held, "hold")
@@ -233,10 +243,8 @@ def _check(cell: Cell, intervention: Intervention) -> None:
         raise ConfigError("keep_bias", expected("cell-that-keeps", cells=keeping), cell.key)
     if intervention.recurrent != 1 and not cell.recurrent:
         raise ConfigError("recurrent", expected("factor-without-recurrence", cell=cell.key), intervention.recurrent)
-    if intervention.variant is not None and intervention.variant not in cell.variants:
-        named = [variant for variant in cell.variants if variant]
-        offered = expected("variant", allowed=named, cell=cell.key) if named else expected("no-variant", cell=cell.key)
-        raise ConfigError("variant", offered, intervention.variant)
+    if intervention.variant is not None:
+        check_variant(cell, intervention.variant)
 
 
 def _give_bias(model: CharModel) -> None:

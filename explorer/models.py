@@ -210,6 +210,23 @@ class ModelConfig:
         second = direction == "backward" and self.direction == "parallel"
         return say("net.second-forward" if second else f"net.{direction}")
 
+    def net(self, layer: int, direction: str, field: str = "net") -> NetKey:
+        """One of its nets.
+
+        Args:
+            layer: counted from 0.
+            direction: "forward" or "backward".
+            field: what an error is of.
+
+        Raises:
+            ConfigError: it has no such net.
+
+        """
+        net = NetKey(layer, direction)
+        if net not in self.nets:
+            raise ConfigError(field, expected("net", nets=self.nets), got("net", layer=layer, direction=direction))
+        return net
+
     def reads_backward(self, net: NetKey) -> bool:
         """Whether this net reads the text from its end."""
         return net.direction == "backward" and self.direction == "bidirectional"

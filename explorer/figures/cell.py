@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pandas as pd
 import torch
+from plotly.colors import sample_colorscale
 
 from explorer.cells.equations import Equation, Node, latex, value
 from explorer.characters import visible
@@ -18,6 +19,8 @@ from explorer.words import say
 COLUMN_PX, ROW_PX, MARGIN_PX, EDGE_PX = 100, 58, 40, 26
 BOX_PX, END_PX, SIGN_PX = (58, 34), (60, 38), 13
 THIN_PX, THICK_PX = 1.2, 4.8
+REST = "1−"
+SIGNS = ("×", "+", REST)  # drawn as circles; what is no sign is a box
 LEAST_PX = 560  # narrower, its numbers could not be read: it is then scrolled
 BAR_PX, BAR_ROW_PX, NAME_PX, NUMBER_PX = 150, 24, 36, 124
 NEGATIVE, POSITIVE = (201, 122, 18), (61, 143, 209)  # of a state: orange below zero, blue above
@@ -154,7 +157,7 @@ def _node(node: Node, number: float | None, before: float | None, opened: Opened
     x, y = _place(node)
     if not node.sign:
         return _end(node, number, before, opened)
-    boxed = node.key in opened.cell.letters or node.sign not in "×+1−"
+    boxed = node.key in opened.cell.letters or node.sign not in SIGNS
     fill, ink = _colours(node, number, opened)
     title = f"<title>{escape(f'{node.form} = {number:.4f}' if number is not None else node.form)}</title>"
     if not boxed:
@@ -220,16 +223,14 @@ def _colours(node: Node, number: float | None, opened: OpenedCell) -> tuple[str,
     if number is None:
         return "none", "currentColor"
     gates = {gate.letter for gate in opened.cell.gates}
-    return shade(number, gate=node.key in gates or node.key == "rest")
+    return shade(number, gate=node.key in gates or node.sign == REST)
 
 
 def shade(number: float, *, gate: bool) -> tuple[str, str]:
     """The colour of a value, absolute: 0 to 1 for a gate, -1 to 1 and beyond for anything else; and a colour to write on it."""
     if gate:
-        place = min(max(number, 0.0), 1.0) * (len(SEQUENTIAL) - 1)
-        low = int(min(place, len(SEQUENTIAL) - 2))
-        ends = [[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for _, colour in SEQUENTIAL[low : low + 2]]
-        rgb = [a + (b - a) * (place - low) for a, b in zip(*ends, strict=True)]
+        (sampled,) = sample_colorscale(SEQUENTIAL, min(max(number, 0.0), 1.0), colortype="tuple")
+        rgb = [255 * part for part in sampled]
     else:
         size, hue = min(abs(number), 1.0), POSITIVE if number > 0 else NEGATIVE
         rgb = [255 + (part - 255) * (0.08 + 0.92 * size) for part in hue]

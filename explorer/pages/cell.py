@@ -22,6 +22,7 @@ from explorer.pages.shell.shelf import Shelf
 from explorer.probes import cost
 from explorer.probes.cell import OWN_KERNEL, CellChange, OpenedCell, open_cell
 from explorer.probes.gates import GateTrace, Tape
+from explorer.reads import Read
 from explorer.words import say
 
 FREE = "free"
@@ -29,6 +30,12 @@ STATES = (FREE, "-1", "-0.75", "-0.5", "-0.25", "0", "0.25", "0.5", "0.75", "1")
 OWN = (FREE, "-4", "-2", "-1", "-0.5", "0", "0.5", "1", "2", "4")
 SHIFTS = ("-6", "-4", "-2", "-1", "-0.5", "0", "0.5", "1", "2", "4", "6")
 HELD = (FREE, "0", "0.1", "0.25", "0.5", "0.75", "0.9", "1")
+# The choices of all that can be changed at a step.
+CHANGES = (
+    "at_x",
+    "at_variant",
+    *(f"at_{what}_{letter}" for what, letters in links.CHANGED.items() for letter in letters),
+)
 VALUES = {"before": (STATES, FREE), "bias": (SHIFTS, "0"), "own": (OWN, FREE), "hold": (HELD, FREE)}
 
 
@@ -106,8 +113,7 @@ def choose_change(cell: Cell, checkpoint: Checkpoint, unit: int, read: str) -> t
     """Another character, and what else is changed at this step alone."""
     own = cell.stacked if cell.recurrent else ()
     asked = {"before": cell.state, "hold": tuple(gate.letter for gate in cell.gates), "bias": cell.stacked, "own": own}
-    keys = [f"at_{what}_{letter}" for what, letters in asked.items() for letter in letters]
-    with st.expander(say("cell-page.change"), expanded=links.at_arrival("at_x", "at_variant", *keys)):
+    with st.expander(say("cell-page.change"), expanded=links.at_arrival(*CHANGES)):
         st.caption(say("cell-page.change.about"))
         _offer_presets(cell)
         symbols = [read, *(symbol for symbol in checkpoint.model.vocabulary.symbols[1:] if symbol != read)]
@@ -148,10 +154,9 @@ def _offer_presets(cell: Cell) -> None:
             st.button(
                 say(f"preset.{code}"), key=f"at_{code}", type="tertiary", on_click=links.take_values, args=(values,)
             )
-        keys = [f"at_{what}_{letter}" for what, letters in links.CHANGED.items() for letter in letters]
         st.button(
             say("cell-page.restore"), key="at_restore", type="tertiary", icon=":material/undo:", on_click=links.drop,
-            args=("at_x", "at_variant", *keys),
+            args=CHANGES,
         )  # fmt: skip
 
 
@@ -225,8 +230,14 @@ def page() -> None:
         which, checkpoint = pickers.choose_model(alters=False)
         net = choose_net(checkpoint)
         below = st.container()
-    text = texts.choose_text(checkpoint)[: over_text.MAX_STEPS]
+    whole = texts.choose_text(checkpoint)
+    text = whole[: over_text.MAX_STEPS]
     trace = facts.read(which, text)
+    with st.container():  # what comes and goes shall not move the picture below, which would be made anew
+        notices.show_warnings(trace)
+        notices.offer_reader(trace, text)
+        if len(whole) > len(text):
+            st.caption(say("cell-page.cut", count=len(whole), most=len(text)))
     if not len(trace):
         st.info(say("cell-page.no-text"))
         return
@@ -241,8 +252,10 @@ def page() -> None:
     changed = character != trace.text[step] or change != CellChange(unit)
     opened = was
     if changed:
-        other = trace.text[:step] + character + trace.text[step + 1 :]
-        opened = open_cell(known.model, other, step, layer=net.layer, direction=net.direction, change=change)
+        read: str | Read = known.read
+        if character != trace.text[step]:
+            read = trace.text[:step] + character + trace.text[step + 1 :]
+        opened = open_cell(known.model, read, step, layer=net.layer, direction=net.direction, change=change)
     show(opened, was if changed else None, unit, one_hot=checkpoint.config.embedding_size is None and net.layer == 0)
     notices.show_folded(which, text)
     show_over_text(View(which, net, unit, step), text)

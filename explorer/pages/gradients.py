@@ -285,6 +285,9 @@ def tables(views: Sequence[View], theta: float, *, with_weights: bool) -> Iterat
         if (gradients := view.of.whole.weight_gradients) is not None:
             make = partial(drawing.weights_frame, gradients, view.of.flow)
             yield export.Table(say("table.weights") + f", {view.label}" * (len(views) > 1), view.file_label, make)
+    for view in with_eigenvalues(views):
+        make = partial(eigen_drawing.frame, view.of.eigenvalues)
+        yield export.Table(say("table.eigenvalues") + f", {view.label}" * (len(views) > 1), view.file_label, make)
     if (ledger := known.ledger(theta)) is not None:
         yield export.Table(say("table.clip"), known.which.file_label, partial(drawing.clip_frame, ledger))
     if history := checkpoint_of(known.which).history:
@@ -351,12 +354,16 @@ def show_reach(views: Sequence[View]) -> bool:
     if with_weights:
         for view in in_columns(one_of_each_model(views)):
             show_weights(view, min(len(views), 2))
-    recurrent = [view for view in views if view.of.whole.model.config.kind.recurrent]
-    if recurrent and controls.switch("eigen"):
-        reach = eigen_drawing.reach_of(*(view.of.eigenvalues for view in recurrent))
+    if any(view.of.whole.model.config.kind.recurrent for view in views) and controls.switch("eigen"):
+        reach = eigen_drawing.reach_of(*(view.of.eigenvalues for view in with_eigenvalues(views)))
         for view in in_columns(views):
             show_eigenvalues(view, reach)
     return with_weights
+
+
+def with_eigenvalues(views: Sequence[View]) -> list[View]:
+    """Those whose eigenvalues are shown."""
+    return [view for view in views if links.named("eigen") and view.of.whole.model.config.kind.recurrent]
 
 
 def show_eigenvalues(view: View, reach: float) -> None:

@@ -7,7 +7,7 @@ made the states, or, where something is changed, with the cell's own step: the d
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,8 @@ from torch import Tensor
 from explorer.cells import Cell, CellWeights, State, input_projection
 from explorer.cells.base import logit, previous
 from explorer.cells.equations import value
-from explorer.fields import ConfigError, expected, finite, got
+from explorer.fields import ConfigError, expected, finite
+from explorer.interventions import check_gates, check_variant
 from explorer.models import NetKey, SequenceModel
 from explorer.probes.pictured import Pictured
 from explorer.reads import Read, read_of
@@ -134,10 +135,8 @@ def open_cell(
     """
     change = change or CellChange()
     read = read_of(model, read)
-    config, cell, net = model.config, model.config.kind, NetKey(layer, direction)
-    if net not in config.nets:
-        asked = got("net", layer=layer, direction=direction)
-        raise ConfigError("net", expected("net", nets=config.nets), asked)
+    config, cell = model.config, model.config.kind
+    net = config.net(layer, direction)
     if not 0 <= step < len(read):
         raise ConfigError("step", expected("whole", least=0, most=len(read) - 1), step)
     variant = change.variant or config.variant
@@ -158,7 +157,7 @@ def open_cell(
         values[letter] = value(form, values)
     plain_1H = cell.plain(projected_1G, state[0], weights)
     values |= {} if plain_1H is None else {"plain": plain_1H[0]}
-    unchanged = change == CellChange(change.unit) or change == CellChange(change.unit, variant=config.variant)
+    unchanged = replace(change, variant=variant) == CellChange(change.unit, variant=config.variant)
     kernel = cell.kernel(variant) if unchanged else None
     h_H = read.h[net][step] if unchanged else cell.update(projected_1G, state, weights, variant).h[0]
     residual, against = float((values["h"] - h_H).abs().max()), kernel[0] if kernel else OWN_KERNEL
@@ -215,15 +214,12 @@ def _set(part_1H: Tensor, unit: int, to: float | None) -> Tensor:
 
 def _check(cell: Cell, variant: str, change: CellChange, width: int) -> None:
     """Refuse what this cell does not have."""
-    if variant not in cell.variants:
-        named = [name for name in cell.variants if name]
-        offered = expected("variant", allowed=named, cell=cell.key) if named else expected("no-variant", cell=cell.key)
-        raise ConfigError("variant", offered, variant)
+    check_variant(cell, variant)
+    check_gates(cell, change.hold, "hold")
     if not 0 <= change.unit < width:
         raise ConfigError("unit", expected("unit", count=width), change.unit)
     own = cell.stacked if cell.recurrent else ()
-    gates = tuple(gate.letter for gate in cell.gates)
-    asked = {"before": cell.state, "bias": cell.stacked, "own_weight": own, "hold": gates}
+    asked = {"before": cell.state, "bias": cell.stacked, "own_weight": own, "hold": tuple(change.hold)}
     for name, letters in asked.items():
         for letter, number in getattr(change, name).items():
             if letter not in letters:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.cells import Cell
-from explorer.fields import ConfigError, expected, got
+from explorer.fields import ConfigError, expected
 from explorer.models import NetKey, SequenceModel
 from explorer.probes.pictured import Pictured
 
@@ -63,11 +63,7 @@ def eigenvalues(model: SequenceModel, layer: int = 0, direction: str = "forward"
         ConfigError: no such net; or a cell without recurrent weights.
 
     """
-    config, net = model.config, NetKey(layer, direction)
-    if net not in config.nets:
-        asked = got("net", layer=layer, direction=direction)
-        raise ConfigError("net", expected("net", nets=config.nets), asked)
-    cell = config.kind
+    cell, net = model.config.kind, model.config.net(layer, direction)
     if not cell.recurrent:
         raise ConfigError("cell", expected("recurrent-weights"), cell.key)
     stacked = model.rnn.weights(net).w_hh_GH.detach().double()

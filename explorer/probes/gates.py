@@ -156,11 +156,7 @@ class GateTrace(Pictured):
             ConfigError: the model has no such net.
 
         """
-        try:
-            return self.tapes[NetKey(layer, direction)]
-        except KeyError:
-            asked = got("net", layer=layer, direction=direction)
-            raise ConfigError("net", expected("net", nets=tuple(self.tapes)), asked) from None
+        return self.tapes[self.config.net(layer, direction)]
 
     @property
     def nll_nats_T(self) -> Floats:

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from explorer.fields import ConfigError, expected, got
 from explorer.models import ModelConfig, NetKey
 from explorer.probes.gates import Tape, record_tapes
 from explorer.probes.pictured import Pictured
@@ -59,11 +58,7 @@ class SeriesTrace(Pictured):
             ConfigError: the model has no such net.
 
         """
-        net = NetKey(layer, direction)
-        if net not in self.tapes:
-            asked = got("net", layer=layer, direction=direction)
-            raise ConfigError("net", expected("net", nets=tuple(self.tapes)), asked)
-        return self.tapes[net]
+        return self.tapes[self.config.net(layer, direction)]
 
     @property
     def is_regression(self) -> bool:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from explorer.cells import State
 from explorer.cells.base import LinearNet
-from explorer.fields import ConfigError, expected, got
+from explorer.fields import ConfigError, expected
 from explorer.models import ModelConfig, NetKey, SequenceModel
 from explorer.reads.kernel import BLOCK_BYTES, kernel_states, through_nets
 
@@ -159,9 +159,8 @@ def check_net(model: SequenceModel, layer: int, direction: str) -> NetKey:
         ConfigError: no such net; or a lower layer of a model whose layers read both directions below.
 
     """
-    config, net = model.config, NetKey(layer, direction)
-    if net not in config.nets:
-        raise ConfigError("net", expected("net", nets=config.nets), got("net", layer=layer, direction=direction))
+    config = model.config
+    net = config.net(layer, direction)
     if layer not in one_way_layers(config):
         raise ConfigError("layer", expected("top-layer", last=config.num_layers - 1), layer)
     return net

@@ -190,7 +190,14 @@ def loop_record(loop_id: str, at_most: int = 1000) -> LoopRecord:
 
 
 class Listed(NamedTuple):
-    """What sessions have: `runs`, `loops` and `unreadable`."""
+    """What sessions have, without what is deleted.
+
+    Attributes:
+        runs: newest first.
+        loops: newest first.
+        unreadable: the runs and loops that cannot be read: id -> a sentence. `raw` and `delete` take the id.
+
+    """
 
     runs: list[Run]
     loops: list[Loop]
@@ -201,18 +208,9 @@ def listed(*sessions: str) -> Listed:
     """All that these sessions have, or everybody, asked for at once: beside many others, every question takes its turn."""
     registry = _registry()
     registry.look()
-    found, damaged = registry.store.both(sessions)
-    looped, broken = registry.store.loops.both(sessions)
+    found, damaged = registry.store.listed(sessions)
+    looped, broken = registry.store.loops.listed(sessions)
     return Listed(registry.with_places([registry.told(one) for one in found]), looped, damaged | broken)
-
-
-def unreadable(*sessions: str) -> dict[str, str]:
-    """The runs and loops of these sessions, or of everybody, that cannot be read: id -> a sentence.
-
-    `raw` and `delete` take the id.
-    """
-    store = _registry().store
-    return store.unreadable(sessions) | store.loops.unreadable(sessions)
 
 
 def raw(run_id: str) -> bytes:
@@ -261,7 +259,7 @@ def checkpoint_path(run_id: str) -> Path:
 
 
 def checkpoint_at(run: Run) -> Path:
-    """The same of a run that one has: nothing is asked for."""
+    """The checkpoint file of a run that one has: the store is not asked for it."""
     return _registry().store.files.checkpoint_path(run.id)
 
 

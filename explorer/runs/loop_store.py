@@ -52,12 +52,8 @@ class Loops:
         """The loops that are not deleted and can be read, newest first; no owners named means all."""
         return [loop for loop in self._listed(owners, at_most) if isinstance(loop, Loop)]
 
-    def unreadable(self, owners: Sequence[str] = ()) -> dict[str, str]:
-        """The loops that cannot be read: id -> a sentence."""
-        return self.both(owners)[1]
-
-    def both(self, owners: Sequence[str] = ()) -> tuple[list[Loop], dict[str, str]]:
-        """`loops` and `unreadable`, asked for together."""
+    def listed(self, owners: Sequence[str] = ()) -> tuple[list[Loop], dict[str, str]]:
+        """The same loops, and those that cannot be read: id -> a sentence."""
         listed = list(self._listed(owners, 1_000))
         return [one for one in listed if isinstance(one, Loop)], dict(
             one for one in listed if not isinstance(one, Loop)

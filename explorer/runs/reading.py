@@ -47,12 +47,11 @@ class Reader:
         """The runs that are not deleted and can be read, newest first; no owners or statuses named means all."""
         return [row for row in self._listed(owners, statuses, at_most) if isinstance(row, Run)]
 
-    def unreadable(self, owners: Sequence[str] = ()) -> dict[str, str]:
-        """The runs that cannot be read: their ids (`rows.key`), and a sentence about each. They can be saved and deleted."""
-        return self.both(owners)[1]
+    def listed(self, owners: Sequence[str] = ()) -> tuple[list[Run], dict[str, str]]:
+        """The same runs, and those that cannot be read: their ids (`rows.key`), and a sentence about each.
 
-    def both(self, owners: Sequence[str] = ()) -> tuple[list[Run], dict[str, str]]:
-        """`runs` and `unreadable`, asked for together."""
+        What cannot be read can be saved and deleted.
+        """
         listed = list(self._listed(owners, (), 1_000))
         return [row for row in listed if isinstance(row, Run)], dict(row for row in listed if not isinstance(row, Run))
 

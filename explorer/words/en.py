@@ -2141,6 +2141,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "of the circle. Its powers grow without end; only the slopes and gates between them hold a gradient back.",
     "gradient-page.eigenvalues.vanishes": "**{model}.** The largest eigenvalue of $U_{part}$ has a modulus of {radius:.3f}: all "
     "lie within the circle. In the end its powers vanish, though their norm may grow at first.",
+    "table.eigenvalues": "Eigenvalues of the recurrent weights",
     "gradient-page.no-eigenvalues": "{model} has no recurrent weights.",
     "expected.recurrent-weights": "a cell with recurrent weights",
     # the page Cell, its drawing and its equations
@@ -2190,6 +2191,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "cell-page.copy": "From a mere copy of {state}, the unit that differs most is {distance:.2g} away.",
     "cell-page.plain": "From a plain RNN with the candidate's weights, {distance:.2g}.",
     "cell-page.over-text": "**The same unit over the whole text.** Click a step to open it.",
+    "cell-page.cut": "Of {count:,} characters, the first {most:,} can be opened here.",
     "cell-page.no-text": "Type a text of at least one character: a step is opened where something is read.",
     "table.cell": "Numbers of every unit at this step",
     "cell-figure.held": "held",

@@ -1929,6 +1929,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "只有其间的斜率和门拦住梯度。",
     "gradient-page.eigenvalues.vanishes": "**{model}**。$U_{part}$ 最大的特征值的模是 {radius:.3f}，全部在单位圆内。它的幂最终消失，"
     "虽然范数起初可能增长。",
+    "table.eigenvalues": "循环权重的特征值",
     "gradient-page.no-eigenvalues": "{model} 没有循环权重。",
     "expected.recurrent-weights": "有循环权重的循环单元",
     # the page Cell, its drawing and its equations
@@ -1977,6 +1978,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "cell-page.copy": "与只是复制 {state} 相比，差别最大的单元相差 {distance:.2g}。",
     "cell-page.plain": "与使用候选隐状态权重的普通 RNN 相比，相差 {distance:.2g}。",
     "cell-page.over-text": "**同一个单元在整段文本上。** 点击一步来打开它。",
+    "cell-page.cut": "共 {count:,} 个字符，这里可以打开前 {most:,} 个。",
     "cell-page.no-text": "请输入至少一个字符的文本：读了什么，才有一步可以打开。",
     "table.cell": "这一步每个单元的数字",
     "cell-figure.held": "固定",

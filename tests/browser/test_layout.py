@@ -56,7 +56,7 @@ def test_the_verdict_and_the_triangle_are_on_the_first_screen_of_gradients(page,
         assert triangle["y"] + 120 < height
 
 
-def test_the_drawing_of_a_cell_is_on_the_first_screen_and_the_arrow_keys_go_on(page, server):
+def test_the_drawing_of_a_cell_is_on_the_first_screen_and_keys_and_clicks_go_to_other_steps(page, server, picture):
     page.set_viewport_size({"width": 1280, "height": 720})
     page.goto(f"{server}/cell?model=lighthouse-gru&at=7")
     drawn = page.locator("[class*='st-key-cell_drawing'] svg")
@@ -69,7 +69,11 @@ def test_the_drawing_of_a_cell_is_on_the_first_screen_and_the_arrow_keys_go_on(p
     page.keyboard.press("ArrowRight")
     page.get_by_text("Step 8:").wait_for()
     expect(drawn).not_to_have_text(before)
-    page.locator(DRAWN).first.wait_for()
+    page.keyboard.press("ArrowLeft")
+    page.get_by_text("Step 7:").wait_for()
+    tape = picture(page, "cell_tape")
+    page.mouse.click(*tape.place("unit 95", 20, 0.5))
+    page.get_by_text("Step 20:").wait_for()
     page.set_viewport_size({"width": 390, "height": 844})  # numbers stay legible: the drawing is scrolled
     settled(page)
     assert page.evaluate("document.documentElement.scrollWidth") == 390

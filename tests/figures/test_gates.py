@@ -12,7 +12,7 @@ import pytest
 
 from explorer import CharModel, ModelConfig, Vocabulary, trace_gates
 from explorer.figures import gates as drawing
-from explorer.figures.panel import Line, UnitMap
+from explorer.figures.panel import Line, Spans, UnitMap
 from explorer.figures.style import number
 from explorer.probes.gates import memory_time
 from explorer.probes.units import Role
@@ -361,3 +361,15 @@ def test_only_the_named_units_are_drawn_until_all_are_asked_for():
     assert [row.key for row in few.rows] == ["text", "", ""]
     assert few.rows[1].title.startswith("<b>unit 1")
     assert {row.key for row in all_of_them.rows} >= {"z", "r"}
+
+
+def test_a_unit_over_a_text_is_shaded_at_the_step_that_is_opened():
+    config = ModelConfig("gru", hidden_size=9, direction="bidirectional", objective="cloze")
+    trace = trace_gates(CharModel(config, Vocabulary.from_text("abc def"), seed=1), "abc def")
+    strip, row = drawing.unit_tape(trace, 7, 4, direction="backward").rows
+    assert not strip.brushed
+    (spans,) = [item for item in row.items if isinstance(item, Spans)]
+    assert spans.ends == [(4, 4)]
+    lines = [item for item in row.items if isinstance(item, Line)]
+    for line, part_TH in zip(lines, trace.tape(0, "backward").parts.values(), strict=True):
+        np.testing.assert_array_equal(line.y, part_TH[:, 7])

@@ -35,7 +35,7 @@ def test_it_opens_where_a_named_unit_moves_most():
     at, unit = int(app.session_state["at"]), int(app.session_state["unit"])
     numbers = open_cell(model, texts.EXAMPLES["lighthouse"], at).of_unit(unit)
     assert f"z = {numbers['z']:.2f}" in said(app)
-    assert f"**{numbers['h']:.2f}**" in said(app)
+    assert f"h goes from {numbers['h_prev']:.2f} to **{numbers['h']:.2f}**" in said(app)
     assert f"= {numbers['h']:.3f}" in formulas(app)
     assert "torch.nn.GRU" in " ".join(caption.value for caption in app.caption)
 
@@ -94,6 +94,17 @@ def test_every_kind_of_model(name):
 def test_the_letters_of_the_book():
     app = opened(book="true")
     assert r"\tilde{H}_t" in formulas(app)
+
+
+def test_what_the_model_does_not_know_and_what_is_too_long_is_told():
+    app = opened(model="time-machine-gru", sentence="小满站在渡口，看着河水")
+    assert any("unknown" in warning.value or "does not know" in warning.value for warning in app.warning)
+    assert not opened(model="time-machine-gru", sentence="so it goes").warning
+    app = opened(model="time-machine-gru")
+    app.segmented_control(key="source").set_value("longer").run()
+    app.text_area(key="long_text").set_value("so it goes on " * 400).run()
+    assert not app.exception
+    assert "the first 2,000 can be opened here" in captions(app)
 
 
 def test_no_text_and_no_nonsense():

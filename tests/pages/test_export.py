@@ -319,7 +319,7 @@ def shown(page, **query):
     app = AppTest.from_file(str(APP), default_timeout=60)
     for key, value in query.items():
         app.query_params[key] = value
-    for key in ("gates", "gradients", "run", "compared"):
+    for key in ("gates", "cell", "gradients", "run", "compared"):
         app.session_state[f"export_{key}"] = True
     app.run()
     if page != "gates":
@@ -337,6 +337,14 @@ def addresses(app):
     ("page", "query", "names"),
     [
         ("gates", {}, ["Gates of every unit", "Steps", "Surprise and perplexity"]),
+        ("cell", {"at_before_h": "0.5"}, ["Numbers of every unit at this step"]),
+        (
+            "gradients", {"eigen": "true"},
+            [
+                "Gradient flow", "Gradient by step", "Gradient by lag", "Eigenvalues of the recurrent weights",
+                "Clip ledger", "Training ledger",
+            ],
+        ),
         (
             "gradients",
             {"weights": "true", "beside": "another", "second": "time-machine-lstm"},

@@ -379,3 +379,15 @@ def test_the_example_of_every_shipped_model_is_long_enough_for_a_verdict(name):
     rules = {finding.rule for finding in explorer.diagnose(checkpoint, example).findings}
     assert rules.isdisjoint({"too-short", "unclear", "clip-bound"})
     assert "leaky" not in name or rules == {"leaks"}
+
+
+def test_the_eigenvalues_are_those_of_the_library_for_both_models():
+    app = run(model="time-machine-gru", eigen="true", beside="untrained")
+    assert "outside" in said(app)
+    assert "all lie within the circle" in said(app)
+    model = explorer.load_checkpoint(models.CHECKPOINTS / "time-machine-gru.safetensors").model
+    assert f"modulus of {explorer.eigenvalues(model).radius('n'):.3f}" in said(app)
+    none = run(model="lighthouse-mingru", eigen="true")
+    assert "eigenvalue" not in said(none)
+    both = run(model="time-machine-gru", eigen="true", beside="another", second="lighthouse-mingru")
+    assert "has no recurrent weights" in " ".join(caption.value for caption in both.caption)

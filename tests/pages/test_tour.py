@@ -50,6 +50,27 @@ def test_it_goes_from_stop_to_stop_and_leaves_the_page_as_it_opened():
     assert app.query_params == {}
 
 
+def test_at_its_end_one_is_back_where_one_was_and_a_sentence_of_ones_own_goes_along():
+    app = clicked(opened(model="time-machine-rnn", sentence="so it goes", epoch="16"), "tour_begin")
+    clicked(app, "tour_on")
+    app.text_input(key="sentence").set_value('a "b" c').run()
+    clicked(app, "tour_on")  # which shows a sentence of its own
+    clicked(app, "tour_on")
+    app.text_input(key="sentence").set_value('d "e" f').run()
+    clicked(app, "tour_on")
+    assert app.text_input(key="sentence").value == 'd "e" f'
+    clicked(app, "tour_leave")
+    assert app.query_params == {"model": "time-machine-rnn", "epoch": "16", "sentence": "so it goes"}
+    assert app.text_input(key="sentence").value == "so it goes"
+
+
+def test_one_who_has_left_its_model_can_begin_again():
+    app = clicked(opened(), "tour_begin")
+    app.selectbox(key="model").set_value("time-machine-birnn-leaky").run()
+    clicked(app, "tour_begin")
+    assert "**1 of 6.**" in said(app)
+
+
 def test_it_begins_on_the_model_the_app_opens_on_whatever_was_chosen():
     app = clicked(opened(model="lighthouse-gru", epoch="1", sentence='He said "no".', beside="untrained"), "tour_begin")
     assert app.query_params == {}

@@ -95,7 +95,7 @@ def test_a_damaged_column_of_a_run_is_told_and_the_others_are_there(two, folder,
         listed = {run.id for run in runs.runs(runs.COMMAND_LINE)}
         assert second.id in listed
         assert {run.id for run in runs.models(runs.COMMAND_LINE)} <= listed
-        for run_id, sentence in runs.unreadable(runs.COMMAND_LINE).items():
+        for run_id, sentence in runs.listed(runs.COMMAND_LINE).unreadable.items():
             assert run_id not in listed
             assert f"its {column} is damaged" in sentence
         read_everything(first.id)
@@ -112,7 +112,7 @@ def test_what_is_no_text_in_one_row_hides_no_other(two, folder, column):
         db.execute(f"UPDATE runs SET {column} = CAST(x'61ff62' AS TEXT) WHERE id = ?", (first.id,))
     assert [run.id for run in runs.runs()] == [second.id]
     if column != "deleted":  # then it is in no list
-        assert f"its {column} is damaged" in runs.unreadable()[first.id]
+        assert f"its {column} is damaged" in runs.listed().unreadable[first.id]
     if column != "owner":  # which is kept back
         assert json.loads(runs.raw(first.id))[column] == {"hex": "61ff62"}
     with pytest.raises(RunError, match=f"its {column} is damaged"):
@@ -142,10 +142,10 @@ def test_a_run_whose_id_is_damaged_is_saved_and_deleted_and_no_other_is_touched(
     mine = folder / "runs" / second.id
     mine.mkdir(exist_ok=True)
     (mine / "model.safetensors").write_bytes(b"weights")
-    ((named, _),) = runs.unreadable().items()
+    ((named, _),) = runs.listed().unreadable.items()
     assert json.loads(runs.raw(named))["config"] == "x"
     runs.delete(named)
-    assert runs.unreadable() == {}
+    assert runs.listed().unreadable == {}
     runs._registry().store.purge(-1)
     assert (mine / "model.safetensors").read_bytes() == b"weights"
     assert runs.text(second.id)
@@ -157,10 +157,10 @@ def test_the_deletion_of_a_damaged_run_can_be_undone(two, folder):
     first, _ = two
     damage(folder, "config")
     runs.delete(first.id)
-    assert runs.unreadable() == {}
+    assert runs.listed().unreadable == {}
     with pytest.raises(RunError, match="its config is damaged"):
         runs.restore(first.id)
-    assert list(runs.unreadable()) == [first.id]
+    assert list(runs.listed().unreadable) == [first.id]
 
 
 @pytest.mark.parametrize("table", ["steps", "epochs"])
@@ -179,7 +179,7 @@ def test_damaged_steps_and_epochs_are_told_or_read(two, folder, table, seed):
 
 def test_an_undamaged_store_has_nothing_that_cannot_be_read(two):
     first, second = two
-    assert runs.unreadable() == {}
+    assert runs.listed().unreadable == {}
     assert {run.id for run in runs.runs()} == {first.id, second.id}
     assert read_everything(first.id) == []
 
@@ -198,7 +198,7 @@ def test_the_page_lists_it_in_a_line_and_can_delete_it(two, folder, column, monk
     assert save.proto.deferred_file_id  # made when it is asked for
     next(button for button in app.button if button.label == "Delete" and "second" not in button.key).click().run()
     assert not app.exception
-    assert runs.unreadable() == {}
+    assert runs.listed().unreadable == {}
     assert [run.name for run in runs.runs()] == ["second"]
 
 

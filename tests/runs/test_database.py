@@ -109,7 +109,7 @@ def test_showing_writes_nothing_and_does_not_wait(folder, monkeypatch):
         assert runs.metrics(run.id).last_step == runs.run(run.id).step > 0
         assert [event.epoch for event in runs.epochs_since(run.id)] == [0, 1, 2]
         assert runs.checkpoint(run.id).last_epoch == 2
-        assert runs.unreadable() == {}
+        assert runs.listed().unreadable == {}
     assert [file.read_bytes() for file in files] == before
 
 

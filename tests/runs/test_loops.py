@@ -119,13 +119,13 @@ DAMAGES = {
 def test_a_damaged_loop_is_one_line_and_can_be_saved_and_deleted(store, folder, column, value):
     put(store, "whole")
     put(store, "hurt", **{column: value})
-    told = runs.unreadable(runs.COMMAND_LINE)
+    told = runs.listed(runs.COMMAND_LINE).unreadable
     assert list(told) == [PREFIX + "hurt"]
     assert column in told[PREFIX + "hurt"]
     assert [loop.name for loop in runs.loops(runs.COMMAND_LINE)] == ["whole"]
     assert column.encode() in runs.raw(PREFIX + "hurt")
     runs.delete(PREFIX + "hurt")
-    assert runs.unreadable(runs.COMMAND_LINE) == {}
+    assert runs.listed(runs.COMMAND_LINE).unreadable == {}
 
 
 @pytest.mark.parametrize("written", ["", "[]", '{"step": 1}', '{"step": 1, "nets": [{"net": [1, 2]}]}'])

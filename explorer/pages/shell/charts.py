@@ -25,4 +25,4 @@ def draw(svg: str, *, key: str) -> None:
     component = st.components.v2.component(
         "drawing", html="<div></div>", css=CSS.read_text("utf-8"), js=SCRIPT.read_text("utf-8")
     )
-    component(data=svg, key=key)
+    component(data={"svg": svg}, key=key)

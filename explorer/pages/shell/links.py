@@ -302,6 +302,17 @@ def drop(*keys: str) -> None:
         _state().values.pop(key, None)
 
 
+def everything() -> dict[str, Any]:
+    """All that is chosen, to come back to it."""
+    return dict(_state().values)
+
+
+def go_back_to(values: Mapping[str, Any]) -> None:
+    """Choose what was chosen once, and nothing else."""
+    _state().values = dict(values)
+    _state().problems.clear()
+
+
 def named(key: str) -> Any:
     """What is chosen or named by the address, looked up or not; None for the default."""
     return _state().values.get(key)

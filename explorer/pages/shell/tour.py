@@ -12,7 +12,7 @@ from explorer.pages.shell.plain import plain
 from explorer.probes.units import Role
 from explorer.words import say
 
-AT = "tour_at"
+AT, BEFORE = "tour_at", "tour_before"
 
 
 class Stop(NamedTuple):
@@ -42,9 +42,8 @@ class Here(NamedTuple):
 
 
 def offer() -> None:
-    """The way in, where one is not on the tour."""
-    if _at() is None:
-        st.button(say("tour.begin"), key="tour_begin", icon=":material/tour:", type="tertiary", on_click=_begin)
+    """The way in; for one who is on the tour already, back to its beginning."""
+    st.button(say("tour.begin"), key="tour_begin", icon=":material/tour:", type="tertiary", on_click=_begin)
 
 
 def show(here: Here) -> None:
@@ -69,14 +68,18 @@ def _at() -> int | None:
 
 
 def _begin() -> None:
-    """To the first stop, on the model and the sentence that the app opens on."""
+    """To the first stop, on the model and the sentence that the app opens on. What was chosen before is kept for the end."""
+    if _at() is None:
+        session.fill({BEFORE: links.everything()})
     links.drop(*links.CHOICES.keys() - {"lang"}, links.REQUEST, "source")
     session.fill({AT: 0})
 
 
 def _go(at: int, here: Here) -> None:
     """To a stop: the page shows what is spoken of there, and nothing that another stop has changed."""
-    links.drop("sentence", *alterations.ALTERING)
+    links.drop(*alterations.ALTERING)
+    if links.named("sentence") in texts.OTHERS.values():  # a sentence of the person's own stays
+        links.drop("sentence")
     session.fill({AT: at})
     if STOPS[at].another and here.corpus in texts.OTHERS:
         links.take_values({"sentence": texts.OTHERS[here.corpus], "source": texts.SENTENCE})
@@ -85,6 +88,6 @@ def _go(at: int, here: Here) -> None:
 
 
 def _leave() -> None:
-    """Back to where it began."""
+    """Back to what was chosen before the tour."""
     session.forget(AT)
-    links.drop("sentence", *alterations.ALTERING)
+    links.go_back_to(session.kept(BEFORE, {}))

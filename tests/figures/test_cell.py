@@ -5,9 +5,11 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+import torch
 
 import explorer
 from explorer.cells import CELLS
+from explorer.cells.equations import value
 from explorer.characters import visible
 from explorer.figures import cell as drawing
 from explorer.figures.style import SEQUENTIAL
@@ -38,6 +40,39 @@ def test_every_part_stands_in_the_drawing_with_its_number(opened):
     now = words_of(drawing.drawing(changed, 5, was))
     assert "0.25" in now
     assert f"was {was.values['h_prev'][5]:.2f}" in now
+
+
+def test_a_wire_is_as_thick_as_what_it_carries(opened):
+    was, _ = opened
+    svg = ElementTree.fromstring(drawing.drawing(was, 5))
+    drawn = [float(path.get("stroke-width")) for path in svg.find("g").iter("path")]
+    numbers, expected = was.of_unit(5), []
+    values = {name: torch.tensor(number) for name, number in numbers.items()}
+    nodes = {node.key: node for node in was.cell.drawn(was.variant)}
+    for node in nodes.values():
+        for wire in node.wires:
+            source = nodes[wire if isinstance(wire, str) else wire[0]]
+            size = 0.3 if source.key == "x" else min(abs(float(value(source.form, values))), 1)
+            expected.append(1.2 + 3.6 * size)
+    np.testing.assert_allclose(drawn, expected, atol=0.006)
+
+
+def test_bars_are_as_long_as_their_numbers_and_a_mark_stands_where_they_ended(opened):
+    was, changed = opened
+    svg = ElementTree.fromstring(drawing.bars(changed, 5, was))
+    names = [*(f"{part}_prev" for part in was.cell.state), *(one.letter for one in was.cell.equations(was.variant))]
+    numbers, before = changed.of_unit(5), was.of_unit(5)
+    most = max(1, *(abs(each[name]) for each in (numbers, before) for name in names))
+    bars = svg.findall("rect")
+    zero = max(float(bar.get("x")) for bar, name in zip(bars, names, strict=True) if numbers[name] > 0)
+    for bar, name in zip(bars, names, strict=True):
+        assert float(bar.get("width")) == pytest.approx(max(0.5, abs(numbers[name]) / most * 75), abs=0.01)
+        assert float(bar.get("x")) == pytest.approx(zero + min(numbers[name], 0) / most * 75, abs=0.01)
+    moved = [name for name in names if f"{numbers[name]:.3f}" != f"{before[name]:.3f}"]
+    marks = [path.get("d") for path in svg.findall("path") if path.get("stroke-dasharray")]
+    assert len(marks) == len(moved) > 0
+    for mark, name in zip(marks, moved, strict=True):
+        assert float(mark[1:].split(" ")[0]) == pytest.approx(zero + before[name] / most * 75, abs=0.01)
 
 
 def test_the_numbers_in_the_equations_come_to_what_stands_behind_them(opened):

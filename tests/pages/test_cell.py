@@ -1,7 +1,9 @@
 """The page Cell, run without a browser."""
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -25,6 +27,11 @@ def said(app):
     return " ".join(markdown.value for markdown in app.markdown)
 
 
+def drawings(app):
+    told = (json.loads(one.proto.json).get("svg") for one in app.get("bidi_component"))
+    return [svg for svg in told if svg]
+
+
 def formulas(app):
     return app.get("latex")[0].value if app.get("latex") else app.latex[0].value
 
@@ -34,6 +41,9 @@ def test_it_opens_where_a_named_unit_moves_most():
     model = explorer.load_checkpoint(models.CHECKPOINTS / "lighthouse-gru.safetensors").model
     at, unit = int(app.session_state["at"]), int(app.session_state["unit"])
     numbers = open_cell(model, texts.EXAMPLES["lighthouse"], at).of_unit(unit)
+    tape = explorer.trace_gates(model, texts.EXAMPLES["lighthouse"]).tape()
+    assert unit == 95  # whose role is told first
+    assert at == np.abs(tape.h_TH - tape.h_prev_TH)[:, unit].argmax()
     assert f"z = {numbers['z']:.2f}" in said(app)
     assert f"h goes from {numbers['h_prev']:.2f} to **{numbers['h']:.2f}**" in said(app)
     assert f"= {numbers['h']:.3f}" in formulas(app)
@@ -72,6 +82,13 @@ def test_a_gru_made_a_plain_cell_says_how_far_it_is_from_one():
     app.button(key="at_restore").click().run()
     assert "at_hold_z" not in app.query_params
     assert "weights, 0." not in " ".join(caption.value for caption in app.caption)
+
+
+def test_what_was_stands_in_the_drawing_once_something_is_changed():
+    assert "was " not in " ".join(drawings(opened(at="20")))
+    changed = opened(at="20", at_before_h="0.5")
+    assert all("was " in svg for svg in drawings(changed))
+    assert all(">0.50<" in svg or ">0.500" in svg for svg in drawings(changed))
 
 
 def test_another_character_and_the_other_convention():

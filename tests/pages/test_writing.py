@@ -98,11 +98,13 @@ def test_any_character_that_was_clicked_is_answered(model, step):
 
 
 def test_a_second_model_writes_from_the_same_place_under_the_first():
-    app = opened(beside="another", second="time-machine-lstm")
-    for name in ("time-machine-gru", "time-machine-lstm"):
-        assert shown(library(name, TEXT, temperature=0.5)) in written(app)
-    captions = [caption.value for caption in app.caption]
-    assert sum("characters a second" in caption for caption in captions) == 2
+    text = "a teacup said nothing of"  # the book they both know by heart has no such words
+    app = opened(sentence=text, beside="another", second="time-machine-lstm")
+    first, second = (library(name, text, temperature=0.5) for name in ("time-machine-gru", "time-machine-lstm"))
+    assert first != second
+    for one in (first, second):
+        assert f":gray[{text}]{shown(one)}" in written(app)
+    assert sum("characters a second" in caption.value for caption in app.caption) == 2
     other = opened(beside="another", second="lighthouse-bigru-cloze")
     assert shown(library("time-machine-gru", TEXT, temperature=0.5)) in written(other)
     assert any("cannot write on from here" in caption.value for caption in other.caption)

@@ -1,5 +1,7 @@
 """Eigenvalues of the recurrent weights: numpy's own, matrices whose eigenvalues are known, and powers written out."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -69,6 +71,14 @@ def test_the_drawing_has_a_mark_for_each_and_the_table_a_line():
     found = eigenvalues(CharModel(ModelConfig("gru", hidden_size=6), VOCABULARY, seed=2))
     svg = drawing.circle(found)
     assert svg.count("<title>") == 18
+    told = re.findall(r"<circle cx=.([\d.]+). cy=.([\d.]+).[^>]*><title>n: ([-\d.]+) ([-+\d.]+)i", svg)
+    radius = float(re.search(r'r="([\d.]+)" fill="none"', svg)[1])
+    assert len(told) == 6
+    for x, y, real, imaginary in (
+        map(float, one) for one in told
+    ):  # the unit circle has this radius, zero is in the middle
+        assert (x - 180) / radius == pytest.approx(real, abs=0.002)
+        assert (180 - y) / radius == pytest.approx(imaginary, abs=0.002)
     assert found._repr_html_() == svg
     table = drawing.frame(found)
     assert len(table) == 18

@@ -1,5 +1,7 @@
 """What a model would write, against torch's own kernel, softmax and generator."""
 
+import time
+
 import pytest
 import torch
 from torch import nn
@@ -93,3 +95,10 @@ def test_the_bars_are_as_long_as_the_characters_are_likely():
     assert len(others) == 1
     assert not colours & others
     assert done.frame()["probability"].tolist() == [p for _, p in done.best]
+
+
+def test_the_time_that_writing_took_lies_within_the_time_of_the_call():
+    began_s = time.perf_counter()
+    done = write_on(model_of(), TEXT, length=50)
+    assert 0 < done.elapsed_s < time.perf_counter() - began_s
+    assert done == write_on(model_of(), TEXT, length=50)  # the same writing, however long it took

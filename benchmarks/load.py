@@ -289,7 +289,7 @@ class Person:
 async def watch(person: Person, run: str) -> None:
     if WATCHED in person.widgets and person.random.random() < 0.5:
         await person.put("Train: form", WATCHED, person.sentence())
-    elif "Stop" not in person.widgets:
+    elif f"run={run}" not in person.query:
         await person.go("train", f"run={run}")
     elif person.random.random() < 0.8:
         await person.ask("Train: R")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -10,6 +11,23 @@ from torch import Tensor
 from explorer.text import TextError
 
 SAMPLINGS = ("sequential", "random")
+
+
+class Cut(NamedTuple):
+    """Where training cuts the graph: truncated backpropagation through time (Werbos 1990), as sequential batches do it.
+
+    Attributes:
+        steps: characters T of a batch's row; batches begin at 0, T, 2 T, ...
+        batches: over how many of them the gradient of a loss goes back, its own the last.
+
+    """
+
+    steps: int
+    batches: int = 1
+
+    def reached(self, step: int) -> int:
+        """The first step that the gradient of a loss reaches which is read off a step."""
+        return max(0, step // self.steps - self.batches + 1) * self.steps
 
 
 def min_tokens(batch_size: int, num_steps: int, *, random_offset: bool) -> int:

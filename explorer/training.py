@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from explorer.batches import SAMPLINGS, batch_count, batches, min_tokens
+from explorer.batches import SAMPLINGS, Cut, batch_count, batches, min_tokens
 from explorer.cells import State, gate_titles
 from explorer.clipping import Clipping, clip_gradients
 from explorer.fields import (
@@ -35,7 +37,9 @@ from explorer.text import TextError, clean_text
 from explorer.words import Saying, Told
 
 Batch = tuple[Tensor, Tensor]
+Carried = dict[NetKey, State] | None
 OPTIMIZERS = ("sgd", "adam")
+MAX_BACKWARD_BATCHES = 16
 MAX_EPOCHS = 5_000
 MAX_SEED = 10**18 - 1  # what a checkpoint can hold
 
@@ -54,6 +58,15 @@ class TrainingDivergedError(Told, ArithmeticError):
         super().__init__("training.diverged", step=step, parameter=parameter, what=Saying(f"training.diverged.{what}"))
 
 
+_COUNTS = {
+    "batch_size": 4096,
+    "num_steps": 4096,
+    "epochs": MAX_EPOCHS,
+    "max_tokens": 10**9,
+    "backward_batches": MAX_BACKWARD_BATCHES,
+}
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How a model is trained. Checked when made: a ConfigError names the field, what was expected and what came.
@@ -68,6 +81,9 @@ class Recipe:
         sampling: "sequential" (state carried, cut from the graph, between batches) or "random" (state zero each batch).
         random_offset: whether each epoch begins at a new character of the first T.
         max_tokens: only the first so many characters of the text are used; None uses all.
+        backward_batches: over how many batches the gradient is carried back, the batch of its losses being the last of them. 1
+            cuts the state from the graph before every batch, as the book's `detach` does; more read the batches before again,
+            and need sequential sampling.
         held_gate: the letter of a gate that all units hold at one value from the first step on, and that is not trained: a GRU
             with "r" held at 1 has an update gate alone. None holds none.
         held_at: that value, in [0, 1].
@@ -83,15 +99,18 @@ class Recipe:
     sampling: str = "sequential"
     random_offset: bool = True
     max_tokens: int | None = None
+    backward_batches: int = 1
     held_gate: str | None = None
     held_at: float = 1.0
 
     def __post_init__(self) -> None:
         for field, allowed in (("optimizer", OPTIMIZERS), ("sampling", SAMPLINGS)):
             check_choice(field, getattr(self, field), allowed)
-        for field, most in (("batch_size", 4096), ("num_steps", 4096), ("epochs", MAX_EPOCHS), ("max_tokens", 10**9)):
+        for field, most in _COUNTS.items():
             if field != "max_tokens" or self.max_tokens is not None:
                 self._set(field, check_whole(field, getattr(self, field), 1, most))
+        if self.backward_batches > 1 and self.sampling != "sequential":
+            raise ConfigError("backward_batches", expected("batches-that-follow"), self.backward_batches)
         for field in ("learning_rate", "clip_norm"):
             if field != "clip_norm" or self.clip_norm is not None:
                 self._set(field, check_above_zero(field, getattr(self, field)))
@@ -117,6 +136,16 @@ class Recipe:
     def shortest_text(self) -> int:
         """Characters of the shortest text that fills one batch, whatever the offset."""
         return min_tokens(self.batch_size, self.num_steps, random_offset=self.random_offset)
+
+    @property
+    def cut(self) -> Cut:
+        """Where it cuts the graph."""
+        return Cut(self.num_steps, self.backward_batches)
+
+    @property
+    def backward_steps(self) -> int:
+        """The longest way a gradient is carried back, in characters."""
+        return self.num_steps * self.backward_batches
 
     def check_gate(self, config: ModelConfig) -> None:
         """Refuse to hold a gate that a model does not have, or has no bias for.
@@ -234,7 +263,8 @@ class TrainingState:
         nll_sum_nats: summed over the epoch's characters so far.
         tokens: how many characters that is.
         tensors: "weights.<parameter>", "optimizer.<index of the parameter>.<what>", and, in the midst of an epoch of
-            sequential sampling, the carried state: "carried.<layer>.<direction>.<part>".
+            sequential sampling, the carried state: "carried.<layer>.<direction>.<part>". Where the gradient goes back over
+            several batches, also the state that the last batch began in, "before1....", the one before it, "before2....".
 
     """
 
@@ -267,7 +297,8 @@ class Training(Iterator[StepRecord]):
         self._optimizer = recipe.optimizer_for(model)
         self._step = self._epoch = self._batch = self._tokens = 0
         self._nll_sum_nats = 0.0
-        self._carried: dict[NetKey, State] | None = None
+        self._carried: Carried = None
+        self._read: list[tuple[Tensor, Carried]] = []  # the last batches, and the state that each began in
         self._batches: Iterator[Batch] = iter(())
         self._ahead: Batch | None = None
         self._closed = False
@@ -299,7 +330,7 @@ class Training(Iterator[StepRecord]):
 
     def _begin_epoch(self, epoch: int) -> None:
         self._epoch, self._batch, self._tokens = epoch, 0, 0
-        self._nll_sum_nats, self._carried = 0.0, None
+        self._nll_sum_nats, self._carried, self._read = 0.0, None, []
         self._batches = batches(
             self._ids_N,
             self.recipe.batch_size,
@@ -343,7 +374,10 @@ class Training(Iterator[StepRecord]):
     def _learn(self, x_TB: Tensor, y_TB: Tensor) -> tuple[float, Clipping]:
         """One step on one batch: its loss before the update, and what clipping measured."""
         model, self._step = self.model, self._step + 1
-        logits_TBV, last = model(x_TB, self._carried)
+        self._read = [*self._read, (x_TB, self._carried)][-self.recipe.backward_batches :]
+        # With batches before it the graph begins where the first of them began; all are read by the weights of now.
+        logits_SBV, last = model(torch.cat([read for read, _ in self._read]), self._read[0][1])
+        logits_TBV = logits_SBV[-len(x_TB) :]
         loss = F.cross_entropy(logits_TBV.flatten(0, 1), model.target(x_TB, y_TB).flatten())
         self._optimizer.zero_grad()
         loss.backward()
@@ -373,10 +407,16 @@ class Training(Iterator[StepRecord]):
         tensors: dict[str, Tensor] = {f"weights.{name}": p for name, p in self.model.named_parameters()}
         for index, values in self._optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{key}": v for key, v in values.items() if isinstance(v, Tensor)}
-        for net, parts in (self._carried or {}).items():
-            tensors |= {f"carried.{net.layer}.{net.direction}.{i}": part for i, part in enumerate(parts)}
+        for name, carried in self._carried_by_name().items():
+            for net, parts in (carried or {}).items():
+                tensors |= {f"{name}.{net.layer}.{net.direction}.{i}": part for i, part in enumerate(parts)}
         copies = {name: tensor.detach().clone() for name, tensor in tensors.items()}
         return TrainingState(self._step, self._epoch, self._batch, self._nll_sum_nats, self._tokens, copies)
+
+    def _carried_by_name(self) -> dict[str, Carried]:
+        """The state that comes next, and those in which the batches began that the next gradient goes back over."""
+        earlier = self._read[::-1][: self.recipe.backward_batches - 1]
+        return {"carried": self._carried} | {f"before{age}": began for age, (_, began) in enumerate(earlier, 1)}
 
     def restore(self, state: TrainingState, *, checked: bool = False) -> None:
         """Go on from a state: the model, the optimizer, the place in the text and the carried state are as they were.
@@ -391,7 +431,7 @@ class Training(Iterator[StepRecord]):
         """
         if not checked:
             self.check(state)
-        groups: dict[str, dict[str, Tensor]] = {"weights": {}, "optimizer": {}, "carried": {}}
+        groups: defaultdict[str, dict[str, Tensor]] = defaultdict(dict)
         for name, tensor in state.tensors.items():
             kind, _, rest = name.partition(".")
             groups[kind][rest] = tensor.clone()
@@ -400,7 +440,9 @@ class Training(Iterator[StepRecord]):
         self._batches, self._ahead = iter(()), None
         if state.epoch:
             self._begin_epoch(state.epoch)
-        for _ in range(state.batch):
+        for place in range(state.batch):
+            if self._ahead is not None and state.batch - place < self.recipe.backward_batches:
+                self._read.append((self._ahead[0], _carried_state(groups[f"before{state.batch - place}"])))
             self._ahead = next(self._batches, None)
         self._step, self._epoch, self._batch = state.step, state.epoch, state.batch
         self._nll_sum_nats, self._tokens = state.nll_sum_nats, state.tokens
@@ -416,7 +458,7 @@ class Training(Iterator[StepRecord]):
 
         """
         self._check_counters(state)
-        layout = self._layout(state.step)
+        layout = self._layout(state.step, state.batch)
         if odd := sorted(layout.keys() ^ state.tensors.keys()):
             raise ConfigError("state", expected("these-tensors", count=len(layout)), got("differs", odd=odd))
         for name, (dtype, shape) in layout.items():
@@ -443,8 +485,8 @@ class Training(Iterator[StepRecord]):
         if type(nll) is not float or not 0 <= nll < math.inf or (nll > 0 and not tokens):
             raise ConfigError("state", expected("sum-of-losses"), nll)
 
-    def _layout(self, step: int) -> dict[str, tuple[torch.dtype, tuple[int, ...]]]:
-        """The tensors of a state after so many steps: name -> number format and shape."""
+    def _layout(self, step: int, batch: int) -> dict[str, tuple[torch.dtype, tuple[int, ...]]]:
+        """The tensors of a state after so many steps, and batches of the epoch: name -> number format and shape."""
         weights = {name: (p.dtype, tuple(p.shape)) for name, p in self.model.named_parameters()}
         layout = {f"weights.{name}": what for name, what in weights.items()}
         if step and self.recipe.optimizer == "adam":
@@ -453,9 +495,11 @@ class Training(Iterator[StepRecord]):
                 layout |= {f"optimizer.{index}.{moment}": what for moment in ("exp_avg", "exp_avg_sq")}
         if step and self.recipe.sampling == "sequential":
             config, dtype = self.model.config, next(self.model.parameters()).dtype
-            for net in config.nets:
+            # The first batch of an epoch began in no state but zero.
+            earlier = [f"before{age}" for age in range(1, min(self.recipe.backward_batches, batch))]
+            for name, net in itertools.product(["carried", *earlier], config.nets):
                 shape = self.recipe.batch_size, config.width(net)
-                layout |= {f"carried.{net.layer}.{net.direction}.{i}": (dtype, shape) for i in range(config.parts)}
+                layout |= {f"{name}.{net.layer}.{net.direction}.{i}": (dtype, shape) for i in range(config.parts)}
         return layout
 
     def _check_values(self, name: str, tensor: Tensor, step: int) -> None:
@@ -470,7 +514,7 @@ class Training(Iterator[StepRecord]):
             # The square of a large gradient overflows to infinity, with which Adam trains on: that weight stands still.
             if not bool((tensor >= 0).all()):
                 raise ConfigError("state", expected("tensor-at-least-zero", name=name), got("less-or-nan"))
-        elif not (kind == "carried" and self._unbounded) and not bool(tensor.isfinite().all()):
+        elif not (kind not in ("weights", "optimizer") and self._unbounded) and not bool(tensor.isfinite().all()):
             raise ConfigError("state", expected("finite-tensor", name=name), got("not-finite"))
 
     @property
@@ -492,7 +536,7 @@ def _check_count(name: str, value: object, least: int, most: int) -> None:
         raise ConfigError("state", expected("counter", name=name, least=least, most=most), value)
 
 
-def _carried_state(tensors: dict[str, Tensor]) -> dict[NetKey, State] | None:
+def _carried_state(tensors: dict[str, Tensor]) -> Carried:
     """The parts of each net's state put together again; None where nothing is carried."""
     parts: dict[NetKey, State] = {}
     for name in sorted(tensors):

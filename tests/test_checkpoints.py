@@ -809,6 +809,7 @@ ODD = {  # part of the metadata -> field -> values it never has; bytes are writt
         "max_tokens": (0, -1, 10**10, 1.0, "all", True),
         "held_gate": ("q", "", 1, ["z"], "f"),  # an f is a gate, but not of this model
         "held_at": (-0.1, 1.5, b"NaN", "1", None),
+        "backward_batches": (0, -1, 17, 10**400, 1.0, "2", True, None),
     },
     "history": {
         "step": ([1.0, 2.0, 3.0],),

@@ -586,6 +586,7 @@ NONSENSE = [
     *(("random_offset", value) for value in (0, 1, None, "no")),
     *(("held_gate", value) for value in ("q", "", "zr", 1, ["z"])),
     *(("held_at", value) for value in (-0.1, 1.1, math.nan, math.inf, "1", None, True)),
+    *(("backward_batches", value) for value in (0, -1, 17, 1.5, 2.0, True, "3", None)),
 ]
 
 
@@ -603,6 +604,7 @@ def test_what_makes_sense_in_a_recipe_is_taken_as_it_is():
     fields = {
         "optimizer": "adam", "learning_rate": 1, "clip_norm": None, "batch_size": 1, "num_steps": 1, "epochs": 1,
         "sampling": "random", "random_offset": False, "max_tokens": 2, "held_gate": "z", "held_at": 0,
+        "backward_batches": 1,
     }  # fmt: skip
     assert asdict(Recipe(**fields)) == fields
 
@@ -627,7 +629,7 @@ def test_what_makes_sense_in_a_recipe_is_taken_as_it_is():
     ],
 )  # fmt: skip
 def test_the_recipes_have_the_published_numbers(name, published):
-    assert asdict(RECIPES[name]) == published | {"held_gate": None, "held_at": 1.0}
+    assert asdict(RECIPES[name]) == published | {"held_gate": None, "held_at": 1.0, "backward_batches": 1}
 
 
 def test_a_step_record_is_a_fact_and_cannot_be_changed():
@@ -657,6 +659,51 @@ def test_ids_that_the_vocabulary_does_not_have_are_told(ids, said):
 
 def model_of_three():
     return CharModel(ModelConfig(hidden_size=3), Vocabulary.from_text("abc"), seed=0)
+
+
+# ---- over how many batches the gradient goes back ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("back", [1, 2, 3, 8])
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_the_gradient_goes_back_over_as_many_batches_as_it_is_told(cell, back):
+    """Against torch's own net, which reads the batches before again, piece by piece, and is not detached between them."""
+    model = make_model(cell=cell)
+    twin = TorchModel(model.config, len(VOCABULARY)).double()
+    twin.load_state_dict(model.state_dict())
+    recipe = Recipe("sgd", 0.5, 1.0, batch_size=2, num_steps=5, epochs=2, random_offset=False, backward_batches=back)
+    x_NB, y_NB = (VOCABULARY.encode(TEXT)[i : i + 98].view(2, 49).T for i in (0, 1))
+    optimizer, expected = torch.optim.SGD(twin.parameters(), 0.5), []
+    for _ in range(2):
+        began = {}  # batch -> the state it began in
+        state = None
+        for batch in range(9):
+            began[batch] = state
+            state = began[max(0, batch - back + 1)]
+            for piece in range(max(0, batch - back + 1), batch + 1):
+                rows = slice(5 * piece, 5 * piece + 5)
+                states, state = twin.rnn(F.one_hot(x_NB[rows], len(VOCABULARY)).double(), state)
+            loss = F.cross_entropy(twin.out(states).flatten(0, 1), y_NB[rows].flatten())
+            optimizer.zero_grad()
+            loss.backward()
+            before = nn.utils.clip_grad_norm_(twin.parameters(), 1.0)
+            optimizer.step()
+            expected.append((loss.item(), before.item()))
+            state = tuple(part.detach() for part in state) if cell == "lstm" else state.detach()
+    records = [(record.nll_nats, record.grad_norm_before) for record in train(model, TEXT[:99], recipe)]
+    np.testing.assert_allclose(records, expected, rtol=1e-9)
+
+
+def test_what_goes_back_farther_learns_otherwise():
+    records = {back: list(train(make_model(), TEXT, replace(SMALL, backward_batches=back)))[1] for back in (1, 2)}
+    assert records[1].nll_nats != pytest.approx(records[2].nll_nats, rel=1e-12) or (
+        records[1].grad_norm_before != pytest.approx(records[2].grad_norm_before, rel=1e-9)
+    )
+
+
+def test_only_batches_that_follow_each_other_have_one_before():
+    with pytest.raises(ConfigError, match=r"^backward_batches: expected 1 with random sampling"):
+        Recipe(sampling="random", backward_batches=2)
 
 
 # ---- a gate that is held ----------------------------------------------------------------------------------------------

@@ -139,7 +139,7 @@ def _norms(norms: NDArray[np.float64]) -> NDArray[Any]:
 
 def _triangle(flow: GradientFlow, row: int | None, count: int) -> Row:
     loss, state = say("flow-figure.loss", step="%{y}"), flow.state
-    norms_TT = flow.norms_TT[:count, :count]
+    norms_TT = np.where(_beyond_cut(flow, count), np.nan, flow.norms_TT[:count, :count])
     said_TT = np.isfinite(norms_TT) & (norms_TT > 0)
     shown_TT = _norms(np.where(np.isfinite(norms_TT), norms_TT, np.nan))
     decades = {float(tick): power(tick) for tick in range(LOW, HIGH + 1, 2)}
@@ -168,13 +168,23 @@ def _without_gradient(flow: GradientFlow, said_TT: NDArray[np.bool_], loss: str)
     count = len(said_TT)
     path_TT = np.tri(count, dtype=bool).T if flow.backward else np.tri(count, dtype=bool)
     asked_TT = path_TT & (flow.asked_T[:count] >= 0)[:, None]
-    zero_TT = asked_TT & (flow.norms_TT[:count, :count] == 0)
+    cut_TT = asked_TT & _beyond_cut(flow, count)
+    zero_TT = asked_TT & (flow.norms_TT[:count, :count] == 0) & ~cut_TT
     reasons = {
         f"<br>{loss}: {say('flow-figure.zero')}": zero_TT,
-        f"<br>{loss}: {say('flow-figure.not-finite')}": asked_TT & ~said_TT & ~zero_TT,
+        f"<br>{loss}: {say('flow-figure.cut')}": cut_TT,
+        f"<br>{loss}: {say('flow-figure.not-finite')}": asked_TT & ~said_TT & ~zero_TT & ~cut_TT,
     }
     silent = [_no_loss(int(step), count) for step in np.flatnonzero(flow.asked_T[:count] < 0)]
     return [_no_path(flow, count), *silent, *(Gaps(mask, why) for why, mask in reasons.items() if mask.any())]
+
+
+def _beyond_cut(flow: GradientFlow, count: int) -> NDArray[np.bool_]:
+    """Where the graph is cut between a loss and a step: blank, since a gradient that has vanished is something else."""
+    if flow.cut is None:
+        return np.zeros((count, count), dtype=bool)
+    reached_T = np.array([flow.cut.reached(step) for step in range(count)])
+    return np.arange(count) < reached_T[:, None]
 
 
 def _no_path(flow: GradientFlow, count: int) -> Area:

@@ -161,6 +161,7 @@ class Drawn:
         several: whether it has others.
         part: of the state, at which the gradient is drawn.
         row: the loss to follow back; None for the one that is followed at first.
+        cut: whether the graph is cut as in training.
         columns: how many pictures stand beside each other.
 
     """
@@ -170,6 +171,7 @@ class Drawn:
     several: bool
     part: str
     row: int | None
+    cut: bool
     columns: int
 
     def view(self, of: Shelf, text: str) -> View:
@@ -182,7 +184,7 @@ class Drawn:
         rows, first = rows_of(view.flow, self.several)
         row = self.row if self.row in rows else first
         paths, alt = view.of.paths, say("gradient-page.alt.flow")
-        return drawing.flow(view.flow, paths, row, columns=self.columns, alt=alt)
+        return drawing.flow(view.cut_flow if self.cut else view.flow, paths, row, columns=self.columns, alt=alt)
 
     def singular_values(self, of: Shelf, text: str) -> Panel:
         """What each path could pass at most."""
@@ -207,9 +209,17 @@ def chosen_row(views: Sequence[View]) -> int | None:
     return None if row is None or row == default else int(row)
 
 
-def drawn_of(view: View, columns: int, row: int | None = None) -> Drawn:
+def drawn_of(view: View, columns: int, row: int | None = None, *, cut: bool = False) -> Drawn:
     """What is drawn of a net that is in front of the person."""
-    return Drawn(view.which, view.of.net, view.several, view.part, row, columns)
+    return Drawn(view.which, view.of.net, view.several, view.part, row, cut, columns)
+
+
+def offer_cut(views: Sequence[View]) -> None:
+    """Whether the graph is cut where training cut it; with it, where that was."""
+    if any(view.of.cut for view in views) and controls.switch("cut"):
+        for view in views:
+            if view.of.cut:
+                st.caption(say("gradient-page.cut-in-training", model=plain(view.label), **view.of.cut._asdict()))
 
 
 def show_singular_values(view: View, columns: int) -> None:
@@ -321,14 +331,15 @@ def show_flows(views: Sequence[View], text: str) -> None:
 
     They are of the whole text, of which they draw the first steps, since that is what is asked for while it is typed.
     """
-    columns, row = min(len(views), 2), chosen_row(views)
+    columns, row, cut = min(len(views), 2), chosen_row(views), bool(links.ready("cut", False, (False, True)))
     for view in in_columns(views):
-        drawn = drawn_of(view, columns, row)
+        drawn = drawn_of(view, columns, row, cut=cut)
         done = pictures.show(partial(drawn.flow, shelf.own()), text, drawn, key=f"flow-{view.key}", typed="sentence")
         if done.chosen:
             follow_back(view.flow, done.chosen)
         st.caption(plain(str(paths_read(view.of.paths))))
     choose_row(views)
+    offer_cut(views)
 
 
 def follow_back(flow: explorer.GradientFlow, at: Mapping[str, Any]) -> None:

@@ -57,6 +57,7 @@ RECIPE = {
     "sampling": SAMPLINGS,
     "clips": True,
     "random_offset": True,
+    "backward_batches": 1,
     "held_gate": (NO_GATE, *gate_titles()),
     "held_at": 1.0,
 }
@@ -217,8 +218,11 @@ def _idle(cell: str, direction: str, init: str, *, layered: bool) -> set[str]:
 def choose_recipe(slots: Slots) -> dict[str, Any]:
     """The fields of Recipe as the controls have them."""
     clips = session.kept("new_clips", True)
-    idle = (set() if clips else {"clip_norm"}) | (_idle_gates())
+    idle = (set() if clips else {"clip_norm"}) | _idle_gates()
+    if session.kept("new_sampling", Recipe.sampling) != "sequential":
+        idle.add("backward_batches")
     how = offer_all(RECIPE, slots, idle)
+    how["backward_batches"] = 1 if "backward_batches" in idle else how["backward_batches"]
     how["held_gate"] = None if how["held_gate"] == NO_GATE or "held_gate" in idle else how["held_gate"]
     clips = how.pop("clips")
     if clips and how["optimizer"] == "sgd":

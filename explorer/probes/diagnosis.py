@@ -185,12 +185,12 @@ def _saturated(flow: GradientFlow, trace: GateTrace, record: TrainingRecord | No
 
 def _truncated(flow: GradientFlow, record: TrainingRecord | None) -> Finding | None:
     """The gradient would reach farther than training ever carries it back."""
-    if record is None or len(flow) <= record.recipe.num_steps + LEAST_ROWS:
+    if record is None or len(flow) <= record.recipe.backward_steps + LEAST_ROWS:
         return None
     horizon = flow.horizon_steps
-    if horizon is not None and horizon <= record.recipe.num_steps:
+    if horizon is not None and horizon <= record.recipe.backward_steps:
         return None
-    return Finding("truncated", LIKELY, {"num_steps": record.recipe.num_steps, **_reach(flow)})
+    return Finding("truncated", LIKELY, {"backward_steps": record.recipe.backward_steps, **_reach(flow)})
 
 
 def _vanishing(flow: GradientFlow, config: ModelConfig) -> Finding | None:

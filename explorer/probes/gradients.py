@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from explorer.batches import Cut
 from explorer.fields import ConfigError, expected
 from explorer.models import NetKey, SequenceModel
 from explorer.probes.pictured import Pictured
@@ -55,7 +56,7 @@ class NonFinite:
 
 @dataclass(frozen=True, repr=False)
 class GradientFlow(Pictured):
-    """How much of each character's loss reaches each step of one net. Not truncated.
+    """How much of each character's loss reaches each step of one net.
 
     Row t is the loss that is *read off* h_t: of character t + 1, or of character t - 1 for a cloze model's net that
     reads from the end. The diagonal is that loss's local gradient; columns run to where the net began to read.
@@ -66,13 +67,15 @@ class GradientFlow(Pictured):
         backward: whether the net reads from the end; then row t has its values at k >= t.
         asked_T: the character that row t's loss speaks of; -1 where no loss is read off h_t.
         norms_TT: norms_TT[t, k] = ||dL_t/ds_k||_2, nats per unit of state; NaN where there is no path or no loss. s is the
-            whole state: h, and for an LSTM (h, c), where the gradient at c_k has what h_k passes on to it added.
+            whole state: h, and for an LSTM (h, c), where the gradient at c_k has what h_k passes on to it added. Zero where the
+            graph is cut between k and t.
         step_norms_T: ||dL/ds_k||_2, L the mean of all losses of the text, as in training.
         parts: "h", and for an LSTM "c" -> (norms_TT, step_norms_T) of that part of the state alone.
         directions_TS: dL/ds_k brought to length 1; NaN where that gradient is zero.
         lambda_1: the largest Lyapunov exponent, nats per step, as lyapunov_exponents gives it: the decay of the direction
             that lasts longest. NaN where no loss is read, or not every number is finite.
         non_finite: the first value on the way that is not a finite number; None where all are.
+        cut: where the graph is cut, as training does it; None where it is followed to the beginning.
 
     """
 
@@ -86,6 +89,7 @@ class GradientFlow(Pictured):
     directions_TS: Floats64
     lambda_1: float
     non_finite: NonFinite | None
+    cut: Cut | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -175,10 +179,12 @@ class GradientFlow(Pictured):
 
 
 @torch.no_grad()
-def gradient_flow(model: SequenceModel, text: str | Read, layer: int = 0, direction: str = "forward") -> GradientFlow:
+def gradient_flow(
+    model: SequenceModel, text: str | Read, layer: int = 0, direction: str = "forward", cut: Cut | None = None
+) -> GradientFlow:
     """How much of each character's loss reaches each step of one net, by one backward sweep over all losses at once.
 
-    Exact and untruncated. Under other layers, the gradient comes down through all of them at every step.
+    Exact. Under other layers, the gradient comes down through all of them at every step.
 
     Args:
         model: left exactly as it was found.
@@ -186,9 +192,11 @@ def gradient_flow(model: SequenceModel, text: str | Read, layer: int = 0, direct
             nothing is defined.
         layer: of the net.
         direction: of the net, "forward" or "backward".
+        cut: where the graph is cut, as `Recipe.cut` has it of a training; None for nowhere.
 
     Raises:
-        ConfigError: no such net; a lower layer of a model whose layers read both directions below; or a read of another model.
+        ConfigError: no such net; a lower layer of a model whose layers read both directions below; a read of another model; or
+            a cut of a net that reads from the end, which begins anew in every batch and so has other states.
         TextError: a longer text: the matrix has its square. Take a part of it.
 
     """
@@ -197,8 +205,10 @@ def gradient_flow(model: SequenceModel, text: str | Read, layer: int = 0, direct
     steps = len(read)
     if steps > MAX_STEPS:
         raise TextError("text.too-long-for-flow", most=MAX_STEPS, count=steps)
+    if cut is not None and model.config.reads_backward(net):
+        raise ConfigError("cut", expected("no-cut-backward"), tuple(cut))
     asked_T = read.asked_T(net).numpy()
-    swept = _swept(read, net, asked_T)
+    swept = _swept(read, net, asked_T, cut)
     fault = _first_non_finite(read, net, swept, asked_T)
     norms_TT, step_norms_T = _whole(swept.norms_PTT), _whole(swept.step_norms_PT)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -208,7 +218,7 @@ def gradient_flow(model: SequenceModel, text: str | Read, layer: int = 0, direct
     parts = dict(zip(("h", "c"), zip(swept.norms_PTT, swept.step_norms_PT, strict=True), strict=False))
     lambda_1 = swept.lambda_1 if fault is None else np.nan
     return GradientFlow(
-        read.labels, net, swept.backward, asked_T, norms_TT, step_norms_T, parts, directions_TS, lambda_1, fault
+        read.labels, net, swept.backward, asked_T, norms_TT, step_norms_T, parts, directions_TS, lambda_1, fault, cut
     )
 
 
@@ -223,7 +233,7 @@ class _Swept:
     lambda_1: float
 
 
-def _swept(read: Read, net: NetKey, asked_T: NDArray[np.int64]) -> _Swept:
+def _swept(read: Read, net: NetKey, asked_T: NDArray[np.int64], cut: Cut | None) -> _Swept:
     config, steps = read.model.config, len(read)
     backward = config.reads_backward(net)
     norms_PTT = np.full((config.parts, steps, steps), np.nan)
@@ -231,7 +241,7 @@ def _swept(read: Read, net: NetKey, asked_T: NDArray[np.int64]) -> _Swept:
     directions_TS = np.full((steps, config.parts * config.width(net)), np.nan)
     if not read.losses or steps < 2:
         return _Swept(backward, norms_PTT, step_norms_PT, directions_TS, np.nan)
-    sweep = Sweep(read, net, each=True)
+    sweep = Sweep(read, net, each=True, cut=cut)
     for t, ds, norms_RP in sweep:
         norms_PTT[:, t:, t], step_norms_PT[:, t] = norms_RP[:-2].T, norms_RP[-2]
         directions_TS[t] = ds[-2]

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from explorer.batches import Cut
 from explorer.models import NetKey, SequenceModel
 from explorer.reads import Read
 from explorer.reads.base import nets_above
@@ -33,12 +34,14 @@ class Sweep:
     With each=False that last row is the only one; else a random direction goes along behind it, whose growth in the end
     is `lambda_1`. A row stands for ds * 2^exponent, from the moment it is made: a row that has become very small or large
     is scaled back by a power of two, so that what is carried through thousands of steps stays inside float64's range.
+
+    With a cut (which needs each=True) a row ends where training would cut its graph, and the mean is of what goes on.
     """
 
-    def __init__(self, read: Read, net: NetKey, *, each: bool) -> None:
+    def __init__(self, read: Read, net: NetKey, *, each: bool, cut: Cut | None = None) -> None:
         model = read.precise
         self.nets = nets_above(model, net)
-        self.steps, self.each = len(read), each
+        self.steps, self.each, self.cut = len(read), each, cut
         self.backward = model.config.reads_backward(net)
         self.linear = {key: read.linear(key) for key in self.nets}
         top = model.config.num_layers - 1
@@ -79,6 +82,8 @@ class Sweep:
                 line.pull(ds, t, self.earlier[key][first:])
             self.ds, self.earlier = self.earlier, self.ds
             self._rescale(np.max(sizes, 0), first)
+            if self.cut and t % self.cut.steps == 0:
+                self._end_rows(self.cut, t)
 
     @property
     def lambda_1(self) -> float:
@@ -105,6 +110,17 @@ class Sweep:
             if self.each:
                 self.ds[key][t, :hidden] += _times_power(local_TH[t].clone(), -exponent)
             self.ds[key][self.mean, :hidden] += _times_power(local_TH[t] * self.share, -unit)
+
+    def _end_rows(self, cut: Cut, t: int) -> None:
+        """Nothing of the losses that are cut at step t goes on to the step before it; the mean is added up anew."""
+        rows = slice(t, self.steps)
+        ended = [row for row in range(t, self.steps) if cut.reached(row) == t]
+        unit = int(self.exponent[rows].max())
+        power_R = torch.from_numpy(np.exp2((self.exponent[rows] - unit).astype(np.float64)))
+        for ds in self.ds.values():
+            ds[ended] = 0
+            ds[self.mean] = self.share * (power_R @ ds[rows])
+        self.exponent[self.mean] = unit
 
     def _feed(self, key: NetKey, ds: Tensor, t: int, first: int) -> None:
         if self.fed[key]:

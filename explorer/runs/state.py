@@ -112,7 +112,9 @@ def _most_bytes(training: Training) -> int:
     """What no state of this training exceeds: weights, two moments, the carried states; snapshots; a row an epoch and step."""
     config, recipe = training.model.config, training.recipe
     numbers = 3 * sum(p.numel() for p in training.model.parameters())
-    numbers += recipe.batch_size * config.parts * sum(config.width(net) for net in config.nets)
+    numbers += (
+        recipe.backward_batches * recipe.batch_size * config.parts * sum(config.width(net) for net in config.nets)
+    )
     rows = recipe.epochs + training.characters // recipe.num_steps + 1
     return 8 * numbers + MAX_BYTES + 64 * rows + MAX_HEADER_BYTES + 1_000
 

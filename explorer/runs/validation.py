@@ -235,4 +235,5 @@ def summary(config: ModelConfig, recipe: Recipe, corpus: str, steps: int | None 
         "run.summary", title=config.title, objective=config.objective, units=config.units, layers=config.num_layers,
         direction=config.direction, corpus=corpus, optimizer=recipe.optimizer, learning_rate=recipe.learning_rate,
         clip_norm=recipe.clip_norm, epochs=recipe.epochs, steps=steps, held_gate=recipe.held_gate, held_at=recipe.held_at,
+        backward_batches=recipe.backward_batches,
     )  # fmt: skip

@@ -42,11 +42,19 @@ def _leaks(score_nats: float, **reach: Any) -> str:
     )
 
 
-def _truncated(num_steps: int, horizon_steps: float | None = None, **_: Any) -> str:
-    return f"The gradient is carried back over {_steps(num_steps)} in training, but it would reach farther: " + (
+def _truncated(backward_steps: int, horizon_steps: float | None = None, **_: Any) -> str:
+    return f"The gradient is carried back over {_steps(backward_steps)} in training, but it would reach farther: " + (
         "more than 1 % of it is left at the beginning of this text."
         if horizon_steps is None
         else f"1 % of it is left after {_steps(horizon_steps)}."
+    )
+
+
+def _cut_in_training(model: str, steps: int, batches: int) -> str:
+    over = "before every batch" if batches == 1 else f"{batches:,} batches back, that of the loss counted"
+    return (
+        f"**{model}** was trained on batches of {_steps(steps)}, and the graph was cut {over}. What lies farther back is read "
+        "through the state, but no loss teaches it."
     )
 
 
@@ -132,15 +140,16 @@ OPTIMIZERS = {"sgd": "SGD", "adam": "Adam"}
 
 def _trains(
     objective: str, corpus: str, optimizer: str, learning_rate: float, clip_norm: float | None, epochs: int,
-    steps: int | None, held_gate: str | None, held_at: float, **shape: Any,
+    steps: int | None, held_gate: str | None, held_at: float, backward_batches: int, **shape: Any,
 ) -> str:  # fmt: skip
     """What a run trains, in a line."""
     held = "" if held_gate is None else f" · {held_gate} held at {held_at:g}"
     objectives = {"next": "", "cloze": ", cloze", "leaky": ", leaky"}
     clipped = "not clipped" if clip_norm is None else f"clipped at θ = {clip_norm:g}"
+    back = "" if backward_batches == 1 else f", gradient over {backward_batches} batches"
     length = _some(epochs, "epoch") + ("" if steps is None else f", about {_some(steps, 'step')}")
     optimized = f"{OPTIMIZERS[optimizer]}, learning rate {learning_rate:g}"
-    return " · ".join((f"{_shape(**shape)}{objectives[objective]}{held}", corpus, optimized, clipped, length))
+    return " · ".join((f"{_shape(**shape)}{objectives[objective]}{held}", corpus, optimized, clipped + back, length))
 
 
 def _made_name(title: str, objective: str, units: str, optimizer: str, corpus: str) -> str:
@@ -1475,6 +1484,13 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "setting.epochs.help": "Passes through the text.",
     "setting.max-tokens": "Characters used",
     "setting.max-tokens.help": "Only the first so many characters of the text. 0: all of them.",
+    "setting.backward-batches": "Batches the gradient goes back over",
+    "setting.backward-batches.help": (
+        "1 cuts the state from the graph before every batch (`detach`), as the book does. With more, the batches before are read "
+        "again at each step: the gradient reaches farther, and a step takes as many times longer."
+    ),
+    "expected.no-cut-backward": "no cut: a net that reads from the end begins anew in every batch",
+    "expected.batches-that-follow": "1 with random sampling: only with sequential sampling does a batch go on where one ended",
     "setting.sampling": "Sampling",
     "setting.sampling.help": (
         "sequential carries the state from batch to batch; random starts every batch from a state of zero."
@@ -1896,6 +1912,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "flow-figure.no-path-after": "no path: a loss does not depend<br>on the states after the step it is read off",
     "flow-figure.no-loss": "no loss is read off step {step}",
     "flow-figure.mean-loss": "of the mean loss",
+    "flow-figure.cut": "training cuts the graph<br>between this step and the loss",
     "flow-figure.zero": "no gradient arrives, it is exactly 0",
     "flow-figure.not-finite": "the gradient is not a finite number",
     "flow-figure.none": "no gradient arrives",
@@ -2129,6 +2146,12 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "Below the picture stands what it reads worse without it, in the text that it learned.",
     "tour.end": "That was all. **Cell** opens one step with its equations, **Gradients** shows how far a loss reaches back, "
     "**Lessons** asks what you have understood.",
+    # the graph, cut
+    "choice.cut": "choice of a cut graph",
+    "control.cut": "Cut the graph, as training does",
+    "control.cut.help": "Training reads the text in batches and detaches the state between them, so that no gradient goes "
+    "farther back. The blank steps of a row are those that its loss never teaches.",
+    "gradient-page.cut-in-training": _cut_in_training,
     # the eigenvalues of the recurrent weights
     "choice.eigen": "choice of eigenvalues",
     "control.eigen": "Eigenvalues of the recurrent weights",

@@ -40,8 +40,8 @@ def _leaks(score_nats: float, **reach: Any) -> str:
     )
 
 
-def _truncated(num_steps: int, horizon_steps: float | None = None, **_: Any) -> str:
-    return f"训练时梯度只往回传 {_steps(num_steps)}，但它本可以传得更远：" + (
+def _truncated(backward_steps: int, horizon_steps: float | None = None, **_: Any) -> str:
+    return f"训练时梯度只往回传 {_steps(backward_steps)}，但它本可以传得更远：" + (
         "到这段文本的开头还剩 1 % 以上。" if horizon_steps is None else f"往回 {_steps(horizon_steps)}后才只剩 1 %。"
     )
 
@@ -124,15 +124,16 @@ def _net(module: str, layer: int, direction: str) -> str:
 
 def _trains(
     objective: str, corpus: str, optimizer: str, learning_rate: float, clip_norm: float | None, epochs: int,
-    steps: int | None, held_gate: str | None, held_at: float, **shape: Any,
+    steps: int | None, held_gate: str | None, held_at: float, backward_batches: int, **shape: Any,
 ) -> str:  # fmt: skip
     """What a run trains, in a line."""
     held = "" if held_gate is None else f" · {held_gate} 固定在 {held_at:g}"
     objectives = {"next": "", "cloze": "，完形填空", "leaky": "，有泄漏"}
     clipped = "不裁剪" if clip_norm is None else f"裁剪阈值 θ = {clip_norm:g}"
+    back = "" if backward_batches == 1 else f"，梯度跨 {backward_batches} 个批量"
     length = _some(epochs, "个迭代周期") + ("" if steps is None else f"，约 {_some(steps, '步')}")
     optimized = f"{OPTIMIZERS[optimizer]}，学习率 {learning_rate:g}"
-    return " · ".join((f"{_shape(**shape)}{objectives[objective]}{held}", corpus, optimized, clipped, length))
+    return " · ".join((f"{_shape(**shape)}{objectives[objective]}{held}", corpus, optimized, clipped + back, length))
 
 
 def _made_name(title: str, objective: str, units: str, optimizer: str, corpus: str) -> str:
@@ -1360,6 +1361,13 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "setting.epochs.help": "把文本读多少遍。",
     "setting.max-tokens": "使用的字符数",
     "setting.max-tokens.help": "只用文本的前这么多字符。0：全部。",
+    "setting.backward-batches": "梯度往回跨几个批量",
+    "setting.backward-batches.help": (
+        "1：每个批量之前都把状态从计算图上切下来（`detach`），和书里一样。更多：每一步都重读前面的批量，梯度传得更远，"
+        "每一步也慢上相应的倍数。"
+    ),
+    "expected.no-cut-backward": "不截断：从末尾读起的网络在每个批量里都重新开始",
+    "expected.batches-that-follow": "随机采样时为 1：只有顺序采样的批量才一个接着一个",
     "setting.sampling": "采样",
     "setting.sampling.help": "sequential 把状态从一批带到下一批；random 每批都从零状态开始。",
     "setting.clips": "裁剪梯度",
@@ -1734,6 +1742,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "flow-figure.no-path-after": "没有路径：损失不依赖<br>读出它的那一步之后的状态",
     "flow-figure.no-loss": "第 {step} 步没有读出损失",
     "flow-figure.mean-loss": "（平均损失）",
+    "flow-figure.cut": "训练时计算图在这一步<br>与损失之间被切断",
     "flow-figure.zero": "没有梯度到达，恰好为 0",
     "flow-figure.not-finite": "梯度不是有限数",
     "flow-figure.none": "没有梯度到达",
@@ -1917,6 +1926,13 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "tour.click": "**指着**一个字符，就能读到网络在那里期待什么。**点击**它，网络就在图的下方从那里写下去。",
     "tour.hold": "现在单元 {unit} 被**固定**在它的平均值，就像被切掉一样。细线是它原来的样子。图的下方写着：在学过的文本里，没有它网络哪里读得更差。",
     "tour.end": "导览到此为止。**单元内部**打开一步的公式，**梯度**显示损失能回到多远，**课程**问你懂了什么。",
+    # 切断的计算图
+    "choice.cut": "是否切断计算图",
+    "control.cut": "像训练时那样切断计算图",
+    "control.cut.help": "训练时文本分批读入，批与批之间状态被 detach，梯度不再往回传。一行中的空白，就是那个损失从来教不到的步。",
+    "gradient-page.cut-in-training": (
+        "**{model}** 训练时每 {steps:,} 步切断一次，梯度最多跨 {batches:,} 个批量。更早的内容只通过状态读到，没有损失去教它。"
+    ),
     # the eigenvalues of the recurrent weights
     "choice.eigen": "特征值的选择",
     "control.eigen": "循环权重的特征值",

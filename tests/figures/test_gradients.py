@@ -21,7 +21,9 @@ from explorer import (
     jacobian_paths,
     weight_gradient_steps,
 )
+from explorer.batches import Cut
 from explorer.figures import gradients as drawing
+from explorer.figures.panel import Gaps
 from explorer.figures.style import share
 from explorer.recording import EpochRecord
 
@@ -123,6 +125,24 @@ def test_where_there_is_no_gradient_the_triangle_says_why():
     assert np.argwhere(said_over(figure, "not a finite number")).tolist() == [[8, 2], [9, 1]]
     (silent,) = [t for t in heatmaps(figure) if t.hovertemplate and "no loss is read" in t.hovertemplate]
     assert silent.y0 == len(flow) - 1
+
+
+def test_beyond_a_cut_the_triangle_is_blank_and_says_that_training_cuts_there():
+    model = model_of("gru")
+    flow = gradient_flow(model, TEXT, cut=Cut(5, 2))
+    z = np.asarray(triangle(drawing.flow(flow).figure()).z)
+    whole = np.asarray(triangle(drawing.flow(gradient_flow(model, TEXT)).figure()).z)
+    for row in range(len(TEXT) - 1):
+        first = max(0, (row // 5 - 1) * 5)
+        assert np.isnan(z[row, :first]).all()
+        np.testing.assert_allclose(z[row, first : row + 1], whole[row, first : row + 1], rtol=1e-6)
+    cut_TT = next(mask for mask, why in gaps_of(drawing.flow(flow)) if "cuts the graph" in why)
+    assert cut_TT.sum() == sum(max(0, (row // 5 - 1) * 5) for row in range(len(TEXT) - 1))
+    assert not [why for _, why in gaps_of(drawing.flow(gradient_flow(model, TEXT))) if "cuts the graph" in why]
+
+
+def gaps_of(panel):
+    return [(np.asarray(item.where), item.hover) for row in panel.rows for item in row.items if isinstance(item, Gaps)]
 
 
 def test_every_model_is_drawn_on_the_same_limits():

@@ -51,6 +51,33 @@ def charts(app):
     return len(drawn.asked(app)), len(app.get("plotly_chart"))
 
 
+def test_the_graph_can_be_cut_as_training_cut_it_and_the_numbers_stay():
+    sentence = "the time machine and the man in it went by and by into the dark and came back"  # longer than a batch
+    app, cut = run(sentence=sentence), run(sentence=sentence, cut="true")
+    assert metrics(app) == metrics(cut)  # they are of the whole way back
+    assert "was trained on batches of 35 steps, and the graph was cut before every batch" in said_small(cut)
+    assert "the graph was cut" not in said_small(app)
+    norms_TT, whole_TT = (norms_of(page, len(sentence)) for page in (cut, app))
+    assert np.isnan(norms_TT[40, :35]).all()
+    np.testing.assert_array_equal(norms_TT[:70, 35:], whole_TT[:70, 35:])
+    assert np.isfinite(whole_TT[40, :35]).all()
+
+
+def test_a_net_that_reads_from_the_end_is_not_offered_a_cut():
+    app = run(model="lighthouse-bigru-cloze", net="backward")
+    assert not [toggle for toggle in app.toggle if toggle.key == "cut"]
+
+
+def norms_of(app, steps):
+    """The numbers of the first triangle."""
+    (row,) = [row for row in drawn.panels(app)[0]["rows"] if row["key"] == "losses"]
+    return row["items"][0]["values"].reshape(steps, steps)
+
+
+def said_small(app):
+    return " ".join(caption.value for caption in app.caption)
+
+
 def test_it_opens_on_the_verdict_and_the_numbers_of_one_library_call():
     app = run()
     model = explorer.load_checkpoint(models.CHECKPOINTS / "time-machine-gru.safetensors").model

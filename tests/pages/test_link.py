@@ -42,6 +42,7 @@ EXAMPLES = {
     "second_epoch": ("16", 16, {"beside": "another", "second": "time-machine-rnn"}),
     "part": ("c", "c", {"model": "time-machine-lstm"}),
     "row": ("10", 10, {}),
+    "cut": ("true", True, {}),
     "sigma": ("true", True, {"model": "river-town-gru"}),
     "weights": ("true", True, {"model": "river-town-gru"}),
     "eigen": ("true", True, {"model": "river-town-gru"}),

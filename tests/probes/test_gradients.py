@@ -21,6 +21,7 @@ from explorer import (
     score_text,
     weight_gradient_steps,
 )
+from explorer.batches import Cut
 from explorer.models import NetKey
 from explorer.probes.proof import flow_residual
 from explorer.reads import read_of
@@ -61,10 +62,11 @@ def model_of(config, gain=2.0):
     return model
 
 
-def unrolled(model, text, weights_of=None):
+def unrolled(model, text, weights_of=None, detach_at=None):
     """The textbook's loop, step by step under autograd: the states of every net (s[net][t] = (h,) or (h, c)) and all losses.
 
-    Returns {asked character: loss}. weights_of(net, t) replaces a net's weights at a step.
+    Returns {asked character: loss}. weights_of(net, t) replaces a net's weights at a step; at
+    detach_at every state is cut from those before it.
     """
     config, ids = model.config, model.vocabulary.encode(text)
     weights_of = weights_of or (lambda net, t: model.rnn.weights(net))
@@ -76,6 +78,8 @@ def unrolled(model, text, weights_of=None):
         state = tuple(torch.zeros(1, config.width(net)).double() for _ in range(1 + (config.cell == "lstm")))
         s[net] = {}
         for t in steps:
+            if t == detach_at:
+                state = tuple(part.detach() for part in state)
             read = x[t : t + 1] if net.layer == 0 else torch.cat([s[NetKey(net.layer - 1, d)][t][0] for d in below], 1)
             weights = weights_of(net, t)
             state = config.kind.state_of(config.kind.step(read, state, weights, config.variant))
@@ -128,6 +132,48 @@ def test_the_flow_equals_autograd_row_by_row(name, net):
         np.testing.assert_allclose(one.norms_TT, expected_TT, rtol=1e-10, atol=0)
         expected_T = [norm_of_gradient(mean, *s[net][k][part]) for k in steps]
         np.testing.assert_allclose(one.step_norms_T, np.nan_to_num(expected_T), rtol=1e-10, atol=1e-16)
+
+
+FORWARD_NETS = [(name, net) for name, net in NETS if not CONFIGS[name].reads_backward(net)]
+
+
+@pytest.mark.parametrize(
+    "cut", [Cut(7), Cut(7, 2), Cut(1), Cut(5, 3), Cut(40)], ids=lambda cut: "-".join(map(str, cut))
+)
+@pytest.mark.parametrize(
+    ("name", "net"), FORWARD_NETS, ids=lambda v: v if isinstance(v, str) else "-".join(map(str, v))
+)
+def test_a_flow_that_is_cut_equals_autograd_through_states_that_are_detached(name, net, cut):
+    model, steps = model_of(CONFIGS[name]), len(TEXT)
+    flow, whole = gradient_flow(model, TEXT, *net, cut=cut), gradient_flow(model, TEXT, *net)
+    reached = [max(0, (t // cut.steps - cut.batches + 1) * cut.steps) for t in range(steps)]
+    expected_TT = np.full((steps, steps), np.nan)
+    sums = [0.0] * steps
+    for first in set(reached):
+        s, losses = unrolled(model, TEXT, detach_at=first)
+        for t in (t for t in range(steps) if reached[t] == first and flow.asked_T[t] >= 0):
+            loss, parts = losses[int(flow.asked_T[t])], len(s[net][0])
+            for k in range(t + 1):
+                found = torch.autograd.grad(loss, s[net][k], retain_graph=True, allow_unused=True)
+                if k < first:
+                    assert found == (None,) * parts  # the graph has no way there
+                    expected_TT[t, k] = 0
+                    continue
+                g = torch.cat([torch.zeros_like(s[net][k][0]) if g is None else g for g in found], 1)
+                expected_TT[t, k], sums[k] = float(g.norm()), sums[k] + g / len(losses)
+    np.testing.assert_allclose(flow.norms_TT, expected_TT, rtol=1e-10, atol=0)
+    np.testing.assert_allclose(
+        flow.step_norms_T, [float(torch.as_tensor(g).norm()) for g in sums], rtol=1e-9, atol=1e-16
+    )
+    assert flow.lambda_1 == whole.lambda_1
+    assert flow.cut == cut
+    if cut.steps >= steps:
+        np.testing.assert_array_equal(flow.norms_TT, whole.norms_TT)
+
+
+def test_a_net_that_reads_from_the_end_is_not_cut():
+    with pytest.raises(ConfigError, match=r"^cut: "):
+        gradient_flow(model_of(CONFIGS["cloze lstm"]), TEXT, 0, "backward", cut=Cut(7))
 
 
 def step_jacobian(model, net, s, t):

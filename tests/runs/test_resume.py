@@ -105,6 +105,18 @@ def test_a_resumed_training_equals_one_that_never_stopped(tmp_path, network, sam
             np.testing.assert_array_equal(kept.snapshots[epoch].numpy(), flat.numpy())
 
 
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("back", [2, 3, 16])
+def test_a_gradient_that_goes_back_over_several_batches_is_resumed_at_every_step(tmp_path, network, back):
+    recipe = replace(RECIPE, backward_batches=back, epochs=2)
+    whole = make_model(**NETWORKS[network])
+    _, expected = train_whole(whole, recipe)
+    for stop_after in range(len(expected) + 1):
+        resumed, _, records = train_through(make_model(**NETWORKS[network]), recipe, tmp_path / "state", stop_after)
+        assert list(map(facts, records)) == list(map(facts, expected))
+        assert_bit_equal(resumed, whole)
+
+
 def test_float64_is_resumed_in_float64(tmp_path):
     whole = make_model(dtype=torch.float64)
     _, expected = train_whole(whole, RECIPE)

@@ -16,6 +16,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 import explorer
+from explorer.batches import Cut
 from explorer.models import NetKey
 from explorer.pages.shell import patience, session, shelf
 from explorer.pages.shell.models import Which, beyond_the_file, checkpoint_of, learned_text, model_of
@@ -126,6 +127,22 @@ class NetFacts:
         """How much of each loss reaches each step."""
         whole = self.whole
         return self._kept("flow", lambda: explorer.gradient_flow(whole.model, whole.read, *self.net))
+
+    @property
+    def cut(self) -> Cut | None:
+        """Where training cut the graph; None where that is not known, or the net began anew in every batch."""
+        which, config = self.whole.which, self.whole.model.config
+        if which.name.startswith(OPENED) or config.reads_backward(self.net):
+            return None
+        return checkpoint_of(which).recipe.cut
+
+    @property
+    def cut_flow(self) -> explorer.GradientFlow:
+        """How much of each loss reaches each step in training, which cuts the graph; the whole flow where no cut is known."""
+        whole, cut = self.whole, self.cut
+        if cut is None:
+            return self.flow
+        return self._kept("cut_flow", lambda: explorer.gradient_flow(whole.model, whole.read, *self.net, cut=cut))
 
     @property
     def paths(self) -> explorer.JacobianPaths:
@@ -256,8 +273,15 @@ class View:
 
     @property
     def flow(self) -> explorer.GradientFlow:
-        """The gradient that is drawn: at the whole state, or at the part of it that was asked for."""
-        flow = self.of.flow
+        """The gradient at the whole state, or at the part of it that was asked for."""
+        return self._of_part(self.of.flow)
+
+    @property
+    def cut_flow(self) -> explorer.GradientFlow:
+        """The same as training has it, which cuts the graph."""
+        return self._of_part(self.of.cut_flow)
+
+    def _of_part(self, flow: explorer.GradientFlow) -> explorer.GradientFlow:
         return flow.alone(self.part) if self.part in flow.parts else flow
 
     @property

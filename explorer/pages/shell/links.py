@@ -82,6 +82,7 @@ CHOICES = {
     "second_epoch": Choice(ALTERED),
     "part": Choice((GRADIENTS,)),
     "row": Choice((GRADIENTS,)),
+    "cut": Choice((GRADIENTS,)),
     "sigma": Choice((GRADIENTS,)),
     "weights": Choice((GRADIENTS,)),
     "eigen": Choice((GRADIENTS,)),

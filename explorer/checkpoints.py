@@ -38,7 +38,13 @@ METADATA_KEYS = ("format", "config", "vocabulary", "corpus", "recipe", "seed", "
 
 
 class CheckpointError(Told, ValueError):
-    """A checkpoint that cannot be read or written; says what was expected and what came."""
+    """A checkpoint that cannot be read or written; says what was expected and what came.
+
+    Attributes:
+        code: of its sentence in explorer/words/, such as "checkpoint.no-such-epoch".
+        figures: that stand in the sentence, by name.
+
+    """
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,9 @@ class Checkpoint:
 
         Snapshots are kept in half precision: three significant digits of each weight.
 
+        Args:
+            epoch: one of `epochs`.
+
         Raises:
             CheckpointError: no weights of that epoch are in the file.
 
@@ -113,6 +122,10 @@ class Outline:
 
 def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint; the file is there whole or not at all.
+
+    Args:
+        path: of the file. Its folder is made where it is missing, and a file that is there already is replaced.
+        checkpoint: what is written: the weights in float32, the snapshots as they are.
 
     Raises:
         CheckpointError: the disk refused, the weights are not finite, or the file would be too large to be read again.
@@ -152,8 +165,15 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
 def load_checkpoint(source: str | Path | bytes) -> Checkpoint:
     """Read a checkpoint from a file, or from the bytes of an upload.
 
+    Args:
+        source: the path of a file, or the bytes of one; at most 25 MB.
+
+    Returns:
+        The checkpoint, its model in float32 and in evaluation mode.
+
     Raises:
-        CheckpointError: not a file of this format, or one that contradicts itself; nothing of it is used.
+        CheckpointError: no file is there, it cannot be read or is too large, it is not of this format, or it contradicts
+            itself; nothing of it is used.
 
     """
     data = source if isinstance(source, bytes) else _read_file(Path(source))

@@ -28,11 +28,11 @@ class HeldUnit(NamedTuple):
     """One part of one unit, held at a value at every step.
 
     Attributes:
-        unit: its number.
+        unit: its number, counted from 0.
         part: by its letter: a gate, the candidate or a part of the state.
         value: in [0, 1] for a gate; of the others, what its cell can hold.
-        layer: of its net.
-        direction: of its net.
+        layer: of its net, counted from 0.
+        direction: of its net, "forward" or "backward".
 
     """
 
@@ -64,10 +64,13 @@ class Intervention:
     Attributes:
         hold: letter of a gate -> the value in [0, 1] at which it is held. A mapping is taken, pairs are kept.
         keep_bias: added to the bias of the gate that keeps (z of a GRU, f of an LSTM): above 0 it keeps more.
-        recurrent: all recurrent weights U are multiplied with it, their biases are not.
+        recurrent: all recurrent weights U are multiplied with it, their biases are not; at least 0.
         units: parts of single units that are held, after everything else.
         variant: another variant of the cell, read off the same weights: a GRU's reset gate acting "before" or "after", as
             happens where a model is carried from one library to another. None leaves it.
+
+    Raises:
+        ConfigError: a value outside [0, 1] for a gate, a factor below 0, or a number that is not finite.
 
     """
 
@@ -128,7 +131,7 @@ def altered(model: CharModel, intervention: Intervention) -> CharModel:
         intervention: what to change.
 
     Raises:
-        ConfigError: a gate or a unit the model does not have, or a value that no weights hold.
+        ConfigError: a gate, a unit, a variant or recurrent weights the model does not have, or a value that no weights hold.
 
     """
     cell = model.config.kind

@@ -30,7 +30,12 @@ MAX_HIDDEN, MAX_LAYERS, MAX_PARAMETERS = 4096, 8, 6_000_000
 
 
 class ModelDivergedError(Told, ArithmeticError):
-    """A model was asked for a prediction, and what it gives is not finite: its numbers have outgrown their precision."""
+    """A model was asked for a prediction, and what it gives is not finite: its numbers have outgrown their precision.
+
+    Args:
+        read: how many characters it had read by then.
+
+    """
 
     def __init__(self, read: int) -> None:
         super().__init__("models.diverged", read=read)
@@ -50,14 +55,15 @@ class NetKey(NamedTuple):
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What a model is. Checked when made: a ConfigError names the field, what was expected and what came.
+    """What a model is. Checked when made.
 
     Attributes:
         cell: a key of cells.CELLS: "rnn", "gru", "lstm", ...
         reset: where a GRU's reset gate acts, "before" or "after" the matrix product (see cells.gru.GRU).
         activation: of an rnn: "tanh", "relu", "sigmoid" or "linear".
-        hidden_size: units H of the first layer's (first) net, and of the others' where hidden_sizes says nothing else.
-        num_layers: layers, each reading the states of the one below.
+        hidden_size: units H of the first layer's (first) net, and of the others' where hidden_sizes says nothing else; at
+            most 4,096.
+        num_layers: layers, each reading the states of the one below; at most 8.
         direction: "forward"; "bidirectional" (the second net reads from the end); "parallel" (two nets that both
             read forward: a "bidirectional" net as it is published by mistake, kept to reproduce its numbers).
         hidden_size_backward: units of the second net; None means as many as the first.
@@ -68,7 +74,7 @@ class ModelConfig:
         init: "torch" (PyTorch's defaults), "normal" (N(0, 0.01), zero biases), "chrono" (PyTorch's, with the bias of
             the gate that keeps set to ln U(1, chrono_t_max - 1)), "orthogonal" or "identity" (recurrent matrices);
             explorer.initialisation has the sources.
-        chrono_t_max: the longest memory "chrono" aims at, in characters.
+        chrono_t_max: the longest memory "chrono" aims at, in characters; then at least 3.
         bias: "two" biases a gate, b at the input and c at the state, as torch.nn and cuDNN have them; "one", as a
             textbook's cell has it: c stays zero, is not trained, and counts in no norm; "none": no cell has a bias (the
             output layer keeps its own). For the candidate of a reset-after GRU, whose c stands inside the reset gate and
@@ -78,6 +84,10 @@ class ModelConfig:
             a GRU.
         hidden_sizes: units of each layer, where they differ; None means hidden_size in every one. When it is given, it
             says how many layers there are.
+
+    Raises:
+        ConfigError: a field has a value it cannot have, or two fields contradict each other. It names the field, what was
+            expected and what came.
 
     """
 
@@ -189,7 +199,12 @@ class ModelConfig:
         return self.objective == "cloze"
 
     def width(self, net: NetKey) -> int:
-        """Units H of one net."""
+        """Units H of one net.
+
+        Args:
+            net: one of `nets`.
+
+        """
         if net.direction == "backward" and self.hidden_size_backward:
             return self.hidden_size_backward
         return self.hidden_sizes[net.layer] if self.hidden_sizes else self.hidden_size
@@ -206,7 +221,12 @@ class ModelConfig:
         return len(self.kind.state)
 
     def name_of(self, direction: str) -> str:
-        """What a net is called: "second forward" where the second one, named as torch names it, reads forward too."""
+        """What a net is called: "second forward" where the second one, named as torch names it, reads forward too.
+
+        Args:
+            direction: of the net, one of `directions`.
+
+        """
         second = direction == "backward" and self.direction == "parallel"
         return say("net.second-forward" if second else f"net.{direction}")
 
@@ -228,11 +248,22 @@ class ModelConfig:
         return net
 
     def reads_backward(self, net: NetKey) -> bool:
-        """Whether this net reads the text from its end."""
+        """Whether this net reads the text from its end.
+
+        Args:
+            net: one of `nets`.
+
+        """
         return net.direction == "backward" and self.direction == "bidirectional"
 
     def input_size(self, net: NetKey, vocabulary_size: int) -> int:
-        """Width E of what this net reads at each step."""
+        """Width E of what this net reads at each step.
+
+        Args:
+            net: one of `nets`.
+            vocabulary_size: how many symbols there are; for a model of numbers, how many columns.
+
+        """
         if net.layer == 0:
             return self.embedding_size or vocabulary_size
         below = (net.direction,) if self.stacked_apart else self.directions
@@ -384,7 +415,12 @@ class SequenceModel(nn.Module):
         initialise(self, torch.default_generator if seed is None else _seeded(seed))
 
     def embed(self, inputs: Tensor) -> Tensor:
-        """What layer 0 reads: ids, or their vectors where there is an embedding; numbers in the model's precision."""
+        """What layer 0 reads: ids, or their vectors where there is an embedding; numbers in the model's precision.
+
+        Args:
+            inputs: ids (int64) of any shape, or floats (..., E).
+
+        """
         if inputs.is_floating_point():
             return inputs.to(self.out.weight.dtype)
         return inputs if self.embedding is None else self.embedding(inputs)
@@ -392,7 +428,13 @@ class SequenceModel(nn.Module):
     def states(
         self, inputs_TB: Tensor, state: dict[NetKey, State] | None = None
     ) -> tuple[dict[NetKey, Tensor], dict[NetKey, State]]:
-        """States h_TBH of every net, and the state each ends in; state None starts from zeros."""
+        """States h_TBH of every net in the order of the text, and the state each ends in.
+
+        Args:
+            inputs_TB: ids (int64), or floats x_TBE; at least one step.
+            state: of every net before its own first step, each part _BH; None for zeros.
+
+        """
         zero = self.rnn.zero_state(inputs_TB.shape[1]) if state is None else state
         return self.rnn(self.embed(inputs_TB), zero)  # type: ignore[no-any-return]
 
@@ -400,6 +442,10 @@ class SequenceModel(nn.Module):
         """What the output layer reads at each step: the last layer's states of all directions, (T, B, features).
 
         For cloze, the forward state *before* the character and the backward state *after* it; zeros at the edges.
+
+        Args:
+            h: every net's states h_TBH in the order of the text, as `states` gives them.
+
         """
         top = self.config.num_layers - 1
         parts = [h[NetKey(top, direction)] for direction in self.config.directions]
@@ -411,7 +457,13 @@ class SequenceModel(nn.Module):
     def forward(
         self, inputs_TB: Tensor, state: dict[NetKey, State] | None = None
     ) -> tuple[Tensor, dict[NetKey, State]]:
-        """outputs_TBV and the state after."""
+        """outputs_TBV, and the state each net ends in.
+
+        Args:
+            inputs_TB: ids (int64), or floats x_TBE; at least one step.
+            state: of every net before its own first step, each part _BH; None for zeros.
+
+        """
         h, last = self.states(inputs_TB, state)
         return self.out(self.features(h)), last
 
@@ -419,6 +471,10 @@ class SequenceModel(nn.Module):
         """The state to start the next piece of the same text with: cut from the graph, and zero for nets that read backward.
 
         A backward net ends where the piece begins; its state there says nothing about the text after the piece.
+
+        Args:
+            state: in which each net ended, each part _BH.
+
         """
         return {
             net: tuple(torch.zeros_like(part) if self.config.reads_backward(net) else part.detach() for part in parts)
@@ -446,12 +502,24 @@ class CharModel(SequenceModel):
         self.vocabulary = vocabulary
 
     def target(self, x_TB: Tensor, y_TB: Tensor) -> Tensor:
-        """Which ids the logits of x_TB are asked for; y_TB is x_TB one character later."""
+        """Which ids the logits of x_TB are asked for, target_TB.
+
+        Args:
+            x_TB: ids that were read.
+            y_TB: the same ids one character later.
+
+        """
         return x_TB if self.config.objective == "cloze" else y_TB
 
     @torch.no_grad()
     def read_on(self, ids_T: Tensor, state: dict[NetKey, State] | None = None) -> tuple[Tensor, dict[NetKey, State]]:
-        """logits_V after the last of one or more ids, and the state there; state None starts from zeros."""
+        """logits_V after the last of one or more ids, and the state there.
+
+        Args:
+            ids_T: int64 in [0, V), at least one.
+            state: of every net before the first id, each part _1H; None for zeros.
+
+        """
         h, last = self.states(ids_T.unsqueeze(1), state)
         return self.out(self.features(h)[-1, 0]), last
 
@@ -459,16 +527,17 @@ class CharModel(SequenceModel):
     def generate(self, prefix: str, length: int, temperature: float = 1.0, seed: int = 0) -> str:
         """The prefix as it was given and `length` characters after it, each drawn from the model's own prediction.
 
-        Args:
-            prefix: at least one character.
-            length: characters to add.
-            temperature: divides the logits; 0 always takes the likeliest character.
-            seed: the same seed draws the same text.
-
         The unknown symbol has no shape to write and is never drawn.
 
+        Args:
+            prefix: at least one character.
+            length: characters to add, at least 0.
+            temperature: divides the logits, at least 0; 0 always takes the likeliest character.
+            seed: the same seed draws the same text.
+
         Raises:
-            ConfigError: a model that needs the text after the character, an empty prefix, or a negative temperature.
+            ConfigError: a model whose objective is not "next", an empty prefix, a negative length, or a temperature that is
+                negative or not finite.
             ModelDivergedError: a prediction that is not finite.
 
         """
@@ -518,7 +587,14 @@ class CharModel(SequenceModel):
     def next_probabilities(self, prefix: str, temperature: float = 1.0) -> Tensor:
         """probabilities_V (float64) that `generate` draws the character after a prefix from; of the unknown symbol 0.
 
-        Raises: as generate.
+        Args:
+            prefix: at least one character.
+            temperature: divides the logits, at least 0; 0 gives the likeliest character all of it.
+
+        Raises:
+            ConfigError: a model whose objective is not "next", an empty prefix, or a temperature that is negative or not
+                finite.
+            ModelDivergedError: a prediction that is not finite.
 
         """
         self._check_draw(prefix, 1, temperature)
@@ -539,8 +615,16 @@ class CharModel(SequenceModel):
 
         What stands at the position itself is not looked at: neither net has read it.
 
+        Args:
+            text: at least one character.
+            position: a step of the text as the model reads it, counted from 0.
+            k: how many characters, at least 1; all symbols where there are fewer.
+
+        Returns:
+            (symbol, probability in [0, 1]), the likeliest first. The unknown symbol may be among them.
+
         Raises:
-            ConfigError: not a cloze model, or a position outside the text.
+            ConfigError: not a cloze model, a position outside the text, or a k below 1.
             ModelDivergedError: a prediction that is not finite.
 
         """

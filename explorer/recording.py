@@ -46,7 +46,12 @@ class EpochRecord:
 
     @classmethod
     def of(cls, steps: list[StepRecord]) -> EpochRecord:
-        """The summary of one epoch's steps."""
+        """The summary of one epoch's steps.
+
+        Args:
+            steps: all of them in their order, at least one.
+
+        """
         last, before = steps[-1], [s.grad_norm_before for s in steps]
         return cls(
             last.epoch, last.step, last.epoch_nll_nats, statistics.fmean(before), max(before),
@@ -81,7 +86,11 @@ class Recording:
         recording = Recording(model, recipe)
         for record in train(model, text, recipe, seed):
             recording.add(record)
-        save_checkpoint(path, recording.checkpoint(...))
+        save_checkpoint(path, Checkpoint(model, recipe, seed, corpus, tuple(recording.history), recording.snapshots))
+
+    Args:
+        model: the one that is trained; its weights are read, never changed.
+        recipe: how it is trained; its epochs settle which of them leave a snapshot.
 
     Attributes:
         history: the epochs finished so far.
@@ -101,7 +110,15 @@ class Recording:
         self._keep(0)
 
     def add(self, record: StepRecord) -> bool:
-        """Take the record of the step just made, with the model as it is after that step; True if a snapshot was kept."""
+        """Take the record of the step just made, with the model as it is after that step.
+
+        Args:
+            record: of that step; every step is taken, in order.
+
+        Returns:
+            Whether a snapshot was kept.
+
+        """
         # The summary of an epoch has no use for the norms of single parameters, and an epoch can be long.
         self._steps.append(replace(record, grad_norms={}))
         if not record.epoch_ends:

@@ -26,14 +26,22 @@ _BREAKS = re.compile("[\v\f\x1c-\x1f]")
 
 
 class TextError(Told, ValueError):
-    """A text or a file that cannot be used; says what was expected and what came."""
+    """A text or a file that cannot be used; says what was expected and what came.
+
+    Attributes:
+        code: of its sentence in explorer/words/, such as "text.too-large".
+        figures: that stand in the sentence, by name.
+
+    """
 
 
 class EncodingError(TextError):
     """A file that could be a text, in one of several encodings or with bytes that do not fit: a person has to choose.
 
     Attributes:
+        code: of its sentence in explorer/words/.
         candidates: names out of ENCODINGS, the likeliest first; each reads the file.
+        figures: that stand in the sentence, by name; `candidates` is one of them.
 
     """
 
@@ -141,7 +149,11 @@ class Vocabulary:
     Attributes:
         symbols: the unknown symbol first, then single code points by falling frequency, ties in order of
             first appearance (d2l's order, so that its tables can be reproduced).
-        counts: how often each symbol stood in the text the vocabulary was made from; 0 for the unknown one.
+        counts: how often each symbol stood in the text the vocabulary was made from, at most 10^15; 0 for the unknown one.
+
+    Raises:
+        TextError: the unknown symbol is not the first or the only one, a symbol is no single code point or stands twice, or
+            the counts do not fit.
 
     """
 
@@ -161,7 +173,15 @@ class Vocabulary:
 
     @classmethod
     def from_text(cls, text: str) -> Vocabulary:
-        """The vocabulary of a text: every code point that stands in it."""
+        """The vocabulary of a text: every code point that stands in it.
+
+        Args:
+            text: at least one character; it is cleaned first, see clean_text.
+
+        Raises:
+            TextError: an empty text.
+
+        """
         # Counter keeps first-appearance order and most_common is stable: ties stay as the text has them.
         ranked = Counter(clean_text(text)).most_common()
         if not ranked:
@@ -187,6 +207,10 @@ class Vocabulary:
         """The text with the nearest known character for each that the vocabulary lacks; see explorer/folding.py.
 
         Nothing is folded that is not asked for: `encode` reads a text as it is.
+
+        Args:
+            text: any text.
+
         """
         return self._folding.applied(self.as_read(text))
 
@@ -195,6 +219,10 @@ class Vocabulary:
 
         "e" and a combining accent become "é" where the corpus has that, and the other way round; Hangul likewise. A text
         whose characters are all known stays as it is, so a corpus does. See explorer/composition.py.
+
+        Args:
+            text: any text.
+
         """
         return self._composition.applied(clean_text(text))
 
@@ -202,19 +230,36 @@ class Vocabulary:
         """ids_T, int64 in [0, V), one for each character of as_read(text).
 
         Never fails: a character the vocabulary lacks becomes 0, the unknown symbol.
+
+        Args:
+            text: any text, an empty one too.
+
         """
         return torch.tensor([self._index.get(c, 0) for c in self.as_read(text)], dtype=torch.int64)
 
     def decode(self, ids: Sequence[int] | Tensor) -> str:
-        """The text of some ids; the unknown symbol is shown as U+FFFD."""
+        """The text of some ids; the unknown symbol is shown as U+FFFD.
+
+        Args:
+            ids: numbers of symbols in [0, V), as a sequence or as ids_T.
+
+        Raises:
+            IndexError: a number of V or more.
+
+        """
         return "".join(self.symbols[i] if i else "\ufffd" for i in map(int, ids))
 
     def unknown_share(self, text: str) -> float:
-        """Share of a text's characters that the vocabulary lacks, in [0, 1]; 0 for an empty text."""
+        """Share of a text's characters that the vocabulary lacks, in [0, 1]; 0 for an empty text.
+
+        Args:
+            text: any text; it counts as as_read has it.
+
+        """
         text = self.as_read(text)
         return sum(c not in self._index for c in text) / len(text) if text else 0.0
 
     def unigram_nll_nats(self) -> Tensor:
-        """-ln p of each symbol under the corpus frequencies, add-one smoothed so that the unknown one is finite."""
+        """-ln p of each symbol, (V,) in nats, under the corpus frequencies; add-one smoothing keeps the unknown one finite."""
         counts_V = torch.tensor(self.counts, dtype=torch.float64) + 1
         return -(counts_V / counts_V.sum()).log()

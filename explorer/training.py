@@ -51,6 +51,9 @@ class TrainingDivergedError(Told, ArithmeticError):
         step: the step at which it happened, counted from 1.
         parameter: the first parameter concerned, or "loss".
 
+    Args:
+        what: which of its numbers is not finite: "gradient", "weight", or "value" where it is the loss.
+
     """
 
     def __init__(self, step: int, parameter: str, what: str) -> None:
@@ -69,15 +72,15 @@ _COUNTS = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model is trained. Checked when made: a ConfigError names the field, what was expected and what came.
+    """How a model is trained. Checked when made.
 
     Attributes:
         optimizer: "sgd" or "adam".
-        learning_rate: step size; with SGD and clipping, learning_rate * clip_norm is the longest possible step.
-        clip_norm: threshold theta of the norm of all gradients together; None does not clip.
-        batch_size: rows B of a batch.
-        num_steps: characters T of a row, over which the gradient is carried back.
-        epochs: passes through the text.
+        learning_rate: step size, above 0; with SGD and clipping, learning_rate * clip_norm is the longest possible step.
+        clip_norm: threshold theta of the norm of all gradients together, above 0; None does not clip.
+        batch_size: rows B of a batch, at most 4,096.
+        num_steps: characters T of a row, over which the gradient is carried back; at most 4,096.
+        epochs: passes through the text, at most 5,000.
         sampling: "sequential" (state carried, cut from the graph, between batches) or "random" (state zero each batch).
         random_offset: whether each epoch begins at a new character of the first T.
         max_tokens: only the first so many characters of the text are used; None uses all.
@@ -87,6 +90,9 @@ class Recipe:
         held_gate: the letter of a gate that all units hold at one value from the first step on, and that is not trained: a GRU
             with "r" held at 1 has an update gate alone. None holds none.
         held_at: that value, in [0, 1].
+
+    Raises:
+        ConfigError: a field has a value it cannot have. It names the field, what was expected and what came.
 
     """
 
@@ -129,6 +135,10 @@ class Recipe:
 
         Its symbols are counted on this part alone, as the book does that cuts first (its first Chinese edition, section
         6.3): characters that come only later are unknown.
+
+        Args:
+            text: the whole text.
+
         """
         return clean_text(text)[: self.max_tokens]
 
@@ -150,6 +160,9 @@ class Recipe:
     def check_gate(self, config: ModelConfig) -> None:
         """Refuse to hold a gate that a model does not have, or has no bias for.
 
+        Args:
+            config: the model's.
+
         Raises:
             ConfigError: held_gate is not one of its gates, or it has no biases: a held gate is one.
 
@@ -160,12 +173,20 @@ class Recipe:
                 raise ConfigError("held_gate", expected("gate-with-bias"), self.held_gate)
 
     def hold(self, model: CharModel) -> None:
-        """Hold the gate that is to be held, in place; nothing where none is."""
+        """Hold the gate that is to be held, in place; nothing where none is.
+
+        Args:
+            model: its weights of that gate are changed; check_gate says whether it has the gate.
+
+        """
         if self.held_gate is not None:
             hold_gate(model, self.held_gate, self.held_at)
 
     def check_precision(self, dtype: torch.dtype = torch.float32) -> None:
         """Refuse a learning rate with which weights of this precision cannot be multiplied.
+
+        Args:
+            dtype: of the weights, a floating type.
 
         Raises:
             ConfigError: it is too large.
@@ -180,6 +201,9 @@ class Recipe:
 
     def optimizer_for(self, model: nn.Module) -> torch.optim.Optimizer:
         """A fresh optimizer over the model's parameters.
+
+        Args:
+            model: whose parameters it updates.
 
         Raises:
             ConfigError: a learning rate that the precision of the weights cannot hold.
@@ -198,6 +222,7 @@ RECIPES = {
     "d2l-zh-v1": Recipe(learning_rate=100.0, clip_norm=0.01, epochs=160, random_offset=False, max_tokens=10_000),
     "quick": Recipe(optimizer="adam", learning_rate=0.005, clip_norm=1.0, num_steps=50, batch_size=16, epochs=40),
 }
+"""Name -> recipe: two as Dive into Deep Learning trains, and one that is done in a short time."""
 RECIPE_MODELS: dict[str, dict[str, Any]] = {
     "d2l-v2": {"hidden_size": 256, "init": "torch"},
     "d2l-zh-v1": {"hidden_size": 256, "init": "normal"},
@@ -563,7 +588,8 @@ def train(model: CharModel, text_or_ids: str | Tensor, recipe: Recipe, seed: int
 
     Raises:
         TextError: the text is shorter than one batch, or ids are not the vocabulary's (at once, before the first step).
-        ConfigError: a seed or a learning rate too large to be used (at once).
+        ConfigError: a seed or a learning rate too large to be used, or a held gate that the model does not have or has no
+            bias for (at once).
         TrainingDivergedError: a loss, gradient or weight is not finite (while iterating).
 
     """

@@ -84,9 +84,9 @@ def import_model(
     Args:
         source: the path of a file (PyTorch's .pt and .pth, .safetensors, .npz, Keras' .h5 and .keras, .onnx), the bytes of
             one, a state_dict or a module.
-        vocabulary: its symbols in the order of their numbers (a string is its characters, unless a file is called so), a dict
-            symbol -> number, a Vocabulary, or the path of a JSON or text file or pickle of them; with a rule, the text it was
-            trained on, or the path of it. None for one that stands in the file itself.
+        vocabulary: its symbols in the order of their numbers (a string is its characters, never a path), a dict between symbols
+            and numbers, a Vocabulary, or the Path of a JSON or text file or pickle of them; with a rule, the text it was
+            trained on, or the Path of it. None for one that stands in the file itself.
         rule: how the characters of that text were numbered, one of RULES.
         cell: "rnn", "gru" or "lstm"; None to tell by the shapes.
         reset: where a GRU's reset gate acts, "before" or "after"; None for what the file says, what a sample says, or

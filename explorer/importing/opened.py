@@ -23,6 +23,8 @@ class ImportRefusedError(Told, ValueError):
     """A file or a state_dict that cannot become one of our models; says what was expected, what came and what decides.
 
     Attributes:
+        code: of its sentence in explorer/words/, such as "import.which-layers".
+        figures: that stand in the sentence, by name.
         candidates: names of tensors (or of layers, or of values) between which an argument decides; may be empty.
         argument: the argument of import_model that decides, or None where none does.
 

@@ -26,7 +26,7 @@ class Ablation:
     Attributes:
         held: what was held, and at which value.
         text: that was read.
-        before_nats_T: surprise at each character of the model as it is; NaN where it is not asked.
+        before_nats_T: surprise at each character of the model as it is, -ln p; NaN where it is not asked.
         after_nats_T: the same with the unit held.
 
     """
@@ -38,12 +38,19 @@ class Ablation:
 
     @classmethod
     def of(cls, held: HeldUnit, before: GateTrace, after: GateTrace) -> Ablation:
-        """Of two readings of one text, without the unit held and with it."""
+        """Of two readings of one text, without the unit held and with it.
+
+        Args:
+            held: what was held.
+            before: the trace of the model as it is.
+            after: the trace of the same text with the unit held.
+
+        """
         return cls(held, before.text, before.nll_nats_T, after.nll_nats_T)
 
     @property
     def rise_nats_T(self) -> NDArray[np.float64]:
-        """How much more each character surprises with the unit held."""
+        """How much more each character surprises with the unit held, in nats; NaN where it is not asked."""
         return np.asarray(self.after_nats_T, np.float64) - np.asarray(self.before_nats_T, np.float64)
 
     @property
@@ -53,7 +60,12 @@ class Ablation:
         return float(known.mean()) if known.size else float("nan")
 
     def mean_rise_over(self, where_T: NDArray[np.bool_]) -> float:
-        """The same over some of the characters."""
+        """The same over some of the characters; NaN where none of them is asked for.
+
+        Args:
+            where_T: True at the characters that count, bool.
+
+        """
         known = self.rise_nats_T[where_T & np.isfinite(self.rise_nats_T)]
         return float(known.mean()) if known.size else float("nan")
 
@@ -86,12 +98,13 @@ def ablate(
     Args:
         model: left exactly as it was found.
         text: any text, or the model's trace of it.
-        unit: its number.
+        unit: its number, counted from 0.
         part: by its letter: a gate, the candidate or a part of the state.
         net: which net; None: the first layer's forward one.
 
     Raises:
-        ConfigError: a unit or a part the model does not have, or a mean that no weights hold.
+        ConfigError: a net or a unit the model does not have, or a mean that no weights hold.
+        KeyError: a part the cell does not have.
 
     """
     trace = trace_gates(model, text) if isinstance(text, str) else text

@@ -25,8 +25,8 @@ class OnUnits:
 
     Attributes:
         part: a letter.
-        first: of the steps.
-        last: of the steps.
+        first: of the steps, counted from 0.
+        last: of the steps, included.
         units: their numbers, (K,).
         signs: 1 where a unit is high when it is on, -1 where it is low, (K,).
         middles: of their ranges over the text, (K,): beyond them they are on.
@@ -48,12 +48,22 @@ class OnUnits:
         return len(self.units)
 
     def first_units(self, count: int) -> OnUnits:
-        """Only the clearest of them."""
+        """Only the clearest of them.
+
+        Args:
+            count: how many are left, where there are so many.
+
+        """
         names = ("units", "signs", "middles", "mean_in", "mean_out")
         return replace(self, **{name: getattr(self, name)[:count] for name in names})
 
     def on(self, values_TH: Floats) -> NDArray[np.bool_]:
-        """Where each of them is on in a reading by the same net, (T, K)."""
+        """Where each of them is on in a reading by the same net, (T, K).
+
+        Args:
+            values_TH: the same part of every unit of the net, over any text.
+
+        """
         where: NDArray[np.bool_] = (values_TH[:, self.units] - self.middles) * self.signs > 0
         return where
 
@@ -66,9 +76,11 @@ class OnUnits:
 def units_on(values_TH: Floats, first: int, last: int, part: str = "h", *, slack: int = 0) -> OnUnits:
     """The units that are on at each of some steps, and off at the step before and the step after.
 
+    As in LSTMVis (Strobelt et al. 2018, arXiv 1606.07461), but each unit has a threshold of its own.
+
     Args:
         values_TH: a part of every unit over a text.
-        first: of the steps.
+        first: of the steps, counted from 0.
         last: of the steps, included.
         part: what it is called.
         slack: how many steps early or late a unit may turn on and off; of few steps, at most a third of them.

@@ -32,7 +32,7 @@ class CellChange:
     """What is changed at the one step. Nothing of it reaches the steps before.
 
     Attributes:
-        unit: whose state, biases and weights are changed.
+        unit: whose state, biases and weights are changed; counted from 0.
         before: part of the state before the step -> its value in this unit.
         bias: letter of a part -> what is added to this unit's b.
         own_weight: letter of a part -> this unit's weight of its own old state, on the diagonal of U.
@@ -84,6 +84,9 @@ class OpenedCell(Pictured):
     def of_unit(self, unit: int) -> dict[str, float]:
         """The numbers of one unit, by name.
 
+        Args:
+            unit: its number, counted from 0.
+
         Raises:
             ConfigError: there is no such unit.
 
@@ -130,7 +133,8 @@ def open_cell(
         change: what is changed at this step alone; None for nothing.
 
     Raises:
-        ConfigError: no such net, step, unit, part or variant; or a value that is no number, or none of a gate.
+        ConfigError: no such net, step, unit, part or variant; a value that is no number, or none of a gate; or a read of
+            another model.
 
     """
     change = change or CellChange()

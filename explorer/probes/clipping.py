@@ -105,6 +105,8 @@ class ClipLedger(Pictured):
 def clip_ledger(model: SequenceModel, text: str | Read, max_norm: float | None) -> ClipLedger:
     """What clipping at max_norm does to the gradient of this text's mean loss, parameter by parameter.
 
+    Clipping by the norm of all gradients together is Pascanu et al. 2013 (arXiv 1211.5063).
+
     Args:
         model: left exactly as it was found; no .grad is written.
         text: the loss is the mean over the characters the model predicts, as in training. A summed loss would have
@@ -112,7 +114,8 @@ def clip_ledger(model: SequenceModel, text: str | Read, max_norm: float | None) 
         max_norm: theta, above 0; None does not clip, as in a Recipe.
 
     Raises:
-        ConfigError: a max_norm that is neither None nor a finite number above 0.
+        ConfigError: a max_norm that is neither None nor a finite number above 0, a read of another model, or a read of
+            numbers in which no step is asked.
         TextError: a text of which the model predicts nothing.
 
     """

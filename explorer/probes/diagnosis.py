@@ -74,8 +74,12 @@ def diagnose(
     Args:
         checkpoint_or_model: left exactly as it was found.
         text: at most 4,000 characters.
-        layer: of the net whose flow is judged.
-        direction: of that net.
+        layer: of the net whose flow is judged, counted from 0.
+        direction: of that net, "forward" or "backward".
+
+    Raises:
+        ConfigError: no such net; or a lower layer of a model whose layers read both directions below.
+        TextError: a longer text.
 
     """
     whole = checkpoint_or_model if isinstance(checkpoint_or_model, Checkpoint) else None

@@ -47,7 +47,15 @@ class Eigenvalues(Pictured):
         return next(iter(self.values))
 
     def radius(self, letter: str) -> float:
-        """The largest |lambda|: above 1, some powers grow without end; below 1, all vanish."""
+        """The largest |lambda|: above 1, some powers grow without end; below 1, all vanish.
+
+        Args:
+            letter: of a part, one of `values`.
+
+        Raises:
+            KeyError: there is no such part.
+
+        """
         return float(np.abs(self.values[letter][0]))
 
 
@@ -56,11 +64,12 @@ def eigenvalues(model: SequenceModel, layer: int = 0, direction: str = "forward"
 
     Args:
         model: left exactly as it was found.
-        layer: of the net.
-        direction: of the net.
+        layer: of the net, counted from 0.
+        direction: of the net, "forward" or "backward".
 
     Raises:
         ConfigError: no such net; or a cell without recurrent weights.
+        numpy.linalg.LinAlgError: recurrent weights that are not finite.
 
     """
     cell, net = model.config.kind, model.config.net(layer, direction)

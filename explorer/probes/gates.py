@@ -152,6 +152,10 @@ class GateTrace(Pictured):
     def tape(self, layer: int = 0, direction: str = "forward") -> Tape:
         """The tape of one net.
 
+        Args:
+            layer: of the net, counted from 0.
+            direction: of the net, "forward" or "backward".
+
         Raises:
             ConfigError: the model has no such net.
 
@@ -185,7 +189,18 @@ class GateTrace(Pictured):
         return max((tape.residual for tape in self.tapes.values() if tape.residual is not None), default=None)
 
     def expected(self, position: int) -> list[tuple[str, float]]:
-        """What the model held likeliest at a position, with probabilities; position T asks what comes after the text."""
+        """What the model held likeliest at a position.
+
+        Args:
+            position: a step of the text, counted from 0; its length T asks what comes after the text.
+
+        Returns:
+            (symbol, probability in [0, 1]) of at most five, the likeliest first; none where the model makes no prediction.
+
+        Raises:
+            IndexError: a position beyond T.
+
+        """
         if position == len(self):
             ids, values = self.score.next_ids_K, self.score.next_probabilities_K
         else:
@@ -204,7 +219,7 @@ def trace_gates(model: CharModel, text: str | Read) -> GateTrace:
         text: any text, an empty one too; or one that the model has read already.
 
     Raises:
-        ConfigError: a read of another model.
+        ConfigError: a read of another model, or of numbers.
 
     """
     read = read_of(model, text)

@@ -105,7 +105,10 @@ class GradientFlow(Pictured):
         return names[0] if len(names) == 1 else f"({', '.join(names)})"
 
     def alone(self, part: str) -> GradientFlow:
-        """The same flow at one part of the state alone, "h" or "c", with its half-life, horizon and slope.
+        """The same flow at one part of the state alone, with its half-life, horizon and slope.
+
+        Args:
+            part: "h", or of an LSTM "c".
 
         Raises:
             ConfigError: a part this state does not have.
@@ -190,7 +193,7 @@ def gradient_flow(
         model: left exactly as it was found.
         text: at most 4,000 characters, or steps of what the model has read already; of an empty one or a single character
             nothing is defined.
-        layer: of the net.
+        layer: of the net, counted from 0.
         direction: of the net, "forward" or "backward".
         cut: where the graph is cut, as `Recipe.cut` has it of a training; None for nowhere.
 

@@ -31,11 +31,11 @@ class JacobianPaths:
 
     Attributes:
         net: which layer and direction.
-        carried: path -> ||g_t P_t|| / ||g_t||, g_t the gradient of the text's mean loss at s_t: what really passes.
+        carried: path -> ||g_t P_t|| / ||g_t||, (T,), g_t the gradient of the text's mean loss at s_t: what really passes.
             NaN where no gradient arrives. For an LSTM g_t is taken once what h_t passes on to c_t of the same step is
             added, and P_t begins there.
         gain_T: the same for all paths together, ||g_t J_t|| / ||g_t||.
-        norms: path -> sigma_max of the path alone, what it could pass at most; empty without singular values.
+        norms: path -> sigma_max of the path alone, (T,), what it could pass at most; empty without singular values.
         sigma_max_T: largest singular value of J_t; empty without singular values.
         sigma_min_T: smallest one; empty without singular values.
         log_product_T: ln of the Frobenius norm of J_{T-1} ... J_t, nats; -inf for a product of zero.
@@ -88,13 +88,14 @@ def jacobian_paths(
     Args:
         model: left exactly as it was found.
         text: any text, or what the model has read already.
-        layer: of the net.
-        direction: of the net.
+        layer: of the net, counted from 0.
+        direction: of the net, "forward" or "backward".
         singular_values: also what takes decompositions of H x H matrices at every step: at 256 units, 50 ms a step.
         flow: of the same model, text and net where there is one already: it saves the sweep.
 
     Raises:
-        ConfigError: as gradient_flow; or a flow of another text or net, or a read of another model.
+        ConfigError: no such net; a lower layer of a model whose layers read both directions below; a flow of another text or
+            net; or a read of another model.
 
     """
     net = check_net(model, layer, direction)
@@ -166,17 +167,19 @@ def lyapunov_exponents(
 
     lambda_1 is the rate, in nats per step, at which a gradient in the direction that lasts longest fades or grows. The
     directions are carried backward, as gradients are (a product of Jacobians and its transpose have the same exponents);
-    they start from k random ones, the same every time.
+    they start from k random ones, the same every time. Source: Vogt et al. 2020, arXiv 2006.14123.
 
     Args:
         model: left exactly as it was found.
-        text: any text; with few steps the exponents have not settled, running_TK shows how far.
-        k: how many, at most the width of the state (2H for an LSTM).
-        layer: of the net; its inputs are taken as given.
-        direction: of the net.
+        text: any text, or what the model has read already; with few steps the exponents have not settled, running_TK shows
+            how far.
+        k: how many, from 1 to the width of the state (2H for an LSTM).
+        layer: of the net, counted from 0; its inputs are taken as given.
+        direction: of the net, "forward" or "backward".
 
     Raises:
-        ConfigError: no such net, or a k it does not have.
+        ConfigError: no such net; a lower layer of a model whose layers read both directions below; a k the net does not have;
+            or a read of another model.
 
     """
     net = check_net(model, layer, direction)

@@ -100,13 +100,29 @@ def score_states(model: CharModel, h: dict[NetKey, Tensor], ids_T: Tensor) -> Te
 
 @torch.no_grad()
 def score_text(model: CharModel, text: str) -> TextScore:
-    """The score of a text; an empty one gives empty arrays."""
+    """The score of a text, in nats a character; an empty one gives empty arrays.
+
+    Args:
+        model: left exactly as it was found.
+        text: any text; what the vocabulary lacks is read as the unknown symbol.
+
+    """
     ids_T = model.vocabulary.encode(text)
     h = through_nets(model, model.embed(ids_T), lambda net, read: kernel_states(model, net, read)[0])
     return score_states(model, {net: h_TH.unsqueeze(1) for net, h_TH in h.items()}, ids_T)
 
 
 def perplexity_by_epoch(checkpoint: Checkpoint, text: str) -> dict[int, float | None]:
-    """The perplexity of this text under the model as it was at each of the checkpoint's epochs; None where not defined."""
+    """The perplexity of a text under the model as it was at each of the checkpoint's epochs.
+
+    Args:
+        checkpoint: with the weights of these epochs; left as it was found.
+        text: any text.
+
+    Returns:
+        Epoch -> exp of the mean negative log-likelihood, inf where that overflows. None where it is not defined: for a text
+        of which nothing is predicted, and where a prediction is not a number.
+
+    """
     means = {epoch: score_text(checkpoint.model_at(epoch), text).mean_nll_nats for epoch in checkpoint.epochs}
     return {epoch: None if mean is None else perplexity(mean) for epoch, mean in means.items()}

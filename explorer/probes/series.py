@@ -28,11 +28,12 @@ class SeriesTrace(Pictured):
         labels: of the steps.
         config: the model's.
         score_name: what the loss is called.
-        inputs_TE: what was read.
+        inputs_TE: what was read, in numbers of the network, float64.
         tapes: one Tape for each net.
-        outputs_TV: what was told at each step; of a classification the probability of each class.
+        outputs_TV: what was told at each step, float64, in numbers of the network; of a classification the probability of each
+            class, in [0, 1].
         target: y_TV or classes_T.
-        loss_T: of each step; NaN where none is asked.
+        loss_T: of each step: the mean squared error over V, or -ln p of the class in nats; NaN where none is asked.
 
     """
 
@@ -53,6 +54,10 @@ class SeriesTrace(Pictured):
 
     def tape(self, layer: int = 0, direction: str = "forward") -> Tape:
         """The tape of one net.
+
+        Args:
+            layer: of the net, counted from 0.
+            direction: of the net, "forward" or "backward".
 
         Raises:
             ConfigError: the model has no such net.
@@ -80,6 +85,9 @@ class SeriesTrace(Pictured):
 @torch.no_grad()
 def trace_series(read: SeriesRead) -> SeriesTrace:
     """Recover every gate of every net at every step of numbers that a model has read.
+
+    Args:
+        read: the model and the numbers; the model is left exactly as it was found.
 
     Raises:
         ConfigError: no step is asked.

@@ -32,7 +32,7 @@ class Role:
     """What one part of one unit follows.
 
     Attributes:
-        unit: its number.
+        unit: its number, counted from 0.
         part: a letter of the cell: a gate, or a part of the state.
         feature: a name out of features_of, or "surprise".
         share_held_out: share of its variance that the feature explains in the half it was not chosen on, at most 1.
@@ -61,7 +61,12 @@ class Role:
         return say(f"role.{kind}", character=visible(character)) if single else say(f"role.{self.feature}")
 
     def means(self, cell: Cell) -> str:
-        """The part, its mean there, and its mean elsewhere, in words."""
+        """The part, its mean there, and its mean elsewhere, in words.
+
+        Args:
+            cell: of the net, which names its gates.
+
+        """
         titles = {gate.letter: gate.title for gate in cell.gates}
         named = f"part.{self.part}"
         part = titles.get(self.part) or (say(named) if knows(named) else self.part)
@@ -129,6 +134,10 @@ class UnitRoles:
         """The strongest role of each feature, of a unit of its own; what has to be remembered longest first.
 
         Roles of single characters come last.
+
+        Args:
+            most: how many roles, where there are so many.
+
         """
         chosen: list[Role] = []
         seen = [role for role in self.roles if abs(role.mean_in - role.mean_out) >= LEAST_DIFFERENCE]
@@ -155,13 +164,13 @@ def unit_roles(
 
     Args:
         model: left exactly as it was found.
-        text: at least 400 characters; with fewer there are no roles.
-        layer: of the net.
-        direction: of the net.
+        text: at least 400 characters, or what the model has read already; with fewer there are no roles.
+        layer: of the net, counted from 0.
+        direction: of the net, "forward" or "backward".
         seed: of the turns.
 
     Raises:
-        ConfigError: no such net.
+        ConfigError: no such net, or a read of another model or of numbers.
 
     """
     trace = trace_gates(model, text)

@@ -27,7 +27,7 @@ class WeightGradients:
     """What each step of a text adds to the gradient of each parameter; the loss is the text's mean, in nats.
 
     Attributes:
-        norms_T: parameter name -> norm of the part that step t adds.
+        norms_T: parameter name -> l2 norm of the part that step t adds, (T,).
         total_norms: parameter name -> norm of the sum over steps, which is the gradient that training sees.
 
     """
@@ -48,7 +48,12 @@ def weight_gradient_steps(model: SequenceModel, text: str | Read) -> WeightGradi
     The part of step t is what the weights get from being used at t, with the gradient of all later losses: the part of a
     matrix is an outer product, whose norm is the product of two norms. The sum over t is the gradient training sees.
 
+    Args:
+        model: left exactly as it was found; no .grad is written.
+        text: any text, or what the model has read already.
+
     Raises:
+        ConfigError: a read of another model, or a read of numbers in which no step is asked.
         TextError: a text of which the model predicts nothing.
 
     """

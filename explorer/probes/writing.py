@@ -63,8 +63,8 @@ def write_on(
         best: how many characters are told with their probabilities.
 
     Raises:
-        ConfigError: nothing stands before the place, no such place, a negative temperature, or a model that has read the
-            character it is asked for.
+        ConfigError: nothing stands before the place, no such place, a negative length or temperature, or a model that has read
+            the character it is asked for.
         ModelDivergedError: a prediction that is not finite.
 
     """

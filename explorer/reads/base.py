@@ -65,15 +65,32 @@ class Read(ABC):
 
     @abstractmethod
     def asked_T(self, net: NetKey) -> Tensor:
-        """Which term is read off the state of a top net after step t; -1 for none."""
+        """Which term is read off the state of a top net after step t, int64; -1 for none.
+
+        Args:
+            net: a net of the last layer.
+
+        """
 
     @abstractmethod
     def terms(self, outputs_CV: Tensor, asked_C: Tensor) -> Tensor:
-        """The loss of each asked term, (C,), differentiable."""
+        """The loss of each asked term, (C,), differentiable.
+
+        Args:
+            outputs_CV: the row of the output off which each of the terms is read.
+            asked_C: which terms these are, int64.
+
+        """
 
     @abstractmethod
     def errors(self, outputs_CV: Tensor, asked_C: Tensor) -> Tensor:
-        """dL/doutput of each asked term, (C, V), to full precision."""
+        """dL/doutput of each asked term, (C, V), to full precision.
+
+        Args:
+            outputs_CV: the row of the output off which each of the terms is read.
+            asked_C: which terms these are, int64.
+
+        """
 
     @abstractmethod
     def check_losses(self) -> None:
@@ -92,7 +109,12 @@ class Read(ABC):
         return in_float64(self.model)
 
     def first_of(self, model: SequenceModel) -> Mapping[NetKey, State]:
-        """The state each net begins in, in the precision of a model: zeros, where none was given."""
+        """The state each net begins in, parts _1H, in the precision of a model: zeros, where none was given.
+
+        Args:
+            model: `model` or `precise`.
+
+        """
         if self._first is None:
             return model.rnn.zero_state(1)
         return {net: tuple(part.to(model.out.weight.dtype) for part in parts) for net, parts in self._first.items()}
@@ -110,7 +132,12 @@ class Read(ABC):
         return through_nets(model, self.x, lambda net, read: kernel_states(model, net, read, first)[0])
 
     def linear(self, net: NetKey) -> LinearNet:
-        """One net linearised along the input."""
+        """One net linearised along the input, in float64, in the order in which the net reads.
+
+        Args:
+            net: any net of the model.
+
+        """
         config, weights = self.precise.config, self.precise.rnn.weights(net)
         read, h_TH = self.precise.rnn.input_of(net, self.x, self.h), self.h[net]
         if config.reads_backward(net):
@@ -119,19 +146,35 @@ class Read(ABC):
         return config.kind.linearised(read, h_TH, first, weights, config.variant)
 
     def outputs(self, each: Callable[[NetKey, Tensor], Tensor], x: Tensor | None = None) -> Tensor:
-        """outputs_TV of `precise`, its nets being run by `each` (see through_nets) with a batch of one."""
+        """outputs_TV of `precise`, its nets being run by `each` with a batch of one.
+
+        Args:
+            each: makes states h_T1H of a net and what it reads, both in the order in which the net reads (see through_nets).
+            x: what layer 0 reads, with a batch of one; None for what was read.
+
+        """
         h = through_nets(self.precise, self.x.unsqueeze(1) if x is None else x, each)
         output: Tensor = self.precise.out(self.precise.features(h)[:, 0])
         return output
 
     def mean_loss(self, outputs_TV: Tensor) -> Tensor:
-        """The mean of all terms, as training has it."""
+        """The mean of all terms, as training has it.
+
+        Args:
+            outputs_TV: of the whole input.
+
+        """
         rows_K, asked_K = self.answers
         return self.terms(outputs_TV[rows_K], asked_K).mean()
 
     @torch.no_grad()
     def local_gradients(self, net: NetKey) -> Tensor:
-        """dL_t/dh_t at the top net of a direction, (T, H) in the order of the input: zero where no loss is read."""
+        """dL_t/dh_t at the top net of a direction, (T, H) in the order of the input: zero where no loss is read.
+
+        Args:
+            net: a net of the last layer.
+
+        """
         model, config = self.precise, self.precise.config
         features_TF = model.features({key: states.unsqueeze(1) for key, states in self.h.items()})[:, 0]
         asked_T, (rows_K, asked_K) = self.asked_T(net), self.answers

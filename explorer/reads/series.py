@@ -22,18 +22,20 @@ class SeriesRead(Read):
     Attributes:
         target: y_TV of a regression, whose loss is the mean squared error over V; classes_T (int64) of a classification, whose
             loss is -ln p of the class, in nats.
-        asked: the steps whose output is looked at, ascending.
+        asked: the steps whose output is looked at, int64, ascending.
+        is_regression: whether numbers are told, and not classes.
 
     Args:
         model: as many outputs as there are targets or classes.
-        x_TE: what it reads.
-        target: as above.
-        asked_T: True where the output is looked at; None for every step. What is padding is not asked, and stands at the end.
-        labels: of the steps; None counts them.
+        x_TE: what it reads, floats, at least one step.
+        target: as above; floats make a regression.
+        asked_T: True where the output is looked at, bool; None for every step. What is padding is not asked, and stands at the
+            end.
+        labels: of the steps, one for each; None counts them.
         first: the state each net begins in, parts _1H; None for zeros.
 
     Raises:
-        ConfigError: shapes that do not fit, or numbers that are not finite.
+        ConfigError: shapes or classes that do not fit the model, or numbers that are not finite.
 
     """
 
@@ -57,7 +59,18 @@ class SeriesRead(Read):
 
     @classmethod
     def of(cls, model: SequenceModel, drawn: Drawn, row: int = 0) -> SeriesRead:
-        """One of the sequences that were drawn."""
+        """One of the sequences that were drawn, with the labels of the first.
+
+        Args:
+            model: what reads it.
+            drawn: the sequences, and what is asked of them.
+            row: which one, counted from 0.
+
+        Raises:
+            ConfigError: shapes that do not fit the model, or numbers that are not finite.
+            IndexError: there is no such row.
+
+        """
         return cls(model, drawn.x_TBE[:, row], drawn.y_TBV[:, row], asked_T=drawn.asked_T, labels=drawn.labels)
 
     @property

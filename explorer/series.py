@@ -235,6 +235,8 @@ class Table(Task):
         read = list(numeric_columns(frame) if columns is None else columns)
         for column in (*read, target):
             _check_column(frame, column)
+        if labels is not None and labels not in frame.columns:
+            raise ConfigError("labels", expected("choice", allowed=[*map(str, frame.columns)]), labels)
         if not read or len(read) > MOST_COLUMNS:
             raise ConfigError("columns", expected("some-columns", most=MOST_COLUMNS), len(read))
         share = finite(held_out_share)

@@ -45,7 +45,7 @@ class EncodingError(TextError):
 
     """
 
-    def __init__(self, code: str, /, *, candidates: tuple[str, ...], **figures: Any) -> None:
+    def __init__(self, code: str, /, *, candidates: tuple[str, ...] = (), **figures: Any) -> None:
         super().__init__(code, candidates=candidates, **figures)
         self.candidates = candidates
 

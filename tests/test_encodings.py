@@ -1,12 +1,15 @@
 """Which encodings are recognised: texts of many languages, each written in the encodings it was kept in. Python's codecs
 are the oracle: the text must come back to the letter, or be refused with the right encoding among the candidates."""
 
+import pickle
+
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from explorer.corpora import load_corpus
 from explorer.encodings import ENCODINGS, REPLACING, Doubt, Reading, read_as, recognise
+from explorer.text import EncodingError
 
 PROPERTY = settings(deadline=None, max_examples=50)
 PRINTED = st.text(st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("\t\n\r 水ab"), min_size=1)
@@ -278,3 +281,9 @@ def test_a_long_text_with_few_signs_beyond_ascii_is_decided_by_these():
 def test_every_name_is_of_a_codec_that_python_has():
     assert all("plain".encode(codec) for codec in ENCODINGS.values())
     assert len(ENCODINGS) == len(set(ENCODINGS))
+
+
+def test_an_error_with_candidates_can_be_pickled():
+    fault = EncodingError("text.encoding-in-doubt", reason="because", candidates=("utf-8", "gb18030"))
+    again = pickle.loads(pickle.dumps(fault))
+    assert (str(again), again.candidates, type(again)) == (str(fault), fault.candidates, EncodingError)

@@ -164,3 +164,9 @@ def test_numbers_have_no_embedding():
     with pytest.raises(ConfigError) as refused:
         series_model(BUILT_IN["sine"], ModelConfig("gru", embedding_size=4))
     assert refused.value.field == "embedding_size"
+
+
+def test_a_column_of_labels_that_is_not_there_is_refused_by_name():
+    frame = pd.DataFrame({"a": np.sin(np.arange(80.0))})
+    with pytest.raises(ConfigError, match=r"^labels: expected one of a;"):
+        Table.of(frame, "a", labels="nope")

@@ -59,22 +59,21 @@ def read_symbols(given: Given, count: int, rule: str | None = None) -> Symbols:
 
     """
     counts: Mapping[str, int] = {}
+    is_map = isinstance(given, Mapping)
     if isinstance(given, Vocabulary):
         symbols, counts = dict(enumerate(given.symbols)), dict(zip(given.symbols, given.counts, strict=True))
     elif rule is not None:
         symbols, counts = _by_rule(_text(given), rule)
     else:
-        symbols = _numbered(_from_file(given, count) if isinstance(given, Path) else given)
-    if any(not 0 <= number < count for number in symbols) or (len(symbols) != count and not _is_map(given)):
+        found = _from_file(given, count) if isinstance(given, Path) else given
+        symbols, is_map = _numbered(found), isinstance(found, Mapping)
+    # Only a map can leave numbers out: of a list, all after a missing one would be another symbol's.
+    if any(not 0 <= number < count for number in symbols) or (len(symbols) != count and not is_map):
         raise ImportRefusedError(
             "import.number-of-symbols", expected=count, count=len(symbols),
             last=max(symbols, default=-1),
         )  # fmt: skip
     return _ours([symbols.get(number) for number in range(count)], counts)
-
-
-def _is_map(given: Given) -> bool:
-    return isinstance(given, Mapping | Path)
 
 
 def the_one(vocabularies: Mapping[str, Any], count: int) -> dict[int, str]:

@@ -383,6 +383,9 @@ def show_eigenvalues(view: View, reach: float) -> None:
         st.caption(say("gradient-page.no-eigenvalues", model=plain(view.label)))
         return
     found = view.of.eigenvalues
+    if not np.isfinite(found.radius(found.part)):
+        st.caption(say("gradient-page.eigenvalues.not-finite", model=plain(view.label)))
+        return
     charts.draw(eigen_drawing.circle(found, reach), key=f"eigen-{view.key}")
     figures = {"model": plain(view.label), "part": found.part, "radius": found.radius(found.part)}
     grows = "grows" if found.radius(found.part) > 1 else "vanishes"

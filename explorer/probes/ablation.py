@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from explorer.features import COUNTED, features_of
+from explorer.fields import ConfigError, expected
 from explorer.interventions import HeldUnit, Intervention, altered
 from explorer.models import CharModel, NetKey
 from explorer.probes.gates import GateTrace, trace_gates
@@ -103,13 +104,15 @@ def ablate(
         net: which net; None: the first layer's forward one.
 
     Raises:
-        ConfigError: a net or a unit the model does not have, or a mean that no weights hold.
-        KeyError: a part the cell does not have.
+        ConfigError: a net, a unit or a part the model does not have, or a mean that no weights hold.
 
     """
     trace = trace_gates(model, text) if isinstance(text, str) else text
     layer, direction = net or NetKey(0, "forward")
-    values_TH = trace.tape(layer, direction)[part]
+    tape = trace.tape(layer, direction)
+    if part not in tape.parts:
+        raise ConfigError("part", expected("part", parts=tuple(tape.parts)), part)
+    values_TH = tape[part]
     mean = float(values_TH[:, unit].mean(dtype=np.float64)) if 0 <= unit < values_TH.shape[1] and len(trace) else 0.0
     held = HeldUnit(unit, part, mean, layer, direction)
     return Ablation.of(held, trace, trace_gates(altered(model, Intervention(units=(held,))), trace.text))

@@ -69,7 +69,6 @@ def eigenvalues(model: SequenceModel, layer: int = 0, direction: str = "forward"
 
     Raises:
         ConfigError: no such net; or a cell without recurrent weights.
-        numpy.linalg.LinAlgError: recurrent weights that are not finite.
 
     """
     cell, net = model.config.kind, model.config.net(layer, direction)
@@ -79,9 +78,15 @@ def eigenvalues(model: SequenceModel, layer: int = 0, direction: str = "forward"
     gates = {gate.letter for gate in cell.gates}
     letters = sorted(cell.stacked, key=lambda letter: letter in gates)
     parts = {letter: cell.rows(stacked, letter).numpy() for letter in letters}
-    values = {letter: np.linalg.eigvals(u_HH).astype(np.complex128) for letter, u_HH in parts.items()}
+    values = {letter: _eigenvalues(u_HH) for letter, u_HH in parts.items()}
     ordered = {letter: found[np.argsort(-np.abs(found), kind="stable")] for letter, found in values.items()}
     return Eigenvalues(net, cell, ordered, _power_norms(parts[letters[0]]))
+
+
+def _eigenvalues(u_HH: NDArray[np.float64]) -> NDArray[np.complex128]:
+    if not np.isfinite(u_HH).all():
+        return np.full(len(u_HH), np.nan, np.complex128)
+    return np.linalg.eigvals(u_HH).astype(np.complex128)
 
 
 def _power_norms(u_HH: NDArray[np.float64]) -> NDArray[np.float64]:

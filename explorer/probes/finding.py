@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from explorer.words import knows, say
 
@@ -31,7 +30,7 @@ class Finding:
 
     rule: str
     confidence: str = LIKELY
-    figures: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    figures: Mapping[str, object] = field(default_factory=dict)
     case: str = ""
 
     @property

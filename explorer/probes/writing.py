@@ -78,7 +78,8 @@ def write_on(
     before = read[:place]
     probabilities_V = model.next_probabilities(before, temperature).numpy()
     symbols = model.vocabulary.symbols
-    likely = [(symbols[i], float(probabilities_V[i])) for i in np.argsort(-probabilities_V, kind="stable")[:best]]
+    order = np.argsort(-probabilities_V, kind="stable")[:best]
+    likely = [(symbols[i], float(probabilities_V[i])) for i in order if probabilities_V[i] > 0]
     began_s = time.perf_counter()
     written = model.generate(before, length, temperature, seed)[len(before) :]
     took_s = time.perf_counter() - began_s

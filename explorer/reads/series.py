@@ -35,7 +35,7 @@ class SeriesRead(Read):
         first: the state each net begins in, parts _1H; None for zeros.
 
     Raises:
-        ConfigError: shapes or classes that do not fit the model, or numbers that are not finite.
+        ConfigError: shapes, labels or classes that do not fit the model, or numbers that are not finite.
 
     """
 
@@ -50,16 +50,20 @@ class SeriesRead(Read):
         first: Mapping[NetKey, State] | None = None,
     ) -> None:
         _check_shapes(model, x_TE, target, asked_T)
+        if labels is not None and len(labels) != len(x_TE):
+            raise ConfigError("labels", expected("labels", count=len(x_TE)), len(labels))
         self.is_regression = target.is_floating_point()
         self.target = target.double() if self.is_regression else target
         kept_T = torch.ones(len(x_TE), dtype=torch.bool) if asked_T is None else asked_T
         self.asked = kept_T.nonzero()[:, 0]
         self.score_name = say("score.squared-error" if self.is_regression else "score.cross-entropy")
-        super().__init__(model, labels or [str(step) for step in range(len(x_TE))], x_TE, first)
+        super().__init__(
+            model, list(labels) if labels is not None else [str(step) for step in range(len(x_TE))], x_TE, first
+        )
 
     @classmethod
     def of(cls, model: SequenceModel, drawn: Drawn, row: int = 0) -> SeriesRead:
-        """One of the sequences that were drawn, with the labels of the first.
+        """One of the sequences that were drawn; those after the first count their steps, since their labels are not known.
 
         Args:
             model: what reads it.
@@ -71,7 +75,9 @@ class SeriesRead(Read):
             IndexError: there is no such row.
 
         """
-        return cls(model, drawn.x_TBE[:, row], drawn.y_TBV[:, row], asked_T=drawn.asked_T, labels=drawn.labels)
+        return cls(
+            model, drawn.x_TBE[:, row], drawn.y_TBV[:, row], asked_T=drawn.asked_T, labels=None if row else drawn.labels
+        )
 
     @property
     def answers(self) -> tuple[Tensor, Tensor]:

@@ -962,6 +962,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "expected.column-of-numbers": "a column in which every value is a finite number",
     "expected.no-embedding": "none: numbers have no embedding",
     "expected.a-step-asked": "at least one step whose output is asked",
+    "expected.labels": "{count:,} labels, one for each step",
     "expected.numbers-in-time": "floats of shape (T, {columns}), a row a time step",
     "expected.target-shape": "shape {shape}",
     "expected.finite-numbers": "finite numbers",
@@ -2165,6 +2166,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "gradient-page.eigenvalues.vanishes": "**{model}.** The largest eigenvalue of $U_{part}$ has a modulus of {radius:.3f}: all "
     "lie within the circle. In the end its powers vanish, though their norm may grow at first.",
     "table.eigenvalues": "Eigenvalues of the recurrent weights",
+    "gradient-page.eigenvalues.not-finite": "The recurrent weights of {model} are not finite numbers: they have no eigenvalues.",
     "gradient-page.no-eigenvalues": "{model} has no recurrent weights.",
     "expected.recurrent-weights": "a cell with recurrent weights",
     # the page Cell, its drawing and its equations

@@ -906,6 +906,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "expected.column-of-numbers": "每个值都是有限数的列",
     "expected.no-embedding": "没有：数没有嵌入",
     "expected.a-step-asked": "至少一个要看输出的步",
+    "expected.labels": "{count:,} 个标签，每步一个",
     "expected.numbers-in-time": "形状 (T, {columns}) 的浮点数，每个时间步一行",
     "expected.target-shape": "形状 {shape}",
     "expected.finite-numbers": "有限数",
@@ -1946,6 +1947,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "gradient-page.eigenvalues.vanishes": "**{model}**。$U_{part}$ 最大的特征值的模是 {radius:.3f}，全部在单位圆内。它的幂最终消失，"
     "虽然范数起初可能增长。",
     "table.eigenvalues": "循环权重的特征值",
+    "gradient-page.eigenvalues.not-finite": "{model} 的循环权重不是有限的数，没有特征值。",
     "gradient-page.no-eigenvalues": "{model} 没有循环权重。",
     "expected.recurrent-weights": "有循环权重的循环单元",
     # the page Cell, its drawing and its equations

@@ -219,3 +219,15 @@ def test_a_vocabulary_that_the_checkpoint_holds():
         "itos": dict(enumerate(letters)),
     }
     assert import_model(saved).model.vocabulary.symbols[1:] == tuple(letters)
+
+
+@pytest.mark.parametrize(
+    ("name", "written"), [("s.txt", "abcdefghij"), ("s.txt", "\n".join("abcdefghij")), ("s.json", '["a", "b"]')]
+)
+def test_a_list_in_a_file_has_all_symbols_as_a_list_in_memory_must(tmp_path, name, written):
+    path = tmp_path / name
+    path.write_text(written, "utf-8")
+    with pytest.raises(ImportRefusedError, match="20"):
+        read_symbols(path, 20)
+    (tmp_path / "map.json").write_text('{"a": 0, "b": 3}', "utf-8")  # the control: a map may leave numbers out
+    assert len(read_symbols(tmp_path / "map.json", 20).vocabulary) >= 3

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import explorer
-from explorer import CharModel, ModelConfig, Vocabulary, load_checkpoint, load_corpus, trace_gates
+from explorer import CharModel, ConfigError, ModelConfig, Vocabulary, load_checkpoint, load_corpus, trace_gates
 from explorer.features import features_of
 from explorer.interventions import Intervention, altered
 from explorer.models import NetKey
@@ -106,3 +106,8 @@ def test_the_file_of_the_shipped_models_says_what_the_experiment_says_now(lighth
         assert (kept.steps, kept.rank, kept.compared) == (now.steps, now.rank, now.compared)
         assert (kept.there_nats, kept.elsewhere_nats) == pytest.approx((now.there_nats, now.elsewhere_nats), rel=1e-3)
     assert roles.roles_of(WHICH._replace(untrained="own-kind"), NET) == []
+
+
+def test_a_part_that_the_cell_does_not_have_is_refused_by_name(lighthouse, held_out):
+    with pytest.raises(ConfigError, match=r"^part: expected "):
+        ablate(lighthouse, held_out[:40], 0, "q")

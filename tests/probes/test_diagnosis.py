@@ -1,7 +1,9 @@
 """Verdicts on models whose condition is known: by construction, by a record made by hand, and on a part of the bench."""
 
+import copy
 import importlib.util
 import math
+import pickle
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -159,3 +161,8 @@ def test_every_rule_has_words():
     assert str(Finding("too-short", figures={"least": 29, "characters": 3})) == (
         "Too short to tell. 29 characters or more are needed; this text has 3."
     )
+
+
+def test_a_finding_can_be_pickled_and_copied():
+    for finding in (Finding("healthy"), Finding("vanishing", figures={"horizon_steps": 3})):
+        assert pickle.loads(pickle.dumps(finding)) == copy.deepcopy(finding) == finding

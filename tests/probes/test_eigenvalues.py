@@ -1,5 +1,6 @@
 """Eigenvalues of the recurrent weights: numpy's own, matrices whose eigenvalues are known, and powers written out."""
 
+import math
 import re
 
 import numpy as np
@@ -88,3 +89,12 @@ def test_the_drawing_has_a_mark_for_each_and_the_table_a_line():
     assert repr(explorer.eigenvalues(CharModel(ModelConfig("rnn", hidden_size=3), VOCABULARY))).startswith(
         "Eigenvalues("
     )
+
+
+def test_weights_that_are_not_finite_have_no_eigenvalues():
+    model = CharModel(ModelConfig("rnn", hidden_size=3), Vocabulary.from_text("abc"), seed=0)
+    with torch.no_grad():
+        model.rnn.weight_hh_l0[0, 0] = torch.inf
+    found = eigenvalues(model)
+    assert all(np.isnan(values).all() for values in found.values.values())
+    assert math.isnan(found.radius(found.part))

@@ -102,3 +102,9 @@ def test_the_time_that_writing_took_lies_within_the_time_of_the_call():
     done = write_on(model_of(), TEXT, length=50)
     assert 0 < done.elapsed_s < time.perf_counter() - began_s
     assert done == write_on(model_of(), TEXT, length=50)  # the same writing, however long it took
+
+
+def test_what_cannot_come_is_not_among_the_likeliest():
+    model = CharModel(ModelConfig(hidden_size=4), Vocabulary.from_text("abc"), seed=0)
+    assert len(write_on(model, "ab", length=1, temperature=0, best=5).best) == 1
+    assert {symbol for symbol, _ in write_on(model, "ab", length=1, best=9).best} == set("abc")

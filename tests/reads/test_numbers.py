@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -15,6 +16,7 @@ from explorer.probes.gates import record_tapes
 from explorer.probes.proof import flow_residual
 from explorer.reads import read_of
 from explorer.reads.series import SeriesRead
+from explorer.series import Table, series_model
 from explorer.text import Vocabulary
 
 STEPS, COLUMNS, TARGETS = 23, 3, 2
@@ -189,3 +191,19 @@ def test_nothing_asked_is_refused():
     read = SeriesRead(model, torch.zeros(5, COLUMNS), torch.zeros(5, TARGETS), asked_T=nothing)
     with pytest.raises(ConfigError, match="asked_T"):
         explorer.trace_series(read)
+
+
+def test_labels_are_as_many_as_the_steps():
+    model = SequenceModel(ModelConfig(hidden_size=3), 1, 1, 0)
+    for count in (0, 1, 9):
+        with pytest.raises(ConfigError, match=r"^labels: expected 5 labels"):
+            SeriesRead(model, torch.zeros(5, 1), torch.zeros(5, 1), labels=["x"] * count)
+
+
+def test_a_later_row_of_what_was_drawn_does_not_take_the_labels_of_the_first():
+    frame = pd.DataFrame({"a": np.sin(np.arange(80.0)), "day": [f"day{i}" for i in range(80)]})
+    task = Table.of(frame, "a", labels="day")
+    drawn = task.draw(3, 6, torch.Generator().manual_seed(0))
+    model = series_model(task, ModelConfig(hidden_size=3))
+    assert list(SeriesRead.of(model, drawn).labels) == list(drawn.labels)
+    assert list(SeriesRead.of(model, drawn, row=2).labels) == ["0", "1", "2", "3", "4", "5"]

@@ -8,6 +8,7 @@ from importlib import import_module as _import_module
 from types import ModuleType as _ModuleType
 
 from explorer.attaching import GateProbe, LoopDiagnosis, from_torch
+from explorer.batches import Cut
 from explorer.checkpoints import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from explorer.corpora import load_corpus
 from explorer.importing import Imported, ImportRefusedError, import_model
@@ -24,6 +25,7 @@ from explorer.probes.gates import GateTrace, trace_gates
 from explorer.probes.gradients import GradientFlow, gradient_flow
 from explorer.probes.jacobians import JacobianPaths, jacobian_paths, lyapunov_exponents
 from explorer.probes.perplexity import perplexity_by_epoch, score_text
+from explorer.probes.places import SameWord, same_word
 from explorer.probes.series import SeriesTrace, trace_series
 from explorer.probes.units import Role, UnitRoles, unit_roles
 from explorer.probes.weights import weight_gradient_steps
@@ -42,6 +44,7 @@ __all__ = [
     "CheckpointError",
     "ClipLedger",
     "ConfigError",
+    "Cut",
     "Diagnosis",
     "Eigenvalues",
     "EncodingError",
@@ -63,6 +66,7 @@ __all__ = [
     "Recipe",
     "Recording",
     "Role",
+    "SameWord",
     "SeriesRead",
     "SeriesTrace",
     "StepRecord",
@@ -85,6 +89,7 @@ __all__ = [
     "lyapunov_exponents",
     "open_cell",
     "perplexity_by_epoch",
+    "same_word",
     "save_checkpoint",
     "score_text",
     "trace_gates",

@@ -26,7 +26,12 @@ class Cut(NamedTuple):
     batches: int = 1
 
     def reached(self, step: int) -> int:
-        """The first step that the gradient of a loss reaches which is read off a step."""
+        """The first step that the gradient of a loss reaches.
+
+        Args:
+            step: the one off which the loss is read, counted from 0.
+
+        """
         return max(0, step // self.steps - self.batches + 1) * self.steps
 
 

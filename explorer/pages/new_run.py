@@ -169,7 +169,7 @@ def _chosen(place: Any, choice: str) -> Corpus:
         return Corpus(choice, say("run-form.own-text"), text, explained=False)
     if choice == OWN_FILE:
         with place:
-            text = texts.uploaded("new_file")
+            text = texts.uploaded("new_file", several=True)
         return Corpus(choice, texts.name_of("new_file"), text, explained=not text)
     try:
         return Corpus(choice, choice, load_corpus(choice), explained=False)

@@ -147,8 +147,9 @@ def elsewhere(values_TH: Floats, text: str, on: OnUnits, most: int = 5) -> list[
     starts, ends = (np.flatnonzero(np.diff(together_T) == step) for step in (1, -1))
     wanted = on.last - on.first + 1
     nearest = np.argsort(np.abs(ends - starts - wanted), kind="stable")[:most]
-    return [_place(text, int(starts[i]), int(ends[i])) for i in nearest]
+    return [place_at(text, int(starts[i]), int(ends[i])) for i in nearest]
 
 
-def _place(text: str, start: int, end: int) -> Place:
+def place_at(text: str, start: int, end: int) -> Place:
+    """A stretch of a text, from one step up to another, with what stands around it."""
     return Place(start, end - 1, text[max(0, start - CONTEXT) : start], text[start:end], text[end : end + CONTEXT])

@@ -1216,6 +1216,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "The address always holds the model and the settings. It holds your words only when you say so, and only a sentence: a "
         "longer text or a file stays in this session."
     ),
+    "control.uploads": "A .txt file, or several that are read one after the other; at most {most:whole MB} together",
     "control.upload": "A .txt file, at most {most:whole MB}",
     "control.encoding": "Encoding",
     "option.free": "free",
@@ -1966,6 +1967,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "writing.leaky": "**What would it write?** Nothing: this model has to see the next character to predict it.",
     "writing.of": "**{model}**, {speed:,.0f} characters a second",
     "writing.cannot": "**{model}** cannot write on from here.",
+    "writing.learned": "Its perplexity on the text it learned was {score} in this epoch. A low one does not make its own text "
+    "mean anything.",
     "writing.again": "Draw again",
     "writing.likeliest.end": "The likeliest next characters:",
     "writing.likeliest.place": "The likeliest characters at step {step}, where “{stands}” stands:",
@@ -1983,6 +1986,12 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "brush.elsewhere-several": "Where else the units {units} are on together, in {count:characters} of {what}:",
     "brush.nowhere-one": "Unit {units} is on nowhere in {count:characters} of {what}.",
     "brush.nowhere-several": "Nowhere in {count:characters} of {what} are the units {units} on together.",
+    "places.here": "this text",
+    "places.found": "**Where else “{word}” stands** in {what}, and how alike the states are there: the cosine of the state after "
+    "the word, of a net that reads from the end before it, each less the mean state. 1 is the same, 0 has nothing in common.",
+    "places.none": "“{word}” stands nowhere else here.",
+    "places.text": "around it",
+    "places.alike": "cosine, {reads}",
     "brush.close": "Close",
     "gate-page.hold": "Hold a unit at its mean, and see what becomes worse:",
     "gate-page.hold.unit": "unit {unit}",

@@ -41,6 +41,16 @@ def learned():
     return text[len(text) // 2 :][:2000]
 
 
+def test_a_word_that_was_dragged_across_is_compared_with_itself_elsewhere():
+    at = EXAMPLE.index("the harbour")
+    app = brushed(at - 1, at + 3)  # blanks at its ends do not count
+    assert "Where else “the” stands" in said(app)
+    (table,) = [table.value for table in app.table if "forward" in table.value.columns]
+    assert all("**the**" in place for place in table.index)
+    app = brushed(at + 4, at + 10)
+    assert "“harbour” stands" in said(app) or "“harbour” stands nowhere else here." in [c.value for c in app.caption]
+
+
 def test_a_click_holds_a_named_unit_at_its_mean_and_says_what_becomes_worse():
     app = run()
     app.button(key="try_95").click().run()

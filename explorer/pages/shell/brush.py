@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pandas as pd
 import streamlit as st
 
 from explorer.pages.shell import experiment, facts, links, session
@@ -11,10 +12,12 @@ from explorer.pages.shell.models import Which
 from explorer.pages.shell.plain import plain
 from explorer.probes.brush import OnUnits, Place, elsewhere, units_on
 from explorer.probes.gates import Tape
+from explorer.probes.places import same_word
 from explorer.words import say
 
 KEY = "brushed"
 SHOWN = 8  # units
+PLACES = 6
 SLACK = 2  # steps by which a hand may miss, or a unit be late
 TOGETHER = 3  # of them, that are looked for elsewhere: with many, no other place has them all
 
@@ -41,6 +44,7 @@ def show(which: Which, tape: Tape, typed: str, text: str) -> None:
         learned = experiment.tried_text(which)
         if len(found) and learned is not None:
             _show_places(which, tape, found, learned)
+        _show_word(which, tape, text, (first, last), learned)
         st.button(say("brush.close"), key="brush_close", on_click=session.forget, args=(KEY,))
 
 
@@ -52,6 +56,30 @@ def _show_places(which: Which, tape: Tape, found: OnUnits, text: str) -> None:
     code = f"{'elsewhere' if places else 'nowhere'}-{'one' if len(clearest) == 1 else 'several'}"
     st.markdown(say(f"brush.{code}", units=named, what=say(experiment.LEARNED), count=len(text)))
     st.markdown("\n".join(f"- {_said(place)}" for place in places))
+
+
+def _show_word(which: Which, tape: Tape, text: str, steps: tuple[int, int], learned: str | None) -> None:
+    """Where else the same word stands, and how alike what each net has read by then is."""
+    first, last = steps
+    while first < last and text[first].isspace():
+        first += 1
+    while first < last and text[last].isspace():
+        last -= 1
+    trace = facts.read(which, text)
+    found = same_word(trace, first, last, layer=tape.net.layer, most=PLACES)
+    there = "places.here"
+    if not len(found) and learned is not None:
+        found = same_word(trace, first, last, facts.read(which, learned), tape.net.layer, PLACES)
+        there = experiment.LEARNED
+    word = plain(found.word)
+    if not len(found):
+        st.caption(say("places.none", word=word))
+        return
+    st.markdown(say("places.found", word=word, what=say(there)))
+    table = {
+        plain(say(f"net.{net.direction}")): [f"{value:+.2f}" for value in values] for net, values in found.alike.items()
+    }
+    st.table(pd.DataFrame(table, index=[_said(place) for place in found.places]), border="horizontal")
 
 
 def _said(place: Place) -> str:

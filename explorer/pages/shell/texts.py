@@ -129,16 +129,18 @@ def offer_link() -> None:
     )
 
 
-def uploaded(key: str) -> str:
+def uploaded(key: str, *, several: bool = False) -> str:
     """The text of a file that the person brings; "" where there is none, and a sentence where it cannot be read.
+
+    Several files, where they are taken, are read one after the other as if they were one.
 
     The file stays in the session until it is removed, whatever page is opened meanwhile.
     """
     upload = links.named(key)
     if upload is None:
         st.file_uploader(
-            say("control.upload", most=MAX_FILE_BYTES), type=["txt"], key=f"{key}_upload",
-            max_upload_size=MAX_FILE_BYTES // 10**6, on_change=_keep_upload, args=(key,),
+            say("control.uploads" if several else "control.upload", most=MAX_FILE_BYTES), type=["txt"], key=f"{key}_upload",
+            max_upload_size=MAX_FILE_BYTES // 10**6, accept_multiple_files=several, on_change=_keep_upload, args=(key,),
         )  # fmt: skip
         return ""
     return _read(upload, key)
@@ -156,8 +158,15 @@ def name_of(key: str) -> str:
 
 
 def _keep_upload(key: str) -> None:
-    if (file := session.kept(f"{key}_upload", None)) is not None:
-        links.take_values({key: Upload(file.name, file.getvalue()), f"{key}_encoding": RECOGNISED})
+    if brought := session.kept(f"{key}_upload", None):
+        files = brought if isinstance(brought, list) else [brought]
+        # A mark of the encoding says nothing within a text.
+        data = (
+            b"\n\n".join(file.getvalue().removeprefix(b"\xef\xbb\xbf") for file in files)
+            if files[1:]
+            else files[0].getvalue()
+        )
+        links.take_values({key: Upload(", ".join(file.name for file in files), data), f"{key}_encoding": RECOGNISED})
 
 
 def _read(upload: Upload, key: str) -> str:

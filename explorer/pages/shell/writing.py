@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
+from explorer.figures.style import number
 from explorer.figures.writing import likeliest
 from explorer.models import ConfigError, ModelDivergedError
 from explorer.pages.shell import charts, controls, facts, session
 from explorer.pages.shell.models import Which, checkpoint_of
 from explorer.pages.shell.plain import plain
 from explorer.probes.writing import Writing, write_on
+from explorer.training import perplexity
 from explorer.words import say
 
 PLACE, DRAW = "place", "draw"
@@ -54,6 +56,8 @@ def show(which: Which, text: str, second: Which | None = None) -> None:
             _show_beside(which, done, second, text, seed)
         else:
             st.markdown(_continued(done) if forward else _filled(done))
+        if forward and (learned := _learned(which)):
+            st.caption(learned)
         if forward:
             again = {DRAW: seed + 1}
             st.button(say("writing.again"), icon=":material/refresh:", on_click=session.fill, args=(again,))
@@ -82,6 +86,14 @@ def _of_second(second: Which, done: Writing, text: str, seed: int) -> Writing | 
         return write_on(known.model, known.trace.text, at, length=LENGTH, temperature=done.temperature, seed=seed)
     except (ModelDivergedError, ConfigError):
         return None
+
+
+def _learned(which: Which) -> str:
+    """How well the model came to know the text that it learned: what its own text is to be held against."""
+    history = checkpoint_of(which).history
+    if which.untrained or which.intervention or not 0 < which.epoch <= len(history):
+        return ""
+    return say("writing.learned", score=number(perplexity(history[which.epoch - 1].nll_nats)))
 
 
 def _continued(done: Writing) -> str:

@@ -1,5 +1,6 @@
 """Holding a unit, and asking which units stay on, as the page Gates offers them."""
 
+import html
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from explorer.cells import CELLS
 from explorer.interventions import HeldUnit, Intervention, altered
 from explorer.pages.shell import alterations, brush, models, texts
 from explorer.probes.ablation import Ablation
+from explorer.probes.brush import Place
 
 APP = Path(explorer.__file__).parent / "pages" / "frame.py"
 EXAMPLE = texts.EXAMPLES["lighthouse"]
@@ -114,6 +116,15 @@ def brushed(first, last, text=EXAMPLE):
     app.run()
     assert not app.exception
     return app
+
+
+@pytest.mark.parametrize("text", [" t", "t ", " a b ", "  "])
+def test_blanks_stand_outside_of_the_stars(text):
+    said = brush._said(Place(3, 4, "at", text, "he"))
+    assert said.count("**") == (2 if text.strip() else 0)
+    if text.strip():
+        inner = said.split("**")[1]
+        assert html.unescape(inner).replace("\\", "") == text.strip().replace("\n", "↵")
 
 
 def test_dragging_across_a_quotation_finds_its_unit_and_other_quotations():

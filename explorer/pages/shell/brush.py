@@ -83,9 +83,14 @@ def _show_word(which: Which, tape: Tape, text: str, steps: tuple[int, int], lear
 
 
 def _said(place: Place) -> str:
-    before, text, after = (plain(part.replace("\n", "↵")) for part in (place.before, place.text, place.after))
-    inner = text.strip()
+    inner = place.text.strip()
     if not inner:
-        return f"{before}{text}{after}"
-    # A blank beside the stars would end them.
-    return f"{before}{' ' * text.startswith(' ')}**{inner}**{' ' * text.endswith(' ')}{after}"
+        return _lines(f"{place.before}{place.text}{place.after}")
+    # A blank beside the stars would end them, so those at the ends stand outside.
+    start = place.text.index(inner)
+    before, after = place.before + place.text[:start], place.text[start + len(inner) :] + place.after
+    return f"{_lines(before)}**{_lines(inner)}**{_lines(after)}"
+
+
+def _lines(text: str) -> str:
+    return plain(text.replace("\n", "↵"))

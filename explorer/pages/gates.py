@@ -234,13 +234,16 @@ def choose_view(which: Which, trace: GateTrace, layer: int, direction: str | Non
 
 
 def show_what_to_look_for(view: View, trace: GateTrace) -> None:
-    """The sentence over the picture."""
+    """The sentence over the picture, and beside it the way into the tour."""
     ghost = f" {say('gate-page.ghost')}" if view.which.intervention else ""
+    said, way = st.columns([6, 1])
     if not view.named:
-        st.caption(own(trace.config.kind.look_for) + ghost)
+        said.caption(own(trace.config.kind.look_for) + ghost)
     else:
         named = say("gate-page.named" if view.found else "gate-page.named-then")
-        st.caption(named + ghost, help=say("gate-page.named.help"))
+        said.caption(named + ghost, help=say("gate-page.named.help"))
+    with way:
+        tour.offer()
 
 
 def show_reading(view: View, second: Which | None, trace: GateTrace, text: str) -> Shown:

@@ -227,10 +227,10 @@ OWN: dict[str, str] = {}
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # fields: what was expected of a field, and what came
     "config": "{field}: expected {expected}; got {got}.",
-    "gate-page.named": "Each row below is one **unit** of the network, with what it remembers, and shaded where that holds in "
-    "your text (how far something is has no shade). Point at anything: it says what it is.",
+    "gate-page.named": "Each row below is one **unit** of the network, with what it remembers, shaded where that holds in your "
+    "text. Point at anything: it says what it is.",
     "gate-page.named.help": "The roles were chosen on one half of the text that the model learned. The means in the titles are "
-    "of the other half.",
+    "of the other half. A role that says how far something is has no shade.",
     "gate-page.named-then": "Each row below is one **unit**, with what it remembers in the model as it was trained to the end. "
     "Whether it does so here, the curves show. Point at anything: it says what it is.",
     "role.means": "{part} {mean_in:.2f}, {elsewhere} {mean_out:.2f}",

@@ -234,9 +234,9 @@ OWN: dict[str, str] = {
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # fields: what was expected of a field, and what came
     "config": "{field} 应为：{expected}；得到：{got}。",
-    "gate-page.named": "下面每一行是一个**单元**和它记住的东西；这种情形在你的文本里成立的地方加了底色"
-    "（表示距离远近的没有底色）。指向任何东西，它会说自己是什么。",
-    "gate-page.named.help": "这些角色是在模型学过的文本的一半上选出来的。标题里的均值来自另一半。",
+    "gate-page.named": "下面每一行是一个**单元**和它记住的东西；这种情形在你的文本里成立的地方加了底色。"
+    "指向任何东西，它会说自己是什么。",
+    "gate-page.named.help": "这些角色是在模型学过的文本的一半上选出来的。标题里的均值来自另一半。表示距离远近的角色没有底色。",
     "gate-page.named-then": "下面每一行是一个**单元**，以及它在训练结束的模型里记住的东西。它在这里是否也这样，请看曲线。"
     "指向任何东西，它会说自己是什么。",
     "role.means": "{part} {mean_in:.2f}，{elsewhere} {mean_out:.2f}",

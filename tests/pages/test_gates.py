@@ -18,7 +18,7 @@ from explorer.figures.style import number
 from explorer.pages.shell import models, pickers, roles, texts
 from explorer.pages.shell.plain import plain
 
-TOLD = "with what it remembers, and shaded where that holds in your text"
+TOLD = "shaded where that holds in your text"
 APP = Path(explorer.__file__).parent / "pages" / "frame.py"
 
 

@@ -1,6 +1,6 @@
 """Interventions: a model altered by hand, without training it again.
 
-What comes out is an ordinary CharModel with other weights, so that every probe, the clip ledger and torch's own kernel
+What comes out is an ordinary model with other weights, so that every probe, the clip ledger and torch's own kernel
 say of it what they say of any model. In particular a gate is *held* by weights: with W = U = 0 and the bias
 ln(v / (1 - v)) it has the value v at every step, whatever is read.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -18,10 +18,12 @@ from torch import Tensor, nn
 from explorer.cells import CELLS, Cell
 from explorer.cells.base import logit
 from explorer.fields import ConfigError, expected, finite, got
-from explorer.models import CharModel, ModelConfig, NetKey
+from explorer.models import ModelConfig, NetKey, SequenceModel
 from explorer.words import Saying, say
 
 ALL = slice(None)  # units
+
+M = TypeVar("M", bound=SequenceModel)
 
 
 class HeldUnit(NamedTuple):
@@ -121,7 +123,7 @@ class Intervention:
 
 
 @torch.no_grad()
-def altered(model: CharModel, intervention: Intervention) -> CharModel:
+def altered(model: M, intervention: Intervention) -> M:
     """A copy of a model with the intervention made in every net.
 
     The recurrent weights are scaled first, then the bias is shifted, then gates are held, then parts of units.
@@ -157,13 +159,13 @@ def altered(model: CharModel, intervention: Intervention) -> CharModel:
 
 
 @torch.no_grad()
-def hold_gate(model: CharModel, letter: str, value: float) -> None:
+def hold_gate(model: SequenceModel, letter: str, value: float) -> None:
     """Hold a gate of every net at a value, in place: with W = U = 0, its bias is the argument whose sigma is the value."""
     for net in model.config.nets:
         _hold(model, net, letter, ALL, logit(value))
 
 
-def rows_of_gate(model: CharModel, letter: str, *, gradients: bool = False) -> Iterator[Tensor]:
+def rows_of_gate(model: SequenceModel, letter: str, *, gradients: bool = False) -> Iterator[Tensor]:
     """The rows of a gate in each weight and bias of every net, or in their gradients, as far as they have any."""
     cell = model.config.kind
     for net in model.config.nets:
@@ -204,7 +206,7 @@ def _arguments(config: ModelConfig, held: HeldUnit) -> dict[str, float]:
     return arguments
 
 
-def _hold(model: CharModel, net: NetKey, letter: str, units: slice | int, argument: float) -> None:
+def _hold(model: SequenceModel, net: NetKey, letter: str, units: slice | int, argument: float) -> None:
     """Make an argument constant, for some units of a net: with W = U = 0 it is the bias b."""
     cell, weights = model.config.kind, model.rnn.weights(net)
     for weight in weights if cell.recurrent else (weights.w_ih_GE, weights.b_ih_G):
@@ -250,7 +252,7 @@ def _check(cell: Cell, intervention: Intervention) -> None:
         check_variant(cell, intervention.variant)
 
 
-def _give_bias(model: CharModel) -> None:
+def _give_bias(model: SequenceModel) -> None:
     """Zero biases for a model that has none: what is held or shifted is one of them."""
     model.config = model.rnn.config = replace(model.config, bias="one")
     for net in model.config.nets:

@@ -102,7 +102,8 @@ def flow(
 
     """
     count = min(len(flow), steps)
-    lettered = is_lettered(count, columns)
+    short = _is_short(flow, count)
+    lettered = short and is_lettered(count, columns)
     strip, curve = _whole(flow, count)
     rows = [strip, _triangle(flow, row, count)]
     if row is not None and row < count and flow.asked_T[row] >= 0:
@@ -110,8 +111,13 @@ def flow(
     rows.append(curve)
     if paths is not None and len(paths.gain_T):
         rows.append(_carriers(paths, count))
-    axis = over_steps(flow.labels, count, say("flow-figure.reached"), said=_step(is_lettered(count)))
+    axis = over_steps(flow.labels, count, say("flow-figure.reached"), said=_step(short and is_lettered(count)))
     return Panel(axis, rows, hover="closest", lettered=lettered, scale=NORMS, alt=alt)
+
+
+def _is_short(flow: GradientFlow, count: int) -> bool:
+    """Whether the labels of the steps are characters: longer ones, such as dates, would run into each other."""
+    return all(len(label) == 1 for label in flow.labels[:count])
 
 
 def power(exponent: int) -> str:
@@ -219,7 +225,7 @@ def _whole(flow: GradientFlow, count: int) -> list[Row]:
     words = [list(map(_gradient, norms_T))]
     scale = Scale(float(np.log10(low or 1)), float(np.log10(high or 1)))
     shown = np.where(arrives_T, decades_T, np.nan).astype(np.float32).reshape(1, -1)
-    strip = Heatmap(shown, "%{text}", scale, text=words, lettered=True)
+    strip = Heatmap(shown, "%{text}", scale, text=words, lettered=_is_short(flow, count))
     hover = f"{say('figure.gradient')} %{{y{PLAIN}}}"
     curve = Line(x, np.where(arrives_T, norms_T, np.nan), LINES[0], hover=hover)
     title = f"<b>‖∂L/∂{flow.state}<sub>k</sub>‖</b> {say('flow-figure.mean-loss')}"

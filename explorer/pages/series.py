@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import NamedTuple, TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -18,18 +20,25 @@ from explorer.figures import series as drawing
 from explorer.figures.hundredths import CONFIG
 from explorer.figures.panel import Panel
 from explorer.figures.style import number
-from explorer.pages.shell import charts, controls, export, links, people, pictures, session, shelf
+from explorer.interventions import Intervention, altered
+from explorer.models import SequenceModel
+from explorer.pages.shell import alterations, charts, controls, export, links, people, pictures, session, shelf
 from explorer.pages.shell.learning import Learnt, Wishes, learnt
 from explorer.pages.shell.plain import plain
 from explorer.pages.shell.shelf import Shelf
 from explorer.pages.shell.texts import Upload
 from explorer.probes.series import SeriesTrace
+from explorer.reads.series import SeriesRead
 from explorer.series import BUILT_IN, Score, Table, Task, numeric_columns, scored
 from explorer.words import LANGUAGE, own, say
 
+V = TypeVar("V")
 OWN, NO_UNIT = "own-table", "none"
 UNITS, LENGTHS, STEPS = (8, 16, 24, 32, 64), (10, 20, 30, 50, 100, 200), (50, 100, 200, 400, 800, 1600)
 DEFAULT_STEPS = {"sine": 100, "adding": 400, OWN: 200}
+RATES = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
+NO_THETA = "none"
+THETAS = ("1", "0.01", "0.1", "0.5", "5", NO_THETA)
 DEFAULT_LENGTH = {"sine": 50, "adding": 20, OWN: 30}
 TABLE, MOST_TABLE_BYTES, MOST_HORIZON = "table", 5_000_000, 30
 
@@ -46,10 +55,11 @@ def page() -> None:
             return
         with below:
             known = learnt(task, choose_network(task_name, key))
+            changed = choose_changes(known)
             units = [NO_UNIT, *map(str, range(known.wishes.units))]
             followed = controls.choose("numbers_unit", units, _unit_name)
         known.wait()
-        show(known, followed)
+        show(Seen(known, changed), followed)
     except ConfigError as fault:
         st.error(people.told(fault))
 
@@ -60,7 +70,20 @@ def choose_network(task: str, key: str) -> Wishes:
     units = controls.slide("numbers_units", UNITS, 24)
     length = controls.slide("numbers_length", LENGTHS, DEFAULT_LENGTH[task])
     steps = controls.slide("numbers_steps", STEPS, DEFAULT_STEPS[task])
-    return Wishes(key, cell, int(units), int(length), int(steps))
+    rate = controls.slide("numbers_rate", RATES, 0.005, "{:g}".format)
+    theta = controls.choose("numbers_theta", THETAS, lambda one: say("option.no-clipping") if one == NO_THETA else one)
+    clip_norm = None if theta == NO_THETA else float(theta)
+    return Wishes(key, cell, int(units), int(length), int(steps), float(rate), clip_norm)
+
+
+def choose_changes(known: Learnt) -> Intervention:
+    """What is altered in it once it has learned."""
+    cell = CELLS[known.wishes.cell]
+    if not cell.gates:
+        return Intervention()
+    keys = [f"{links.NUMBERS_HOLD}{gate.letter}" for gate in cell.gates]
+    with st.expander(say("page.alter"), expanded=links.at_arrival(*keys)):
+        return Intervention(alterations.choose_held(cell, links.NUMBERS_HOLD))
 
 
 def _unit_name(unit: str) -> str:
@@ -129,64 +152,96 @@ def _keep_file() -> None:
 # ---- what it learned -----------------------------------------------------------------------------------------------
 
 
-def show(known: Learnt, chosen: str) -> None:
+class Seen(NamedTuple):
+    """A network that has learned, and what is altered in it."""
+
+    known: Learnt
+    changed: Intervention
+
+    def kept(self, of: Shelf, what: str, make: Callable[[], V]) -> V:
+        """What is known of it, computed once for all who see the same; some of it is words."""
+        return of.get((f"numbers-{what}", self.known.wishes, self.changed, LANGUAGE.get()), make)
+
+    def model(self, of: Shelf) -> SequenceModel:
+        """The network, altered."""
+        model: SequenceModel = self.kept(of, "model", lambda: altered(self.known.model, self.changed))
+        return model
+
+    def read(self, of: Shelf) -> SeriesRead:
+        """Having read a sequence from which it learned nothing."""
+        task, length = self.known.task, self.known.wishes.length
+        return self.kept(of, "read", lambda: SeriesRead.of(self.model(of), task.example(length)))
+
+    def trace(self, of: Shelf) -> SeriesTrace:
+        """What its gates did, and what it told."""
+        return self.kept(of, "trace", lambda: explorer.trace_series(self.read(of)))
+
+    def flow(self, of: Shelf) -> explorer.GradientFlow:
+        """How much of each loss reaches each step."""
+        return self.kept(of, "flow", lambda: explorer.gradient_flow(self.model(of), self.read(of)))
+
+    def score(self, of: Shelf) -> Score:
+        """How well it tells its target."""
+        known = self.known
+        return self.kept(of, "score", lambda: scored(self.model(of), known.task, known.wishes.length))
+
+    def tape(self, of: Shelf, unit: int | None, _: str) -> Panel:
+        """The picture of its gates."""
+        task = self.known.task
+        return drawing.tape(self.trace(of), task.columns, task.targets, unit=unit, alt=say("series-page.alt.tape"))
+
+    def triangle(self, of: Shelf, _: str) -> Panel:
+        """The picture of its gradient."""
+        flow = self.flow(of)
+        rows = [row for row, term in enumerate(flow.asked_T.tolist()) if term >= 0]
+        several = len(rows) > 1
+        panel = flows.flow(flow, None, rows[-1] if several else None, alt=say("series-page.alt.flow"))
+        # A triangle of one row is the curve below it.
+        return panel if several else replace(panel, rows=[row for row in panel.rows if row.key != flows.LOSSES])
+
+
+def show(seen: Seen, chosen: str) -> None:
     """How good it is beside those who know nothing; then the pictures of a sequence that it has not seen."""
+    known, of = seen.known, shelf.own()
     if known.fault:
         st.warning(plain(known.fault))
         return
-    score = _score(shelf.own(), known)
-    st.markdown(_verdict(known, score))
+    st.markdown(_verdict(seen, seen.score(of)))
+    if seen.changed:
+        trained = number(Seen(known, Intervention()).score(of).rmse)
+        st.caption(say("series-page.altered", changes=plain(str(seen.changed)), rmse=trained))
     followed = None if chosen == NO_UNIT else int(chosen)
-    draw = partial(_tape, shelf.own(), known, followed)
-    done = pictures.show(draw, "", (known.wishes, followed), key="numbers_tape")
+    about = (known.wishes, seen.changed)
+    done = pictures.show(partial(seen.tape, of, followed), "", (about, followed), key="numbers_tape")
     if done.chosen and done.chosen["line"] is not None and done.chosen["line"] != followed:
         links.put("numbers_unit", str(done.chosen["line"]))
         st.rerun()
     one = known.task.example(known.wishes.length).asked_T.sum() == 1
     st.markdown(say("series-page.flow-of-one" if one else "series-page.flow"))
-    pictures.show(partial(_flow, shelf.own(), known), "", (known.wishes, "flow"), key="numbers_flow")
+    pictures.show(partial(seen.triangle, of), "", (about, "flow"), key="numbers_flow")
+    flow = seen.flow(of)
+    st.caption(say("series-page.reach", half=flow.half_life_steps, horizon=flow.horizon_steps))
     st.markdown(say("series-page.learned", steps=len(known.records), seconds=known.records[-1].elapsed_s))
     charts.show(
         drawing.learning(known.records), key="numbers_learning", config=CONFIG, alt=say("series-page.alt.learning")
     )
-    trace = _trace(shelf.own(), known)
+    trace = seen.trace(of)
     made = partial(drawing.frame, trace, known.task.columns, known.task.targets)
     export.offer([export.Table(say("table.series"), known.task.name, made, rows=len(trace))], key="numbers")
 
 
-def _verdict(known: Learnt, score: Score) -> str:
-    """Whether it tells its target better than those who know nothing; on sequences from which nothing was learned."""
+def _verdict(seen: Seen, score: Score) -> str:
+    """Whether it tells its target better than those who know nothing; on sequences from which nothing was learned.
+
+    To one that was altered by hand, no advice on learning is given.
+    """
+    known = seen.known
     name, best = min(score.guesses.items(), key=lambda guess: guess[1])
     figures = {"target": plain(known.task.targets[0]), "rmse": number(score.rmse), "guess": number(best)}
     code = "better" if score.rmse < 0.9 * best else "alike" if score.rmse <= best else "worse"
     icon = ":material/check:" if code == "better" else ":material/warning:"
-    return f"{icon} {say(f'series-page.{code}', who=say(f'series-page.who.{name}'), **figures)}"
-
-
-def _read_of(known: Learnt) -> explorer.SeriesRead:
-    return explorer.SeriesRead.of(known.model, known.task.example(known.wishes.length))
-
-
-def _trace(of: Shelf, known: Learnt) -> SeriesTrace:
-    return of.get(("numbers-trace", known.wishes, LANGUAGE.get()), lambda: explorer.trace_series(_read_of(known)))
-
-
-def _score(of: Shelf, known: Learnt) -> Score:
-    return of.get(("numbers-score", known.wishes), lambda: scored(known.model, known.task, known.wishes.length))
-
-
-def _tape(of: Shelf, known: Learnt, unit: int | None, _: str) -> Panel:
-    columns, targets = known.task.columns, known.task.targets
-    return drawing.tape(_trace(of, known), columns, targets, unit=unit, alt=say("series-page.alt.tape"))
-
-
-def _flow(of: Shelf, known: Learnt, _: str) -> Panel:
-    flow = of.get(("numbers-flow", known.wishes), lambda: explorer.gradient_flow(known.model, _read_of(known)))
-    rows = [row for row, term in enumerate(flow.asked_T.tolist()) if term >= 0]
-    several = len(rows) > 1
-    panel = flows.flow(flow, None, rows[-1] if several else None, alt=say("series-page.alt.flow"))
-    # A triangle of one row is the curve below it.
-    return panel if several else replace(panel, rows=[row for row in panel.rows if row.key != flows.LOSSES])
+    advice = "" if seen.changed or code == "better" else say(f"series-page.{code}.advice")
+    return f"{icon} {say(f'series-page.{code}', who=say(f'series-page.who.{name}'), **figures)} {advice}"
 
 
 page()

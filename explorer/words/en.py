@@ -58,6 +58,13 @@ def _cut_in_training(model: str, steps: int, batches: int) -> str:
     )
 
 
+def _reach_of_numbers(half: int | None, horizon: int | None) -> str:
+    if half is None:
+        return "More than half of a loss's gradient gets to the beginning of this sequence."
+    whole = "more than 1 % gets to the beginning" if horizon is None else f"under 1 % after {_steps(horizon)}"
+    return f"Half of a loss's gradient is gone {_steps(half)} back (the median loss); {whole}."
+
+
 def _lower_rate(learning_rate: float, clip_norm: float | None = None, **_: Any) -> str:
     return f"Train again with a learning rate of {learning_rate / 10:g}" + (
         f", or clip the gradient at 1: now it is {learning_rate:g} and nothing is clipped."
@@ -1585,6 +1592,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "control.numbers-target": "Column to tell",
     "control.numbers-columns": "Columns to read",
     "control.numbers-horizon": "How many rows ahead",
+    "control.numbers-rate": "Learning rate",
+    "control.numbers-theta": "Clip the gradient at",
+    "option.no-clipping": "not at all",
+    "choice.numbers-rate": "learning rate",
+    "choice.numbers-theta": "threshold of clipping",
     "choice.numbers": "task",
     "choice.numbers-target": "column to tell",
     "choice.numbers-horizon": "number of rows ahead",
@@ -1608,13 +1620,13 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "It tells *{target}* to within **{rmse}** (root mean squared error, on numbers it did not learn from). {who} has {guess}."
     ),
     "series-page.alike": (
-        "It has hardly learned to tell *{target}*: its root mean squared error is **{rmse}**. {who} has {guess}. Let it learn "
-        "longer."
+        "It has hardly learned to tell *{target}*: its root mean squared error is **{rmse}**. {who} has {guess}."
     ),
     "series-page.worse": (
-        "It tells *{target}* worse than someone who knows nothing: its root mean squared error is **{rmse}**. {who} has {guess}. "
-        "Let it learn longer, or take fewer units."
+        "It tells *{target}* worse than someone who knows nothing: its root mean squared error is **{rmse}**. {who} has {guess}."
     ),
+    "series-page.alike.advice": "Let it learn longer.",
+    "series-page.worse.advice": "Let it learn longer, or take fewer units.",
     "series-page.who.mean": "Whoever always tells the mean",
     "series-page.who.stays": "Whoever tells that it stays as it is",
     "series-page.flow": (
@@ -1624,6 +1636,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "series-page.flow-of-one": (
         "**How far back the loss reaches.** Its gradient at each earlier state; it is asked at one step alone."
     ),
+    "series-page.altered": "With {changes}. As it was trained, it tells it to within {rmse}.",
+    "series-page.reach": _reach_of_numbers,
     "series-page.learned": "**How it learned.** {steps:,} steps in {seconds:.1f} s.",
     "series-page.alt.learning": "Loss and gradient norms over the steps of training",
     "series-page.alt.tape": "What the network read and told, and its gates at each step",

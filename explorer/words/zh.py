@@ -46,6 +46,13 @@ def _truncated(backward_steps: int, horizon_steps: float | None = None, **_: Any
     )
 
 
+def _reach_of_numbers(half: int | None, horizon: int | None) -> str:
+    if half is None:
+        return "每个损失的梯度有一半以上传到了这个序列的开头。"
+    whole = "到开头还剩 1 % 以上" if horizon is None else f"往回 {_steps(horizon)}后不到 1 %"
+    return f"往回 {_steps(half)}，损失的梯度就少了一半（取各损失的中位数）；{whole}。"
+
+
 def _lower_rate(learning_rate: float, clip_norm: float | None = None, **_: Any) -> str:
     return f"把学习率改为 {learning_rate / 10:g} 重新训练" + (
         f"，或者以 1 为阈值裁剪梯度：现在学习率是 {learning_rate:g}，而且没有裁剪。" if clip_norm is None else "。"
@@ -1450,6 +1457,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "control.numbers-target": "要说出的列",
     "control.numbers-columns": "要读的列",
     "control.numbers-horizon": "提前多少行",
+    "control.numbers-rate": "学习率",
+    "control.numbers-theta": "裁剪梯度的阈值",
+    "option.no-clipping": "不裁剪",
+    "choice.numbers-rate": "学习率",
+    "choice.numbers-theta": "裁剪阈值",
     "choice.numbers": "任务",
     "choice.numbers-target": "要说出的列",
     "choice.numbers-horizon": "提前的行数",
@@ -1466,14 +1478,16 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "series-page.no-numbers": "至少要有一列全是有限数；表格的列是 {columns:names}。请去掉有空缺的行，或补上。",
     "series-page.learning": "正在学：第 {step:,} 步，共 {total:,} 步",
     "series-page.better": "它说出 *{target}* 的误差约为 **{rmse}**（均方根误差，用没有学过的数）。{who}是 {guess}。",
-    "series-page.alike": "它几乎没有学会说出 *{target}*：均方根误差是 **{rmse}**。{who}是 {guess}。请让它学得更久。",
-    "series-page.worse": (
-        "它说出 *{target}* 比什么都不懂的人还差：均方根误差是 **{rmse}**。{who}是 {guess}。请让它学得更久，或用更少的单元。"
-    ),
+    "series-page.alike": "它几乎没有学会说出 *{target}*：均方根误差是 **{rmse}**。{who}是 {guess}。",
+    "series-page.worse": ("它说出 *{target}* 比什么都不懂的人还差：均方根误差是 **{rmse}**。{who}是 {guess}。"),
+    "series-page.alike.advice": "请让它学得更久。",
+    "series-page.worse.advice": "请让它学得更久，或用更少的单元。",
     "series-page.who.mean": "总是说平均值的误差",
     "series-page.who.stays": "总是说“保持不变”的误差",
     "series-page.flow": "**每个损失能回到多远**。一行是一步的损失，一列是它到达的状态；亮表示梯度大。",
     "series-page.flow-of-one": "**损失能回到多远**。它在每个较早状态处的梯度；只在一步上有损失。",
+    "series-page.altered": "改动：{changes}。训练好的原样，误差在 {rmse} 以内。",
+    "series-page.reach": _reach_of_numbers,
     "series-page.learned": "**它怎样学会**。{steps:,} 步，{seconds:.1f} 秒。",
     "series-page.alt.learning": "训练各步的损失和梯度范数",
     "series-page.alt.tape": "网络读到什么、说了什么，以及每一步的门",

@@ -322,6 +322,15 @@ def test_characters_stand_under_a_figure_where_they_fit(length, columns, lettere
     assert ("%{x}”" in figure.data[0].hovertemplate) == (length <= 110)
 
 
+def test_labels_of_several_characters_are_not_written_over_each_other():
+    flow = gradient_flow(model_of("gru"), TEXT)
+    assert drawing.flow(flow).lettered
+    dated = drawing.flow(replace(flow, labels=[f"day {i}" for i in range(len(flow))]))
+    assert not dated.lettered
+    assert not [item for row in dated.rows for item in row.items if getattr(item, "lettered", False)]
+    assert [item for row in drawing.flow(flow).rows for item in row.items if getattr(item, "lettered", False)]
+
+
 @pytest.mark.parametrize("name", ["gru", "lstm", "bidirectional"])
 def test_what_each_step_adds_to_the_weights_and_what_survives_is_that_of_the_probe(name):
     model = model_of(name)

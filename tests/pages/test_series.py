@@ -14,7 +14,7 @@ import explorer
 from explorer.pages.shell import learning, links
 from explorer.pages.shell.learning import Learnt, Wishes, learnt
 from explorer.pages.shell.texts import Upload
-from explorer.series import BUILT_IN, scored
+from explorer.series import BUILT_IN, learn, scored, series_model
 from waiting import until
 
 APP = Path(explorer.__file__).parent / "pages" / "frame.py"
@@ -61,6 +61,40 @@ def test_what_it_says_and_draws_is_the_librarys():
     assert any(row["key"] == "losses" for row in flow["rows"])
 
 
+def test_what_is_altered_is_judged_and_drawn_beside_what_was_trained():
+    app, task = page(numbers_hold_z="1"), BUILT_IN["sine"]
+    known = learnt(task, Wishes("sine", "gru", 8, 10, 50))
+    changed = explorer.altered(known.model, explorer.Intervention({"z": 1}))
+    trained, held = (f"{scored(model, task, 10).rmse:.2g}" for model in (known.model, changed))
+    assert f"**{held}" in words(app) or held in words(app)
+    assert f"With z held at 1. As it was trained, it tells it to within {trained}" in words(app)
+    tape = drawn.panels(app)[0]
+    trace = explorer.trace_series(explorer.SeriesRead.of(changed, task.example(10)))
+    assert (trace.tape()["z"] == 1).all()
+    told = next(row for row in tape["rows"] if row["title"].startswith("next value"))
+    np.testing.assert_allclose(told["items"][1]["y"], trace.outputs_TV[:, 0], rtol=1e-6)
+    assert "Let it learn" not in words(app)  # it has: it is the held gate that is in its way
+    assert "held at" not in words(page())
+
+
+def test_rate_and_threshold_are_those_that_were_chosen():
+    page(numbers_rate=0.02, numbers_theta="none")
+    known = learnt(BUILT_IN["sine"], Wishes("sine", "gru", 8, 10, 50, 0.02, None))
+    assert len(known.records) == 50
+    assert all(record.grad_norm_before == record.grad_norm_after for record in known.records)
+    direct = list(learn(series_model(BUILT_IN["sine"], known.wishes.config), BUILT_IN["sine"], steps=50, length=10,
+                        learning_rate=0.02, clip_norm=None))  # fmt: skip
+    assert [record.loss for record in direct] == [record.loss for record in known.records]
+
+
+def test_how_far_back_the_gradient_reaches_is_the_flows_own():
+    app = page()
+    known = learnt(BUILT_IN["sine"], Wishes("sine", "gru", 8, 10, 50))
+    flow = explorer.gradient_flow(known.model, explorer.SeriesRead.of(known.model, BUILT_IN["sine"].example(10)))
+    expected = f"{flow.half_life_steps} step" if flow.half_life_steps else "More than half"
+    assert expected in words(app)
+
+
 @pytest.mark.parametrize("cell", explorer.cells.CELLS)
 def test_every_cell_learns(cell):
     app = page(numbers_cell=cell)
@@ -78,6 +112,7 @@ def test_who_has_not_learned_is_not_praised():
     app = page(numbers="adding", numbers_steps=50, numbers_length=50)
     assert ":material/check:" not in words(app)
     assert "Whoever always tells the mean has" in words(app)
+    assert "Let it learn longer" in words(app)
 
 
 def test_a_unit_is_followed():

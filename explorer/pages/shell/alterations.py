@@ -28,17 +28,22 @@ def choose_alterations(config: explorer.ModelConfig) -> Intervention:
     with st.expander(say("page.alter"), expanded=links.at_arrival(*ALTERING)):
         st.caption(say("page.alter.about"))
         _offer_presets(cell)
-        held = {
-            gate.letter: slide(f"hold_{gate.letter}", HELD, FREE, _held, "hold", gate=gate.title) for gate in cell.gates
-        }
+        held = choose_held(cell, links.HOLD)
         if cell.keeps:
             shift = slide("keep_bias", SHIFTS, 0.0, gate=cell.keeps.title)
         if cell.recurrent:
             factor = slide("recurrent", FACTORS, 1.0)
         variant = _choose_variant(cell, config.variant)
         units = _choose_unit(read_as(config, variant))
-    values = {letter: float(value) for letter, value in held.items() if value != FREE}
-    return Intervention(values, keep_bias=shift, recurrent=factor, variant=variant, units=units)
+    return Intervention(held, keep_bias=shift, recurrent=factor, variant=variant, units=units)
+
+
+def choose_held(cell: Cell, begins: str) -> dict[str, float]:
+    """A control for each gate of a cell, whose key begins so; letter -> value of those that are held."""
+    chosen = {
+        gate.letter: slide(f"{begins}{gate.letter}", HELD, FREE, _held, "hold", gate=gate.title) for gate in cell.gates
+    }
+    return {letter: float(value) for letter, value in chosen.items() if value != FREE}
 
 
 def _offer_presets(cell: Cell) -> None:

@@ -29,6 +29,8 @@ class Wishes(NamedTuple):
         units: of each layer.
         length: time steps of a sequence.
         steps: of the optimizer.
+        rate: Adam's learning rate.
+        clip_norm: the threshold of global-norm clipping; None does not clip.
 
     """
 
@@ -37,6 +39,8 @@ class Wishes(NamedTuple):
     units: int
     length: int
     steps: int
+    rate: float = 5e-3
+    clip_norm: float | None = 1.0
 
     @property
     def config(self) -> ModelConfig:
@@ -63,7 +67,14 @@ class Learnt:
         self.model = series_model(task, wishes.config, seed=0)
         self.records: list[SeriesStep] = []
         self.fault = ""
-        self._steps = learn(self.model, task, steps=wishes.steps, length=wishes.length)
+        self._steps = learn(
+            self.model,
+            task,
+            steps=wishes.steps,
+            length=wishes.length,
+            learning_rate=wishes.rate,
+            clip_norm=wishes.clip_norm,
+        )
         self._lock, self._watching = threading.Lock(), 0
         self._begun: Future[None] | None = None
 

@@ -43,7 +43,7 @@ class Choice(NamedTuple):
 
 
 ALTERED = (GATES, GRADIENTS)  # where a model can be altered, and seen beside another
-HOLD = "hold_"  # begins the choice of a gate's value
+HOLD, NUMBERS_HOLD = "hold_", "numbers_hold_"  # begin the choice of a gate's value, on most pages and on Numbers
 # The letters of what can be changed at one step of a cell, by what it is.
 CHANGED = {
     "before": tuple(dict.fromkeys(part for cell in CELLS.values() for part in cell.state)),
@@ -91,8 +91,9 @@ CHOICES = {
     "problem_length": Choice((PROBLEMS,), elsewhere=False),
     **{
         f"numbers{of}": Choice((SERIES,), elsewhere=False)
-        for of in ("", "_target", "_horizon", "_cell", "_units", "_length", "_steps", "_unit")
+        for of in ("", "_target", "_horizon", "_cell", "_units", "_length", "_steps", "_rate", "_theta", "_unit")
     },
+    **{f"{NUMBERS_HOLD}{letter}": Choice((SERIES,), elsewhere=False) for letter in gate_titles()},
     **{of: Choice((LESSONS,), elsewhere=False) for of in ("lesson", "step", "class")},
     # Anyone with a run's id can see it: only the page that shows the run hands its id on.
     "run": Choice((TRAIN,), elsewhere=False),
@@ -265,8 +266,8 @@ def _spells(named: str, option: Any) -> bool:
 
 def noun(key: str) -> str:
     """What a sentence calls a choice."""
-    if key.startswith(HOLD):
-        return say("choice.hold", gate=gate_titles()[key.removeprefix(HOLD)])
+    if key.startswith((HOLD, NUMBERS_HOLD)):
+        return say("choice.hold", gate=gate_titles()[key.rpartition("_")[2]])
     kind, _, letter = key.removeprefix("at_").partition("_")
     if letter in CHANGED.get(kind, ()):
         name = key.removesuffix(f"_{letter}").replace("_", "-")

@@ -41,6 +41,12 @@ def panels(app):
     return [unpacked(data) for _, data in answers]
 
 
+def svgs(app):
+    """The drawings of a page."""
+    told = (json.loads(one.proto.json).get("svg") for one in app.get("bidi_component"))
+    return [svg for svg in told if svg]
+
+
 def titles(panel):
     """Of the rows of a panel."""
     return [row["title"] for row in panel["rows"]]

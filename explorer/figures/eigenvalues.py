@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from explorer.figures.drawing import drawn, mark
 from explorer.figures.panel import Axis, Level, Line, Panel, Row
 from explorer.figures.style import GREY, LINES, PLAIN, Stroke, keyed
 from explorer.probes.eigenvalues import POWERS, Eigenvalues
 from explorer.words import say
 
-SIZE_PX, EDGE_PX, KEY_PX, DOT_PX, ROW_PX = 360, 26, 22, 3.2, 230
+SIZE_PX, EDGE_PX, KEY_PX, ROW_PX = 360, 26, 22, 230
 
 
 def frame(found: Eigenvalues) -> pd.DataFrame:
@@ -49,35 +50,17 @@ def circle(found: Eigenvalues, reach: float | None = None) -> str:
         for value in values:
             x, y = middle + scale * value.real, middle - scale * value.imag
             said = escape(f"{letter}: {value.real:.3f} {value.imag:+.3f}i, |λ| = {abs(value):.3f}")
-            marks.append(_mark(number, x, y, colour, said))
+            marks.append(mark(number, x, y, colour, said))
         at = SIZE_PX + KEY_PX * number + 12
         words = escape(say("eigen-figure.part", letter=letter, radius=found.radius(letter)))
-        keys.append(
-            f'{_mark(number, EDGE_PX, at - 4, colour, "")}<text x="{EDGE_PX + 12}" y="{at}" font-size="12.5">{words}</text>'
-        )
+        keys.append(f'{mark(number, EDGE_PX, at - 4, colour)}<text x="{EDGE_PX + 12}" y="{at}">{words}</text>')
     axis = f"M{EDGE_PX} {middle}H{SIZE_PX - EDGE_PX}M{middle} {EDGE_PX}V{SIZE_PX - EDGE_PX}"
-    alt = escape(say("eigen-figure.alt"))
-    return (
-        f'<svg viewBox="0 0 {SIZE_PX} {height}" width="100%" style="max-width:{SIZE_PX}px" role="img" aria-label="{alt}" '
-        f'font-family="inherit" fill="currentColor"><path d="{axis}" stroke="currentColor" stroke-opacity="0.3"/>'
-        f'{"".join(marks)}<circle cx="{middle}" cy="{middle}" r="{scale:.2f}" fill="none" stroke="currentColor" '
-        f'stroke-width="1.4" stroke-dasharray="5 4"/><text x="{middle + scale + 3:.1f}" y="{middle + 14}" font-size="11">1</text>'
-        f"{''.join(keys)}</svg>"
+    inside = (
+        f'<path d="{axis}" stroke="currentColor" stroke-opacity="0.3"/>{"".join(marks)}'
+        f'<circle cx="{middle}" cy="{middle}" r="{scale:.2f}" fill="none" stroke="currentColor" stroke-width="1.4" '
+        f'stroke-dasharray="5 4"/><text x="{middle + scale + 3:.1f}" y="{middle + 14}" font-size="11">1</text>{"".join(keys)}'
     )
-
-
-def _mark(number: int, x: float, y: float, colour: str, said: str) -> str:
-    """A mark of one part: each has a form of its own."""
-    title, r = f"<title>{said}</title>" if said else "", DOT_PX
-    style = f'fill="{colour}" fill-opacity="0.75" stroke="{colour}"'
-    forms = (
-        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{r}" {style}>{title}</circle>',
-        f'<path d="M{x:.1f} {y - r:.1f}l{r} {1.8 * r:.1f}h-{2 * r}z" {style}>{title}</path>',
-        f'<path d="M{x - r:.1f} {y - r:.1f}h{2 * r}v{2 * r}h-{2 * r}z" {style}>{title}</path>',
-        f'<path d="M{x:.1f} {y - 1.3 * r:.1f}l{1.3 * r:.1f} {1.3 * r:.1f}l-{1.3 * r:.1f} {1.3 * r:.1f}'
-        f'l-{1.3 * r:.1f} -{1.3 * r:.1f}z" {style}>{title}</path>',
-    )
-    return forms[number % len(forms)]
+    return drawn(inside, height, say("eigen-figure.alt"), SIZE_PX)
 
 
 def powers(found: Eigenvalues, alt: str = "") -> Panel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from explorer.characters import visible
 from explorer.features import COUNTED, Feature, features_of
+from explorer.figures.drawing import drawn, mark
 from explorer.figures.panel import (
     Axis,
     Heatmap,
@@ -52,9 +54,7 @@ STRIP_PX, LINES_PX, ROLE_PX = 26, 130, 56
 LEAST_HEATMAP_PX, MOST_HEATMAP_PX = 144, 288
 LEAST_GUESS = 0.005  # what rounds to 0 % is not told
 GHOSTLY = 0.55  # opacity of what was, before the model was altered
-SYMBOLS = ("circle-open", "triangle-up-open", "square-open", "diamond-open")
-MARKS = dict(zip(SYMBOLS, "○△□◇", strict=True))
-SCATTER_PX = 300
+SCATTER_PX, EDGE_PX = 340, 52
 SURPRISE, CHANGE = "surprise", "change"
 TEXT = "text"  # what a click in the strip is told by
 MORE, UNREAD = "▲", "○"  # marks on the strip
@@ -230,7 +230,7 @@ def _strip_row(trace: GateTrace, one: Tape, code: str, unit: int | None, count: 
         marks.append((MORE, say("gate-figure.more"), shown_T > quantity.high))
     marks.append((UNREAD, say("gate-figure.unknown"), trace.unknown_T[:count]))
     marks = [mark for mark in marks if mark[2].any()]
-    title += "<br>" * bool(marks) + ", ".join(f"{coloured(mark, ORANGE)} {words}" for mark, words, _ in marks)
+    title += "<br>" * bool(marks) + ", ".join(f"{coloured(sign, ORANGE)} {words}" for sign, words, _ in marks)
     items = [strip, *(_marks(mark, where_T) for mark, _, where_T in marks)]
     return Row(title, items, Axis(low=-0.5, high=0.5, hidden=True), STRIP_PX, key=TEXT, pinned=True, brushed=True)
 
@@ -395,21 +395,39 @@ def _key(drawn: dict[str, Stroke]) -> str:
     return ", ".join(keyed(name, line) for name, line in drawn.items())
 
 
-def saturation(tape: Tape) -> Panel:
+def saturation(tape: Tape, alt: str = "") -> str:
     """How often each unit's gates are nearly closed, and how often nearly open: a mark a gate and unit (Karpathy et al. 2015).
 
-    On a text that sees both, a gate in the corner at the lower left is never decided, and one at an edge always is.
+    As SVG. On a text that sees both, a gate in the corner at the lower left is never decided, and one at an edge always is.
     """
-    items: list[Item] = []
-    names = []
-    for (letter, gate_TH), stroke, symbol in zip(tape.gates.items(), LINES, SYMBOLS, strict=False):
-        low_H, high_H = (gate_TH < SATURATED_LOW).mean(0), (gate_TH > SATURATED_HIGH).mean(0)
-        hover = say("figure.saturated", letter=letter)
-        items.append(Marks(low_H, high_H, symbol, 8, stroke.colour, 1, hover, said=np.arange(len(low_H))))
-        names.append(f"{coloured(MARKS[symbol], stroke.colour)} {letter}")
-    share = Axis(low=-0.03, high=1.03, percent=True, ticks=6)
-    row = Row(", ".join(names), items, replace(share, label=say("figure.open")), SCATTER_PX)
-    return Panel(replace(share, label=say("figure.closed")), [row], hover="closest", top_px=28)
+    left, foot, room = EDGE_PX, SCATTER_PX - EDGE_PX, SCATTER_PX - 2 * EDGE_PX
+    marks, keys = [], []
+    for form, ((letter, gate_TH), stroke) in enumerate(zip(tape.gates.items(), LINES, strict=False)):
+        for unit, (low, high) in enumerate(zip(*_saturated(gate_TH), strict=True)):
+            said = escape(say("figure.saturated", unit=unit, letter=letter, low=low, high=high))
+            marks.append(mark(form, left + room * low, foot - room * high, stroke.colour, said, 4, 0))
+        key = left + 40 * form
+        keys.append(f'{mark(form, key, 14, stroke.colour, "", 4, 0)}<text x="{key + 9}" y="18">{letter}</text>')
+    lines, ticks = [], []
+    for share in (0, 0.5, 1):
+        x, y = left + room * share, foot - room * share
+        lines.append(f"M{left} {y:g}H{left + room}M{x:g} {foot}V{foot - room}")
+        ticks.append(f'<text x="{x:g}" y="{foot + 15}" text-anchor="middle">{share:.0%}</text>')
+        ticks.append(f'<text x="{left - 6}" y="{y + 4:g}" text-anchor="end">{share:.0%}</text>')
+    closed, opened = escape(say("figure.closed")), escape(say("figure.open"))
+    ticks.append(f'<text x="{left + room / 2:g}" y="{foot + 32}" text-anchor="middle">{closed}</text>')
+    ticks.append(
+        f'<text transform="translate(12 {foot - room / 2:g}) rotate(-90)" text-anchor="middle">{opened}</text>'
+    )
+    axes = (
+        f'<path d="{"".join(lines)}" stroke="currentColor" stroke-opacity="0.2"/><g font-size="11">{"".join(ticks)}</g>'
+    )
+    return drawn(f"{axes}{''.join(marks)}{''.join(keys)}", SCATTER_PX, alt, SCATTER_PX)
+
+
+def _saturated(gate_TH: Floats) -> tuple[list[float], list[float]]:
+    """The share of the steps at which each unit's gate is nearly closed, and nearly open."""
+    return (gate_TH < SATURATED_LOW).mean(0).tolist(), (gate_TH > SATURATED_HIGH).mean(0).tolist()
 
 
 def frame(trace: GateTrace, *, layer: int = 0, direction: str | None = None) -> pd.DataFrame:

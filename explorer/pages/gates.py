@@ -285,12 +285,7 @@ def show_reading(view: View, second: Which | None, trace: GateTrace, text: str) 
 def show_saturation(tape: Tape) -> None:
     """How often each unit's gates are nearly closed, and how often nearly open."""
     st.markdown(say("gate-page.saturation"))
-    charts.show(
-        drawing.saturation(tape),
-        key="saturation",
-        config={"displayModeBar": False},
-        alt=say("gate-page.alt.saturation"),
-    )
+    charts.draw(drawing.saturation(tape, say("gate-page.alt.saturation")), key="saturation")
 
 
 def page() -> None:

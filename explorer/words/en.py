@@ -1261,7 +1261,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "figure.ghost.running": "as trained %{{customdata:.4~g}}",
     "figure.guess": "“{character}” {probability:.0%}",
     "figure.expected": "expected {guesses}",
-    "figure.saturated": "unit %{{customdata}}: {letter} under 0.1 at %{{x:.0%}} of the steps, over 0.9 at %{{y:.0%}}",
+    "figure.saturated": "unit {unit}: {letter} under 0.1 at {low:.0%} of the steps, over 0.9 at {high:.0%}",
     "figure.closed": "share of steps under 0.1",
     "figure.open": "over 0.9",
     "panel.play": "Play the training",

@@ -1175,7 +1175,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "figure.ghost.running": "训练时 %{{customdata:.4~g}}",
     "figure.guess": "“{character}” {probability:.0%}",
     "figure.expected": "预期 {guesses}",
-    "figure.saturated": "单元 %{{customdata}}：{letter} 在 %{{x:.0%}} 的步小于 0.1，在 %{{y:.0%}} 的步大于 0.9",
+    "figure.saturated": "单元 {unit}：{letter} 在 {low:.0%} 的步小于 0.1，在 {high:.0%} 的步大于 0.9",
     "figure.closed": "小于 0.1 的步的比例",
     "figure.open": "大于 0.9",
     "panel.play": "播放训练过程",

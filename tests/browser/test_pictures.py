@@ -163,7 +163,7 @@ def test_nothing_below_jumps_when_a_picture_comes(page, server):
     metric = page.locator("[data-testid=stMetric]").first
     metric.wait_for()
     page.locator("[data-test-script-state=notRunning]").wait_for()
-    page.locator("[class*='st-key-likeliest'] .main-svg").first.wait_for()  # a chart above it that plotly draws late
+    page.locator("[class*='st-key-likeliest'] svg").first.wait_for()  # a chart above it that comes late
     until(lambda: held or page.wait_for_timeout(20))
     before = metric.bounding_box()["y"]
     for route in held:

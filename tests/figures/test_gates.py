@@ -5,6 +5,7 @@ import io
 import re
 from dataclasses import replace
 from itertools import pairwise
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -315,12 +316,19 @@ def test_what_was_expected_is_what_the_trace_says():
 
 def test_the_scatter_of_saturation_counts_steps():
     tape = trace_of("lstm").tape()
-    figure = drawing.saturation(tape).figure()
-    assert len(figure.data) == len(tape.gates) == 3
-    for drawn, gate_TH in zip(figure.data, tape.gates.values(), strict=True):
-        np.testing.assert_allclose(drawn.x, [(unit < 0.1).mean() for unit in gate_TH.T])
-        np.testing.assert_allclose(drawn.y, [(unit > 0.9).mean() for unit in gate_TH.T])
-        assert list(drawn.customdata) == list(range(6))
+    svg = ElementTree.fromstring(drawing.saturation(tape, "what & how"))
+    assert svg.get("aria-label") == "what & how"
+    said = [one.text for one in svg.iter("title")]
+    left, foot, room = drawing.EDGE_PX, drawing.SCATTER_PX - drawing.EDGE_PX, drawing.SCATTER_PX - 2 * drawing.EDGE_PX
+    assert said == [
+        f"unit {unit}: {letter} under 0.1 at {(gate_T < 0.1).mean():.0%} of the steps, over 0.9 at {(gate_T > 0.9).mean():.0%}"
+        for letter, gate_TH in tape.gates.items()
+        for unit, gate_T in enumerate(gate_TH.T)
+    ]
+    circles = [one for one in svg.iter("circle") if len(one)]  # the first gate's; the one in the key has no title
+    gate_TH = next(iter(tape.gates.values()))
+    np.testing.assert_allclose([float(c.get("cx")) for c in circles], left + room * (gate_TH < 0.1).mean(0), atol=0.06)
+    np.testing.assert_allclose([float(c.get("cy")) for c in circles], foot - room * (gate_TH > 0.9).mean(0), atol=0.06)
 
 
 def test_by_role_those_with_one_stand_first_and_every_unit_once():

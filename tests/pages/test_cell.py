@@ -1,12 +1,12 @@
 """The page Cell, run without a browser."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+import drawn
 import explorer
 from explorer.pages.shell import models, texts
 from explorer.probes.cell import open_cell
@@ -25,11 +25,6 @@ def opened(**query):
 
 def said(app):
     return " ".join(markdown.value for markdown in app.markdown)
-
-
-def drawings(app):
-    told = (json.loads(one.proto.json).get("svg") for one in app.get("bidi_component"))
-    return [svg for svg in told if svg]
 
 
 def formulas(app):
@@ -85,10 +80,10 @@ def test_a_gru_made_a_plain_cell_says_how_far_it_is_from_one():
 
 
 def test_what_was_stands_in_the_drawing_once_something_is_changed():
-    assert "was " not in " ".join(drawings(opened(at="20")))
+    assert "was " not in " ".join(drawn.svgs(opened(at="20")))
     changed = opened(at="20", at_before_h="0.5")
-    assert all("was " in svg for svg in drawings(changed))
-    assert all(">0.50<" in svg or ">0.500" in svg for svg in drawings(changed))
+    assert all("was " in svg for svg in drawn.svgs(changed))
+    assert all(">0.50<" in svg or ">0.500" in svg for svg in drawn.svgs(changed))
 
 
 def test_another_character_and_the_other_convention():

@@ -1,6 +1,5 @@
 """The page Gradients, run without a browser."""
 
-import json
 import math
 import re
 from pathlib import Path
@@ -416,8 +415,7 @@ def test_the_eigenvalues_are_those_of_the_library_for_both_models():
     assert "all lie within the circle" in said(app)
     model = explorer.load_checkpoint(models.CHECKPOINTS / "time-machine-gru.safetensors").model
     assert f"modulus of {explorer.eigenvalues(model).radius('n'):.3f}" in said(app)
-    told = [json.loads(one.proto.json).get("svg", "") for one in app.get("bidi_component")]
-    radii = [re.search(r'r="([\d.]+)" fill="none"', svg)[1] for svg in told if svg]
+    radii = [re.search(r'r="([\d.]+)" fill="none"', svg)[1] for svg in drawn.svgs(app)]
     assert len(radii) == 2  # on one scale, or they could not be compared
     assert len(set(radii)) == 1
     none = run(model="lighthouse-mingru", eigen="true")

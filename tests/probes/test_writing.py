@@ -1,13 +1,15 @@
 """What a model would write, against torch's own kernel, softmax and generator."""
 
 import time
+from xml.etree import ElementTree
 
 import pytest
 import torch
 from torch import nn
 
 from explorer import CharModel, ConfigError, ModelConfig, Vocabulary, write_on
-from explorer.figures.writing import likeliest
+from explorer.figures.drawing import WIDE_PX
+from explorer.figures.writing import NAME_PX, likeliest
 
 TEXT = "the cat sat on the mat, and the cat sat on it"
 VOCABULARY = Vocabulary.from_text(TEXT)
@@ -88,10 +90,13 @@ def test_a_model_that_has_read_the_answer_cannot_write():
 
 def test_the_bars_are_as_long_as_the_characters_are_likely():
     done = write_on(model_of(), TEXT, 4)
-    figure = likeliest(done).figure()
-    assert [bar.x[0] for bar in figure.data] == [p for _, p in done.best]
-    colours = {bar.marker.color for bar, (symbol, _) in zip(figure.data, done.best, strict=True) if symbol == TEXT[4]}
-    others = {bar.marker.color for bar, (symbol, _) in zip(figure.data, done.best, strict=True) if symbol != TEXT[4]}
+    svg = ElementTree.fromstring(likeliest(done, "<what>"))
+    assert svg.get("aria-label") == "<what>"
+    bars = list(svg.iter("rect"))
+    longest = WIDE_PX - NAME_PX
+    assert [float(bar.get("width")) for bar in bars] == pytest.approx([longest * p for _, p in done.best], abs=0.006)
+    colours = {bar.get("fill") for bar, (symbol, _) in zip(bars, done.best, strict=True) if symbol == TEXT[4]}
+    others = {bar.get("fill") for bar, (symbol, _) in zip(bars, done.best, strict=True) if symbol != TEXT[4]}
     assert len(others) == 1
     assert not colours & others
     assert done.frame()["probability"].tolist() == [p for _, p in done.best]

@@ -117,5 +117,4 @@ def _lines(text: str) -> str:
 def _show_likeliest(done: Writing) -> None:
     code = "end" if not done.stands else "cloze" if not done.written else "place"
     st.caption(say(f"writing.likeliest.{code}", step=done.at, stands=plain(done.stands)))
-    alt = say("writing.alt")
-    charts.show(likeliest(done, alt), key="likeliest", config={"displayModeBar": False}, alt=alt)
+    charts.draw(likeliest(done, say("writing.alt")), key="likeliest")

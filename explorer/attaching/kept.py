@@ -43,7 +43,7 @@ class Kept:
         self._number = self._store.loops.add(loop, os.getpid())
         self._steps: list[Numbers] = []
         self._samples: list[Sample] = []
-        self._latest: tuple[int, list[InTime]] | None = None
+        self._latest: StepSample | None = None
         self._written_at = 0.0
 
     @property
@@ -61,11 +61,13 @@ class Kept:
         self._steps.append((made.step, made.loss, made.norm_before, made.norm_after, made.coefficient, made.max_norm))
         if sample is not None:
             self._samples.append(_summary(sample))
-            self._latest = sample.step, [_in_time(net) for net in sample.nets]
+            self._latest = sample
 
     def write(self, diagnosis: LoopDiagnosis | None = None) -> None:
         """Put what was taken, and the verdict so far, into the store."""
-        self._store.loops.write(self._number, self._steps, self._samples, self._latest)
+        seen = self._latest  # only the latest is kept by time step
+        latest = None if seen is None else (seen.step, [_in_time(net) for net in seen.nets])
+        self._store.loops.write(self._number, self._steps, self._samples, latest)
         self._steps, self._samples, self._latest = [], [], None
         if diagnosis is not None:
             self._store.loops.note(self._number, findings=findings_json(diagnosis.findings))
@@ -73,12 +75,16 @@ class Kept:
 
     def goes_on(self) -> None:
         """The same loop again, after it ended."""
+        self._store = Store(data_folder(), follows=False)
         self._store.loops.note(self._number, status=RUNNING, ended=None, message="")
 
     def end(self, message: str, *, failed: bool) -> None:
-        """The last word on it: what the loop raised, if it did."""
+        """The last word on it: what the loop raised, if it did. The store is let go, until the loop goes on."""
         status = FAILED if failed else FINISHED
-        self._store.loops.note(self._number, status=status, ended=time.time(), message=message)
+        try:
+            self._store.loops.note(self._number, status=status, ended=time.time(), message=message)
+        finally:
+            self._store.close()
 
 
 def _described(layer: Layer) -> LoopLayer:

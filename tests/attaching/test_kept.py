@@ -1,5 +1,8 @@
 """GateProbe(run=...): the loop is in the store while it goes and after, and a store that refuses costs only that."""
 
+import contextlib
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -81,6 +84,21 @@ def test_nothing_of_the_training_changes():
     assert runs.loops(runs.COMMAND_LINE) == []
     _, with_it = learn()
     assert all(torch.equal(a, b) for a, b in zip(without.parameters(), with_it.parameters(), strict=True))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux tells which files are open")
+def test_a_loop_that_has_ended_holds_no_file(folder):
+    def held():
+        found = []
+        for one in Path("/proc/self/fd").iterdir():
+            with contextlib.suppress(OSError):
+                found.append(str(one.readlink()))
+        return [path for path in found if path.startswith(str(folder))]
+
+    held_before, during = len(held()), []
+    probe, _ = learn(3, at_step=lambda _: during.append(len(held())))  # the probe itself stays
+    assert min(during) > held_before
+    assert len(held()) == held_before, probe
 
 
 def test_a_store_that_refuses_costs_the_recording_only(monkeypatch):

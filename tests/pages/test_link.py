@@ -6,6 +6,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+import drawn
 import explorer
 from explorer import runs
 from explorer.pages.shell import links, people, texts
@@ -264,7 +265,7 @@ def test_a_model_that_still_learns_is_in_the_picker_with_its_status(tmp_path, mo
         assert f"{going.name} · {going.id[:4]} (running)" in app.selectbox(key="model").options
         app.selectbox(key="model").set_value(f"run:{going.id}").run()
         assert not app.exception
-        assert len(app.get("plotly_chart")) > 0
+        assert drawn.panels(app)
     finally:
         runs.stop(going.id)
     ended(going.id)

@@ -210,7 +210,7 @@ def reach(flow: GradientFlow) -> NDArray[np.float64]:
     """For each loss the nearest step at which its gradient is under 1 % of its local one; NaN where there is none."""
     if not len(flow):
         return np.empty(0)
-    under_TT = flow.shares_TT < HORIZON
+    under_TT = (flow.shares_TT < HORIZON) & ~_beyond_cut(flow, len(flow))  # a cut is not a gradient that vanishes
     nearest_T = under_TT.argmax(1) if flow.backward else len(flow) - 1 - under_TT[:, ::-1].argmax(1)
     return np.where(under_TT.any(1), nearest_T, np.nan)
 
@@ -245,7 +245,8 @@ def _gradient(norm: float) -> str:
 
 
 def _one_loss(flow: GradientFlow, row: int, count: int) -> Row:
-    steps = np.arange(row, count) if flow.backward else np.arange(min(row + 1, count))
+    first = 0 if flow.cut is None else flow.cut.reached(row)
+    steps = np.arange(row, count) if flow.backward else np.arange(first, min(row + 1, count))
     norms, shares = flow.norms_TT[row, steps], flow.shares_TT[row, steps]
     words = [
         _gradient(norm) + (say("flow-figure.of-local", share=share(part)) if norm > 0 else "")

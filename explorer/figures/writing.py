@@ -6,7 +6,7 @@ from html import escape
 
 from explorer.characters import visible
 from explorer.figures.drawing import WIDE_PX, drawn
-from explorer.figures.style import BLUE, GREY
+from explorer.figures.style import BLUE, GREY, escaped
 from explorer.probes.writing import Writing
 from explorer.words import say
 
@@ -18,7 +18,7 @@ def likeliest(writing: Writing, alt: str = "") -> str:
     room, bars = WIDE_PX - NAME_PX, []
     for place, (symbol, probability) in enumerate(writing.best):
         top, colour = BAR_PX * place, GREY if symbol == writing.stands else BLUE
-        name = escape(say("writing-figure.character", character=visible(symbol), probability=probability))
+        name = say("writing-figure.character", character=escaped(visible(symbol)), probability=probability)
         bars.append(
             f'<text x="{NAME_PX - 8}" y="{top + 16}" text-anchor="end">{name}</text>'
             f'<rect x="{NAME_PX}" y="{top + 4}" width="{room * probability:.2f}" height="{THICK_PX}" fill="{colour}"/>'

@@ -218,8 +218,9 @@ def offer_cut(views: Sequence[View]) -> None:
     """Whether the graph is cut where training cut it; with it, where that was."""
     if any(view.of.cut for view in views) and controls.switch("cut"):
         for view in views:
-            if view.of.cut:
-                st.caption(say("gradient-page.cut-in-training", model=plain(view.label), **view.of.cut._asdict()))
+            model, cut = plain(view.label), view.of.cut
+            told = say("gradient-page.cut-in-training", model=model, **cut._asdict()) if cut else ""
+            st.caption(told or say("gradient-page.no-cut", model=model))
 
 
 def show_singular_values(view: View, columns: int) -> None:
@@ -283,7 +284,8 @@ def show_training(checkpoint: explorer.Checkpoint, which: Which) -> None:
 
 def tables(views: Sequence[View], theta: float, *, with_weights: bool) -> Iterator[export.Table]:
     """What the page shows, as tables."""
-    flow, about, known = views[0].flow, views[0].file_label, views[0].of.whole
+    about, known = views[0].file_label, views[0].of.whole
+    flow = views[0].cut_flow if links.named("cut") else views[0].flow
     if len(flow) > 1:
         yield export.Table(say("table.flow"), about, partial(drawing.blocks, flow), rows=drawing.row_count(flow))
         yield export.Table(say("table.flow-steps"), about, partial(drawing.step_frame, flow, views[0].of.paths))

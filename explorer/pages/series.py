@@ -240,7 +240,9 @@ def _verdict(seen: Seen, score: Score) -> str:
     figures = {"target": plain(known.task.targets[0]), "rmse": number(score.rmse), "guess": number(best)}
     code = "better" if score.rmse < 0.9 * best else "alike" if score.rmse <= best else "worse"
     icon = ":material/check:" if code == "better" else ":material/warning:"
-    advice = "" if seen.changed or code == "better" else say(f"series-page.{code}.advice")
+    if seen.changed and code != "better":
+        code = "changed"
+    advice = "" if code in ("better", "changed") else say(f"series-page.{code}.advice")
     return f"{icon} {say(f'series-page.{code}', who=say(f'series-page.who.{name}'), **figures)} {advice}"
 
 

@@ -199,7 +199,7 @@ def gradient_flow(
 
     Raises:
         ConfigError: no such net; a lower layer of a model whose layers read both directions below; a read of another model; or
-            a cut of a net that reads from the end, which begins anew in every batch and so has other states.
+            a cut of a model with a net that reads from the end, which begins anew in every batch and so has other states.
         TextError: a longer text: the matrix has its square. Take a part of it.
 
     """
@@ -208,7 +208,7 @@ def gradient_flow(
     steps = len(read)
     if steps > MAX_STEPS:
         raise TextError("text.too-long-for-flow", most=MAX_STEPS, count=steps)
-    if cut is not None and model.config.reads_backward(net):
+    if cut is not None and any(map(model.config.reads_backward, model.config.nets)):
         raise ConfigError("cut", expected("no-cut-backward"), tuple(cut))
     asked_T = read.asked_T(net).numpy()
     swept = _swept(read, net, asked_T, cut)

@@ -29,12 +29,14 @@ class SameWord:
     Attributes:
         word: the characters themselves.
         places: where else they stand, of P.
+        config: the model's, which says what its nets are called.
         alike: net -> cosine of its state there and at the first place, each less the mean state of the text, in [-1, 1], (P,).
 
     """
 
     word: str
     places: tuple[Place, ...]
+    config: ModelConfig
     alike: Mapping[NetKey, Floats64]
 
     def __len__(self) -> int:
@@ -46,7 +48,9 @@ class SameWord:
             say("run-column.step"): [place.first for place in self.places],
             say("places.text"): [f"{place.before}{place.text}{place.after}" for place in self.places],
         }
-        table |= {say("places.alike", reads=say(f"net.{net.direction}")): values for net, values in self.alike.items()}
+        table |= {
+            say("places.alike", reads=self.config.name_of(net.direction)): values for net, values in self.alike.items()
+        }
         return pd.DataFrame(table)
 
 
@@ -70,14 +74,25 @@ def same_word(
     if not 0 <= first <= last < len(trace.text):
         raise ConfigError("steps", expected("steps", count=len(trace.text)), (first, last))
     word, where = trace.text[first : last + 1], trace if other is None else other
-    starts = [at for at in _starts(where.text, word) if not (other is None and at == first)]
+    # A word that stands alone is looked for alone: "the" is not in "other".
+    before, after = _letters_beside(trace.text, first, last + 1)
+    starts = []
+    for at in _starts(where.text, word):
+        there = _letters_beside(where.text, at, at + len(word))
+        if not (other is None and at == first) and there[0] <= before and there[1] <= after:
+            starts.append(at)
     alike = {net: _alike(trace, (first, last), where, starts, net) for net in _nets(trace.config, layer)}
     mean_P = np.mean(list(alike.values()), axis=0)
     order = np.argsort(-mean_P, kind="stable")
     if most is not None and len(order) > most:
         order = np.concatenate([order[: (most + 1) // 2], order[len(order) - most // 2 :]])
     places = tuple(place_at(where.text, starts[i], starts[i] + len(word)) for i in order)
-    return SameWord(word, places, {net: values_P[order] for net, values_P in alike.items()})
+    return SameWord(word, places, trace.config, {net: values_P[order] for net, values_P in alike.items()})
+
+
+def _letters_beside(text: str, start: int, end: int) -> tuple[bool, bool]:
+    """Whether a stretch has a letter right before it, and right after it."""
+    return text[:start][-1:].isalpha(), text[end : end + 1].isalpha()
 
 
 def _starts(text: str, word: str) -> Iterator[int]:

@@ -113,13 +113,14 @@ class Sweep:
 
     def _end_rows(self, cut: Cut, t: int) -> None:
         """Nothing of the losses that are cut at step t goes on to the step before it; the mean is added up anew."""
-        rows = slice(t, self.steps)
-        ended = [row for row in range(t, self.steps) if cut.reached(row) == t]
-        unit = int(self.exponent[rows].max())
-        power_R = torch.from_numpy(np.exp2((self.exponent[rows] - unit).astype(np.float64)))
+        reached = [cut.reached(row) for row in range(t, self.steps)]
+        ended = [t + row for row, first in enumerate(reached) if first == t]
+        living = [t + row for row, first in enumerate(reached) if first < t]
+        unit = int(self.exponent[living].max()) if living else 0
+        power_R = torch.from_numpy(np.exp2((self.exponent[living] - unit).astype(np.float64)))
         for ds in self.ds.values():
             ds[ended] = 0
-            ds[self.mean] = self.share * (power_R @ ds[rows])
+            ds[self.mean] = self.share * (power_R @ ds[living])
         self.exponent[self.mean] = unit
 
     def _feed(self, key: NetKey, ds: Tensor, t: int, first: int) -> None:

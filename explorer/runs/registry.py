@@ -203,7 +203,7 @@ class Registry:
 
 def _work(run: Run) -> float:
     """Characters times weights of one step."""
-    return float(run.recipe.batch_size * run.recipe.num_steps * run.weights)
+    return float(run.recipe.batch_size * run.recipe.backward_steps * run.weights)
 
 
 def _speed(runs: Sequence[Run]) -> float:

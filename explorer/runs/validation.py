@@ -199,7 +199,7 @@ def step_bytes(config: ModelConfig, recipe: Recipe, symbols: int) -> int:
     """About how much memory a step takes: gates, factors and states of every net, logits and their gradients, float32."""
     widths = sum(config.width(net) for net in config.nets)
     a_character = (3 * len(config.kind.stacked) + 4) * widths + 3 * symbols
-    return 4 * recipe.batch_size * recipe.num_steps * a_character
+    return 4 * recipe.batch_size * recipe.backward_steps * a_character
 
 
 def steps_total(recipe: Recipe, characters: int) -> int:

@@ -1496,7 +1496,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "setting.backward-batches": "Batches the gradient goes back over",
     "setting.backward-batches.help": (
         "1 cuts the state from the graph before every batch (`detach`), as the book does. With more, the batches before are read "
-        "again at each step: the gradient reaches farther, and a step takes as many times longer."
+        "again at each step: the gradient reaches farther, and a step over eight batches takes about five times as long."
     ),
     "expected.no-cut-backward": "no cut: a net that reads from the end begins anew in every batch",
     "expected.batches-that-follow": "1 with random sampling: only with sequential sampling does a batch go on where one ended",
@@ -1627,6 +1627,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "series-page.alike.advice": "Let it learn longer.",
     "series-page.worse.advice": "Let it learn longer, or take fewer units.",
+    "series-page.changed": "It tells *{target}* to within **{rmse}** (root mean squared error, on numbers it did not learn "
+    "from). {who} has {guess}.",
     "series-page.who.mean": "Whoever always tells the mean",
     "series-page.who.stays": "Whoever tells that it stays as it is",
     "series-page.flow": (
@@ -2175,6 +2177,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "control.cut": "Cut the graph, as training does",
     "control.cut.help": "Training reads the text in batches and detaches the state between them, so that no gradient goes "
     "farther back. The blank steps of a row are those that its loss never teaches.",
+    "gradient-page.no-cut": "**{model}**: where its training cut is not known, or a net began anew in every batch. Its "
+    "triangle is whole.",
     "gradient-page.cut-in-training": _cut_in_training,
     # the eigenvalues of the recurrent weights
     "choice.eigen": "choice of eigenvalues",

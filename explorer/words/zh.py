@@ -1372,8 +1372,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "setting.max-tokens.help": "只用文本的前这么多字符。0：全部。",
     "setting.backward-batches": "梯度往回跨几个批量",
     "setting.backward-batches.help": (
-        "1：每个批量之前都把状态从计算图上切下来（`detach`），和书里一样。更多：每一步都重读前面的批量，梯度传得更远，"
-        "每一步也慢上相应的倍数。"
+        "1：每个批量之前都把状态从计算图上切下来（`detach`），和书里一样。更多：每一步都重读前面的批量，梯度传得更远；"
+        "跨八个批量的一步大约慢五倍。"
     ),
     "expected.no-cut-backward": "不截断：从末尾读起的网络在每个批量里都重新开始",
     "expected.batches-that-follow": "随机采样时为 1：只有顺序采样的批量才一个接着一个",
@@ -1482,6 +1482,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "series-page.worse": ("它说出 *{target}* 比什么都不懂的人还差：均方根误差是 **{rmse}**。{who}是 {guess}。"),
     "series-page.alike.advice": "请让它学得更久。",
     "series-page.worse.advice": "请让它学得更久，或用更少的单元。",
+    "series-page.changed": "它说出 *{target}* 的误差约为 **{rmse}**（均方根误差，用没有学过的数）。{who}是 {guess}。",
     "series-page.who.mean": "总是说平均值的误差",
     "series-page.who.stays": "总是说“保持不变”的误差",
     "series-page.flow": "**每个损失能回到多远**。一行是一步的损失，一列是它到达的状态；亮表示梯度大。",
@@ -1953,6 +1954,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "choice.cut": "是否切断计算图",
     "control.cut": "像训练时那样切断计算图",
     "control.cut.help": "训练时文本分批读入，批与批之间状态被 detach，梯度不再往回传。一行中的空白，就是那个损失从来教不到的步。",
+    "gradient-page.no-cut": "**{model}**：不知道训练在哪里切断，或者有网络在每个批量里重新开始。它的三角形是完整的。",
     "gradient-page.cut-in-training": (
         "**{model}** 训练时每 {steps:,} 步切断一次，梯度最多跨 {batches:,} 个批量。更早的内容只通过状态读到，没有损失去教它。"
     ),

@@ -67,6 +67,14 @@ def test_a_net_that_reads_from_the_end_is_not_offered_a_cut():
     assert not [toggle for toggle in app.toggle if toggle.key == "cut"]
 
 
+@pytest.mark.parametrize("query", [{"beside": "untrained"}, {"epoch": "0"}])
+def test_of_a_model_that_was_not_trained_no_cut_is_claimed(query):
+    app = run(model="time-machine-rnn", cut="true", **query)
+    beside = "beside" in query
+    assert said_small(app).count("the graph was cut") == beside  # of the trained one alone
+    assert ("Its triangle is whole" in said_small(app)) == beside
+
+
 def norms_of(app, steps):
     """The numbers of the first triangle."""
     (row,) = [row for row in drawn.panels(app)[0]["rows"] if row["key"] == "losses"]

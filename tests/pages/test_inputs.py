@@ -136,3 +136,17 @@ def test_the_form_of_a_new_run_keeps_its_file_too():
     app.switch_page("train.py").run()
     assert any("mine\\.txt" in m.value for m in app.markdown)
     assert not app.exception
+
+
+def test_several_files_are_one_text_each_in_its_own_encoding():
+    files = [
+        texts.Upload("a.txt", "one, \u4e00".encode("utf-16")),
+        texts.Upload("b.txt", b"\xef\xbb\xbftwo"),
+        texts.Upload("c.txt", "\u0442\u0440\u0438".encode()),
+    ]
+    joined = texts._joined(files)
+    assert joined.name == "a.txt, b.txt, c.txt"
+    assert joined.data.decode() == "one, \u4e00\n\ntwo\n\n\u0442\u0440\u0438"
+    picture = texts.Upload("p.txt", b"\x89PNG\r\n\x1a\n" + bytes(50))
+    assert texts._joined([files[0], picture]) == picture  # it says itself why it cannot be read
+    assert texts._joined(files[:1]) == files[0]

@@ -63,9 +63,22 @@ def test_of_many_places_as_many_alike_as_unlike_are_kept():
 
 
 def test_a_word_may_overlap_itself_and_does_not_count_itself():
-    text = "aaaa"
+    text = "...."
     trace = trace_gates(CharModel(ModelConfig(hidden_size=3), Vocabulary.from_text(text), seed=0), text)
     assert sorted(place.first for place in same_word(trace, 0, 1).places) == [1, 2]
+
+
+def test_a_word_that_stands_alone_is_not_found_within_others():
+    text = "the other then the bathe. the"
+    trace = trace_gates(CharModel(ModelConfig(hidden_size=3), Vocabulary.from_text(text), seed=0), text)
+    assert sorted(place.first for place in same_word(trace, 0, 2).places) == [15, 26]
+    assert sorted(place.first for place in same_word(trace, 5, 6).places) == [
+        0,
+        10,
+        15,
+        21,
+        26,
+    ]  # "th" of "other": any "th"
 
 
 def test_the_frame_has_a_line_a_place():

@@ -235,3 +235,9 @@ def test_the_held_out_part_is_what_follows_and_never_trained_on():
     assert split_text(TEXT, reads_all, 0.1) == (TEXT[:900], TEXT[900:])
     assert split_text(TEXT, reads_all, 0) == (TEXT, "")
     assert split_text(TEXT[:16], reads_all, 0.1) == (TEXT[:16], "")  # what remains would not fill a batch
+
+
+def test_a_step_over_several_batches_takes_as_many_times_the_memory():
+    config = ModelConfig(hidden_size=256)
+    one, eight = (validation.step_bytes(config, Recipe(backward_batches=back), 28) for back in (1, 8))
+    assert eight == 8 * one

@@ -18,6 +18,7 @@ from explorer.words import say
 KEY = "brushed"
 SHOWN = 8  # units
 PLACES = 6
+LONGEST = 40  # characters of a word that are repeated in a sentence
 SLACK = 2  # steps by which a hand may miss, or a unit be late
 TOGETHER = 3  # of them, that are looked for elsewhere: with many, no other place has them all
 
@@ -71,14 +72,13 @@ def _show_word(which: Which, tape: Tape, text: str, steps: tuple[int, int], lear
     if not len(found) and learned is not None:
         found = same_word(trace, first, last, facts.read(which, learned), tape.net.layer, PLACES)
         there = experiment.LEARNED
-    word = plain(found.word)
+    word = _lines(found.word if len(found.word) <= LONGEST else f"{found.word[:LONGEST]}…")
     if not len(found):
         st.caption(say("places.none", word=word))
         return
     st.markdown(say("places.found", word=word, what=say(there)))
-    table = {
-        plain(say(f"net.{net.direction}")): [f"{value:+.2f}" for value in values] for net, values in found.alike.items()
-    }
+    names = {net: plain(found.config.name_of(net.direction)) for net in found.alike}
+    table = {names[net]: [f"{value:+.2f}" for value in values] for net, values in found.alike.items()}
     st.table(pd.DataFrame(table, index=[_said(place) for place in found.places]), border="horizontal")
 
 

@@ -130,11 +130,13 @@ class NetFacts:
 
     @property
     def cut(self) -> Cut | None:
-        """Where training cut the graph; None where that is not known, or the net began anew in every batch."""
+        """Where training cut the graph; None where that is not known, it was not trained, or a net began anew in every batch."""
         which, config = self.whole.which, self.whole.model.config
-        if which.name.startswith(OPENED) or config.reads_backward(self.net):
+        if which.name.startswith(OPENED) or which.untrained or not which.epoch:
             return None
-        return checkpoint_of(which).recipe.cut
+        recipe = checkpoint_of(which).recipe
+        anew = recipe.sampling != "sequential" or any(map(config.reads_backward, config.nets))
+        return None if anew else recipe.cut
 
     @property
     def cut_flow(self) -> explorer.GradientFlow:

@@ -160,13 +160,21 @@ def name_of(key: str) -> str:
 def _keep_upload(key: str) -> None:
     if brought := session.kept(f"{key}_upload", None):
         files = brought if isinstance(brought, list) else [brought]
-        # A mark of the encoding says nothing within a text.
-        data = (
-            b"\n\n".join(file.getvalue().removeprefix(b"\xef\xbb\xbf") for file in files)
-            if files[1:]
-            else files[0].getvalue()
-        )
-        links.take_values({key: Upload(", ".join(file.name for file in files), data), f"{key}_encoding": RECOGNISED})
+        named = _joined([Upload(file.name, file.getvalue()) for file in files])
+        links.take_values({key: named, f"{key}_encoding": RECOGNISED})
+
+
+def _joined(files: list[Upload]) -> Upload:
+    """Several files as one, in UTF-8, each read in its own encoding; else the first that cannot be read, which then says why."""
+    if len(files) == 1:
+        return files[0]
+    texts = []
+    for file in files:
+        try:
+            texts.append(decode_text(file.data).text)
+        except TextError:
+            return file
+    return Upload(", ".join(file.name for file in files), "\n\n".join(texts).encode())
 
 
 def _read(upload: Upload, key: str) -> str:

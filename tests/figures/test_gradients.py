@@ -23,7 +23,7 @@ from explorer import (
 )
 from explorer.batches import Cut
 from explorer.figures import gradients as drawing
-from explorer.figures.panel import Gaps
+from explorer.figures.panel import Gaps, Line
 from explorer.figures.style import share
 from explorer.recording import EpochRecord
 
@@ -139,6 +139,24 @@ def test_beyond_a_cut_the_triangle_is_blank_and_says_that_training_cuts_there():
     cut_TT = next(mask for mask, why in gaps_of(drawing.flow(flow)) if "cuts the graph" in why)
     assert cut_TT.sum() == sum(max(0, (row // 5 - 1) * 5) for row in range(len(TEXT) - 1))
     assert not [why for _, why in gaps_of(drawing.flow(gradient_flow(model, TEXT))) if "cuts the graph" in why]
+
+
+def test_a_cut_is_not_drawn_as_a_gradient_that_vanishes():
+    model = model_of("gru")
+    whole, flow = gradient_flow(model, TEXT), gradient_flow(model, TEXT, cut=Cut(5))
+    uncut_T, cut_T = drawing.reach(whole), drawing.reach(flow)
+    for row in range(len(TEXT) - 1):
+        within = uncut_T[row] >= row // 5 * 5
+        np.testing.assert_equal(cut_T[row], uncut_T[row] if within else np.nan)
+    (line,) = [
+        item
+        for row in drawing.flow(flow, row=12).rows
+        if "the loss of" in row.title
+        for item in row.items
+        if isinstance(item, Line)
+    ]
+    assert list(line.x) == [10, 11, 12]
+    np.testing.assert_allclose(line.y, whole.norms_TT[12, 10:13], rtol=1e-12)
 
 
 def gaps_of(panel):

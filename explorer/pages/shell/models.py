@@ -193,7 +193,7 @@ def best_reader(text: str, like: explorer.ModelConfig) -> tuple[str, float] | No
     found = outlines()
     judged = [
         (outline.vocabulary.unknown_share(outline.vocabulary.folded(text)), outline.config.objective != like.objective,
-         outline.config.cell != like.cell, name)
+         outline.config.kind is not like.kind, name)
         for name in good
         if (outline := found[name])
     ]  # fmt: skip

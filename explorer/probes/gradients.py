@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from explorer.batches import Cut
-from explorer.fields import ConfigError, expected
+from explorer.fields import ConfigError, check_whole, expected
 from explorer.models import NetKey, SequenceModel
 from explorer.probes.pictured import Pictured
 from explorer.probes.sweep import Sweep
@@ -199,7 +199,7 @@ def gradient_flow(
 
     Raises:
         ConfigError: no such net; a lower layer of a model whose layers read both directions below; a read of another model; or
-            a cut of a model with a net that reads from the end, which begins anew in every batch and so has other states.
+            a cut whose numbers are not whole and at least 1, or of a model with a net that reads from the end, which begins anew in every batch and so has other states.
         TextError: a longer text: the matrix has its square. Take a part of it.
 
     """
@@ -208,6 +208,8 @@ def gradient_flow(
     steps = len(read)
     if steps > MAX_STEPS:
         raise TextError("text.too-long-for-flow", most=MAX_STEPS, count=steps)
+    if cut is not None:
+        cut = Cut(*(check_whole("cut", number, 1, 10**9) for number in cut))
     if cut is not None and any(map(model.config.reads_backward, model.config.nets)):
         raise ConfigError("cut", expected("no-cut-backward"), tuple(cut))
     asked_T = read.asked_T(net).numpy()

@@ -171,6 +171,12 @@ def test_a_flow_that_is_cut_equals_autograd_through_states_that_are_detached(nam
         np.testing.assert_array_equal(flow.norms_TT, whole.norms_TT)
 
 
+@pytest.mark.parametrize("cut", [Cut(0), Cut(-3), Cut(5, 0), Cut(2.5), Cut("7")])
+def test_a_cut_that_makes_no_sense_is_refused_by_name(cut):
+    with pytest.raises(ConfigError, match=r"^cut: expected "):
+        gradient_flow(model_of(CONFIGS["gru after"]), TEXT, cut=cut)
+
+
 @pytest.mark.parametrize("direction", ["forward", "backward"])
 def test_a_model_that_reads_from_the_end_is_not_cut(direction):
     with pytest.raises(ConfigError, match=r"^cut: "):

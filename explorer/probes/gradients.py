@@ -199,7 +199,8 @@ def gradient_flow(
 
     Raises:
         ConfigError: no such net; a lower layer of a model whose layers read both directions below; a read of another model; or
-            a cut whose numbers are not whole and at least 1, or of a model with a net that reads from the end, which begins anew in every batch and so has other states.
+            a cut whose numbers are not whole and at least 1, or of a model with a net that reads from the end, which begins anew
+            in every batch and so has other states.
         TextError: a longer text: the matrix has its square. Take a part of it.
 
     """

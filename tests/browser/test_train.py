@@ -101,7 +101,8 @@ def test_a_deleted_run_can_be_brought_back(page, server):
 
 @pytest.mark.process
 def test_when_the_server_is_killed_the_page_says_so_and_finds_its_run_again(page, servers, expected):
-    expected += ["No response received", "the internet?"]  # Streamlit says so once it has asked in vain for a while
+    # Streamlit says so: once it has asked in vain for a while; and when the page asks for a run of its script meanwhile.
+    expected += ["No response received", "the internet?", "rerun backMessage when disconnected"]
     address, serve = servers
     with serve() as process:
         start(page, address, epochs=5000)

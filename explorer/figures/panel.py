@@ -298,7 +298,6 @@ class Panel:
         clickable: whether a point can be chosen by a click.
         scale: of the heatmaps that have none of their own.
         chosen: where a dotted line runs through all rows.
-        frames: the values of the only map of units at other times, by the name of the time; a slider plays them.
         top_px: room over the first row, which then has its title there; None: as much as the title takes.
         left_px: room for the labels of the rows' axes.
         alt: what it shows, for those who cannot see it.
@@ -315,7 +314,6 @@ class Panel:
     clickable: bool = False
     scale: Scale | None = None
     chosen: float | None = None
-    frames: Mapping[str, NDArray[Any]] = field(default_factory=dict, repr=False)
     top_px: int | None = None
     left_px: int = 60
     alt: str = ""

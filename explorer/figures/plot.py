@@ -41,12 +41,12 @@ from explorer.figures.panel import (
     Spans,
     UnitMap,
 )
-from explorer.figures.style import BLUE, GREY, ORANGE, PLAIN, SEQUENTIAL, Stroke, translucent
+from explorer.figures.style import GREY, ORANGE, PLAIN, SEQUENTIAL, Stroke, translucent
 from explorer.words import LANGUAGE, say
 
 LEAST_LETTER_PX, LETTER_PX, LETTERS_PX = 8, 13, 22
 TITLE_LINE_PX, TITLE_GAP_PX, LIFT_PX = 17, 10, 6
-TOP_PX, RIGHT_PX, BOTTOM_PX, PLAYED_PX = 28, 16, 44, 110
+TOP_PX, RIGHT_PX, BOTTOM_PX = 28, 16, 44
 TITLE_SHIFT_PX = -58
 INVISIBLE = "rgba(0,0,0,0)"
 SHADE = translucent(GREY, 0.22)
@@ -57,8 +57,6 @@ CLICKABLE = {"mode": "lines+markers", "marker": {"opacity": 0, "size": 9}, "sele
 # Streamlit's template writes axes in a grey of 3.7:1 on white. It replaces this colour, which its own template has too, by
 # one that stands out against either theme: #262730 (15:1) or #fafafa (17:1).
 INK = "#000037"
-
-AT_ONCE = {"frame": {"duration": 0, "redraw": True}, "transition": {"duration": 0}, "mode": "immediate"}
 
 Made = dict[str, Any]
 """A part of a plotly figure."""
@@ -123,7 +121,7 @@ def typed(array: NDArray[Any]) -> Any:
 
 
 def made(panel: Panel) -> Made:
-    """A panel as the data, layout and frames of plotly.js."""
+    """A panel as the data and layout of plotly.js."""
     if len(panel.x.words) > LETTERED_STEPS:  # plotly takes a second for a thousand of them
         panel = replace(panel, x=replace(panel.x, words=()))
     rows = _placed(panel)
@@ -135,16 +133,7 @@ def made(panel: Panel) -> Made:
     ]
     layout = _frame(panel, rows) | _axes(panel, rows) | _colours(panel, rows)
     layout |= {"annotations": list(_titles(rows)), "shapes": [*_chosen(panel), *_alarms(rows), *_spans(rows)]}
-    if panel.frames:
-        layout |= _player(list(panel.frames))
-    if not panel.frames:
-        return {"data": data, "layout": layout}
-    return {"data": data, "layout": layout, "frames": [_frame_of(*frame) for frame in panel.frames.items()]}
-
-
-def _frame_of(name: str, values_HT: NDArray[Any]) -> Made:
-    whole, said = hundredths(values_HT)
-    return {"name": name, "data": [_cells(whole if said is None else gapped(whole, said))]}
+    return {"data": data, "layout": layout}
 
 
 def _placed_step(drawn: Made, axis: Axis) -> Made:
@@ -221,10 +210,9 @@ def _placed(panel: Panel) -> list[_Placed]:
 def _frame(panel: Panel, rows: Sequence[_Placed]) -> Made:
     """What holds of the figure as a whole."""
     top = TOP_PX if panel.top_px is None else panel.top_px
-    bottom = PLAYED_PX if panel.frames else BOTTOM_PX
     return {
-        "height": top + rows[0].total_px + bottom,
-        "margin": {"l": panel.left_px, "r": RIGHT_PX, "t": top, "b": bottom},
+        "height": top + rows[0].total_px + BOTTOM_PX,
+        "margin": {"l": panel.left_px, "r": RIGHT_PX, "t": top, "b": BOTTOM_PX},
         "dragmode": False,  # a finger that is put on the figure scrolls the page; the mode bar has the zoom
         "showlegend": False,
         "hovermode": panel.hover,
@@ -489,27 +477,6 @@ def _(item: ColourBar, panel: Panel, row: Row) -> Made:
 def _(item: Area, panel: Panel, row: Row) -> Made:
     area = {"type": "scatter", "mode": "none", "fill": "toself", "fillcolor": INVISIBLE, "hoveron": "fills"}
     return area | {"x": item.x, "y": item.y, "text": item.hover, "hoverinfo": "text"}
-
-
-def _player(names: Sequence[str]) -> Made:
-    """A slider from frame to frame, and buttons that move it."""
-    steps = [{"label": name, "method": "animate", "args": [[name], AT_ONCE]} for name in names]
-    slider: Made = {"x": 0, "len": 1, "y": 0, "pad": {"t": 44}, "active": len(names) - 1, "ticklen": 4}
-    slider |= {"bgcolor": translucent(GREY, 0.5), "activebgcolor": BLUE, "borderwidth": 0}
-    slider |= {"currentvalue": {"prefix": say("figure.epoch-shown"), "font": {"size": 13}}, "steps": steps}
-    return {"sliders": [slider], "updatemenus": [_buttons()]}
-
-
-def _buttons() -> Made:
-    play = {"frame": {"duration": 600, "redraw": True}, "transition": {"duration": 0}, "fromcurrent": True}
-    buttons = [
-        {"label": "Play", "method": "animate", "args": [None, play]},
-        {"label": "Pause", "method": "animate", "args": [[None], AT_ONCE]},
-    ]
-    place: Made = {"x": 1, "y": 1, "xanchor": "right", "yanchor": "bottom", "direction": "left", "pad": {"b": 6}}
-    # Colours that are legible on both themes; plotly's own active button is white with the theme's text on it.
-    place |= {"showactive": False, "bgcolor": translucent(GREY, 0.2), "bordercolor": translucent(GREY, 0.5)}
-    return place | {"type": "buttons", "buttons": buttons}
 
 
 def inked(layout: Made, ink: str) -> Made:

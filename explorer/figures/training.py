@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,9 +16,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from explorer.figures import canvas
-from explorer.figures.gates import GATE, MEMORY, STATE, unit_order
-from explorer.figures.panel import Alarm, Axis, Item, Level, Line, Panel, Row, UnitMap, is_lettered
-from explorer.figures.style import BLUE, GREEN, GREY, LINES, ORANGE, PURPLE, RED, Stroke, characters
+from explorer.figures.gates import MEMORY, heatmap_rows, tape, unit_order
+from explorer.figures.panel import Alarm, Axis, Item, Level, Line, Panel, Row, is_lettered, over_steps
+from explorer.figures.style import BLUE, GREEN, GREY, LINES, ORANGE, PURPLE, RED, Stroke
 from explorer.models import NetKey
 from explorer.probes.gates import GateTrace
 from explorer.reads.text import score_name
@@ -275,26 +275,22 @@ def axis_end(progress: Progress) -> int:
     return max(last, min(end, run.steps_total)) if run.active else last
 
 
-def over_training(traces: Mapping[int, GateTrace], layer: int = 0, direction: str = "forward") -> Panel:
-    """The gate that keeps, for one sentence, under the model as it was at each epoch: a heatmap one can play."""
-    epochs = sorted(traces)
-    tapes = {epoch: traces[epoch].tape(layer, direction) for epoch in epochs}
-    last, text = tapes[epochs[-1]], traces[epochs[-1]].text
-    units, letter = unit_order(last, MEMORY), next(iter(last.gates), "h")
-    name, scale, dark = (last.cell.gate(letter).title, GATE, "0") if last.gates else (say("part.h"), STATE, "−1")
+def after_epoch(trace: GateTrace, last: GateTrace, alt: str = "") -> Panel:
+    """What a model did with a sentence after one epoch of its training: the text, the gate that keeps, and the surprise.
 
-    frames = {epoch: tape[letter][:, units].T for epoch, tape in tapes.items()}
-    axis = Axis(say("run-figure.units", count=len(units)), reverse=True, grid=False, bare=True)
-    drawn = UnitMap(letter, frames[epochs[-1]], units, scale)
-    row = Row(f"<b>{name}</b>:<br>{say('run-figure.scale', dark=dark)}", [drawn], axis, 282)
-    step, character = "%{x:d}", "%{x}"
-    lettered = is_lettered(len(text))
-    said = (
-        say("run-figure.at-character", step=step, character=character) if lettered else say("run-figure.at", step=step)
-    )
-    steps = Axis(say("run-figure.step"), words=characters(text), said=said, grid=False)
-    played = {str(epoch): values_HT for epoch, values_HT in frames.items()}
-    return Panel(steps, [row], hover="closest", frames=played, top_px=48)
+    Args:
+        trace: by the model as it was then.
+        last: by the model as it is after the last epoch, by whose memory the units are ordered, so that they keep their places.
+        alt: what the panel shows, for those who cannot see it.
+
+    """
+    shown, ordered = next(iter(trace.tapes.values())), next(iter(last.tapes.values()))
+    strip, surprise = tape(trace, all_units=False).rows
+    maps = {row.key: row for row in heatmap_rows(shown, unit_order(ordered, MEMORY), "", len(trace))}
+    kept = maps[shown.cell.keeps.letter if shown.cell.keeps else "h"]
+    axis = over_steps(trace.text, len(trace), say("figure.step"))
+    rows = [replace(strip, brushed=False), kept, surprise]
+    return Panel(axis, rows, lettered=is_lettered(len(trace)), alt=alt)
 
 
 def settings_frame(runs: Sequence[Run]) -> tuple[pd.DataFrame, list[str]]:

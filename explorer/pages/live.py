@@ -182,9 +182,22 @@ def verdict(run_id: str, version: int, status: str) -> tuple[explorer.Finding, .
         return None
 
 
-@st.cache_resource(show_spinner=False, max_entries=8)
-def over_training(run_id: str, version: int, sentence: str, language: str) -> tuple[Panel, int] | None:
-    """The gates of a run's sentence at every snapshot, and how many there are, for all who watch it; None for none."""
-    del language  # in which the panel's words are made: that of whoever asks
-    traces = models.traces_of_run(run_id, sentence)
-    return (drawing.over_training(traces), len(traces)) if traces else None
+def watched(last: models.Which, shown: int, text: str, epoch: int | None = None) -> Panel:
+    """What a run's model does with a sentence after an epoch.
+
+    Args:
+        last: the model after the last epoch of which there is a snapshot.
+        shown: the epoch that the page shows.
+        text: the sentence.
+        epoch: which is asked for instead.
+
+    """
+    return _after(last._replace(epoch=shown if epoch is None else epoch), last, text, LANGUAGE.get())
+
+
+@lru_cache(maxsize=16)
+def _after(then: models.Which, last: models.Which, text: str, language: str) -> Panel:
+    """The same, made once for all who watch the run in one language."""
+    read = models.checkpoint_of(last).vocabulary.folded(text)
+    first, second = (explorer.trace_gates(models.model_of(one), read) for one in (then, last))
+    return drawing.after_epoch(first, second, say("run-page.alt.sentence"))

@@ -10,13 +10,12 @@ import streamlit as st
 import explorer
 from explorer import runs
 from explorer.figures import training as drawing
-from explorer.figures.hundredths import CONFIG
 from explorer.pages import live, loop, new_run
-from explorer.pages.shell import charts, export, links, models, notices, people, session
+from explorer.pages.shell import export, links, models, notices, people, pictures, session
 from explorer.pages.shell.plain import cells, plain
 from explorer.probes.progress import long_enough
 from explorer.runs.status import DIVERGED, FINISHED, STATUSES, meaning, named
-from explorer.words import LANGUAGE, say
+from explorer.words import say
 
 NEWEST = 8  # runs that are listed until one asks for all
 HIGHLIGHT = "rgba(224, 138, 30, 0.25)"
@@ -117,14 +116,25 @@ def _do(action: Callable[..., object], *about: str) -> None:
 
 
 def show_sentence(run: runs.Run) -> None:
-    """The gates of the person's sentence at every snapshot there is, to be played."""
-    drawn = live.over_training(run.id, models.version_of(run), run.sentence, LANGUAGE.get())
-    if drawn is None:
+    """What the run's model does with the person's sentence after each epoch of which there is a snapshot, to be played."""
+    try:
+        checkpoint = models.load(models.RUN + run.id)
+    except explorer.CheckpointError:  # the pages that look into it read why
         return
-    figure, snapshots = drawn
-    play = say("run-page.play-gate" if run.config.kind.gates else "run-page.play-state") if snapshots > 1 else ""
+    if not checkpoint.vocabulary.folded(run.sentence):
+        return
+    epochs, last = checkpoint.epochs, checkpoint.last_epoch
+    of_run, chosen = session.kept("watched_epoch", ("", 0))
+    shown = chosen if of_run == run.id and chosen in epochs else last
+    play = say("run-page.play-gate" if run.config.kind.gates else "run-page.play-state") if len(epochs) > 1 else ""
     st.markdown(f"**{say('run-page.sentence')}** {play}")
-    charts.show(figure, key="over_training", config=CONFIG, alt=say("run-page.alt.over-training"))
+    which = models.Which.of(models.RUN + run.id, last)
+    draw = partial(live.watched, which, shown)
+    played = pictures.Played(epochs, shown)
+    done = pictures.show(draw, run.sentence, (which, shown), key="watched", played=played)
+    if done.epoch in epochs and done.epoch != shown:
+        session.fill({"watched_epoch": (run.id, done.epoch)})
+        st.rerun()
 
 
 def show_list() -> None:

@@ -25,7 +25,6 @@ from explorer.characters import visible
 from explorer.figures import gates, gradients, perplexity, training
 from explorer.figures.hundredths import CONFIG
 from explorer.figures.style import LINES, escaped
-from explorer.probes.gates import memory_time
 from explorer.recording import EpochRecord
 
 PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
@@ -196,13 +195,6 @@ def test_a_state_of_any_size_is_said_as_it_is(page, draw):
         assert float(shown.split(": h ")[1]) == pytest.approx(value, abs=0.0051)
 
 
-def test_the_sentence_over_training_says_numbers_in_their_own_unit(page, draw):
-    draw(training.over_training({3: TRACE}))
-    units = np.argsort(-memory_time(TRACE.tape()["z"]), kind="stable")
-    (said,) = hovered(page, 1, 7.5 / len(NASTY), 1.5 / 5)
-    assert said == f"step 7 “{NASTY[7]}”, unit {units[1]}: z {TRACE.tape()['z'][7, units[1]]:.2f}"
-
-
 def test_what_is_not_defined_is_said_in_words(page, draw):
     trace = trace_gates(MODEL, NASTY)
     draw(gates.tape(trace))
@@ -316,7 +308,7 @@ FIGURES = {
     "clip": lambda: gradients.clip(clip_ledger(MODEL, NASTY, 0.05)),
     "history": lambda: gradients.clip_history(HISTORY, 1.0, 3),
     "by epoch": lambda: perplexity.by_epoch({0: 30.0, 16: 5.0, 500: None}, 16),
-    "training": lambda: training.over_training(dict.fromkeys((0, 1, 2, 4, 8, 16, 32, 63, 126, 251, 500), TRACE)),
+    "training": lambda: training.after_epoch(TRACE, TRACE),
 }  # fmt: skip
 
 

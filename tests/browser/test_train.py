@@ -7,6 +7,7 @@ import pytest
 from waiting import until
 
 LIVE, SAID = "[class*='st-key-live'] canvas", "[class*='st-key-live'] .said"
+WATCHED = "[class*='st-key-watched'] .panel[data-drawn]"
 
 
 def start(page, server, *, epochs):
@@ -64,6 +65,14 @@ def test_a_run_is_watched_live_found_after_a_reload_and_stopped_in_real_time(pag
     page.get_by_role("button", name="Stop").click()
     page.get_by_role("button", name="Resume").wait_for()  # the next test's run needs the worker
     page.get_by_text("Your sentence over training").wait_for()
+    shown = page.locator(".epochs output")
+    slider = page.get_by_role("slider", name="epoch", exact=True)
+    slider.press("Home")
+    shown.get_by_text("epoch 0", exact=True).wait_for()
+    page.locator("[class*='st-key-watched'] .panel[aria-busy='false']").wait_for()
+    page.get_by_text("Settings of this run").click()  # the page runs again, and stays at the epoch
+    page.get_by_text("Learning rate").first.wait_for()
+    assert shown.inner_text() == "epoch 0"
 
 
 @pytest.mark.process
@@ -107,7 +116,7 @@ def test_when_the_server_is_killed_the_page_says_so_and_finds_its_run_again(page
     with serve() as process:
         start(page, address, epochs=5000)
         wait_for_step_after(page, 0)
-        page.locator(".js-plotly-plot").first.wait_for()  # what the page is made of has been loaded
+        page.locator(WATCHED).first.wait_for()  # what the page is made of has been loaded
         shown = step_shown(page)
         process.kill()
         page.get_by_text("No answer from the server").wait_for()

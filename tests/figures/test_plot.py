@@ -26,7 +26,6 @@ from explorer.figures.panel import (
     Panel,
     Row,
     Scale,
-    UnitMap,
     over_steps,
 )
 from explorer.figures.plot import INK, Sent, figure, inked, made, over_px, typed
@@ -189,18 +188,6 @@ def test_every_row_has_its_pixels_and_titles_stand_over_their_rows(lettered, top
     assert over_px(ROWS[0]) - over_px(ROWS[2]) == 17 + 6  # a line more, and room for its topmost tick label
 
 
-def test_frames_are_played_by_a_slider():
-    cells = {str(epoch): np.full((1, 2), epoch / 20) for epoch in (0, 1, 16)}
-    panel = Panel(Axis("step"), [Row("z", [UnitMap("z", cells["16"], np.array([3]), Scale(0, 1))])], frames=cells)
-    played = figure(panel)
-    assert [(frame.name, np.asarray(frame.data[0].z).tolist()) for frame in played.frames] == [
-        ("0", [[0, 0]]), ("1", [[5, 5]]), ("16", [[80, 80]])]  # in hundredths  # fmt: skip
-    (slider,), (buttons,) = played.layout.sliders, played.layout.updatemenus
-    assert [list(step.args[0]) for step in slider.steps] == [["0"], ["1"], ["16"]]
-    assert (slider.active, [button.label for button in buttons.buttons]) == (2, ["Play", "Pause"])
-    assert figure(Panel(Axis(), ROWS)).frames == ()
-
-
 def test_what_plotly_cannot_draw_is_named():
     class Bubble(Item):
         pass
@@ -219,7 +206,6 @@ EVERY_KIND = Panel(
     lettered=True,
     scale=Scale(0, 100),
     chosen=1,
-    frames={"0": np.eye(2, dtype=np.int8).T, "1": np.eye(2, dtype=np.int8)},
 )  # fmt: skip
 
 

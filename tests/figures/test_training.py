@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from explorer import CharModel, ModelConfig, Recipe, Vocabulary, trace_gates
+from explorer.cells import CELLS
 from explorer.figures import training as drawing
 from explorer.figures.canvas import height_px, pack
-from explorer.figures.panel import Alarm, Level, Line
+from explorer.figures.gates import MEMORY, unit_order
+from explorer.figures.panel import Alarm, Heatmap, Level, Line, UnitMap
 from explorer.recording import EpochRecord
 from explorer.runs import EpochEvent, GateSummary, Metrics, Run
 from explorer.runs.request import setting
@@ -202,13 +204,16 @@ def test_every_setting_of_one_run_is_in_words():
     assert all(isinstance(value, str) for value in table)
 
 
-def test_the_sentence_over_training_has_a_frame_an_epoch():
+@pytest.mark.parametrize("cell", CELLS)
+def test_after_an_epoch_the_gate_that_keeps_is_drawn_in_the_order_of_the_last(cell):
     vocabulary = Vocabulary.from_text("abc")
-    traces = {e: trace_gates(CharModel(ModelConfig(hidden_size=4), vocabulary, seed=e), "abcab") for e in (4, 0, 1)}
-    figure = drawing.over_training(traces).figure()
-    assert [frame.name for frame in figure.frames] == ["0", "1", "4"]
-    units = [int(label.split()[1]) for label in figure.data[0].y]
-    for frame in figure.frames:
-        z_TH = traces[int(frame.name)].tape()["z"]
-        np.testing.assert_allclose(np.asarray(frame.data[0].z) / 100, z_TH[:, units].T, atol=0.005 + 1e-6)
-    assert [step.label for step in figure.layout.sliders[0].steps] == ["0", "1", "4"]
+    then, last = (trace_gates(CharModel(ModelConfig(cell, hidden_size=4), vocabulary, seed=e), "abcab") for e in (1, 4))
+    strip, kept, surprise = drawing.after_epoch(then, last, "alt").rows
+    (drawn,) = kept.of(UnitMap)
+    kept_TH = then.tape().keep_TH if CELLS[cell].keeps else then.tape().h_TH
+    order = unit_order(last.tape(), MEMORY)
+    assert list(drawn.units) == list(order)
+    np.testing.assert_array_equal(drawn.values_HT, kept_TH[:, order].T)
+    assert next(iter(strip.of(Heatmap))).values.shape == (1, 5)
+    assert surprise.title
+    assert not strip.brushed  # nothing on Train answers to it

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import streamlit as st
@@ -14,7 +15,7 @@ import explorer
 from explorer import RECIPES, ModelConfig, runs
 from explorer.cells import CELLS
 from explorer.pages import live, new_run
-from explorer.pages.shell import links, people
+from explorer.pages.shell import links, people, pictures
 from explorer.pages.shell.plain import plain
 from explorer.probes.finding import Finding
 from explorer.runs.request import setting
@@ -149,7 +150,16 @@ def test_a_run_is_started_found_again_and_becomes_a_model_of_every_page():
     again = open_page(run=run_id)  # a reload, a second tab, a colleague
     assert any("finished **my \\*first\\* run**" in line.value for line in again.markdown)
     assert again.get("bidi_component")
-    assert again.get("plotly_chart")  # the sentence over training
+    (watched,) = drawn.asked(again)  # the sentence over training, at every epoch of which there is a snapshot
+    assert (watched["epochs"], watched["epoch"]) == ([0, 1, 2], 2)
+    checkpoint = explorer.load_checkpoint(runs.checkpoint_path(run_id))
+    for epoch in (None, 0):
+        body = json.dumps({"epoch": epoch}).encode()
+        status, packed = pictures.answer(watched["address"].removeprefix("picture/"), "", body)
+        surprise = drawn.unpacked(packed)["rows"][0]["items"][0]["values"]
+        trace = explorer.trace_gates(checkpoint.model_at(2 if epoch is None else epoch), runs.run(run_id).sentence)
+        assert status == 200
+        np.testing.assert_allclose(np.ravel(surprise)[1:], trace.nll_nats_T[1:] / np.log(2), atol=1e-4)
 
     gates = AppTest.from_file(str(APP), default_timeout=60)
     gates.query_params["model"] = f"run:{run_id}"

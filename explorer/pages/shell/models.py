@@ -211,16 +211,6 @@ def describe(name: str, checkpoint: explorer.Checkpoint) -> str:
     )  # fmt: skip
 
 
-def traces_of_run(run_id: str, text: str) -> dict[int, explorer.GateTrace]:
-    """What a run's model did with a text at each of its snapshots; empty where there is no text or no checkpoint."""
-    try:
-        checkpoint = load(RUN + run_id)
-        read = checkpoint.vocabulary.folded(text)
-        return {e: explorer.trace_gates(checkpoint.model_at(e), read) for e in checkpoint.epochs} if read else {}
-    except explorer.CheckpointError:
-        return {}
-
-
 def beyond_the_file(which: Which) -> tuple[list[tuple[int, float]], int | None]:
     """What a run knows of a training beside its checkpoint: held-out loss by epoch, and the step at which it broke off."""
     if not which.name.startswith(RUN) or which.untrained:

@@ -1,8 +1,9 @@
 """From a keystroke to the new picture, in a real headless Chromium: 200 characters, 256 units, two pages.
 
-The median of twenty edits, and what each stage of them costs. The picture is asked for at once and drawn when it comes; the
-page itself, with its cards and verdicts, runs when nothing was typed for a quarter of a second. Printed beside it: the same
-for a 20-character sentence, in turn in the same session, as a ratio. Needs Chromium, as the browser tests do.
+The median of twenty edits, and what each stage of them costs. An edit is a character typed at the end, which leaves what was
+known of the text before it, or another text, which leaves nothing. The picture is asked for at once and drawn when it comes;
+the page itself, with its cards and verdicts, runs when nothing was typed for a quarter of a second. Printed beside it: another
+sentence of 20 characters, in turn in the same session, as a ratio. Needs Chromium, as the browser tests do.
 """
 
 from __future__ import annotations
@@ -52,13 +53,14 @@ STAGES = {
 }
 
 
-def edits(page: Page) -> dict[int, list[dict[str, float]]]:
-    """What each edit took, of a long and a short sentence in turn."""
-    times: dict[int, list[dict[str, float]]] = {200: [], 20: []}
-    for number, length in itertools.product(range(EDITS), times):
-        times[length].append(page.evaluate(EDIT, (ALPHABET * 3)[number : number + length]))
+def edits(page: Page) -> dict[str, list[dict[str, float]]]:
+    """What each edit took, by turns: another long text, a character at its end, and a short text."""
+    lengths = {"another text": 199, "typed": 200, "short": 20}
+    times: dict[str, list[dict[str, float]]] = {kind: [] for kind in lengths}
+    for number, (kind, length) in itertools.product(range(EDITS), lengths.items()):
+        times[kind].append(page.evaluate(EDIT, (ALPHABET * 3)[number : number + length]))
         page.wait_for_timeout(QUIET_MS)
-    return {length: told[1:] for length, told in times.items()}
+    return {kind: told[1:] for kind, told in times.items()}
 
 
 def median(told: list[dict[str, Any]], name: str) -> float:
@@ -100,11 +102,13 @@ def main() -> None:
                 page.goto(f"http://127.0.0.1:{port}/{path}")
                 page.locator(".panel[data-drawn]").first.wait_for(timeout=60_000)
                 page.wait_for_timeout(3000)
-                long, short = ([staged(one) for one in told] for told in edits(page).values())
-                whole, least = median(long, "wholeMs"), median(short, "wholeMs")
-                print(f"page {name:12s} {whole / least:50.2f}  ({whole:.0f} ms against {least:.0f} ms)", flush=True)
-                stages = ", ".join(f"{words} {median(long, stage):.1f} ms" for stage, words in STAGES.items())
-                print(f"     {stages}; {median(long, 'bytes') / 1e3:.0f} kB", flush=True)
+                told = {kind: [staged(one) for one in times] for kind, times in edits(page).items()}
+                least = median(told.pop("short"), "wholeMs")
+                for kind, long in told.items():
+                    whole, what = median(long, "wholeMs"), f"{name}, {kind}"
+                    print(f"page {what:24s} {whole / least:38.2f}  ({whole:.0f} ms against {least:.0f} ms)", flush=True)
+                    stages = ", ".join(f"{words} {median(long, stage):.1f} ms" for stage, words in STAGES.items())
+                    print(f"     {stages}; {median(long, 'bytes') / 1e3:.0f} kB", flush=True)
         finally:
             server.terminate()
 

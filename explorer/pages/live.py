@@ -182,22 +182,22 @@ def verdict(run_id: str, version: int, status: str) -> tuple[explorer.Finding, .
         return None
 
 
-def watched(last: models.Which, shown: int, text: str, epoch: int | None = None) -> Panel:
+def watched(last: models.Which, shown: int, sentence: str, epoch: int | None = None) -> Panel:
     """What a run's model does with a sentence after an epoch.
 
     Args:
         last: the model after the last epoch of which there is a snapshot.
         shown: the epoch that the page shows.
-        text: the sentence.
+        sentence: the run's own, which whoever has its link may see.
         epoch: which is asked for instead.
 
     """
-    return _after(last._replace(epoch=shown if epoch is None else epoch), last, text, LANGUAGE.get())
+    return _after(last._replace(epoch=shown if epoch is None else epoch), last, sentence, LANGUAGE.get())
 
 
 @lru_cache(maxsize=16)
-def _after(then: models.Which, last: models.Which, text: str, language: str) -> Panel:
+def _after(then: models.Which, last: models.Which, sentence: str, language: str) -> Panel:
     """The same, made once for all who watch the run in one language."""
-    read = models.checkpoint_of(last).vocabulary.folded(text)
+    read = models.checkpoint_of(last).vocabulary.folded(sentence)
     first, second = (explorer.trace_gates(models.model_of(one), read) for one in (then, last))
     return drawing.after_epoch(first, second, say("run-page.alt.sentence"))

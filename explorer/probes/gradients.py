@@ -183,7 +183,12 @@ class GradientFlow(Pictured):
 
 @torch.no_grad()
 def gradient_flow(
-    model: SequenceModel, text: str | Read, layer: int = 0, direction: str = "forward", cut: Cut | None = None
+    model: SequenceModel,
+    text: str | Read,
+    layer: int = 0,
+    direction: str = "forward",
+    cut: Cut | None = None,
+    earlier: tuple[Read, GradientFlow] | None = None,
 ) -> GradientFlow:
     """How much of each character's loss reaches each step of one net, by one backward sweep over all losses at once.
 
@@ -196,6 +201,8 @@ def gradient_flow(
         layer: of the net, counted from 0.
         direction: of the net, "forward" or "backward".
         cut: where the graph is cut, as `Recipe.cut` has it of a training; None for nowhere.
+        earlier: a flow and what it is of, before a text was edited: what the edit cannot have changed is taken from there.
+            A character at the end of 200 then costs one row instead of 200. It is not used where it does not fit.
 
     Raises:
         ConfigError: no such net; a lower layer of a model whose layers read both directions below; a read of another model; or
@@ -214,7 +221,8 @@ def gradient_flow(
     if cut is not None and any(map(model.config.reads_backward, model.config.nets)):
         raise ConfigError("cut", expected("no-cut-backward"), tuple(cut))
     asked_T = read.asked_T(net).numpy()
-    swept = _swept(read, net, asked_T, cut)
+    known = earlier[1] if earlier and _fits(earlier[1], net, cut) else None
+    swept = _swept(read, net, asked_T, cut, known, read.shared(earlier[0]) if earlier and known else 0)
     fault = _first_non_finite(read, net, swept, asked_T)
     norms_TT, step_norms_T = _whole(swept.norms_PTT), _whole(swept.step_norms_PT)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -239,7 +247,14 @@ class _Swept:
     lambda_1: float
 
 
-def _swept(read: Read, net: NetKey, asked_T: NDArray[np.int64], cut: Cut | None) -> _Swept:
+def _fits(known: GradientFlow, net: NetKey, cut: Cut | None) -> bool:
+    """Whether rows of a flow can be rows of another: of the same net, whole and finite."""
+    return known.net == net and cut is None and known.cut is None and known.non_finite is None
+
+
+def _swept(
+    read: Read, net: NetKey, asked_T: NDArray[np.int64], cut: Cut | None, known: GradientFlow | None, shared: int
+) -> _Swept:
     config, steps = read.model.config, len(read)
     backward = config.reads_backward(net)
     norms_PTT = np.full((config.parts, steps, steps), np.nan)
@@ -247,9 +262,12 @@ def _swept(read: Read, net: NetKey, asked_T: NDArray[np.int64], cut: Cut | None)
     directions_TS = np.full((steps, config.parts * config.width(net)), np.nan)
     if not read.losses or steps < 2:
         return _Swept(backward, norms_PTT, step_norms_PT, directions_TS, np.nan)
-    sweep = Sweep(read, net, each=True, cut=cut)
+    if known:
+        for part, (norms_TT, _) in enumerate(known.parts.values()):
+            norms_PTT[part, :shared, :shared] = norms_TT[:shared, :shared]
+    sweep = Sweep(read, net, each=True, cut=cut, since=shared)
     for t, ds, norms_RP in sweep:
-        norms_PTT[:, t:, t], step_norms_PT[:, t] = norms_RP[:-2].T, norms_RP[-2]
+        norms_PTT[:, max(t, shared) :, t], step_norms_PT[:, t] = norms_RP[:-2].T, norms_RP[-2]
         directions_TS[t] = ds[-2]
     if backward:
         norms_PTT, step_norms_PT, directions_TS = (

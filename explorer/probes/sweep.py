@@ -36,20 +36,22 @@ class Sweep:
     is scaled back by a power of two, so that what is carried through thousands of steps stays inside float64's range.
 
     With a cut (which needs each=True) a row ends where training would cut its graph, and the mean is of what goes on.
+    Losses before `since` (which needs each=True, and no cut) have no row of their own and are in the mean all the same.
     """
 
-    def __init__(self, read: Read, net: NetKey, *, each: bool, cut: Cut | None = None) -> None:
+    def __init__(self, read: Read, net: NetKey, *, each: bool, cut: Cut | None = None, since: int = 0) -> None:
         model = read.precise
         self.nets = nets_above(model, net)
-        self.steps, self.each, self.cut = len(read), each, cut
+        self.steps, self.each, self.cut, self.since = len(read), each, cut, since
         self.backward = model.config.reads_backward(net)
         self.linear = {key: read.linear(key) for key in self.nets}
         top = model.config.num_layers - 1
         self.local = {key: read.local_gradients(key) for key in self.nets if key.layer == top}
         if self.backward:
             self.local = {key: local.flip(0) for key, local in self.local.items()}
+        self.largest_T = torch.stack([local_TH.abs().amax(1) for local_TH in self.local.values()]).amax(0).tolist()
         self.share = 1 / max(read.losses, 1)
-        rows = self.steps + 2 if each else 1
+        rows = self.steps - since + 2 if each else 1
         # Two blocks a net: at a step, and one step earlier.
         self.ds, self.earlier = (
             {key: torch.zeros(rows, line.parts * line.hidden, dtype=torch.float64) for key, line in self.linear.items()}
@@ -64,10 +66,11 @@ class Sweep:
     def __iter__(self) -> Iterator[tuple[int, Tensor, Floats64]]:
         """From the last step to the first: t, completed rows at the last net (losses t, t+1, ..., mean, random), their norms.
 
+        The first row is that of `since` where t is before it.
         The norms are (rows, parts of the state) in float64; the rows themselves are to be multiplied with 2^exponent.
         """
         for t in reversed(range(self.steps)):
-            first = t if self.each else 0
+            first = max(0, t - self.since) if self.each else 0
             self._enter(t)
             sizes = []
             for key in self.nets:
@@ -94,10 +97,11 @@ class Sweep:
 
     def _enter(self, t: int) -> None:
         """The loss read off step t begins its own row, and is added to the mean's."""
-        largest = max(float(local_TH[t].abs().max()) for local_TH in self.local.values())
+        largest = self.largest_T[t]
         exponent = math.frexp(largest)[1] if 0 < largest < math.inf else 0
-        if self.each:
-            self.exponent[t] = exponent
+        own = self.each and t >= self.since
+        if own:
+            self.exponent[t - self.since] = exponent
         mean = self.exponent[self.mean]
         empty = not any(bool(ds[self.mean].any()) for ds in self.ds.values())
         unit = exponent if empty else max(exponent, mean)
@@ -107,8 +111,8 @@ class Sweep:
         self.exponent[self.mean] = unit
         for key, local_TH in self.local.items():
             hidden = self.linear[key].hidden
-            if self.each:
-                self.ds[key][t, :hidden] += _times_power(local_TH[t].clone(), -exponent)
+            if own:
+                self.ds[key][t - self.since, :hidden] += _times_power(local_TH[t].clone(), -exponent)
             self.ds[key][self.mean, :hidden] += _times_power(local_TH[t] * self.share, -unit)
 
     def _end_rows(self, cut: Cut, t: int) -> None:

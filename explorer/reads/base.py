@@ -96,6 +96,16 @@ class Read(ABC):
     def check_losses(self) -> None:
         """Refuse an input of which nothing is predicted."""
 
+    def shared(self, other: Read) -> int:
+        """How many steps, from the first, surely have the same states and losses as another reading by the same model.
+
+        Args:
+            other: any reading; 0 where nothing is known of the two.
+
+        """
+        del other
+        return 0
+
     # ---- what follows ----------------------------------------------------------------------------------------------
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import takewhile
 
 import torch
 from torch import Tensor
@@ -59,6 +60,18 @@ class TextRead(Read):
     def errors(self, outputs_CV: Tensor, asked_C: Tensor) -> Tensor:
         """Softmax - onehot for each asked character."""
         return error(outputs_CV, self.ids_T[asked_C])
+
+    def shared(self, other: Read) -> int:
+        """Up to the last character before the texts differ: the loss there is of the next one. None with a net from the end."""
+        config = self.model.config
+        if (
+            not isinstance(other, TextRead)
+            or other.model is not self.model
+            or any(map(config.reads_backward, config.nets))
+        ):
+            return 0
+        alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(self.text, other.text, strict=False)))
+        return max(0, alike - 1)
 
     def check_losses(self) -> None:
         """Refuse a text of which nothing is predicted.

@@ -140,6 +140,8 @@ def everything(kind, shape, loop, probed, every=1, wrapped=False):
 def test_bit_for_bit(kind, shape, loop):
     if (kind, loop) == ("lstm", "changed_afterwards"):
         pytest.skip("torch refuses to have its LSTM's output changed in place")
+    if (kind, loop) == ("lstm", "half_precision") and not torch.backends.cpu.get_cpu_capability().startswith("AVX512"):
+        pytest.skip("torch has no LSTM in bfloat16 on this processor")
     without = everything(kind, SHAPES[shape], loop, probed=False)
     with_probe = everything(kind, SHAPES[shape], loop, probed=True)
     assert len(without) == len(with_probe) > STEPS

@@ -23,6 +23,8 @@ from explorer import (
 )
 from explorer.batches import Cut
 from explorer.models import NetKey
+from explorer.probes import gradients
+from explorer.probes.gradients import NonFinite
 from explorer.probes.proof import flow_residual
 from explorer.reads import read_of
 
@@ -569,3 +571,71 @@ def test_what_each_path_carries_equals_autograd_through_that_path_alone(name, ne
             assert carried_T[t] == pytest.approx(expected / size, rel=1e-9, abs=1e-14), path
             checked += 1
     assert checked > 20
+
+
+EDITS = ("a bird in the hand is worth tw", "a bird in the band is worth two", "a", "", "two birds", TEXT)
+
+
+@every_net
+@pytest.mark.parametrize("before", EDITS)
+def test_a_flow_taken_up_after_an_edit_is_the_same_as_a_new_one(name, net, before):
+    model = model_of(CONFIGS[name])
+    read, earlier = read_of(model, TEXT), read_of(model, before)
+    new, known = gradient_flow(model, read, *net), gradient_flow(model, earlier, *net)
+    taken_up = gradient_flow(model, read, *net, earlier=(earlier, known))
+    for field in ("norms_TT", "step_norms_T", "directions_TS", "lambda_1"):
+        np.testing.assert_allclose(getattr(taken_up, field), getattr(new, field), rtol=1e-9, atol=1e-18)
+    for part, (norms_TT, _) in taken_up.parts.items():
+        np.testing.assert_allclose(norms_TT, new.parts[part][0], rtol=1e-9)
+
+
+@pytest.fixture
+def rows(monkeypatch):
+    """How many losses each sweep carried a row of its own for."""
+    carried = []
+
+    class Counted(gradients.Sweep):
+        def __init__(self, *about, **more):
+            super().__init__(*about, **more)
+            carried.append(len(self.exponent) - 2)  # without the mean and the random direction
+
+    monkeypatch.setattr(gradients, "Sweep", Counted)
+    return carried
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "carried"),
+    [
+        ("gru after", TEXT[:-1], TEXT, 2),  # of the loss that is new, and of the last step, which has none
+        ("gru after", TEXT, TEXT[:-1], 1),
+        ("gru after", TEXT, TEXT, 1),
+        ("gru after", "b" + TEXT[1:], TEXT, 31),
+        ("gru after", TEXT[:9] + "b" + TEXT[10:], TEXT, 31 - 8),
+        ("lstm, two layers", TEXT[:9], TEXT, 31 - 8),
+        ("parallel, two layers", TEXT[:-1], TEXT, 2),
+        ("cloze lstm", TEXT[:-1], TEXT, 31),  # what is read from the end may be different at every step
+        ("leaky", TEXT[:-1], TEXT, 31),
+    ],
+)
+def test_only_what_an_edit_may_have_changed_is_computed(rows, name, before, after, carried):
+    model = model_of(CONFIGS[name])
+    earlier = read_of(model, before)
+    last = model.config.nets[-1]
+    known = gradient_flow(model, earlier, *last)
+    gradient_flow(model, after, *last, earlier=(earlier, known))
+    assert rows == [len(before), carried]
+
+
+def test_a_flow_that_does_not_fit_is_not_taken_up(rows):
+    two = CONFIGS["lstm, two layers"]
+    model, other = model_of(two), model_of(two)
+    earlier = read_of(model, TEXT)
+    known, cut = gradient_flow(model, earlier), gradient_flow(model, earlier, cut=Cut(5, 1))
+    broken = replace(known, non_finite=NonFinite("out.bias", None, 0))
+    rows.clear()
+    gradient_flow(other, TEXT, earlier=(earlier, known))
+    gradient_flow(model, TEXT, layer=1, earlier=(earlier, known))
+    gradient_flow(model, TEXT, cut=Cut(5, 1), earlier=(earlier, known))
+    gradient_flow(model, TEXT, earlier=(earlier, cut))
+    gradient_flow(model, TEXT, earlier=(earlier, broken))
+    assert rows == [31] * 5

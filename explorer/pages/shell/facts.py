@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -48,10 +49,15 @@ else:
 
 
 class Facts:
-    """What is known of one model on one text."""
+    """What is known of one model on one text.
 
-    def __init__(self, which: Which, text: str) -> None:
+    `earlier` is what was known on the text before it was edited: what the edit cannot have changed is taken from there. It is
+    not held: a text of which every character was typed would hold all that was ever known on the way.
+    """
+
+    def __init__(self, which: Which, text: str, earlier: Facts | None = None) -> None:
         self.which, self.text = which, text
+        self.earlier = (lambda: None) if earlier is None else weakref.ref(earlier)
         self.lock = threading.RLock()
         self._ledgers: dict[float | None, explorer.ClipLedger | None] = {}
         self.of_nets: dict[tuple[NetKey, str], Any] = {}
@@ -126,7 +132,15 @@ class NetFacts:
     def flow(self) -> explorer.GradientFlow:
         """How much of each loss reaches each step."""
         whole = self.whole
-        return self._kept("flow", lambda: explorer.gradient_flow(whole.model, whole.read, *self.net))
+        return self._kept(
+            "flow", lambda: explorer.gradient_flow(whole.model, whole.read, *self.net, earlier=self._earlier_flow())
+        )
+
+    def _earlier_flow(self) -> tuple[Read, explorer.GradientFlow] | None:
+        """The flow on the text before it was edited, where it is still known."""
+        earlier = self.whole.earlier()
+        known = earlier.of_nets.get((self.net, "flow")) if earlier else None
+        return (earlier.read, known) if earlier and known else None
 
     @property
     def cut(self) -> Cut | None:
@@ -198,8 +212,12 @@ def facts(which: Which, text: str, of: shelf.Shelf | None = None) -> Facts:
         of: the session's shelf, for those who are asked outside of a run of the page.
 
     """
-    # Some facts are words.
-    return (of or shelf.own()).get((which, text, LANGUAGE.get()), lambda: Facts(which, text))
+    kept = of or shelf.own()
+
+    def new() -> Facts:
+        return Facts(which, text, kept.newest(lambda key: isinstance(key, tuple) and key[:1] == (which,)))
+
+    return kept.get((which, text, LANGUAGE.get()), new)  # some facts are words
 
 
 def read(which: Which, text: str) -> explorer.GateTrace:

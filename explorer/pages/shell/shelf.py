@@ -111,6 +111,11 @@ class Shelf:
         value: V = kept.value
         return value
 
+    def newest(self, wanted: Callable[[Hashable], bool]) -> Any:
+        """The value that was used last of those whose key is wanted; None where there is none. It counts as not used now."""
+        with self._lock:
+            return next((self._kept[key].value for key in reversed(self._kept) if wanted(key)), None)
+
     def settle(self) -> None:
         """Measure what was used, and let go of what is too much for this shelf or for all: not of what was used last here."""
         with self._lock:

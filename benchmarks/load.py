@@ -291,7 +291,7 @@ async def watch(person: Person, run: str) -> None:
         await person.put("Train: form", WATCHED, person.sentence())
     elif f"run={run}" not in person.query:
         await person.go("train", f"run={run}")
-    elif person.random.random() < 0.8:
+    elif person.random.random() < 0.8 or "New run" not in person.widgets:  # it was overtaken
         await person.ask("Train: R")
     else:
         await person.ask("Train: new run", trigger="New run")

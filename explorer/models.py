@@ -541,18 +541,37 @@ class CharModel(SequenceModel):
             ModelDivergedError: a prediction that is not finite.
 
         """
+        return prefix + self.drawn(prefix, length, temperature, seed)[0]
+
+    @torch.no_grad()
+    def drawn(self, prefix: str, length: int, temperature: float = 1.0, seed: int = 0) -> tuple[str, Tensor]:
+        """What `generate` adds to a prefix, and probabilities_V (float64) that its first character is drawn from.
+
+        Args:
+            prefix: at least one character.
+            length: characters to draw, at least 0.
+            temperature: as in `generate`; at 0 the likeliest character has all of the probability.
+            seed: the same seed draws the same text.
+
+        Raises:
+            ConfigError: as in `generate`.
+            ModelDivergedError: a prediction that is not finite.
+
+        """
         self._check_draw(prefix, length, temperature)
         chance = random.Random(seed)
         drawn: list[int] = []
         read = self.vocabulary.as_read(prefix)
         logits_V, state = self.read_on(self.vocabulary.encode(prefix))
+        first_V = probabilities_V = _at_temperature(_finite(logits_V, len(read)), temperature)
         read_one = self._step_by_step()
-        for _ in range(length):
-            probabilities_V = _at_temperature(_finite(logits_V, len(read) + len(drawn)), temperature)
+        while len(drawn) < length:
             sums_V = probabilities_V.cumsum()
             drawn.append(int(sums_V.searchsorted(chance.random() * sums_V[-1], side="right")))
-            logits_V, state = read_one(drawn[-1], state)
-        return prefix + self.vocabulary.decode(drawn)
+            if len(drawn) < length:
+                logits_V, state = read_one(drawn[-1], state)
+                probabilities_V = _at_temperature(_finite(logits_V, len(read) + len(drawn)), temperature)
+        return self.vocabulary.decode(drawn), torch.from_numpy(first_V)
 
     def _step_by_step(self) -> Callable[[int, dict[NetKey, State]], tuple[Tensor, dict[NetKey, State]]]:
         """The same as `read_on` for one id at a time.
@@ -582,24 +601,6 @@ class CharModel(SequenceModel):
             return self.out(self.features(h)[0, 0]), after
 
         return read_one
-
-    @torch.no_grad()
-    def next_probabilities(self, prefix: str, temperature: float = 1.0) -> Tensor:
-        """probabilities_V (float64) that `generate` draws the character after a prefix from; of the unknown symbol 0.
-
-        Args:
-            prefix: at least one character.
-            temperature: divides the logits, at least 0; 0 gives the likeliest character all of it.
-
-        Raises:
-            ConfigError: a model whose objective is not "next", an empty prefix, or a temperature that is negative or not
-                finite.
-            ModelDivergedError: a prediction that is not finite.
-
-        """
-        self._check_draw(prefix, 1, temperature)
-        logits_V, _ = self.read_on(self.vocabulary.encode(prefix))
-        return torch.from_numpy(_at_temperature(_finite(logits_V, len(self.vocabulary.as_read(prefix))), temperature))
 
     def _check_draw(self, prefix: str, length: int, temperature: float) -> None:
         if self.config.objective != "next":

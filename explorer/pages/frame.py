@@ -11,32 +11,40 @@ st.set_page_config(
 )  # fmt: skip
 with st.spinner("Loading PyTorch; only the first visit after a start waits for it."):
     # Not before the page is there: the import takes seconds.
-    from explorer.pages.shell import language, links, notices, process, shelf
+    from explorer.pages.shell import language, links, notices, patience, process, shelf
     from explorer.words import say
 
     process.settle()
-language.speak()
-PAGES = {
-    links.GATES: st.Page("gates.py", title=say("page.gates"), default=True),
-    links.CELL: st.Page("cell.py", title=say("page.cell")),
-    links.GRADIENTS: st.Page("gradients.py", title=say("page.gradients")),
-    links.TRAIN: st.Page("train.py", title=say("page.train")),
-    links.PROBLEMS: st.Page("problems.py", title=say("page.problems")),
-    links.SERIES: st.Page("series.py", title=say("page.series")),
-    links.OPEN: st.Page("open.py", title=say("page.open")),
-    links.LESSONS: st.Page("lessons.py", title=say("page.lessons")),
-}
-# Streamlit's own navigation would lead to bare addresses. These links carry what is chosen, also into a new tab.
-shown = st.navigation(list(PAGES.values()), position="hidden")
-links.read(next(name for name, page in PAGES.items() if page == shown))
-language.speak()  # what the link names is known now
-with st.container(horizontal=True, gap="xsmall", key="navigation"):
-    for name, page in PAGES.items():
-        st.page_link(page, help=say(f"page.{name}.help"), query_params=links.address(name))
-    language.choose()
-problems = st.container()
-if notices.runs_whole(shown):
-    links.write(complete=True)
-shelf.own().settle()  # what the page has computed meanwhile
-with problems:
-    notices.show_problems()
+
+
+def run() -> None:
+    """One run of a page, with what all pages share."""
+    language.speak()
+    PAGES = {
+        links.GATES: st.Page("gates.py", title=say("page.gates"), default=True),
+        links.CELL: st.Page("cell.py", title=say("page.cell")),
+        links.GRADIENTS: st.Page("gradients.py", title=say("page.gradients")),
+        links.TRAIN: st.Page("train.py", title=say("page.train")),
+        links.PROBLEMS: st.Page("problems.py", title=say("page.problems")),
+        links.SERIES: st.Page("series.py", title=say("page.series")),
+        links.OPEN: st.Page("open.py", title=say("page.open")),
+        links.LESSONS: st.Page("lessons.py", title=say("page.lessons")),
+    }
+    # Streamlit's own navigation would lead to bare addresses. These links carry what is chosen, also into a new tab.
+    shown = st.navigation(list(PAGES.values()), position="hidden")
+    links.read(next(name for name, page in PAGES.items() if page == shown))
+    language.speak()  # what the link names is known now
+    with st.container(horizontal=True, gap="xsmall", key="navigation"):
+        for name, page in PAGES.items():
+            st.page_link(page, help=say(f"page.{name}.help"), query_params=links.address(name))
+        language.choose()
+    problems = st.container()
+    if notices.runs_whole(shown):
+        links.write(complete=True)
+    shelf.own().settle()  # what the page has computed meanwhile
+    with problems:
+        notices.show_problems()
+
+
+with patience.FLOOR.taken():
+    run()

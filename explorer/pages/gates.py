@@ -24,6 +24,7 @@ from explorer.pages.shell import (
     facts,
     links,
     notices,
+    patience,
     pickers,
     pictures,
     roles,
@@ -191,7 +192,7 @@ def show_learning(which: Which, text: str, score_name: str) -> list[export.Table
     if not opened.open:
         return []
     with opened:
-        with st.spinner(say("gate-page.reading-by-epoch")):
+        with patience.aside(say("gate-page.reading-by-epoch")):
             by_epoch = facts.by_epoch(which, text[: drawing.MAX_STEPS])
         cut = len(text) > drawing.MAX_STEPS
         said = say("gate-page.learning.part", read=drawing.MAX_STEPS) if cut else say("gate-page.learning")

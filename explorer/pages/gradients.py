@@ -18,7 +18,7 @@ from explorer.figures import gradients as drawing
 from explorer.figures.panel import Panel
 from explorer.figures.style import number
 from explorer.models import NetKey
-from explorer.pages.shell import charts, controls, export, links, notices, pickers, pictures, shelf, texts
+from explorer.pages.shell import charts, controls, export, links, notices, patience, pickers, pictures, shelf, texts
 from explorer.pages.shell.facts import Facts, View, facts
 from explorer.pages.shell.models import Which, checkpoint_of
 from explorer.pages.shell.plain import badge, plain
@@ -225,7 +225,7 @@ def offer_cut(views: Sequence[View]) -> None:
 
 def show_singular_values(view: View, columns: int) -> None:
     """What each path could pass at most, and for a plain cell the bound that goes with it."""
-    with st.spinner(say("control.sigma")):
+    with patience.aside(say("control.sigma")):
         paths = view.of.singular_values
     drawn, text = drawn_of(view, columns), view.of.whole.text
     pictures.show(partial(drawn.singular_values, shelf.own()), text, drawn, key=f"sigma-{view.key}")

@@ -9,7 +9,7 @@ import segno
 import streamlit as st
 
 from explorer.lessons import LESSONS, Lesson, Measured, Step
-from explorer.pages.shell import language, links, people, session
+from explorer.pages.shell import language, links, patience, people, session
 from explorer.pages.shell.classes import Seen, all_classes, code_of
 from explorer.pages.shell.models import load
 from explorer.pages.shell.plain import plain
@@ -145,7 +145,7 @@ def ask(place: Place, code: str | None, seen: Seen | None) -> None:
         if led and given:
             st.caption(say("class.counted"))
         return
-    with st.spinner(say("lesson-page.measuring")):
+    with patience.aside(say("lesson-page.measuring")):
         measured = measure(place)
     show_answer(place, given, measured)
 

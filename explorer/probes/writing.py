@@ -76,11 +76,11 @@ def write_on(
     if not 1 <= place <= len(read):
         raise ConfigError("at", expected("whole", least=1, most=len(read)), place)
     before = read[:place]
-    probabilities_V = model.next_probabilities(before, temperature).numpy()
+    began_s = time.perf_counter()
+    written, first_V = model.drawn(before, length, temperature, seed)
+    took_s = time.perf_counter() - began_s
+    probabilities_V = first_V.numpy()
     symbols = model.vocabulary.symbols
     order = np.argsort(-probabilities_V, kind="stable")[:best]
     likely = [(symbols[i], float(probabilities_V[i])) for i in order if probabilities_V[i] > 0]
-    began_s = time.perf_counter()
-    written = model.generate(before, length, temperature, seed)[len(before) :]
-    took_s = time.perf_counter() - began_s
     return Writing(read, place, tuple(likely), read[place : place + 1], written, temperature, took_s)

@@ -1,6 +1,8 @@
 """A long text is read with a word on the page, and the reading gives way to a newer wish without being begun twice."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 import drawn
 import explorer
 from explorer.pages.shell import patience, session
+from waiting import until
 
 APP = Path(explorer.__file__).parent / "pages" / "frame.py"
 LONG = "Turn, light, turn, on the hill of stone. " * 100
@@ -67,3 +70,86 @@ def test_a_short_text_needs_no_thread(slow, monkeypatch):
     app.run()
     assert not app.exception
     assert len(begun) == 1
+
+
+def at_once(floor, count, *, aside=False, fault=None):
+    """The most of so many threads that had a place at the same time, in the order in which all came to it."""
+    inside, most, came, lock = [], [], [], threading.Lock()
+    go = threading.Event()
+
+    def work(number):
+        with floor.taken():
+            with floor.left() if aside else nullcontext():
+                with lock:
+                    inside.append(number)
+                    came.append(number)
+                    most.append(len(inside))
+                go.wait(20)
+                with lock:
+                    inside.remove(number)
+            if fault:
+                raise fault
+
+    with ThreadPoolExecutor(count) as pool:
+        begun = []
+        for number in range(count):
+            begun.append(pool.submit(work, number))
+            # In the line, or in a place, before the next one comes.
+            until(lambda wanted=number + 1: len(inside) + len(floor._line) >= wanted, 20)
+        go.set()
+    assert [type(one.exception()) for one in begun] == [type(fault)] * count
+    return max(most), came
+
+
+@pytest.mark.parametrize("places", [1, 2, 3])
+def test_no_more_runs_go_on_at_a_time_than_there_are_places(places):
+    floor = patience.Floor(places)
+    assert at_once(floor, 9)[0] == places
+    assert at_once(floor, 3)[0] == min(places, 3)  # every place was given back
+
+
+def test_they_come_in_their_order():
+    assert at_once(patience.Floor(1), 9)[1] == [*range(9)]
+
+
+def test_a_place_is_given_back_by_a_run_that_fails_too():
+    floor = patience.Floor(2)
+    at_once(floor, 5, fault=ValueError())
+    assert at_once(floor, 5)[0] == 2
+
+
+def test_who_waits_for_something_has_no_place_meanwhile():
+    floor = patience.Floor(1)
+    assert at_once(floor, 7, aside=True)[0] == 7
+    assert at_once(floor, 7)[0] == 1
+
+
+def test_a_part_of_a_page_that_runs_alone_has_no_place_to_leave():
+    floor = patience.Floor(1)
+    for _ in range(3):
+        with floor.left():
+            pass
+    assert at_once(floor, 5)[0] == 1
+
+
+def test_a_page_has_a_place_while_it_runs_and_gives_it_back_when_it_is_broken_off(monkeypatch):
+    floor = patience.Floor(1)
+    monkeypatch.setattr(patience, "FLOOR", floor)
+    seen, trace_gates = [], explorer.trace_gates
+
+    def looked(model, text):
+        seen.append(floor._free)
+        return trace_gates(model, text)
+
+    monkeypatch.setattr(explorer, "trace_gates", looked)
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    app.query_params.update({"model": "lighthouse-gru", "sentence": "Turn, light."})
+    app.run()
+    assert not app.exception
+    assert seen
+    assert set(seen) == {0}
+    assert floor._free == 1
+    monkeypatch.setattr(explorer, "trace_gates", lambda *_: (_ for _ in ()).throw(NewerWishError))
+    app.text_input(key="sentence").set_value("Another one.").run()
+    assert app.exception
+    assert floor._free == 1

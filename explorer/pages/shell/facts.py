@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -27,6 +26,7 @@ from explorer.probes.learned import learned_stretches
 from explorer.probes.progress import TrainingRecord
 from explorer.probes.proof import flow_residual
 from explorer.probes.weights import WeightGradients
+from explorer.probes.writing import Writing, write_on
 from explorer.reads import Read, read_of
 from explorer.training import perplexity
 from explorer.words import LANGUAGE, say
@@ -59,6 +59,7 @@ class Facts:
         self.which, self.text = which, text
         self.earlier = (lambda: None) if earlier is None else weakref.ref(earlier)
         self.lock = threading.RLock()
+        self._writings: dict[tuple[int | None, int, float, int], Writing] = {}
         self._ledgers: dict[float | None, explorer.ClipLedger | None] = {}
         self.of_nets: dict[tuple[NetKey, str], Any] = {}
         self.begun: Future[explorer.GateTrace] | None = None  # the reading of a long text
@@ -116,6 +117,17 @@ class Facts:
         checkpoint = checkpoint_of(which)
         history = () if which.untrained else checkpoint.history[: which.epoch]
         return TrainingRecord.of(replace(checkpoint, model=self.model, history=history), *beyond_the_file(which))
+
+    def writing(self, at: int | None, length: int, temperature: float, seed: int) -> Writing:
+        """What it would write at a place of the text, or at its end; see `write_on`."""
+        asked = (at, length, temperature, seed)
+        with self.lock:
+            if asked not in self._writings:
+                text = self.trace.text
+                self._writings[asked] = write_on(
+                    self.model, text, at, length=length, temperature=temperature, seed=seed
+                )
+            return self._writings[asked]
 
     def net(self, net: NetKey) -> NetFacts:
         """What is known of one of its nets."""
@@ -267,7 +279,7 @@ def by_epoch(which: Which, text: str) -> dict[int, float | None]:
 def settle(which: Which, text: str) -> None:
     """Wait, where the text is new, until what is already drawn is sent, and a person who types on has done so."""
     if session.kept("settled", None) != (which, text):
-        time.sleep(SETTLE_S)
+        patience.pause(SETTLE_S)
     session.give_way()
     session.fill({"settled": (which, text)})
 

@@ -12,7 +12,7 @@ import streamlit as st
 
 from explorer.cells import CELLS
 from explorer.models import ModelConfig
-from explorer.pages.shell import patience, session, shelf
+from explorer.pages.shell import patience, shelf
 from explorer.series import BUILT_IN, SeriesStep, Task, learn, series_model
 from explorer.training import TrainingDivergedError
 from explorer.words import say
@@ -113,7 +113,7 @@ class Learnt:
             while not begun.done():
                 made, total = len(self.records), self.wishes.steps
                 bar.progress(made / total, say("series-page.learning", step=made, total=total))
-                session.wait(LOOK_S)
+                patience.pause(LOOK_S)
         bar.empty()
 
 

@@ -1,10 +1,13 @@
-"""Computations that take long: one at a time for all sessions, and giving way to a newer wish."""
+"""Who works when: a few runs of pages at a time, computations that take long one by one, and each gives way to a newer wish."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -14,7 +17,62 @@ from explorer.pages.shell import session
 LONG = 3_000  # characters; fewer are read within a blink
 OFTEN = 500  # the same of a text that is read at each epoch of a training
 LOOK_S = 0.05
+RUNS = 2  # of pages at a time: one that computes does not keep all others waiting
 V = TypeVar("V")
+
+
+class Floor:
+    """The few runs of pages that go on at a time; the others wait in line.
+
+    Python runs one thread at a time, and every call of torch lets go of it. Among sixty runs that go on together each such call
+    waits for a turn of its own: all of them end late. One after another they end as they came, and the first at once.
+    """
+
+    def __init__(self, places: int) -> None:
+        self._lock, self._free, self._line = threading.Lock(), places, deque[threading.Event]()
+        self._mine = threading.local()
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """One of the places, as long as this lasts."""
+        self._take()
+        self._mine.place = True
+        try:
+            yield
+        finally:
+            self._mine.place = False
+            self._leave()
+
+    @contextmanager
+    def left(self) -> Iterator[None]:
+        """For who waits for something: if this thread has a place, somebody else has it meanwhile."""
+        if not getattr(self._mine, "place", False):  # a part of a page that runs alone has none
+            yield
+            return
+        self._leave()
+        try:
+            yield
+        finally:
+            self._take()
+
+    def _take(self) -> None:
+        mine = threading.Event()
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return
+            self._line.append(mine)
+        mine.wait()
+
+    def _leave(self) -> None:
+        with self._lock:
+            if self._line:
+                self._line.popleft().set()  # the place goes from hand to hand: who comes now does not take it
+            else:
+                self._free += 1
+
+
+FLOOR = Floor(RUNS)
 
 
 class Turns:
@@ -48,9 +106,24 @@ def turns() -> Turns:
     return Turns()
 
 
+@contextmanager
+def aside(words: str) -> Iterator[None]:
+    """What takes about a second: with a word on the page, and without a place on the floor."""
+    with st.spinner(words), FLOOR.left():
+        yield
+
+
+def pause(seconds: float) -> None:
+    """Let time pass, and others work, and give way."""
+    with FLOOR.left():
+        time.sleep(seconds)
+    session.give_way()
+
+
 def wait_for(begun: Future[V]) -> V:
     """The result of something that takes long; breaks off for a newer wish."""
     while not begun.done():
-        wait([begun], LOOK_S)
+        with FLOOR.left():
+            wait([begun], LOOK_S)
         session.give_way()
     return begun.result()

@@ -127,7 +127,9 @@ def lengths(wish: Wish) -> Sequence[int]:
 
 def _in_turn(work: Callable[[], None]) -> None:
     """Only one computation at a time for all sessions; a newer wish of this one is seen after it."""
-    patience.turns().begin(work).result()
+    begun = patience.turns().begin(work)
+    with patience.FLOOR.left():
+        begun.result()
 
 
 def _examine(wish: Wish, pupil: Pupil) -> None:

@@ -12,7 +12,7 @@ import streamlit as st
 
 from explorer import runs
 from explorer.models import NetKey
-from explorer.pages.shell import models
+from explorer.pages.shell import models, patience
 from explorer.pages.shell.models import RUN, Which, checkpoint_of, learned_text
 from explorer.probes.ablation import Trial
 from explorer.probes.gates import trace_gates
@@ -95,10 +95,11 @@ def find(which: Which) -> bool:
     if known or runs.run(which.name.removeprefix(RUN)).active:
         return False
     checkpoint = checkpoint_of(last)
-    trace = trace_gates(checkpoint.model, checkpoint.vocabulary.folded(_text_of(last))[:READ])
-    for net in checkpoint.config.nets:
-        found = roles_of_trace(trace, *net)
-        known[net] = Known(dict.fromkeys(found.told(NAMED)), tuple(found.by_unit()))
+    with patience.FLOOR.left():
+        trace = trace_gates(checkpoint.model, checkpoint.vocabulary.folded(_text_of(last))[:READ])
+        for net in checkpoint.config.nets:
+            found = roles_of_trace(trace, *net)
+            known[net] = Known(dict.fromkeys(found.told(NAMED)), tuple(found.by_unit()))
     return any(one.units for one in known.values())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,12 +11,6 @@ import streamlit as st
 def give_way() -> None:
     """Let Streamlit break this run off if the person wants something newer by now: it looks where its session is asked."""
     kept("sentence", "")
-
-
-def wait(seconds: float) -> None:
-    """Let time pass, and give way."""
-    time.sleep(seconds)
-    give_way()
 
 
 def kept(key: str, default: Any) -> Any:

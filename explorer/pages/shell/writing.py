@@ -10,7 +10,7 @@ from explorer.models import ConfigError, ModelDivergedError
 from explorer.pages.shell import charts, controls, facts, session
 from explorer.pages.shell.models import Which, checkpoint_of
 from explorer.pages.shell.plain import plain
-from explorer.probes.writing import Writing, write_on
+from explorer.probes.writing import Writing
 from explorer.training import perplexity
 from explorer.words import say
 
@@ -47,7 +47,7 @@ def show(which: Which, text: str, second: Which | None = None) -> None:
     # Nothing stands before the first character, and another model may read the same text folded to a shorter one.
     at = place if place in range(int(forward), len(read)) else None
     try:
-        done = write_on(known.model, read, at, length=LENGTH, temperature=temperature, seed=seed)
+        done = known.writing(at, LENGTH, temperature, seed)
     except ModelDivergedError as fault:
         st.caption(plain(str(fault)))
         return
@@ -83,7 +83,7 @@ def _of_second(second: Which, done: Writing, text: str, seed: int) -> Writing | 
     known = facts.facts(second, text)
     at = min(done.at, len(known.trace.text))
     try:
-        return write_on(known.model, known.trace.text, at, length=LENGTH, temperature=done.temperature, seed=seed)
+        return known.writing(at, LENGTH, done.temperature, seed)
     except (ModelDivergedError, ConfigError):
         return None
 

@@ -53,7 +53,8 @@ def export(request: Request) -> Response:
     from explorer.pages.shell import export
 
     browser = request.headers.get(door.NamedBrowsers.HEADER.decode(), "")
-    return export.answer(request.path_params["token"], request.path_params["kind"], browser)
+    languages = request.headers.get("Accept-Language", "")
+    return export.answer(request.path_params["token"], request.path_params["kind"], browser, languages)
 
 
 async def picture(request: Request) -> Response:

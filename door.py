@@ -34,15 +34,18 @@ class _Refusal(NamedTuple):
     code: str
     figures: Mapping[str, object] = MappingProxyType({})
 
-    def __str__(self) -> str:
-        from explorer.words import say
+    def said(self, languages: str) -> str:
+        """In the first of the languages that a browser names which we speak."""
+        from explorer.words import preferred, say, speaking
 
-        return say(self.code, **self.figures)
+        with speaking(preferred(languages)):
+            return say(self.code, **self.figures)
 
 
-async def _answer(refusal: _Refusal) -> PlainTextResponse:
+async def _answer(refusal: _Refusal, scope: Scope) -> PlainTextResponse:
     # In a thread: until PyTorch is loaded, the first import of the words waits for it, and the server shall not.
-    return PlainTextResponse(await asyncio.to_thread(str, refusal), refusal.status)
+    languages = Headers(scope=scope).get("Accept-Language", "")
+    return PlainTextResponse(await asyncio.to_thread(refusal.said, languages), refusal.status)
 
 
 class KnownHosts:
@@ -81,7 +84,7 @@ async def _refuse_host(host: str, scope: Scope, receive: Receive, send: Send) ->
         await send({"type": "websocket.close", "code": 1008})
         return
     refusal = _Refusal(421, "door.host", {"host": host[:SHOWN_CHARACTERS]})
-    await (await _answer(refusal))(scope, receive, send)
+    await (await _answer(refusal, scope))(scope, receive, send)
 
 
 def host_name(header: str) -> str:
@@ -223,7 +226,7 @@ class BoundedUploads:
         stated = HTTPConnection(scope).headers.get("Content-Length", str(most))
         length = int(stated) if stated.isdecimal() and len(stated) < 12 else most + 1
         if refusal := self._refusal(found[1], length):
-            await (await _answer(refusal))(scope, receive, send)
+            await (await _answer(refusal, scope))(scope, receive, send)
             return
         self.coming_bytes += length
         try:
@@ -273,7 +276,7 @@ class BoundedUploads:
             self.coming += Counter()  # forgets those at 0
             self._let_go(session)
         if refusal is not None and not answered:
-            await (await _answer(refusal))(scope, receive, send)
+            await (await _answer(refusal, scope))(scope, receive, send)
 
     def _let_go(self, session: str) -> None:
         """Drop the oldest files of a session, as far as it has too many."""

@@ -34,6 +34,15 @@ class Cut(NamedTuple):
         """
         return max(0, step // self.steps - self.batches + 1) * self.steps
 
+    def cuts(self, steps: int) -> bool:
+        """Whether any loss of a text goes back less far for it.
+
+        Args:
+            steps: of the text.
+
+        """
+        return self.reached(steps - 1) > 0
+
 
 def min_tokens(batch_size: int, num_steps: int, *, random_offset: bool) -> int:
     """Characters that fill one batch whatever the offset: B rows of T, one more to predict, T that may be skipped."""

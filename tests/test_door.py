@@ -81,6 +81,15 @@ def test_a_server_for_this_machine_answers_to_no_other_name(set_options, host, k
         assert "Expected a host name of this server" in said[1][1]
 
 
+@pytest.mark.parametrize(
+    ("languages", "begins"),
+    [("zh-CN,zh;q=0.9,en;q=0.8", "应为"), ("de,en;q=0.5,zh;q=0.1", "Expected"), ("", "Expected")],
+)
+def test_a_refusal_is_in_the_language_of_the_browser(set_options, languages, begins):
+    _, said = knock("evil.example", accept_language=languages)
+    assert said[1][1].startswith(begins)
+
+
 @pytest.mark.parametrize("host", OWN)
 def test_it_answers_to_its_own(set_options, host):
     for kind in ("http", "websocket"):

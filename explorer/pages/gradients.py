@@ -216,7 +216,7 @@ def drawn_of(view: View, columns: int, row: int | None = None, *, cut: bool = Fa
 
 def offer_cut(views: Sequence[View]) -> None:
     """Whether the graph is cut where training cut it; with it, where that was."""
-    if any(view.of.cut for view in views) and controls.switch("cut"):
+    if any(view.of.cut and view.of.cut.cuts(len(view.flow)) for view in views) and controls.switch("cut"):
         for view in views:
             model, cut = plain(view.label), view.of.cut
             told = say("gradient-page.cut-in-training", model=model, **cut._asdict()) if cut else ""

@@ -69,6 +69,12 @@ def speaking(name: str) -> Iterator[None]:
         LANGUAGE.reset(before)
 
 
+def preferred(named: str) -> str:
+    """The language out of LANGUAGES that a browser names first, as in "zh-CN,zh;q=0.9,en;q=0.8"; English where it names none."""
+    wished = (one.partition(";")[0].strip().lower().replace("_", "-").split("-")[0] for one in named.split(","))
+    return next((one for one in wished if one in LANGUAGES), "en")
+
+
 def knows(code: str) -> bool:
     """Whether there is a sentence of this code."""
     return code in language(LANGUAGE.get()).SENTENCES

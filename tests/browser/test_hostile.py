@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from explorer import ModelConfig, Recipe, runs
-from waiting import ended
+from trained import trained
 
 NAMES = [
     "=A1 :material_home: &lt;i> **b** ![i](http:evil.invalid) $x$ <img src=x> `c`",
@@ -36,8 +36,7 @@ def hostile():
     ids = []
     for name in NAMES:
         about = {"corpus": CORPUS, "session": runs.COMMAND_LINE, "name": name, "sentence": SENTENCE}
-        run = runs.start(runs.RunRequest(*SMALL, TEXT, **about))
-        ids.append(ended(run.id).id)
+        ids.append(trained(*SMALL, TEXT, **about).id)
     yield ids
     for run_id in ids:
         runs.delete(run_id)

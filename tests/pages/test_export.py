@@ -24,7 +24,7 @@ import door
 import explorer
 from explorer import runs
 from explorer.pages.shell import export
-from explorer.words import say
+from explorer.words import say, speaking
 
 APP = Path(explorer.__file__).parent / "pages" / "frame.py"
 HEADER = door.NamedBrowsers.HEADER
@@ -204,6 +204,16 @@ def test_what_is_not_there_any_more_is_said_in_a_sentence():
 
     refused = got(offered(table_of(make)))
     assert (refused.status, refused.body) == (404, b"There is no run with this id; it may have been deleted.")
+    with speaking("zh"):
+        offer, said = offered(table_of(make)), str(runs.UnknownRunError())
+    assert got(offer).body == said.encode() != refused.body
+
+
+def test_a_download_that_is_gone_is_said_to_be_in_the_language_of_the_browser():
+    for languages, language in (("zh-TW,zh;q=0.8", "zh"), ("en-GB", "en"), ("", "en"), ("fr, de;q=0.5", "en")):
+        with speaking(language):
+            said = say("page.download.gone")
+        assert export.answer("guessed", "csv", "", languages).body == said.encode()
 
 
 def test_a_persons_words_are_no_formulas_in_a_csv_and_untouched_in_a_parquet():

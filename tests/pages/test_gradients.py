@@ -15,7 +15,7 @@ from explorer import runs
 from explorer.models import NetKey
 from explorer.pages.shell import facts, models, pickers, shelf, texts
 from explorer.pages.shell.plain import plain
-from waiting import ended
+from trained import trained
 
 APP = Path(explorer.__file__).parent / "pages" / "frame.py"
 SENTENCE = texts.EXAMPLES["time-machine"]
@@ -60,6 +60,12 @@ def test_the_graph_can_be_cut_as_training_cut_it_and_the_numbers_stay():
     assert np.isnan(norms_TT[40, :35]).all()
     np.testing.assert_array_equal(norms_TT[:70, 35:], whole_TT[:70, 35:])
     assert np.isfinite(whole_TT[40, :35]).all()
+
+
+@pytest.mark.parametrize(("characters", "offered"), [(34, 0), (35, 0), (36, 1), (70, 1)])
+def test_a_text_that_training_would_not_have_cut_is_not_offered_a_cut(characters, offered):
+    app = run(sentence=("the time traveller for so it will be convenient to speak of him was expounding")[:characters])
+    assert len([toggle for toggle in app.toggle if toggle.key == "cut"]) == offered
 
 
 def test_a_net_that_reads_from_the_end_is_not_offered_a_cut():
@@ -316,12 +322,8 @@ def test_a_model_whose_layers_read_both_directions_opens_on_the_layer_a_gradient
     monkeypatch.setenv("GATE_EXPLORER_DATA", str(tmp_path / "data"))
     config = explorer.ModelConfig(hidden_size=4, num_layers=2, direction="bidirectional", objective="leaky")
     recipe = explorer.Recipe(epochs=1, batch_size=4, num_steps=10, max_tokens=2000)
-    trained = runs.start(
-        runs.RunRequest(
-            config, recipe, explorer.load_corpus("lighthouse"), corpus="lighthouse", session=runs.COMMAND_LINE
-        )
-    )
-    app = run(model=f"run:{ended(trained.id).id}")
+    made = trained(config, recipe, explorer.load_corpus("lighthouse"), corpus="lighthouse", session=runs.COMMAND_LINE)
+    app = run(model=f"run:{made.id}")
     assert not app.error
     assert "layer 1, forward" in triangles(app)[0]
     assert "layer" not in [box.key for box in app.selectbox]
@@ -343,12 +345,8 @@ def test_a_diverged_model_is_said_to_be_one_and_its_numbers_not_defined(tmp_path
     monkeypatch.setenv("GATE_EXPLORER_DATA", str(tmp_path / "data"))
     config = explorer.ModelConfig("rnn", activation="relu", hidden_size=8)
     recipe = explorer.Recipe(learning_rate=1e6, clip_norm=None, epochs=5)
-    trained = runs.start(
-        runs.RunRequest(
-            config, recipe, explorer.load_corpus("lighthouse"), corpus="lighthouse", session=runs.COMMAND_LINE
-        )
-    )
-    app = run(model=f"run:{ended(trained.id).id}")
+    made = trained(config, recipe, explorer.load_corpus("lighthouse"), corpus="lighthouse", session=runs.COMMAND_LINE)
+    app = run(model=f"run:{made.id}")
     assert any(plain("are not finite numbers, the first at step") in warning.value for warning in app.warning)
     assert "The learning rate is too large" in said(app)
     shown = metrics(app)

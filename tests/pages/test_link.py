@@ -11,6 +11,7 @@ import explorer
 from explorer import runs
 from explorer.pages.shell import links, people, texts
 from explorer.pages.shell.plain import plain
+from trained import trained
 from waiting import ended, until
 
 APP = Path(explorer.__file__).parent / "pages" / "frame.py"
@@ -246,8 +247,8 @@ def test_the_way_to_every_page_carries_what_is_chosen():
 
 def test_the_layer_of_a_deep_model_is_in_the_address(tmp_path, monkeypatch):
     monkeypatch.setenv("GATE_EXPLORER_DATA", str(tmp_path / "data"))
-    trained = a_run(explorer.ModelConfig(hidden_size=4, num_layers=2))
-    query = {"model": f"run:{ended(trained.id).id}", "layer": "1"}
+    deep = trained(*a_run(explorer.ModelConfig(hidden_size=4, num_layers=2)), **COMMANDED)
+    query = {"model": f"run:{deep.id}", "layer": "1"}
     app = opened(**query)
     assert app.selectbox(key="layer").value == "1"
     assert went(app, links.TRAIN).query_params == query
@@ -258,7 +259,7 @@ def test_the_layer_of_a_deep_model_is_in_the_address(tmp_path, monkeypatch):
 def test_a_model_that_still_learns_is_in_the_picker_with_its_status(tmp_path, monkeypatch):
     monkeypatch.setenv("GATE_EXPLORER_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(type(st.context), "headers", {people.LOCAL_HEADER: "1"})  # the command line's run is listed
-    going = a_run(explorer.ModelConfig(hidden_size=4), epochs=5000)
+    going = runs.start(runs.RunRequest(*a_run(explorer.ModelConfig(hidden_size=4), epochs=5000), **COMMANDED))
     until(lambda: runs.run(going.id).has_checkpoint)
     try:
         app = opened()
@@ -272,13 +273,12 @@ def test_a_model_that_still_learns_is_in_the_picker_with_its_status(tmp_path, mo
     assert f"{going.name} · {going.id[:4]}" in opened().selectbox(key="model").options
 
 
+COMMANDED = {"corpus": "lighthouse", "session": runs.COMMAND_LINE}
+
+
 def a_run(config, epochs=1):
     recipe = explorer.Recipe(epochs=epochs, batch_size=4, num_steps=10, max_tokens=2000)
-    return runs.start(
-        runs.RunRequest(
-            config, recipe, explorer.load_corpus("lighthouse"), corpus="lighthouse", session=runs.COMMAND_LINE
-        )
-    )
+    return config, recipe, explorer.load_corpus("lighthouse")
 
 
 # ---- a link on a page that shows another model there
@@ -286,12 +286,7 @@ def a_run(config, epochs=1):
 
 @pytest.fixture(scope="module")
 def run():
-    small = (
-        explorer.ModelConfig(hidden_size=4),
-        explorer.Recipe(epochs=2, batch_size=4, num_steps=10, max_tokens=2000),
-    )
-    text = explorer.load_corpus("lighthouse")
-    return ended(runs.start(runs.RunRequest(*small, text, corpus="lighthouse", session="me")).id)
+    return trained(*a_run(explorer.ModelConfig(hidden_size=4), epochs=2), corpus="lighthouse", session="me")
 
 
 @pytest.mark.parametrize("page", [links.GATES, links.GRADIENTS])

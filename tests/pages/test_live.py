@@ -12,6 +12,7 @@ from drawn import unpacked
 from explorer import ModelConfig, Recipe, load_corpus, runs
 from explorer.pages import live
 from explorer.runs import Run
+from trained import trained
 from waiting import ended
 
 SMALL = ModelConfig(hidden_size=4), Recipe(epochs=3, batch_size=4, num_steps=10, max_tokens=2000)
@@ -30,9 +31,8 @@ def _nothing_packed():
     live._packed.cache_clear()
 
 
-def trained(**about):
-    run = runs.start(runs.RunRequest(*SMALL, load_corpus("lighthouse"), corpus="lighthouse", session="me", **about))
-    run = ended(run.id)
+def small_run(**about):
+    run = trained(*SMALL, load_corpus("lighthouse"), corpus="lighthouse", session="me", **about)
     assert run.status == "finished", run.message
     return run
 
@@ -40,13 +40,13 @@ def trained(**about):
 @pytest.fixture(scope="module")
 def silent(_data):
     """A finished run that was asked to write and to read nothing."""
-    return trained()
+    return small_run()
 
 
 @pytest.fixture(scope="module")
 def writing(_data):
     """A finished run with all there is."""
-    return trained(sentence="Turn, light", prefixes=["The lamp"])
+    return small_run(sentence="Turn, light", prefixes=["The lamp"])
 
 
 def told(*ids, shown=""):

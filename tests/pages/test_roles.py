@@ -12,7 +12,7 @@ from explorer import runs
 from explorer.models import NetKey
 from explorer.pages.shell import models, roles
 from explorer.probes.units import unit_roles
-from waiting import ended
+from trained import trained
 
 pytestmark = pytest.mark.process
 APP = Path(explorer.__file__).parent / "pages" / "frame.py"
@@ -37,8 +37,7 @@ def run(_data):
     """Of somebody's own text, which comes with no project."""
     text = explorer.load_corpus("lighthouse").replace("light", "candle")
     recipe = explorer.Recipe(optimizer="adam", learning_rate=0.01, epochs=6, batch_size=16, num_steps=30)
-    request = runs.RunRequest(explorer.ModelConfig(hidden_size=24), recipe, text, corpus="diary", session="me")
-    return ended(runs.start(request).id)
+    return trained(explorer.ModelConfig(hidden_size=24), recipe, text, corpus="diary", session="me")
 
 
 def opened(**query):

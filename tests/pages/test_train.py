@@ -20,6 +20,7 @@ from explorer.pages.shell.plain import plain
 from explorer.probes.finding import Finding
 from explorer.runs.request import setting
 from explorer.words import say
+from trained import trained
 from waiting import ended
 
 OVERFITTED = {"best_epoch": 3, "best_nats": 1.0, "held_out_nats": 2.0, "last_nats": 0.5}
@@ -173,7 +174,7 @@ def small_run(**about):
     """A run that has come to its end."""
     small = (ModelConfig(hidden_size=4), explorer.Recipe(epochs=4, batch_size=4, num_steps=10, max_tokens=2000))
     about = {"session": "me", "corpus": "lighthouse"} | about
-    return ended(runs.start(runs.RunRequest(*small, explorer.load_corpus("lighthouse"), **about)).id)
+    return trained(*small, explorer.load_corpus("lighthouse"), **about)
 
 
 def test_a_run_shows_what_it_trains():
@@ -238,10 +239,7 @@ def test_a_diverged_run_says_where():
         ModelConfig("rnn", activation="relu", hidden_size=8),
         explorer.Recipe(learning_rate=1e6, clip_norm=None, epochs=5),
     )
-    run = runs.start(
-        runs.RunRequest(config, recipe, explorer.load_corpus("lighthouse"), corpus="lighthouse", session="me")
-    )
-    over = ended(run.id)
+    over = run = trained(config, recipe, explorer.load_corpus("lighthouse"), corpus="lighthouse", session="me")
     assert over.status == "diverged"
     app = open_page(run=run.id)
     assert any(f"step {over.fault_step}" in error.value for error in app.error)
@@ -271,12 +269,7 @@ def test_a_link_to_a_run_that_is_not_there_is_answered_in_a_sentence(run_id):
 
 def test_what_the_command_line_trains_is_listed_on_ones_own_machine_only(monkeypatch):
     small = (ModelConfig(hidden_size=4), explorer.Recipe(epochs=1, batch_size=4, num_steps=10))
-    run = runs.start(
-        runs.RunRequest(
-            *small, explorer.load_corpus("lighthouse"), corpus="lighthouse", session=runs.COMMAND_LINE, name="mine"
-        )
-    )
-    ended(run.id)
+    trained(*small, explorer.load_corpus("lighthouse"), corpus="lighthouse", session=runs.COMMAND_LINE, name="mine")
     for local in (True, False):  # the server says it (tests/test_server.py)
         monkeypatch.setattr(type(st.context), "headers", {people.LOCAL_HEADER: "1"} if local else {})
         assert any("mine" in line.value for line in open_page().markdown) == local
@@ -375,10 +368,7 @@ def test_a_corpus_that_cannot_be_fetched_is_explained_once(monkeypatch):
 
 def test_a_refused_deletion_is_not_called_one(monkeypatch):
     small = (ModelConfig(hidden_size=4), explorer.Recipe(epochs=1, batch_size=4, num_steps=10))
-    run = runs.start(
-        runs.RunRequest(*small, explorer.load_corpus("lighthouse"), corpus="lighthouse", session=runs.COMMAND_LINE)
-    )
-    ended(run.id)
+    trained(*small, explorer.load_corpus("lighthouse"), corpus="lighthouse", session=runs.COMMAND_LINE)
     monkeypatch.setattr(type(st.context), "headers", {people.LOCAL_HEADER: "1"})
     app = open_page()
 

@@ -33,7 +33,7 @@ from explorer import runs
 from explorer.figures.tables import sliced
 from explorer.pages.shell import people, session
 from explorer.pages.shell.plain import cell
-from explorer.words import LANGUAGE, say, speaking
+from explorer.words import LANGUAGE, preferred, say, speaking
 
 T = TypeVar("T")
 Made = pd.DataFrame | Iterator[pd.DataFrame]
@@ -175,11 +175,12 @@ def _offered(table: Table, key: str) -> str:
     return token
 
 
-def answer(token: str, kind: str, browser: str) -> Response:
-    """A download, or why there is none."""
+def answer(token: str, kind: str, browser: str, languages: str = "") -> Response:
+    """A download, or why there is none, in the first of the languages which a browser names that we speak."""
     offered = _offers.get(token)
     if offered is None or kind not in MEDIA_TYPES or offered.browser != browser or offered.until < time.monotonic():
-        return _refusal(404, say("page.download.gone"))
+        with speaking(preferred(languages)):
+            return _refusal(404, say("page.download.gone"))
     return Download(offered, kind)
 
 
@@ -230,7 +231,9 @@ class Download(StreamingResponse):
         try:
             first = await anext(pieces)  # before anything is said: it may turn out that there is nothing
         except runs.RunError as fault:
-            await _refusal(404, str(fault))(scope, receive, send)
+            with speaking(self.offered.language):
+                refusal = _refusal(404, str(fault))
+            await refusal(scope, receive, send)
             return
         self.body_iterator = _after(first, pieces)
         try:

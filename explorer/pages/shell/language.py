@@ -5,16 +5,14 @@ from __future__ import annotations
 import streamlit as st
 
 from explorer.pages.shell import links
-from explorer.words import LANGUAGE, LANGUAGES, say
+from explorer.words import LANGUAGE, LANGUAGES, preferred, say
 
 KEY = "lang"
-USUAL = "en"
 
 
 def of_browser() -> str:
     """The browser's own, where it is one of LANGUAGES: "zh" of "zh-CN"."""
-    named = str(st.context.locale or "").lower().replace("_", "-").split("-")[0]
-    return named if named in LANGUAGES else USUAL
+    return preferred(str(st.context.locale or ""))
 
 
 def speak() -> None:

@@ -1,7 +1,8 @@
 """Numbers in time: what a network can learn of them, and the loop that trains it.
 
-A `Task` draws sequences x_TBE and what is asked of them, y_TBV, at the steps asked_T. Built in are a sine, the adding problem
-(Hochreiter and Schmidhuber 1997) and any table: some columns, one of them to be told some rows ahead.
+A `Task` draws sequences x_TBE and what is asked of them, numbers y_TBV or classes_TB, at the steps asked_T. Built in are a
+sine, the adding problem (Hochreiter and Schmidhuber 1997), the kind of a wave under noise, and any table: some columns, one of
+them to be told some rows ahead, as a number or, where it holds words, as one of them.
 
     task = Table.of(frame, target="temperature", horizon=3)
     model = series_model(task, ModelConfig("gru", hidden_size=32), seed=0)
@@ -23,6 +24,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from explorer.clipping import clip_gradients
 from explorer.fields import ConfigError, check_whole, expected, finite
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 LONGEST, MOST_ROWS, MOST_COLUMNS = 2_000, 1_000_000, 64
 LEAST_ROWS = 20
+MOST_CLASSES = 12
+SURE = 3  # standard errors by which a share must be better than one that comes of knowing nothing
 HELD_OUT_ROWS, HELD_OUT_SEED = 200, 1_000_003
 
 
@@ -45,7 +49,7 @@ class Drawn:
 
     Attributes:
         x_TBE: what is read.
-        y_TBV: what is to be told, at the steps that are asked.
+        y_TBV: what is to be told, at the steps that are asked: numbers, or classes_TB (int64).
         asked_T: where the output is looked at.
         labels: of the steps of the first sequence.
 
@@ -62,10 +66,14 @@ class Task(ABC):
 
     Attributes:
         name: what it is called.
+        mean_told: what the target is on average, in numbers of the network.
+        usual: the class that is told by who knows nothing.
 
     """
 
     name: str
+    mean_told: float = 0.0
+    usual: int = 0
 
     @property
     @abstractmethod
@@ -76,6 +84,16 @@ class Task(ABC):
     @abstractmethod
     def targets(self) -> tuple[str, ...]:
         """What is told."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes of which one is told; none where numbers are."""
+        return ()
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What the outputs of a network stand for: the classes, or the targets."""
+        return self.classes or self.targets
 
     @abstractmethod
     def draw(self, rows: int, steps: int, generator: torch.Generator) -> Drawn:
@@ -98,12 +116,11 @@ class Task(ABC):
         return x_TE
 
     def guesses(self, drawn: Drawn) -> dict[str, float]:
-        """Root mean squared error of those who know nothing, in the target's unit: by code."""
+        """The error of those who know nothing, by code; see `Score`."""
+        if self.classes:
+            return {"usual": float((drawn.y_TBV[drawn.asked_T] != self.usual).double().mean())}
         asked_V = self.in_unit(drawn.y_TBV[drawn.asked_T].double().numpy())
         return {"mean": _rms(asked_V - self.in_unit(np.zeros_like(asked_V) + self.mean_told))}
-
-    mean_told: float = 0.0
-    """What the target is on average, in numbers of the network."""
 
 
 def _rms(errors: Floats) -> float:
@@ -174,7 +191,49 @@ class Adding(Task):
         return self.draw(1, steps, torch.Generator().manual_seed(HELD_OUT_SEED + 1 + seed))
 
 
-BUILT_IN: dict[str, Task] = {task.name: task for task in (Sine(), Adding())}
+class Waves(Task):
+    """Which of three waves it was, asked at the end: a sine, a square or a saw, of unknown period and phase, under noise.
+
+    No value alone tells them apart; who gathers what the values say does.
+    """
+
+    name = "waves"
+    NOISE = 0.5
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The value alone."""
+        return (say("numbers.value"),)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The kind."""
+        return (say("numbers.kind"),)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The three."""
+        return tuple(say(f"numbers.kind.{kind}") for kind in ("sine", "square", "saw"))
+
+    def draw(self, rows: int, steps: int, generator: torch.Generator) -> Drawn:
+        """Each of a kind, a period (10 to 40 steps) and a phase of its own; all three have the same mean square."""
+        kind_B = torch.randint(3, (rows,), generator=generator)
+        phase_B, period_B = (torch.rand(rows, generator=generator) for _ in range(2))
+        turns_TB = torch.arange(steps).unsqueeze(1) / (10 + 30 * period_B) + phase_B
+        sine_TB = torch.sin(2 * math.pi * turns_TB)
+        # Mean squares: of a sine 1/2, of a square's sign 1, of a saw in [-1, 1) 1/3.
+        kinds_KTB = torch.stack([math.sqrt(2) * sine_TB, sine_TB.sign(), math.sqrt(3) * (2 * (turns_TB % 1) - 1)])
+        noise_TB = self.NOISE * torch.randn(steps, rows, generator=generator)
+        x_TB = kinds_KTB.gather(0, kind_B.expand(1, steps, rows))[0] + noise_TB
+        asked_T = torch.arange(steps) == steps - 1
+        return Drawn(x_TB.unsqueeze(2), kind_B.expand(steps, rows), asked_T, _counted(steps))
+
+    def example(self, steps: int, seed: int = 0) -> Drawn:
+        """One more."""
+        return self.draw(1, steps, torch.Generator().manual_seed(HELD_OUT_SEED + 1 + seed))
+
+
+BUILT_IN: dict[str, Task] = {task.name: task for task in (Sine(), Adding(), Waves())}
 
 
 def _counted(steps: int) -> tuple[str, ...]:
@@ -189,7 +248,8 @@ class Table(Task):
 
     Attributes:
         x_NE: columns in their own units, a row a time.
-        y_N: the target in its own unit, at the same rows.
+        y_N: the target in its own unit, at the same rows; of a column of words the number of the word in `words`.
+        words: that the target holds, in their order; none where it holds numbers.
         horizon: how many rows ahead it is told.
         learned: how many rows, from the first on, are learned from.
         all_labels: of the rows.
@@ -204,6 +264,7 @@ class Table(Task):
     horizon: int
     learned: int
     all_labels: tuple[str, ...] = field(repr=False)
+    words: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -221,9 +282,9 @@ class Table(Task):
 
         Args:
             frame: a row a time, ascending.
-            target: the column that is told.
+            target: the column that is told: numbers, or 2 to MOST_CLASSES different words.
             columns: that are read; None for every column of numbers.
-            horizon: how many rows ahead the target is told.
+            horizon: how many rows ahead the target is told, at least 1; a word may be told of its own row, 0.
             held_out_share: share of the rows, the last ones, that nothing is learned from, in (0, 0.9].
             labels: the column that names the rows, such as a date; None counts them.
             name: what the task is called.
@@ -233,7 +294,8 @@ class Table(Task):
 
         """
         read = list(numeric_columns(frame) if columns is None else columns)
-        for column in (*read, target):
+        words = tuple(sorted(set(map(str, frame[target])))) if target in class_columns(frame) else ()
+        for column in (*read, *(() if words else (target,))):
             _check_column(frame, column)
         if labels is not None and labels not in frame.columns:
             raise ConfigError("labels", expected("choice", allowed=[*map(str, frame.columns)]), labels)
@@ -244,11 +306,12 @@ class Table(Task):
             raise ConfigError("held_out_share", expected("share-held-out"), held_out_share)
         if not LEAST_ROWS <= len(frame) <= MOST_ROWS:
             raise ConfigError("rows", expected("rows", least=LEAST_ROWS, most=MOST_ROWS), len(frame))
-        ahead = check_whole("horizon", horizon, 1, len(frame) // 4)
+        ahead = check_whole("horizon", horizon, 0 if words else 1, len(frame) // 4)
         named = _counted(len(frame)) if labels is None else tuple(map(str, frame[labels]))
         learned = len(frame) - max(ahead + 2, round(share * len(frame)))
-        x_NE = frame[read].to_numpy(np.float64)
-        return cls(name, tuple(read), (target,), x_NE, frame[target].to_numpy(np.float64), ahead, learned, named)
+        told = frame[target].map(lambda word: words.index(str(word))) if words else frame[target]
+        x_NE, y_N = frame[read].to_numpy(np.float64), told.to_numpy(np.float64)
+        return cls(name, tuple(read), (target,), x_NE, y_N, ahead, learned, named, words)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -259,6 +322,16 @@ class Table(Task):
     def targets(self) -> tuple[str, ...]:
         """The one that is told."""
         return self.told
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The words of the target."""
+        return self.words
+
+    @property
+    def usual(self) -> int:  # type: ignore[override]  # of a table it is found
+        """The most frequent word of the rows that are learned from."""
+        return int(np.bincount(self.y_N[: self.learned].astype(np.int64)).argmax())
 
     @property
     def _scale(self) -> tuple[Floats, Floats, float, float]:
@@ -279,7 +352,7 @@ class Table(Task):
     def guesses(self, drawn: Drawn) -> dict[str, float]:
         """Beside the mean: that the target stays as it is."""
         found = super().guesses(drawn)
-        if self.targets[0] in self.columns:
+        if not self.classes and self.targets[0] in self.columns:
             now_T = self.columns_in_unit(drawn.x_TBE[:, 0].double().numpy())[:, self.columns.index(self.targets[0])]
             found["stays"] = _rms(self.in_unit(drawn.y_TBV[:, 0].double().numpy())[:, 0] - now_T)
         return found
@@ -304,15 +377,26 @@ class Table(Task):
     def _windows(self, starts: Sequence[int], steps: int) -> Drawn:
         mean_E, spread_E, mean, spread = self._scale
         x = [(self.x_NE[start : start + steps] - mean_E) / spread_E for start in starts]
-        y = [(self.y_N[start + self.horizon : start + self.horizon + steps] - mean) / spread for start in starts]
-        x_TBE, y_TB1 = (torch.from_numpy(np.stack(each, 1)).float() for each in (x, y))
+        y_TB = np.stack([self.y_N[start + self.horizon : start + self.horizon + steps] for start in starts], 1)
+        told = torch.from_numpy(y_TB.astype(np.int64) if self.classes else ((y_TB - mean) / spread)[..., None])
+        x_TBE = torch.from_numpy(np.stack(x, 1)).float()
         labels = self.all_labels[starts[0] : starts[0] + steps]
-        return Drawn(x_TBE, y_TB1.unsqueeze(2), torch.ones(steps, dtype=torch.bool), labels)
+        return Drawn(x_TBE, told if self.classes else told.float(), torch.ones(steps, dtype=torch.bool), labels)
 
 
 def numeric_columns(frame: pd.DataFrame) -> list[str]:
     """The columns of a table that hold finite numbers only."""
     return [str(column) for column in frame.columns if _numbers(frame, column) is not None]
+
+
+def class_columns(frame: pd.DataFrame) -> list[str]:
+    """The columns of a table that hold a few different words, and no gap."""
+    found = []
+    for column in frame.columns:
+        values = frame[column]
+        if getattr(values.dtype, "kind", "O") not in "iufcmM" and not values.isna().any():
+            found += [str(column)] if 2 <= values.astype(str).nunique() <= MOST_CLASSES else []
+    return found
 
 
 def _numbers(frame: pd.DataFrame, column: Any) -> Floats | None:
@@ -334,13 +418,28 @@ class Score:
     """How well a model tells its target where nothing was learned from.
 
     Attributes:
-        rmse: root mean squared error in the target's own unit.
-        guesses: the same of those who know nothing: "mean" always tells the mean, "stays" that the target stays as it is.
+        error: root mean squared error in the target's own unit; of classes the share that is told wrong, in [0, 1].
+        guesses: the same of those who know nothing: "mean" always tells the mean, "stays" that the target stays as it is,
+            "usual" the most frequent class.
+        answers: how many classes were told; None of numbers.
 
     """
 
-    rmse: float
+    error: float
     guesses: Mapping[str, float]
+    answers: int | None = None
+
+    @property
+    def judged(self) -> str:
+        """Beside the best of those who know nothing: "better" by a tenth, "alike", or "worse".
+
+        Of classes, better also by three standard errors of that guess: few answers are often right by chance.
+        """
+        best = min(self.guesses.values())
+        chance = math.sqrt(best * (1 - best) / self.answers) if self.answers else 0.0
+        if self.error < best - max(0.1 * best, SURE * chance):
+            return "better"
+        return "alike" if self.error <= best + chance else "worse"
 
 
 @torch.no_grad()
@@ -348,6 +447,9 @@ def scored(model: SequenceModel, task: Task, length: int) -> Score:
     """A model on sequences that nothing was learned from: 200 of a built-in task, all rows held out of a table."""
     drawn = task.held_out(length)
     outputs_TBV, _ = model(drawn.x_TBE)
+    if task.classes:
+        wrong = outputs_TBV[drawn.asked_T].argmax(-1) != drawn.y_TBV[drawn.asked_T]
+        return Score(float(wrong.double().mean()), task.guesses(drawn), wrong.numel())
     errors = [
         task.in_unit(told.double().numpy()) - task.in_unit(true.double().numpy())
         for told, true in zip(outputs_TBV[drawn.asked_T].unbind(1), drawn.y_TBV[drawn.asked_T].unbind(1), strict=True)
@@ -364,7 +466,7 @@ class SeriesStep:
 
     Attributes:
         step: counted from 1.
-        loss: mean squared error of the batch before the update, in numbers of the network.
+        loss: of the batch before the update: mean squared error in numbers of the network, or cross-entropy in nats.
         grad_norm_before: of all gradients together, before clipping.
         grad_norm_after: after it.
         elapsed_s: since the first step began.
@@ -379,7 +481,7 @@ class SeriesStep:
 
 
 def series_model(task: Task, config: ModelConfig, seed: int = 0) -> SequenceModel:
-    """A network that reads the columns of a task and tells its targets.
+    """A network that reads the columns of a task and has its outputs.
 
     Raises:
         ConfigError: an embedding, which only symbols have; or too many parameters.
@@ -387,7 +489,7 @@ def series_model(task: Task, config: ModelConfig, seed: int = 0) -> SequenceMode
     """
     if config.embedding_size is not None:
         raise ConfigError("embedding_size", expected("no-embedding"), config.embedding_size)
-    return SequenceModel(config, len(task.columns), len(task.targets), seed)
+    return SequenceModel(config, len(task.columns), len(task.outputs), seed)
 
 
 def learn(
@@ -401,7 +503,7 @@ def learn(
     clip_norm: float | None = 1.0,
     seed: int = 0,
 ) -> Iterator[SeriesStep]:
-    """Train a model in place by Adam on the mean squared error, a record a step.
+    """Train a model in place by Adam on the mean squared error, or of classes on the cross-entropy, a record a step.
 
     Args:
         model: made by `series_model`.
@@ -429,6 +531,13 @@ def learn(
     return _learned(model, task, steps, (rows, length), rate, clip_norm, generator)
 
 
+def _loss(outputs_TBV: Tensor, told: Tensor) -> Tensor:
+    """Of numbers told_TBV the mean squared error; of classes told_TB the mean of -ln p, in nats."""
+    if told.is_floating_point():
+        return (outputs_TBV - told).square().mean()
+    return F.cross_entropy(outputs_TBV.flatten(0, 1), told.flatten())
+
+
 def _learned(
     model: SequenceModel,
     task: Task,
@@ -442,7 +551,7 @@ def _learned(
     for step in range(1, steps + 1):
         drawn = task.draw(*shape, generator)
         outputs_TBV, _ = model(drawn.x_TBE)
-        loss = (outputs_TBV - drawn.y_TBV)[drawn.asked_T].square().mean()
+        loss = _loss(outputs_TBV[drawn.asked_T], drawn.y_TBV[drawn.asked_T])
         optimizer.zero_grad()
         loss.backward()
         clipping = clip_gradients(model.named_parameters(), clip_norm)

@@ -9,7 +9,7 @@ import torch
 
 from explorer import ConfigError, ModelConfig
 from explorer.cells import CELLS
-from explorer.series import BUILT_IN, Table, learn, numeric_columns, series_model
+from explorer.series import BUILT_IN, Score, Table, Waves, class_columns, learn, numeric_columns, scored, series_model
 from explorer.training import TrainingDivergedError
 
 
@@ -170,3 +170,118 @@ def test_a_column_of_labels_that_is_not_there_is_refused_by_name():
     frame = pd.DataFrame({"a": np.sin(np.arange(80.0))})
     with pytest.raises(ConfigError, match=r"^labels: expected one of a;"):
         Table.of(frame, "a", labels="nope")
+
+
+# ---- classes
+
+
+WAVES = BUILT_IN["waves"]
+
+
+def test_a_wave_is_of_the_kind_that_is_asked_and_no_kind_is_louder(monkeypatch):
+    monkeypatch.setattr(Waves, "NOISE", 0.0)
+    drawn = WAVES.draw(300, 200, generator())
+    assert drawn.asked_T.nonzero().tolist() == [[199]]
+    assert torch.equal(drawn.y_TBV[0], drawn.y_TBV[-1])
+    x_TB, kinds_B = drawn.x_TBE[..., 0].double(), drawn.y_TBV[-1]
+    assert sorted(set(kinds_B.tolist())) == [0, 1, 2]
+    squares = [float(x_TB[:, kinds_B == kind].square().mean()) for kind in range(3)]
+    assert squares == pytest.approx([1, 1, 1], abs=0.05)
+    for x_T, kind in zip(x_TB.unbind(1), kinds_B.tolist(), strict=True):
+        steps_T = x_T.diff()
+        if kind == 0:  # sin(a - w) + sin(a + w) = 2 cos(w) sin(a)
+            clear = x_T[1:-1].abs() > 0.5
+            assert ((x_T[:-2] + x_T[2:]) / x_T[1:-1])[clear].std() < 1e-3
+        elif kind == 1:
+            assert torch.equal(x_T.abs(), torch.ones(200, dtype=torch.float64))
+        else:  # it rises by the same all the time, but where it falls from the top
+            assert steps_T[steps_T > 0].std() < 1e-3
+            assert (steps_T < 0).sum() in range(3, 22)
+
+
+def test_the_first_loss_of_classes_is_that_of_torch_itself():
+    model = series_model(WAVES, ModelConfig("gru", hidden_size=6), seed=2)
+    gru, head = torch.nn.GRU(1, 6), torch.nn.Linear(6, 3)
+    gru.load_state_dict({n.removeprefix("rnn."): p for n, p in model.state_dict().items() if n.startswith("rnn.")})
+    head.load_state_dict({n.removeprefix("out."): p for n, p in model.state_dict().items() if n.startswith("out.")})
+    drawn = WAVES.draw(7, 9, generator(5))
+    expected = torch.nn.CrossEntropyLoss()(head(gru(drawn.x_TBE)[0][-1]), drawn.y_TBV[-1])
+    first = next(learn(model, WAVES, steps=1, length=9, rows=7, seed=5))
+    assert first.loss == pytest.approx(float(expected.detach()), rel=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_gru_learns_which_wave_it_is_and_one_that_has_not_learned_is_not_praised(seed):
+    model = series_model(WAVES, ModelConfig("gru", hidden_size=24), seed=seed)
+    assert scored(model, WAVES, 40).judged != "better"
+    for _ in learn(model, WAVES, steps=250, length=40, learning_rate=0.01):
+        pass
+    score = scored(model, WAVES, 40)
+    drawn = WAVES.held_out(40)
+    told = model(drawn.x_TBE)[0][-1].argmax(1)
+    assert score.error == pytest.approx(float((told != drawn.y_TBV[-1]).float().mean()))
+    assert score.answers == len(told) == 200
+    assert score.error < 0.4
+    assert score.judged == "better"
+
+
+@pytest.mark.parametrize(
+    ("error", "guess", "answers", "judged"),
+    [
+        (0.55, 0.63, 200, "alike"),  # by a tenth better, and no more than chance
+        (0.52, 0.63, 200, "better"), (0.60, 0.63, 10_000, "alike"), (0.66, 0.63, 200, "alike"), (0.70, 0.63, 200, "worse"),
+        (0.0, 0.5, 8, "alike"), (0.0, 0.5, 20, "better"), (0.89, 1.0, None, "better"), (0.91, 1.0, None, "alike"),
+        (1.0, 1.0, None, "alike"), (1.01, 1.0, None, "worse"), (0.0, 0.0, 50, "alike"),
+    ],
+)  # fmt: skip
+def test_it_is_judged_beside_who_knows_nothing(error, guess, answers, judged):
+    assert Score(error, {"usual": guess}, answers).judged == judged
+
+
+def test_chance_alone_is_seldom_called_better():
+    """200 answers of a coin with three sides, 2,000 times."""
+    told = np.random.default_rng(0).integers(3, size=(2_000, 200))
+    praised = sum(Score(float((one != 0).mean()), {"usual": 2 / 3}, 200).judged == "better" for one in told)
+    assert praised <= 8  # three standard errors leave 2.7 of 2,000
+
+
+def moods(rows=120):
+    """What is told of a row follows from what is read in it."""
+    steps = np.arange(rows)
+    table = pd.DataFrame({"day": [f"d{i}" for i in steps], "t": np.sin(steps / 4), "u": steps % 5})
+    return table.assign(mood=np.where(table["t"] > 0.3, "warm", np.where(table["t"] < -0.3, "cold", "mild")))
+
+
+def test_a_column_of_words_is_told_as_one_of_them():
+    table = moods()
+    task = Table.of(table, "mood", labels="day", horizon=0)
+    assert task.classes == task.outputs == ("cold", "mild", "warm")
+    assert task.columns == ("t", "u")
+    assert task.usual == task.classes.index(table["mood"][: task.learned].mode()[0])
+    example = task.example(10)
+    assert [task.classes[i] for i in example.y_TBV[:, 0]] == list(table["mood"][-10:])
+    ahead = Table.of(table, "mood", labels="day", horizon=3)
+    assert [ahead.classes[i] for i in ahead.example(10).y_TBV[:, 0]] == list(table["mood"][-10:])
+    assert ahead.example(10).labels == tuple(table["day"][-13:-3])
+    wrong = task.guesses(example)["usual"]
+    assert wrong == pytest.approx((table["mood"][-10:] != task.classes[task.usual]).mean())
+    model = series_model(task, ModelConfig("gru", hidden_size=8), seed=0)
+    for _ in learn(model, task, steps=80, length=10, learning_rate=0.02):
+        pass
+    assert scored(model, task, 10).judged == "better"
+
+
+def test_the_columns_of_classes_are_found():
+    table = moods().assign(
+        yes=lambda one: one["u"] > 2, one="same", many=lambda one: one["day"], when=pd.Timestamp("2026-01-01"), gap="a"
+    )
+    table.loc[3, "gap"] = None
+    assert class_columns(table) == ["mood", "yes"]
+    assert numeric_columns(table) == ["t", "u"]
+
+
+@pytest.mark.parametrize(("target", "change"), [("mood", {"horizon": -1}), ("day", {}), ("t", {"horizon": 0})])
+def test_what_cannot_be_told_is_refused_by_name(target, change):
+    with pytest.raises(ConfigError) as refused:
+        Table.of(moods(), target, **change)
+    assert refused.value.field == ("horizon" if change else "columns")

@@ -97,23 +97,35 @@ def _told(trace: SeriesTrace, targets: Sequence[str], count: int) -> Row:
     steps, x = np.flatnonzero(asked_T), np.arange(count)
     target = escaped(targets[0])
     if not trace.is_regression:
-        items: list[Item] = [
-            Line(x, trace.outputs_TV[:count, place], line, hover=f"{escaped(targets[place])} %{{y{PLAIN}}}")
-            for place, line in zip(range(trace.outputs_TV.shape[1]), LINES, strict=False)
-        ]
-        named = ", ".join(
-            keyed(escaped(targets[place]), line) for place, line in zip(range(len(items)), LINES, strict=False)
-        )
-        return Row(f"{say('series-figure.classes')} {named}", items, Axis(low=0, high=1, ticks=3), TARGET_PX)
+        return _classes(trace, targets, steps, x)
     told_T, true_T = trace.outputs_TV[:count, 0], trace.target[:count, 0]
     told, true = say("series-figure.told"), say("series-figure.true")
-    items = [Line(x, told_T, TOLD, hover=f"{told} %{{y{PLAIN}}}")]
+    items: list[Item] = [Line(x, told_T, TOLD, hover=f"{told} %{{y{PLAIN}}}")]
     if asked_T.all():
         items.insert(0, Line(x, true_T, TRUE, hover=f"{true} %{{y{PLAIN}}}"))
     else:
         items.append(Marks(steps, true_T[steps], "diamond", 11, BLUE, hover=f"{true} %{{y{PLAIN}}}"))
     title = f"{target}: {keyed(told, TOLD)}, {keyed(true, TRUE)}"
     return Row(title, items, Axis(ticks=5), TARGET_PX)
+
+
+def _classes(trace: SeriesTrace, classes: Sequence[str], steps: NDArray[Any], x: NDArray[Any]) -> Row:
+    """The probability of each class, and at the steps that are asked a mark at that of the true one."""
+    drawn = list(zip(range(trace.outputs_TV.shape[1]), LINES, strict=False))
+    items: list[Item] = [
+        Line(x, trace.outputs_TV[: len(x), place], line, hover=f"{escaped(classes[place])} %{{y{PLAIN}}}")
+        for place, line in drawn
+    ]
+    true = trace.target[steps]
+    names = [escaped(classes[place]) for place in true]
+    hover = f"{say('series-figure.true')} %{{customdata}}"
+    items.append(Marks(steps, trace.outputs_TV[steps, true], "circle", 9, BLUE, hover=hover, said=names))
+    named = [keyed(escaped(classes[place]), line) for place, line in drawn]
+    if (more := trace.outputs_TV.shape[1] - len(drawn)) > 0:
+        named.append(say("series-figure.more-classes", count=more))
+    told = ", ".join(set(names)) if len(set(names)) == 1 else ""
+    title = f"{say('series-figure.classes')} {', '.join(named)}; {say('series-figure.true-class', told=told)}"
+    return Row(title, items, Axis(low=0, high=1, ticks=3), TARGET_PX)
 
 
 def _losses(trace: SeriesTrace, count: int, unchanged: float | None) -> Row:
@@ -156,6 +168,8 @@ def frame(trace: SeriesTrace, columns: Sequence[str], targets: Sequence[str]) ->
         table[say("series-column.told", name=name)] = trace.outputs_TV[:, place]
         if trace.is_regression:
             table[say("series-column.true", name=name)] = trace.target[:, place]
+    if not trace.is_regression:
+        table[say("series-column.true-class")] = [targets[place] for place in trace.target]
     table[trace.score_name] = trace.loss_T
     for net, one in trace.tapes.items():
         for letter, gate_TH in one.gates.items():

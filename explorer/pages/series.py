@@ -29,17 +29,17 @@ from explorer.pages.shell.shelf import Shelf
 from explorer.pages.shell.texts import Upload
 from explorer.probes.series import SeriesTrace
 from explorer.reads.series import SeriesRead
-from explorer.series import BUILT_IN, Score, Table, Task, numeric_columns, scored
+from explorer.series import BUILT_IN, Score, Table, Task, class_columns, numeric_columns, scored
 from explorer.words import LANGUAGE, own, say
 
 V = TypeVar("V")
 OWN, NO_UNIT = "own-table", "none"
 UNITS, LENGTHS, STEPS = (8, 16, 24, 32, 64), (10, 20, 30, 50, 100, 200), (50, 100, 200, 400, 800, 1600)
-DEFAULT_STEPS = {"sine": 100, "adding": 400, OWN: 200}
+DEFAULT_STEPS = {"sine": 100, "adding": 400, "waves": 400, OWN: 200}
 RATES = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
 NO_THETA = "none"
 THETAS = ("1", "0.01", "0.1", "0.5", "5", NO_THETA)
-DEFAULT_LENGTH = {"sine": 50, "adding": 20, OWN: 30}
+DEFAULT_LENGTH = {"sine": 50, "adding": 20, "waves": 50, OWN: 30}
 TABLE, MOST_TABLE_BYTES, MOST_HORIZON = "table", 5_000_000, 30
 
 
@@ -103,19 +103,21 @@ def choose_table(place: st.delta_generator.DeltaGenerator) -> tuple[Task | None,
     if file is None:
         return None, ""
     frame = shelf.own().get(("table", file.data), partial(_read, file))
-    numbers = numeric_columns(frame)
+    numbers, of_words = numeric_columns(frame), class_columns(frame)
     if len(numbers) < 1:
         st.error(say("series-page.no-numbers", columns=[*map(str, frame.columns)][:8]))
         return None, ""
     with place:
-        target = controls.choose("numbers_target", numbers)
+        target = controls.choose("numbers_target", [*numbers, *of_words])
         read = st.multiselect(
             say("control.numbers-columns"), numbers, numbers, key="numbers_columns", persist_state="session"
         )
-        horizon = int(controls.slide("numbers_horizon", range(1, MOST_HORIZON + 1), 1))
-    others = [str(column) for column in frame.columns if str(column) not in numbers]
+        soonest = 0 if target in of_words else 1  # a number that is read needs not be told
+        horizon = int(controls.slide("numbers_horizon", range(soonest, MOST_HORIZON + 1), soonest))
+    others = [str(column) for column in frame.columns if str(column) not in (*numbers, target)]
     label = others[0] if others else None
-    task = Table.of(frame, target, read or [target], horizon=horizon, labels=label, name=file.name)
+    default = numbers if target in of_words else [target]
+    task = Table.of(frame, target, read or default, horizon=horizon, labels=label, name=file.name)
     chosen = repr((target, read, horizon)).encode()
     return task, hashlib.sha256(file.data + chosen).hexdigest()
 
@@ -188,7 +190,7 @@ class Seen(NamedTuple):
     def tape(self, of: Shelf, unit: int | None, _: str) -> Panel:
         """The picture of its gates."""
         task = self.known.task
-        return drawing.tape(self.trace(of), task.columns, task.targets, unit=unit, alt=say("series-page.alt.tape"))
+        return drawing.tape(self.trace(of), task.columns, task.outputs, unit=unit, alt=say("series-page.alt.tape"))
 
     def triangle(self, of: Shelf, _: str) -> Panel:
         """The picture of its gradient."""
@@ -208,8 +210,9 @@ def show(seen: Seen, chosen: str) -> None:
         return
     st.markdown(_verdict(seen, seen.score(of)))
     if seen.changed:
-        trained = number(Seen(known, Intervention()).score(of).rmse)
-        st.caption(say("series-page.altered", changes=plain(str(seen.changed)), rmse=trained))
+        trained = _said(Seen(known, Intervention()).score(of).error, known.task)
+        code = "series-page.altered-classes" if known.task.classes else "series-page.altered"
+        st.caption(say(code, changes=plain(str(seen.changed)), error=trained))
     followed = None if chosen == NO_UNIT else int(chosen)
     about = (known.wishes, seen.changed)
     done = pictures.show(partial(seen.tape, of, followed), "", (about, followed), key="numbers_tape")
@@ -226,7 +229,7 @@ def show(seen: Seen, chosen: str) -> None:
         drawing.learning(known.records), key="numbers_learning", config=CONFIG, alt=say("series-page.alt.learning")
     )
     trace = seen.trace(of)
-    made = partial(drawing.frame, trace, known.task.columns, known.task.targets)
+    made = partial(drawing.frame, trace, known.task.columns, known.task.outputs)
     export.offer([export.Table(say("table.series"), known.task.name, made, rows=len(trace))], key="numbers")
 
 
@@ -237,13 +240,21 @@ def _verdict(seen: Seen, score: Score) -> str:
     """
     known = seen.known
     name, best = min(score.guesses.items(), key=lambda guess: guess[1])
-    figures = {"target": plain(known.task.targets[0]), "rmse": number(score.rmse), "guess": number(best)}
-    code = "better" if score.rmse < 0.9 * best else "alike" if score.rmse <= best else "worse"
+    figures = {
+        "target": plain(known.task.targets[0]), "error": _said(score.error, known.task), "guess": _said(best, known.task),
+    }  # fmt: skip
+    code = score.judged
     icon = ":material/check:" if code == "better" else ":material/warning:"
     if seen.changed and code != "better":
         code = "changed"
     advice = "" if code in ("better", "changed") else say(f"series-page.{code}.advice")
-    return f"{icon} {say(f'series-page.{code}', who=say(f'series-page.who.{name}'), **figures)} {advice}"
+    kind = "-classes" if known.task.classes else ""
+    return f"{icon} {say(f'series-page.{code}{kind}', who=say(f'series-page.who.{name}'), **figures)} {advice}"
+
+
+def _said(error: float, task: Task) -> str:
+    """An error as it is told: of classes the share that is right."""
+    return f"{1 - error:.0%}" if task.classes else number(error)
 
 
 page()

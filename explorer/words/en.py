@@ -58,6 +58,10 @@ def _cut_in_training(model: str, steps: int, batches: int) -> str:
     )
 
 
+def _true_class(told: str) -> str:
+    return f"● true: {told}" if told else "● the true one"
+
+
 def _reach_of_numbers(half: int | None, horizon: int | None) -> str:
     if half is None:
         return "More than half of a loss's gradient gets to the beginning of this sequence."
@@ -1577,13 +1581,15 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "loop-figure.net": "{net:net}",
     "numbers.sine": "A sine",
     "numbers.adding": "The adding problem",
+    "numbers.waves": "Which wave it is",
     "numbers.own-table": "A table of your own",
     "control.lang": "Language",
     "choice.lang": "language",
     "control.numbers": "What it learns",
     "control.numbers.help": (
         "A sine of unknown period: tell its next value. The adding problem: two of many numbers are marked, tell their sum at "
-        "the end. Or a table of your own, as CSV: tell one column some rows ahead."
+        "the end. Which wave it is: a sine, a square or a saw under noise, tell at the end. Or a table of your own, as CSV: tell "
+        "one column some rows ahead, a number or a word."
     ),
     "control.numbers-cell": "Cell",
     "control.numbers-units": "Units",
@@ -1617,17 +1623,34 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "series-page.learning": "Learning: step {step:,} of {total:,}",
     "series-page.better": (
-        "It tells *{target}* to within **{rmse}** (root mean squared error, on numbers it did not learn from). {who} has {guess}."
+        "It tells *{target}* to within **{error}** (root mean squared error, on numbers it did not learn from). {who} has "
+        "{guess}."
     ),
     "series-page.alike": (
-        "It has hardly learned to tell *{target}*: its root mean squared error is **{rmse}**. {who} has {guess}."
+        "It has hardly learned to tell *{target}*: its root mean squared error is **{error}**. {who} has {guess}."
     ),
     "series-page.worse": (
-        "It tells *{target}* worse than someone who knows nothing: its root mean squared error is **{rmse}**. {who} has {guess}."
+        "It tells *{target}* worse than someone who knows nothing: its root mean squared error is **{error}**. {who} has {guess}."
     ),
+    "series-page.better-classes": (
+        "It tells *{target}* right in **{error}** of what it did not learn from. {who} is right in {guess}."
+    ),
+    "series-page.alike-classes": (
+        "It has hardly learned to tell *{target}*: it is right in **{error}** of what it did not learn from. {who} is right in "
+        "{guess}."
+    ),
+    "series-page.worse-classes": (
+        "It tells *{target}* worse than someone who knows nothing: it is right in **{error}** of what it did not learn from. "
+        "{who} is right in {guess}."
+    ),
+    "series-page.changed-classes": (
+        "It tells *{target}* right in **{error}** of what it did not learn from. {who} is right in {guess}."
+    ),
+    "series-page.altered-classes": "With {changes}. As it was trained, it is right in {error}.",
+    "series-page.who.usual": "Whoever always tells the most frequent class",
     "series-page.alike.advice": "Let it learn longer.",
     "series-page.worse.advice": "Let it learn longer, or take fewer units.",
-    "series-page.changed": "It tells *{target}* to within **{rmse}** (root mean squared error, on numbers it did not learn "
+    "series-page.changed": "It tells *{target}* to within **{error}** (root mean squared error, on numbers it did not learn "
     "from). {who} has {guess}.",
     "series-page.who.mean": "Whoever always tells the mean",
     "series-page.who.stays": "Whoever tells that it stays as it is",
@@ -1638,7 +1661,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "series-page.flow-of-one": (
         "**How far back the loss reaches.** Its gradient at each earlier state; it is asked at one step alone."
     ),
-    "series-page.altered": "With {changes}. As it was trained, it tells it to within {rmse}.",
+    "series-page.altered": "With {changes}. As it was trained, it tells it to within {error}.",
     "series-page.reach": _reach_of_numbers,
     "series-page.learned": "**How it learned.** {steps:,} steps in {seconds:.1f} s.",
     "series-page.alt.learning": "Loss and gradient norms over the steps of training",
@@ -1651,17 +1674,24 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "numbers.number": "number",
     "numbers.mark": "mark",
     "numbers.sum": "sum of the marked",
+    "numbers.kind": "the kind of wave",
+    "numbers.kind.sine": "sine",
+    "numbers.kind.square": "square",
+    "numbers.kind.saw": "saw",
     "series-figure.read": "read:",
     "series-figure.read-scaled": "read, each from its lowest to its highest:",
     "series-figure.more": "and {count} more",
     "series-figure.told": "told",
     "series-figure.true": "true",
     "series-figure.classes": "probability of",
+    "series-figure.more-classes": "and {count} more",
+    "series-figure.true-class": _true_class,
     "series-figure.loss": "{score} of each step",
     "series-figure.guess": "always telling the mean",
     "series-column.label": "label",
     "series-column.told": "{name}, told",
     "series-column.true": "{name}, true",
+    "series-column.true-class": "true class",
     "series-column.mean": "mean {letter}, layer {layer}, {direction:way}",
     "figure.step": "step",
     "figure.at-step": "step %{{x:d}}: ",

@@ -46,6 +46,10 @@ def _truncated(backward_steps: int, horizon_steps: float | None = None, **_: Any
     )
 
 
+def _true_class(told: str) -> str:
+    return f"● 真实：{told}" if told else "● 真实的类别"
+
+
 def _reach_of_numbers(half: int | None, horizon: int | None) -> str:
     if half is None:
         return "每个损失的梯度有一半以上传到了这个序列的开头。"
@@ -1445,10 +1449,12 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "loop-figure.net": "{net:net}",
     "numbers.sine": "正弦曲线",
     "numbers.adding": "加法问题",
+    "numbers.waves": "是哪种波",
     "numbers.own-table": "自己的表格",
     "control.numbers": "学什么",
     "control.numbers.help": (
-        "未知周期的正弦：说出下一个值。加法问题：许多数中有两个做了记号，最后说出它们的和。或自己的 CSV 表格：提前若干行说出某一列。"
+        "未知周期的正弦：说出下一个值。加法问题：许多数中有两个做了记号，最后说出它们的和。是哪种波：噪声下的正弦波、方波或锯齿波，最后说出种类。或自己的 "
+        "CSV 表格：提前若干行说出某一列的数或词。"
     ),
     "control.numbers-cell": "循环单元",
     "control.numbers-units": "单元数",
@@ -1477,17 +1483,23 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "series-page.file": "CSV 表格：每行一个时刻，最早的在前",
     "series-page.no-numbers": "至少要有一列全是有限数；表格的列是 {columns:names}。请去掉有空缺的行，或补上。",
     "series-page.learning": "正在学：第 {step:,} 步，共 {total:,} 步",
-    "series-page.better": "它说出 *{target}* 的误差约为 **{rmse}**（均方根误差，用没有学过的数）。{who}是 {guess}。",
-    "series-page.alike": "它几乎没有学会说出 *{target}*：均方根误差是 **{rmse}**。{who}是 {guess}。",
-    "series-page.worse": ("它说出 *{target}* 比什么都不懂的人还差：均方根误差是 **{rmse}**。{who}是 {guess}。"),
+    "series-page.better": "它说出 *{target}* 的误差约为 **{error}**（均方根误差，用没有学过的数）。{who}是 {guess}。",
+    "series-page.alike": "它几乎没有学会说出 *{target}*：均方根误差是 **{error}**。{who}是 {guess}。",
+    "series-page.worse": ("它说出 *{target}* 比什么都不懂的人还差：均方根误差是 **{error}**。{who}是 {guess}。"),
+    "series-page.better-classes": "没有学过的，它说对 *{target}* 的比例是 **{error}**。{who}说对 {guess}。",
+    "series-page.alike-classes": "它几乎没有学会说出 *{target}*：没有学过的，说对 **{error}**。{who}说对 {guess}。",
+    "series-page.worse-classes": "它说出 *{target}* 比什么都不懂的人还差：没有学过的，说对 **{error}**。{who}说对 {guess}。",
+    "series-page.changed-classes": "没有学过的，它说对 *{target}* 的比例是 **{error}**。{who}说对 {guess}。",
+    "series-page.altered-classes": "改动：{changes}。训练好的原样，说对 {error}。",
+    "series-page.who.usual": "总是说最常见类别的人",
     "series-page.alike.advice": "请让它学得更久。",
     "series-page.worse.advice": "请让它学得更久，或用更少的单元。",
-    "series-page.changed": "它说出 *{target}* 的误差约为 **{rmse}**（均方根误差，用没有学过的数）。{who}是 {guess}。",
+    "series-page.changed": "它说出 *{target}* 的误差约为 **{error}**（均方根误差，用没有学过的数）。{who}是 {guess}。",
     "series-page.who.mean": "总是说平均值的误差",
     "series-page.who.stays": "总是说“保持不变”的误差",
     "series-page.flow": "**每个损失能回到多远**。一行是一步的损失，一列是它到达的状态；亮表示梯度大。",
     "series-page.flow-of-one": "**损失能回到多远**。它在每个较早状态处的梯度；只在一步上有损失。",
-    "series-page.altered": "改动：{changes}。训练好的原样，误差在 {rmse} 以内。",
+    "series-page.altered": "改动：{changes}。训练好的原样，误差在 {error} 以内。",
     "series-page.reach": _reach_of_numbers,
     "series-page.learned": "**它怎样学会**。{steps:,} 步，{seconds:.1f} 秒。",
     "series-page.alt.learning": "训练各步的损失和梯度范数",
@@ -1500,17 +1512,24 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "numbers.number": "数",
     "numbers.mark": "记号",
     "numbers.sum": "有记号的数之和",
+    "numbers.kind": "波的种类",
+    "numbers.kind.sine": "正弦波",
+    "numbers.kind.square": "方波",
+    "numbers.kind.saw": "锯齿波",
     "series-figure.read": "读到：",
     "series-figure.read-scaled": "读到，各从最低到最高：",
     "series-figure.more": "以及另外 {count} 列",
     "series-figure.told": "说出",
     "series-figure.true": "真实",
     "series-figure.classes": "概率：",
+    "series-figure.more-classes": "以及另外 {count} 类",
+    "series-figure.true-class": _true_class,
     "series-figure.loss": "每一步的{score}",
     "series-figure.guess": "总是说平均值",
     "series-column.label": "标签",
     "series-column.told": "{name}（说出）",
     "series-column.true": "{name}（真实）",
+    "series-column.true-class": "真实类别",
     "series-column.mean": "{letter} 的平均，第 {layer} 层，{direction:way}",
     "figure.step": "步",
     "figure.at-step": "第 %{{x:d}} 步：",

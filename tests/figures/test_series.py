@@ -69,7 +69,16 @@ def test_classes_are_drawn_as_probabilities():
     one = SeriesRead(model, torch.randn(8, 2), torch.tensor([0, 1, 2, 0, 1, 2, 0, 1]))
     trace = explorer.trace_series(one)
     panel = drawing.tape(trace, ["a", "<b>"], ["up", "down", "flat"])
-    assert [item.y.tolist() for item in panel.rows[1].items] == [p.tolist() for p in trace.outputs_TV.T]
+    *lines, true = panel.rows[1].items
+    assert [item.y.tolist() for item in lines] == [p.tolist() for p in trace.outputs_TV.T]
+    assert list(true.x) == [*range(8)]
+    assert list(true.y) == [trace.outputs_TV[t, trace.target[t]] for t in range(8)]
+    assert list(true.said) == ["up", "down", "flat", "up", "down", "flat", "up", "down"]
+    assert pack(panel)
+    assert panel.figure().data
+    table = drawing.frame(trace, ["a", "b"], ["up", "down", "flat"])
+    assert list(table["true class"]) == list(true.said)
+    assert table["up, told"].tolist() == trace.outputs_TV[:, 0].tolist()
     assert "<b></span>" not in panel.rows[0].title
     assert "&#60;b&#62;" in panel.rows[0].title
 

@@ -18,6 +18,7 @@ from explorer.series import BUILT_IN, learn, scored, series_model
 from waiting import until
 
 APP = Path(explorer.__file__).parent / "pages" / "frame.py"
+WAVE_NAMES = ("sine", "square", "saw")
 QUICK = {"numbers_steps": 50, "numbers_units": 8, "numbers_length": 10}
 
 
@@ -52,7 +53,7 @@ def test_what_it_says_and_draws_is_the_librarys():
     known = learnt(BUILT_IN["sine"], Wishes("sine", "gru", 8, 10, 50))
     assert known.done
     score = scored(known.model, BUILT_IN["sine"], 10)
-    assert f"{score.rmse:.2f}" in words(app) or f"{score.rmse:.3f}" in words(app)
+    assert f"{score.error:.2f}" in words(app) or f"{score.error:.3f}" in words(app)
     trace = explorer.trace_series(explorer.SeriesRead.of(known.model, BUILT_IN["sine"].example(10)))
     tape, flow = drawn.panels(app)
     told = next(row for row in tape["rows"] if row["title"].startswith("next value"))
@@ -65,7 +66,7 @@ def test_what_is_altered_is_judged_and_drawn_beside_what_was_trained():
     app, task = page(numbers_hold_z="1"), BUILT_IN["sine"]
     known = learnt(task, Wishes("sine", "gru", 8, 10, 50))
     changed = explorer.altered(known.model, explorer.Intervention({"z": 1}))
-    trained, held = (f"{scored(model, task, 10).rmse:.2g}" for model in (known.model, changed))
+    trained, held = (f"{scored(model, task, 10).error:.2g}" for model in (known.model, changed))
     assert f"**{held}" in words(app) or held in words(app)
     assert f"With z held at 1. As it was trained, it tells it to within {trained}" in words(app)
     tape = drawn.panels(app)[0]
@@ -113,6 +114,35 @@ def test_who_has_not_learned_is_not_praised():
     assert ":material/check:" not in words(app)
     assert "Whoever always tells the mean has" in words(app)
     assert "Let it learn longer" in words(app)
+
+
+def test_a_class_is_told_and_judged_by_how_often_it_is_right():
+    app = page(numbers="waves", numbers_units=24, numbers_steps=400, numbers_length=20, numbers_rate=0.01)
+    known = learnt(BUILT_IN["waves"], Wishes("waves", "gru", 24, 20, 400, 0.01))
+    score = scored(known.model, BUILT_IN["waves"], 20)
+    assert score.judged == "better"
+    said = f"It tells *the kind of wave* right in **{1 - score.error:.0%}** of what it did not learn from"
+    assert f":material/check: {said}" in words(app)
+    assert f"Whoever always tells the most frequent class is right in {1 - score.guesses['usual']:.0%}" in words(app)
+    tape, _ = drawn.panels(app)
+    told = next(row for row in tape["rows"] if row["title"].startswith("probability of"))
+    trace = explorer.trace_series(explorer.SeriesRead.of(known.model, BUILT_IN["waves"].example(20)))
+    for item, told_T in zip(told["items"], trace.outputs_TV.T, strict=False):
+        np.testing.assert_allclose(item["y"], told_T, rtol=1e-5)
+    assert WAVE_NAMES[trace.target[-1]] in told["title"]
+    held = page(
+        numbers="waves", numbers_units=24, numbers_steps=400, numbers_length=20, numbers_rate=0.01, numbers_hold_z="1"
+    )
+    assert f"As it was trained, it is right in {1 - score.error:.0%}." in words(held)
+
+
+def test_a_table_of_words_is_learned():
+    warm = np.where(np.sin(np.arange(120) / 5) > 0, "warm", "cold")
+    app = page(numbers="own-table", table=Upload("w.csv", csv(mood=warm)), numbers_target="mood")
+    assert "*mood*" in words(app)
+    assert "is right in" in words(app)
+    assert app.select_slider(key="numbers_horizon").value == 0
+    assert drawn.panels(app)[0]["rows"][0]["title"].startswith("read: ")
 
 
 def test_a_unit_is_followed():

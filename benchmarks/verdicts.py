@@ -151,8 +151,15 @@ def _own(fields: dict, recipe: Recipe, seed: int) -> tuple[CharModel, str, Train
     return model, TEXT[200:400], record
 
 
+_learned: dict[str, tuple[CharModel, str, TrainingRecord]] = {}
+"""By settings: two conditions begin with the same models, and a verdict changes none."""
+
+
 def _on_own_text(fields: dict, seed: int) -> tuple[CharModel, str, TrainingRecord]:
-    return _own(fields, LEARNS, seed)
+    key = f"{fields} {seed}"
+    if key not in _learned:
+        _learned[key] = _own(fields, LEARNS, seed)
+    return _learned[key]
 
 
 def _copies(fields: dict, seed: int, delay: int) -> tuple[CharModel, str, TrainingRecord]:

@@ -1,6 +1,7 @@
 """The worker's loop in this process: what it trains, how it ends, and that kill -9 costs at most one state."""
 
 import contextlib
+import io
 import os
 import random
 import signal
@@ -26,7 +27,7 @@ from explorer.runs.facts import RunError
 from explorer.runs.recorder import split_text
 from explorer.runs.state import restore_state
 from explorer.runs.store import Store
-from explorer.runs.worker import work
+from explorer.runs.worker import main, work
 from explorer.text import Vocabulary
 from explorer.training import Recipe, Training, train
 from waiting import hearing, until
@@ -435,3 +436,16 @@ def test_the_signal_handlers_are_left_as_they_were(store):
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     trained(store, added(store))
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_a_worker_takes_for_zeros_what_no_weight_would_feel(monkeypatch):
+    monkeypatch.setattr(os, "nice", lambda _: 0)
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))  # it is told of no run
+    tiny = torch.tensor([2e-38])  # which has all of its digits
+    assert float(tiny * 1e-4) > 0
+    try:
+        assert main() == 0
+        assert float(tiny * 1e-4) == 0
+        assert float(tiny) > 0
+    finally:
+        torch.set_flush_denormal(False)

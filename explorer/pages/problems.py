@@ -17,7 +17,7 @@ from explorer.problems import PROBLEMS
 from explorer.words import knows, say
 
 LENGTHS = (20, 30, 40, 60, 80, 100)
-LENGTH, CELLS_KEY = 60, "problem_cells"
+LENGTH = 60
 FIRST_CELLS = ["gru", "rnn"]
 EVERY_S = 0.4
 EXAMPLE = 7  # seeds the text that is shown
@@ -52,31 +52,13 @@ def choose() -> Wish:
     with left:
         length = controls.slide("problem_length", LENGTHS, LENGTH)
     with right:
-        cells = choose_cells()
-    return Wish(problem_key, length, cells)
-
-
-def choose_cells() -> tuple[str, ...]:
-    """Up to three cells; they are in no address, and stay while other pages are looked at."""
-    before = links.named(CELLS_KEY)
-    links.put(CELLS_KEY, FIRST_CELLS if before is None else known(before))
-    links.ready(CELLS_KEY, FIRST_CELLS)
-    chosen = st.multiselect(
-        say("control.problem-cells"), list(CELLS), key=CELLS_KEY, max_selections=pupils.MOST_CELLS, format_func=named,
-        on_change=links.take, args=(CELLS_KEY,),
-    )  # fmt: skip
-    return tuple(known(chosen))
+        cells = controls.several("problem_cells", list(CELLS), FIRST_CELLS, pupils.MOST_CELLS, named)
+    return Wish(problem_key, length, tuple(cells))
 
 
 def named(cell: str) -> str:
     """What a cell is called."""
     return labels.cell_name(ModelConfig(cell))
-
-
-def known(cells: object) -> list[str]:
-    """Those of some cells that there are, no more than can learn at once."""
-    listed = cells if isinstance(cells, list | tuple) else ()
-    return [cell for cell in listed if cell in CELLS][: pupils.MOST_CELLS]
 
 
 def show_example(wish: Wish) -> str:

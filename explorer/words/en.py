@@ -1132,6 +1132,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "link.left-out": "which cannot be chosen here; it is left out",
     "link.not-here": "which is not here; {shown} is shown instead",
     "choice.problem": "problem",
+    "choice.problem-cells": "cells",
     "choice.problem-length": "length",
     "choice.model": "model",
     "choice.epoch": "epoch",

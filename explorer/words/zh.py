@@ -1060,6 +1060,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "link.left-out": "这里不能选；已忽略",
     "link.not-here": "这里没有；改为显示 {shown}",
     "choice.problem": "问题",
+    "choice.problem-cells": "循环单元",
     "choice.problem-length": "长度",
     "choice.model": "模型",
     "choice.epoch": "迭代周期",

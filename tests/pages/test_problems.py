@@ -83,10 +83,31 @@ def test_an_address_that_names_nothing_known_is_told_and_the_default_shown(named
     assert "The right answer is **" in said(app)
 
 
-@pytest.mark.parametrize("cells", [[], ["nothing"], ["gru", "rnn", "lstm", "mingru"], 3, None, "gru"])
-def test_odd_cells_do_not_break_the_page(cells):
-    app = page(problem_cells=cells)
-    assert "The right answer is **" in said(app)
+@pytest.mark.parametrize(
+    ("named", "shown", "told"),
+    [
+        ("lstm,gru", ["lstm", "gru"], False), ("mingru", ["mingru"], False), ("gru,gru", ["gru"], False),
+        ("gru,nothing", ["gru"], True), ("nothing", ["gru", "rnn"], True), ("", ["gru", "rnn"], True),
+        (",💡<b>", ["gru", "rnn"], True), ("gru,rnn,lstm,mingru", ["gru", "rnn", "lstm"], True),
+    ],
+)  # fmt: skip
+def test_a_link_names_the_cells_and_is_told_what_it_names_in_vain(named, shown, told):
+    app = page(problem_cells=links.Named(named))
+    assert app.multiselect[0].value == shown
+    assert any("The link names the cells" in warning.value for warning in app.warning) == told
+    in_address = app.query_params.get("problem_cells")
+    assert in_address == (
+        None if shown == ["gru", "rnn"] else ",".join(shown) if isinstance(in_address, str) else [",".join(shown)]
+    )
+
+
+def test_cells_that_are_chosen_are_in_the_link():
+    app = page()
+    app.multiselect[0].set_value(["lstm"]).run()
+    assert app.query_params["problem_cells"] in ("lstm", ["lstm"])
+    app.multiselect[0].set_value([]).run()
+    assert "problem_cells" not in app.query_params
+    assert app.multiselect[0].value == []
 
 
 def test_a_link_shows_its_problem_and_length():

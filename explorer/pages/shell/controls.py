@@ -1,4 +1,4 @@
-"""Controls that are in the link: one of several words, one of several values in their order, yes or no.
+"""Controls that are in the link: one or some of several words, one of several values in their order, yes or no.
 
 A control is called by its key: `control.<key>` in the words, with `control.<key>.help` where it has an explanation.
 """
@@ -43,6 +43,18 @@ def slide(
     return st.select_slider(
         label, steps, key=key, help=explanation, format_func=name_of, on_change=links.take, args=(key,)
     )
+
+
+def several(
+    key: str, options: Sequence[str], default: Sequence[str], most: int, name_of: Callable[[str], str] = str
+) -> list[str]:
+    """Some of several words, at most so many."""
+    links.ready_several(key, default, options, most)
+    label, explanation = called(key)
+    return st.multiselect(
+        label, options, key=key, help=explanation, max_selections=most, format_func=name_of, on_change=links.take,
+        args=(key,),
+    )  # fmt: skip
 
 
 def switch(key: str, **figures: Any) -> bool:

@@ -89,6 +89,7 @@ CHOICES = {
     "theta": Choice((GRADIENTS,)),
     "problem": Choice((PROBLEMS,), elsewhere=False),
     "problem_length": Choice((PROBLEMS,), elsewhere=False),
+    "problem_cells": Choice((PROBLEMS,), elsewhere=False),
     **{
         f"numbers{of}": Choice((SERIES,), elsewhere=False)
         for of in ("", "_target", "_horizon", "_cell", "_units", "_length", "_steps", "_rate", "_theta", "_unit")
@@ -192,6 +193,7 @@ def address(page: str) -> dict[str, str]:
         and key not in state.absent
         and (choice.elsewhere or page in choice.pages)
         and (key != ON_REQUEST or values.get(REQUEST))
+        and values[key] != []  # nothing has no spelling
     }
 
 
@@ -225,6 +227,8 @@ def written(value: Any) -> str:
     """A value as the address spells it."""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, list):
+        return ",".join(map(written, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -255,6 +259,30 @@ def ready(key: str, default: Any, options: Sequence[Any] | None = None) -> Any:
     if key not in state.mounted or session.kept(key, None) != value:
         session.fill({key: value})
     return value
+
+
+def ready_several(key: str, default: Sequence[str], options: Sequence[str], most: int) -> list[str]:
+    """The same of a widget that holds several words, which the address has between commas.
+
+    Args:
+        key: of the widget.
+        default: what is chosen where nobody has chosen.
+        options: what can be chosen.
+        most: how many of them.
+
+    """
+    state = _state()
+    value = state.values.get(key, default)
+    asked = list(dict.fromkeys(value.split(","))) if isinstance(value, Named) else list(value)
+    found = [word for word in asked if word in options][:most]
+    if isinstance(value, Named):
+        shown = found or list(default)
+        if len(found) < len(asked):
+            _refuse(key, value, Saying("link.not-here", {"shown": plain(written(shown))}))
+        found = shown
+    state.values[key] = found
+    chosen: list[str] = ready(key, list(default))
+    return chosen
 
 
 def _spells(named: str, option: Any) -> bool:

@@ -35,13 +35,13 @@ class Cut(NamedTuple):
         return max(0, step // self.steps - self.batches + 1) * self.steps
 
     def cuts(self, steps: int) -> bool:
-        """Whether any loss of a text goes back less far for it.
+        """Whether any loss of a text goes back less far for it; none is read off the last step.
 
         Args:
             steps: of the text.
 
         """
-        return self.reached(steps - 1) > 0
+        return steps > 1 and self.reached(steps - 2) > 0
 
 
 def min_tokens(batch_size: int, num_steps: int, *, random_offset: bool) -> int:

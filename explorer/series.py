@@ -67,13 +67,11 @@ class Task(ABC):
     Attributes:
         name: what it is called.
         mean_told: what the target is on average, in numbers of the network.
-        usual: the class that is told by who knows nothing.
 
     """
 
     name: str
     mean_told: float = 0.0
-    usual: int = 0
 
     @property
     @abstractmethod
@@ -118,7 +116,9 @@ class Task(ABC):
     def guesses(self, drawn: Drawn) -> dict[str, float]:
         """The error of those who know nothing, by code; see `Score`."""
         if self.classes:
-            return {"usual": float((drawn.y_TBV[drawn.asked_T] != self.usual).double().mean())}
+            # The best of those who always tell one class, there where the model is judged: what was frequent before may not be.
+            told = drawn.y_TBV[drawn.asked_T].flatten()
+            return {"usual": 1 - int(told.bincount().max()) / len(told)}
         asked_V = self.in_unit(drawn.y_TBV[drawn.asked_T].double().numpy())
         return {"mean": _rms(asked_V - self.in_unit(np.zeros_like(asked_V) + self.mean_told))}
 
@@ -294,7 +294,7 @@ class Table(Task):
 
         """
         read = list(numeric_columns(frame) if columns is None else columns)
-        words = tuple(sorted(set(map(str, frame[target])))) if target in class_columns(frame) else ()
+        words = _words(frame[target]) if target in frame.columns else ()
         for column in (*read, *(() if words else (target,))):
             _check_column(frame, column)
         if labels is not None and labels not in frame.columns:
@@ -309,8 +309,8 @@ class Table(Task):
         ahead = check_whole("horizon", horizon, 0 if words else 1, len(frame) // 4)
         named = _counted(len(frame)) if labels is None else tuple(map(str, frame[labels]))
         learned = len(frame) - max(ahead + 2, round(share * len(frame)))
-        told = frame[target].map(lambda word: words.index(str(word))) if words else frame[target]
-        x_NE, y_N = frame[read].to_numpy(np.float64), told.to_numpy(np.float64)
+        told = [words.index(str(word)) for word in frame[target]] if words else frame[target]
+        x_NE, y_N = frame[read].to_numpy(np.float64), np.asarray(told, np.float64)
         return cls(name, tuple(read), (target,), x_NE, y_N, ahead, learned, named, words)
 
     @property
@@ -327,11 +327,6 @@ class Table(Task):
     def classes(self) -> tuple[str, ...]:
         """The words of the target."""
         return self.words
-
-    @property
-    def usual(self) -> int:  # type: ignore[override]  # of a table it is found
-        """The most frequent word of the rows that are learned from."""
-        return int(np.bincount(self.y_N[: self.learned].astype(np.int64)).argmax())
 
     @property
     def _scale(self) -> tuple[Floats, Floats, float, float]:
@@ -391,16 +386,19 @@ def numeric_columns(frame: pd.DataFrame) -> list[str]:
 
 def class_columns(frame: pd.DataFrame) -> list[str]:
     """The columns of a table that hold a few different words, and no gap."""
-    found = []
-    for column in frame.columns:
-        values = frame[column]
-        if getattr(values.dtype, "kind", "O") not in "iufcmM" and not values.isna().any():
-            found += [str(column)] if 2 <= values.astype(str).nunique() <= MOST_CLASSES else []
-    return found
+    return [str(column) for place, column in enumerate(frame.columns) if _words(frame.iloc[:, place])]
+
+
+def _words(values: Any) -> tuple[str, ...]:
+    """The different words of a column, in their order; none where it holds numbers, times or gaps, one word or too many."""
+    if values.ndim != 1 or getattr(values.dtype, "kind", "O") in "iufcmM" or values.isna().any():
+        return ()
+    words = tuple(sorted({str(word) for word in values}))
+    return words if 2 <= len(words) <= MOST_CLASSES else ()
 
 
 def _numbers(frame: pd.DataFrame, column: Any) -> Floats | None:
-    if getattr(frame[column].dtype, "kind", "") not in "iuf":
+    if frame[column].ndim != 1 or getattr(frame[column].dtype, "kind", "") not in "iuf":  # two may have one name
         return None
     values: Floats = frame[column].to_numpy(np.float64)
     return values if np.isfinite(values).all() else None
@@ -420,7 +418,7 @@ class Score:
     Attributes:
         error: root mean squared error in the target's own unit; of classes the share that is told wrong, in [0, 1].
         guesses: the same of those who know nothing: "mean" always tells the mean, "stays" that the target stays as it is,
-            "usual" the most frequent class.
+            "usual" one class, the most frequent.
         answers: how many classes were told; None of numbers.
 
     """
@@ -433,13 +431,17 @@ class Score:
     def judged(self) -> str:
         """Beside the best of those who know nothing: "better" by a tenth, "alike", or "worse".
 
-        Of classes, better also by three standard errors of that guess: few answers are often right by chance.
+        Of classes, better or worse also by three standard errors of that guess: few answers are often right by chance. "few"
+        where none could be better: there are too few, or nearly all are of one class.
         """
-        best = min(self.guesses.values())
-        chance = math.sqrt(best * (1 - best) / self.answers) if self.answers else 0.0
-        if self.error < best - max(0.1 * best, SURE * chance):
+        best, margin = min(self.guesses.values()), 0.0
+        if self.answers:
+            margin = max(0.1 * best, SURE * math.sqrt(best * (1 - best) / self.answers), SURE / self.answers)
+        if self.error < best - (margin or 0.1 * best):
             return "better"
-        return "alike" if self.error <= best + chance else "worse"
+        if self.error > best + margin:
+            return "worse"
+        return "few" if margin >= best and self.answers else "alike"
 
 
 @torch.no_grad()

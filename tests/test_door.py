@@ -83,7 +83,15 @@ def test_a_server_for_this_machine_answers_to_no_other_name(set_options, host, k
 
 @pytest.mark.parametrize(
     ("languages", "begins"),
-    [("zh-CN,zh;q=0.9,en;q=0.8", "应为"), ("de,en;q=0.5,zh;q=0.1", "Expected"), ("", "Expected")],
+    [
+        ("zh-CN,zh;q=0.9,en;q=0.8", "应为"),
+        ("de,en;q=0.5,zh;q=0.1", "Expected"),
+        ("", "Expected"),
+        ("en;q=0.1, zh;q=0.9", "应为"),
+        ("zh;q=0", "Expected"),
+        ("zh;q=x,;;,", "应为"),
+        ("\xe4\xf6;q=", "Expected"),
+    ],
 )
 def test_a_refusal_is_in_the_language_of_the_browser(set_options, languages, begins):
     _, said = knock("evil.example", accept_language=languages)

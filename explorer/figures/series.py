@@ -159,19 +159,27 @@ def learning(records: Sequence[SeriesStep]) -> Panel:
 
 def frame(trace: SeriesTrace, columns: Sequence[str], targets: Sequence[str]) -> pd.DataFrame:
     """One line a step: label, what was read, what was told and true, the loss, and the mean of every gate of every net."""
-    table: dict[str, Any] = {
-        say("run-column.step"): np.arange(len(trace)),
-        say("series-column.label"): list(trace.labels),
-    }
-    table |= {name: trace.inputs_TE[:, place] for place, name in enumerate(columns)}
+    table: dict[str, Any] = {}
+
+    def add(name: str, values: Any) -> None:
+        """A person's columns may be called as ours are."""
+        while name in table:
+            name += "′"
+        table[name] = values
+
+    add(say("run-column.step"), np.arange(len(trace)))
+    add(say("series-column.label"), list(trace.labels))
+    for place, name in enumerate(columns):
+        add(name, trace.inputs_TE[:, place])
     for place, name in enumerate(targets):
-        table[say("series-column.told", name=name)] = trace.outputs_TV[:, place]
+        add(say("series-column.told", name=name), trace.outputs_TV[:, place])
         if trace.is_regression:
-            table[say("series-column.true", name=name)] = trace.target[:, place]
+            add(say("series-column.true", name=name), trace.target[:, place])
     if not trace.is_regression:
-        table[say("series-column.true-class")] = [targets[place] for place in trace.target]
-    table[trace.score_name] = trace.loss_T
+        add(say("series-column.true-class"), [targets[place] for place in trace.target])
+    add(trace.score_name, trace.loss_T)
     for net, one in trace.tapes.items():
         for letter, gate_TH in one.gates.items():
-            table[say("series-column.mean", letter=letter, layer=net.layer, direction=net.direction)] = gate_TH.mean(1)
+            mean = say("series-column.mean", letter=letter, layer=net.layer, direction=net.direction)
+            add(mean, gate_TH.mean(1))
     return pd.DataFrame(table)

@@ -244,17 +244,19 @@ def _verdict(seen: Seen, score: Score) -> str:
         "target": plain(known.task.targets[0]), "error": _said(score.error, known.task), "guess": _said(best, known.task),
     }  # fmt: skip
     code = score.judged
-    icon = ":material/check:" if code == "better" else ":material/warning:"
+    icon = {"better": ":material/check:", "few": ":material/info:"}.get(code, ":material/warning:")
     if seen.changed and code != "better":
         code = "changed"
-    advice = "" if code in ("better", "changed") else say(f"series-page.{code}.advice")
+    advice = "" if code in ("better", "changed", "few") else say(f"series-page.{code}.advice")
     kind = "-classes" if known.task.classes else ""
     return f"{icon} {say(f'series-page.{code}{kind}', who=say(f'series-page.who.{name}'), **figures)} {advice}"
 
 
 def _said(error: float, task: Task) -> str:
-    """An error as it is told: of classes the share that is right."""
-    return f"{1 - error:.0%}" if task.classes else number(error)
+    """An error as it is told: of classes the share that is right, which is all or nothing only where it is."""
+    if not task.classes:
+        return number(error)
+    return ">99%" if 0 < error < 0.005 else "<1%" if 0.995 < error < 1 else f"{1 - error:.0%}"
 
 
 page()

@@ -133,7 +133,8 @@ def show_sentence(run: runs.Run) -> None:
     played = pictures.Played(epochs, shown)
     done = pictures.show(draw, run.sentence, (which, shown), key="watched", played=played)
     if done.epoch in epochs and done.epoch != shown:
-        session.fill({"watched_epoch": (run.id, done.epoch)})
+        # Who is at the last one follows the training.
+        session.fill({"watched_epoch": ("", 0) if done.epoch == last else (run.id, done.epoch)})
         st.rerun()
 
 

@@ -221,7 +221,7 @@ def gradient_flow(
     if cut is not None and any(map(model.config.reads_backward, model.config.nets)):
         raise ConfigError("cut", expected("no-cut-backward"), tuple(cut))
     asked_T = read.asked_T(net).numpy()
-    known = earlier[1] if earlier and _fits(earlier[1], net, cut) else None
+    known = earlier[1] if earlier and _fits(*earlier, read, net, cut) else None
     swept = _swept(read, net, asked_T, cut, known, read.shared(earlier[0]) if earlier and known else 0)
     fault = _first_non_finite(read, net, swept, asked_T)
     norms_TT, step_norms_T = _whole(swept.norms_PTT), _whole(swept.step_norms_PT)
@@ -247,9 +247,13 @@ class _Swept:
     lambda_1: float
 
 
-def _fits(known: GradientFlow, net: NetKey, cut: Cut | None) -> bool:
-    """Whether rows of a flow can be rows of another: of the same net, whole and finite."""
-    return known.net == net and cut is None and known.cut is None and known.non_finite is None
+def _fits(before: Read, known: GradientFlow, read: Read, net: NetKey, cut: Cut | None) -> bool:
+    """Whether rows of a flow can be rows of another: of the same net with the same weights, whole and finite."""
+    if known.net != net or cut or known.cut or known.non_finite or len(known.parts) != read.model.config.parts:
+        return False
+    # The flow was computed by a copy of the model as it was then.
+    weights = (one.precise.parameters() for one in (before, read))
+    return read.shared(before) > 0 and all(torch.equal(was, now) for was, now in zip(*weights, strict=True))
 
 
 def _swept(

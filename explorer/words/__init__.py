@@ -10,6 +10,7 @@ says of itself, in English -> the same).
 from __future__ import annotations
 
 import pkgutil
+import re
 import string
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from importlib import import_module
 from typing import Any, Protocol, cast
 
 LANGUAGES = tuple(module.name for module in pkgutil.iter_modules(__path__))
+MOST_NAMED = 20  # languages by a browser
+_WISH = re.compile(r"\s*([A-Za-z]+)[\w-]*\s*(?:;\s*q=([01](?:\.\d*)?))?", re.ASCII)
 LANGUAGE: ContextVar[str] = ContextVar("LANGUAGE", default="en")
 """The one that is spoken, out of LANGUAGES; a thread of its own has its own."""
 
@@ -71,8 +74,12 @@ def speaking(name: str) -> Iterator[None]:
 
 def preferred(named: str) -> str:
     """The language out of LANGUAGES that a browser names first, as in "zh-CN,zh;q=0.9,en;q=0.8"; English where it names none."""
-    wished = (one.partition(";")[0].strip().lower().replace("_", "-").split("-")[0] for one in named.split(","))
-    return next((one for one in wished if one in LANGUAGES), "en")
+    wished = (
+        (float(found[2] or 1), found[1].lower()) for one in named.split(",")[:MOST_NAMED] if (found := _WISH.match(one))
+    )
+    return next(
+        (name for weight, name in sorted(wished, key=lambda wish: -wish[0]) if weight and name in LANGUAGES), "en"
+    )
 
 
 def knows(code: str) -> bool:

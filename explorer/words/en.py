@@ -1640,6 +1640,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "It has hardly learned to tell *{target}*: it is right in **{error}** of what it did not learn from. {who} is right in "
         "{guess}."
     ),
+    "series-page.few-classes": (
+        "It tells *{target}* right in **{error}** of what it did not learn from. {who} is right in {guess}. That is not enough "
+        "to say whether it has learned: there are too few answers, or nearly all are of one class."
+    ),
     "series-page.worse-classes": (
         "It tells *{target}* worse than someone who knows nothing: it is right in **{error}** of what it did not learn from. "
         "{who} is right in {guess}."

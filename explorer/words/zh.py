@@ -1489,6 +1489,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "series-page.worse": ("它说出 *{target}* 比什么都不懂的人还差：均方根误差是 **{error}**。{who}是 {guess}。"),
     "series-page.better-classes": "没有学过的，它说对 *{target}* 的比例是 **{error}**。{who}说对 {guess}。",
     "series-page.alike-classes": "它几乎没有学会说出 *{target}*：没有学过的，说对 **{error}**。{who}说对 {guess}。",
+    "series-page.few-classes": (
+        "没有学过的，它说对 *{target}* 的比例是 **{error}**。{who}说对 {guess}。"
+        "这还不足以判断它是否学会了：答案太少，或几乎都是同一类。"
+    ),
     "series-page.worse-classes": "它说出 *{target}* 比什么都不懂的人还差：没有学过的，说对 **{error}**。{who}说对 {guess}。",
     "series-page.changed-classes": "没有学过的，它说对 *{target}* 的比例是 **{error}**。{who}说对 {guess}。",
     "series-page.altered-classes": "改动：{changes}。训练好的原样，说对 {error}。",

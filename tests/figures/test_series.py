@@ -92,6 +92,17 @@ def test_the_table_holds_every_step():
     assert table["mean z, layer 0, forward"].between(0, 1).all()
 
 
+def test_a_persons_columns_may_be_called_as_ours_are():
+    model = SequenceModel(ModelConfig("gru", hidden_size=4), 2, 2, seed=1)
+    x_TE = torch.randn(3, 2)
+    trace = explorer.trace_series(SeriesRead(model, x_TE, torch.tensor([0, 1, 1])))
+    table = drawing.frame(trace, ["true class", "step"], ["a", "b"])
+    assert table["true class′"].tolist() == ["a", "b", "b"]
+    np.testing.assert_allclose(table["true class"], x_TE[:, 0], rtol=1e-6)
+    assert table["step"].tolist() == [0, 1, 2]
+    np.testing.assert_allclose(table["step′"], x_TE[:, 1], rtol=1e-6)
+
+
 def test_a_trace_has_a_picture_and_a_line():
     trace = explorer.trace_series(read())
     assert repr(trace).startswith("SeriesTrace(steps=20")

@@ -124,6 +124,13 @@ def test_who_waits_for_something_has_no_place_meanwhile():
     assert at_once(floor, 7)[0] == 1
 
 
+def test_who_leaves_twice_leaves_once():
+    floor = patience.Floor(1)
+    with floor.taken(), floor.left(), floor.left():
+        assert floor._free == 1
+    assert at_once(floor, 5)[0] == 1
+
+
 def test_a_part_of_a_page_that_runs_alone_has_no_place_to_leave():
     floor = patience.Floor(1)
     for _ in range(3):

@@ -638,4 +638,8 @@ def test_a_flow_that_does_not_fit_is_not_taken_up(rows):
     gradient_flow(model, TEXT, cut=Cut(5, 1), earlier=(earlier, known))
     gradient_flow(model, TEXT, earlier=(earlier, cut))
     gradient_flow(model, TEXT, earlier=(earlier, broken))
-    assert rows == [31] * 5
+    gradient_flow(model, TEXT, earlier=(earlier, known.alone("c")))
+    with torch.no_grad():
+        model.out.bias.add_(0.1)  # it learned on
+    gradient_flow(model, TEXT, earlier=(earlier, known))
+    assert rows == [31] * 7

@@ -49,11 +49,13 @@ class Floor:
         if not getattr(self._mine, "place", False):  # a part of a page that runs alone has none
             yield
             return
+        self._mine.place = False
         self._leave()
         try:
             yield
         finally:
             self._take()
+            self._mine.place = True
 
     def _take(self) -> None:
         mine = threading.Event()

@@ -198,6 +198,11 @@ def watched(last: models.Which, shown: int, sentence: str, epoch: int | None = N
 @lru_cache(maxsize=16)
 def _after(then: models.Which, last: models.Which, sentence: str, language: str) -> Panel:
     """The same, made once for all who watch the run in one language."""
-    read = models.checkpoint_of(last).vocabulary.folded(sentence)
-    first, second = (explorer.trace_gates(models.model_of(one), read) for one in (then, last))
+    checkpoint = models.checkpoint_of(last)
+    read = checkpoint.vocabulary.folded(sentence)
+    # While it trains the file may be newer than the page, without what was the last epoch then: the page runs again soon.
+    known = (
+        one if one.epoch in checkpoint.epochs else one._replace(epoch=checkpoint.last_epoch) for one in (then, last)
+    )
+    first, second = (explorer.trace_gates(models.model_of(one), read) for one in known)
     return drawing.after_epoch(first, second, say("run-page.alt.sentence"))

@@ -11,6 +11,7 @@ import pytest
 from drawn import unpacked
 from explorer import ModelConfig, Recipe, load_corpus, runs
 from explorer.pages import live
+from explorer.pages.shell import models
 from explorer.runs import Run
 from trained import trained
 from waiting import ended
@@ -134,3 +135,13 @@ def test_how_far_a_run_is_in_words(silent):
     assert "place 2 in line, about 7 s to wait" in said(status="waiting", place=2, wait_s=7.4)
     going = said(status="running", tokens_per_s=1234.5, step=10, trained_s=5.0, steps_total=30)
     assert going == "step 10 of about 30 · epoch 3 of 3 · 1,234 characters/s · about 10 s left"
+
+
+def test_a_picture_of_an_epoch_that_the_file_has_no_more_is_of_the_last_one(writing):
+    """The worker writes its file anew while the page still shows the one before."""
+    last = models.Which.of(f"run:{writing.id}", 3)
+    older = last._replace(epoch=2000, version=last.version - 1)
+    (drawn,) = (row.items[0].values for row in live.watched(older, 2000, writing.sentence).rows[:1])
+    (expected,) = (row.items[0].values for row in live.watched(last, 3, writing.sentence).rows[:1])
+    np.testing.assert_array_equal(drawn, expected)
+    assert not np.array_equal(drawn, live.watched(last, 3, writing.sentence, 0).rows[0].items[0].values)

@@ -6,7 +6,6 @@ and titles are counted here, and so are the margins: plotly's own would lay ever
 
 from __future__ import annotations
 
-import weakref
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -42,7 +41,7 @@ from explorer.figures.panel import (
     UnitMap,
 )
 from explorer.figures.style import GREY, ORANGE, PLAIN, SEQUENTIAL, Stroke, translucent
-from explorer.words import LANGUAGE, say
+from explorer.words import say
 
 LEAST_LETTER_PX, LETTER_PX, LETTERS_PX = 8, 13, 22
 TITLE_LINE_PX, TITLE_GAP_PX, LIFT_PX = 17, 10, 6
@@ -79,19 +78,10 @@ class Sent(BaseFigure):  # type: ignore[misc]  # plotly has no types
 
     def to_dict(self) -> Made:
         """What plotly.js draws: arrays in base64, every word in the ink, and plotly's template of the moment."""
-        name = plotly.io.templates.default
-        kept, about = _sent.get(self._panel), (self._ink, name, LANGUAGE.get())
-        if kept is None or kept[0] != about:
-            parts = made(self._panel)
-            template = {"template": _template(name)} if name else {}
-            kept = about, sendable(parts | {"layout": template | inked(parts["layout"], self._ink)})
-            _sent[self._panel] = kept
-        copied: Made = sendable(kept[1])
-        return copied
-
-
-_sent: weakref.WeakKeyDictionary[Panel, tuple[tuple[str, ...], Made]] = weakref.WeakKeyDictionary()
-"""What was sent of a panel that is still there: some are kept for all who look, and asked for again and again."""
+        name, parts = plotly.io.templates.default, made(self._panel)
+        template = {"template": _template(name)} if name else {}
+        sent: Made = sendable(parts | {"layout": template | inked(parts["layout"], self._ink)})
+        return sent
 
 
 @cache

@@ -1,6 +1,6 @@
 """Training as it goes: every curve of one or several runs on one axis of steps, and the gates of a sentence over epochs.
 
-What ticks is drawn on a canvas, which keeps the zoom and does not flicker. What is looked at is drawn by plotly.
+A canvas draws both, which keeps the zoom and does not flicker.
 """
 
 from __future__ import annotations

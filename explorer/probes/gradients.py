@@ -202,7 +202,7 @@ def gradient_flow(
         direction: of the net, "forward" or "backward".
         cut: where the graph is cut, as `Recipe.cut` has it of a training; None for nowhere.
         earlier: a flow and what it is of, before a text was edited: what the edit cannot have changed is taken from there.
-            A character at the end of 200 then costs one row instead of 200. It is not used where it does not fit.
+            A character at the end of 200 then costs a few rows instead of 202. It is not used where it does not fit.
 
     Raises:
         ConfigError: no such net; a lower layer of a model whose layers read both directions below; a read of another model; or

@@ -582,23 +582,31 @@ class CharModel(SequenceModel):
         config, kind = self.config, self.config.kind
         weights = {net: self.rnn.weights(net) for net in config.nets}
         torchs = kind.torchs_step(config.variant)
-        columns_VG = weights[config.nets[0]].w_ih_GE.T.contiguous() if self.embedding is None else None
+        one_hot = torchs is not None and self.embedding is None
+        columns_VG = weights[config.nets[0]].w_ih_GE.T.contiguous()
+        one = columns_VG.new_ones(1, 1)
+        top = [NetKey(config.num_layers - 1, direction) for direction in config.directions]
+        w, bias = self.out.weight, self.out.bias
 
-        def next_state(net: NetKey, read_1E: Tensor, state: State) -> State:
+        def next_state(net: NetKey, id_: int, h: dict[NetKey, Tensor], state: State) -> State:
             own = weights[net]
-            if torchs is None:
-                return kind.state_of(kind.step(read_1E, state, own, config.variant))
-            if not read_1E.is_floating_point() and columns_VG is not None:
-                # What a one-hot vector picks of W, read by the number 1.
-                own, read_1E = own._replace(w_ih_GE=columns_VG[read_1E].T), columns_VG.new_ones(1, 1)
-            return torchs(read_1E, state, own)
+            if net.layer:
+                read_1E = self.rnn.input_of(net, one, h)
+            elif one_hot:  # what a one-hot vector picks of W, read by the number 1
+                own, read_1E = own._replace(w_ih_GE=columns_VG[id_].unsqueeze(1)), one
+            else:
+                read_1E = self.embed(torch.tensor([id_]))
+            return (
+                torchs(read_1E, state, own) if torchs else kind.state_of(kind.step(read_1E, state, own, config.variant))
+            )
 
         def read_one(id_: int, state: dict[NetKey, State]) -> tuple[Tensor, dict[NetKey, State]]:
-            x, h, after = self.embed(torch.tensor([[id_]])), dict[NetKey, Tensor](), dict[NetKey, State]()
+            h, after = dict[NetKey, Tensor](), dict[NetKey, State]()
             for net in config.nets:
-                after[net] = next_state(net, self.rnn.input_of(net, x, h)[0], state[net])
-                h[net] = after[net][0].unsqueeze(0)
-            return self.out(self.features(h)[0, 0]), after
+                after[net] = next_state(net, id_, h, state[net])
+                h[net] = after[net][0]
+            features_1F = h[top[0]] if len(top) == 1 else torch.cat([h[net] for net in top], -1)
+            return F.linear(features_1F[0], w, bias), after
 
         return read_one
 

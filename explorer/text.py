@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import torch
@@ -50,6 +50,13 @@ class EncodingError(TextError):
         self.candidates = candidates
 
 
+@lru_cache(maxsize=2)  # a form counts the text that is going to be learned each time anything in it changes
+def _ranked(text: str) -> list[tuple[str, int]]:
+    """Every code point of a text and how often it stands there, the most frequent first."""
+    # Counter keeps first-appearance order and most_common is stable: ties stay as the text has them.
+    return Counter(text).most_common()
+
+
 @dataclass(frozen=True)
 class DecodedText:
     """The text of a file.
@@ -72,6 +79,8 @@ def clean_text(text: str) -> str:
     Nothing else changes: the code points of the result are the characters every chart shows.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if text.isascii():
+        return text
     # A lone surrogate cannot be encoded, saved or drawn; U+FFFD is Unicode's own mark for "was unreadable".
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
@@ -182,8 +191,7 @@ class Vocabulary:
             TextError: an empty text.
 
         """
-        # Counter keeps first-appearance order and most_common is stable: ties stay as the text has them.
-        ranked = Counter(clean_text(text)).most_common()
+        ranked = _ranked(clean_text(text))
         if not ranked:
             raise TextError("vocabulary.empty-text")
         return cls((UNKNOWN, *(s for s, _ in ranked)), (0, *(c for _, c in ranked)))

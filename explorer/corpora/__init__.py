@@ -12,6 +12,7 @@ import socket
 import ssl
 import urllib.error
 import urllib.request
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -41,11 +42,16 @@ def load_corpus(name: str, newlines_to_blanks: bool = False) -> str:
 
     """
     if name in BUILT_IN:
-        text = clean_text(resources.files(__name__).joinpath(BUILT_IN[name]).read_text("utf-8"))
+        text = _built_in(name)
         return without_newlines(text) if newlines_to_blanks else text
     if name == "time-machine":
         return preprocess_time_machine(fetch_time_machine())
     raise TextError("corpora.unknown", names=NAMES, got=name)
+
+
+@cache
+def _built_in(name: str) -> str:
+    return clean_text(resources.files(__name__).joinpath(BUILT_IN[name]).read_text("utf-8"))
 
 
 def preprocess_time_machine(raw: str) -> str:

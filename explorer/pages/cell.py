@@ -262,6 +262,3 @@ def page() -> None:
     show_costs(checkpoint)
     table = partial(drawing.frame, opened, was if changed else None)
     export.offer([export.Table(say("table.cell"), which.file_label, table)], key="cell")
-
-
-page()

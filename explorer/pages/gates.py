@@ -278,15 +278,15 @@ def show_reading(view: View, second: Which | None, trace: GateTrace, text: str) 
     st.caption(plain(str(gates_read(trace, tape))))
     show_metrics(trace, tape, facts.read(view.which.as_trained, text) if altered else None)
     if tape.gates and len(trace):
-        show_saturation(tape)
+        show_saturation(facts.facts(view.which, text).net(tape.net))
     kept = tables(trace, view.which, view.layer, view.direction) if len(trace) else []
     return Shown(trace.score_name, trace.perplexity is not None, kept, written)
 
 
-def show_saturation(tape: Tape) -> None:
+def show_saturation(known: facts.NetFacts) -> None:
     """How often each unit's gates are nearly closed, and how often nearly open."""
     st.markdown(say("gate-page.saturation"))
-    charts.draw(drawing.saturation(tape, say("gate-page.alt.saturation")), key="saturation")
+    charts.draw(known.saturation, key="saturation")
 
 
 def page() -> None:
@@ -312,6 +312,3 @@ def page() -> None:
         st.rerun()
     if shown.tables:
         export.offer([*shown.tables, *learned], key="gates")
-
-
-page()

@@ -437,6 +437,3 @@ def page() -> None:
     with_weights = show_reach(views) if several_steps else False
     theta = show_ledgers(first, second, known)
     export.offer(tables(views, theta, with_weights=with_weights), key="gradients")
-
-
-page()

@@ -279,6 +279,3 @@ def show_invitation(code: str) -> None:
         st.markdown(say("class.invitation", code=code))
         st.code(address, language=None, wrap_lines=True)
         st.button(say("class.end"), key="class_end", on_click=end_class, args=(code,))
-
-
-page()

@@ -96,7 +96,7 @@ def offer(place: Any, field: str, allowed: Any, slots: Slots, *, disabled: bool 
     """One control, and under it a place for what is wrong with it.
 
     Args:
-        place: where it stands.
+        place: where it stands, alone.
         field: the setting.
         allowed: its choices or its default, as in MODEL.
         slots: gets the place under it.
@@ -117,7 +117,7 @@ def offer(place: Any, field: str, allowed: Any, slots: Slots, *, disabled: bool 
         else:
             keep |= {"step": 1, "max_value": LARGEST} if isinstance(allowed, int) else {"format": "%g"}
             value = place.number_input(label, **keep)
-    slots[field] = place.empty()
+    slots[field] = place
     return value
 
 
@@ -259,7 +259,7 @@ def choose_sentence(place: Any, corpus: Corpus, slots: Slots) -> str:
         say("run-form.sentence"), key=f"new_sentence_{corpus.choice}", max_chars=200, persist_state="session",
         placeholder=example or say("run-form.any-sentence"),
     )  # fmt: skip
-    slots["sentence"] = place.empty()
+    slots["sentence"] = place
     return sentence or example
 
 
@@ -269,7 +269,7 @@ def choose_name(place: Any, corpus: Corpus, slots: Slots) -> str:
         setting("name"), key=f"new_name_{corpus.choice}", placeholder=say("run-form.optional"), max_chars=80,
         persist_state="session",
     )  # fmt: skip
-    slots["name"] = place.empty()
+    slots["name"] = place
     return name or ""
 
 
@@ -282,7 +282,7 @@ def offer_start() -> None:
     summary = st.empty()
     left, middle, right = st.columns([3, 3, 2])
     corpus = choose_corpus(left)
-    slots["text"] = left.empty()
+    slots["text"] = left
     sentence, name = choose_sentence(middle, corpus, slots), choose_name(right, corpus, slots)
     model, recipe = st.columns(2, border=True)
     with model:

@@ -196,6 +196,3 @@ def account(report: Report) -> pd.DataFrame:
     heads = [say(f"open-page.{name}") for name in ("tensor", "shape", "became", "why")]
     table = [(cell(name), " × ".join(map(str, shape)), became, cell(why)) for name, shape, became, why in lines]
     return pd.DataFrame(table, columns=heads)
-
-
-page()

@@ -136,6 +136,3 @@ def show_claims(attempt: Attempt, text: str) -> None:
                 st.markdown(f"{icon} {plain(str(claim.told()))}")
             if pupil.name:
                 links.offer(links.GATES, say("problem-page.see-gates"), model=pupil.name, sentence=text)
-
-
-page()

@@ -257,6 +257,3 @@ def _said(error: float, task: Task) -> str:
     if not task.classes:
         return number(error)
     return ">99%" if 0 < error < 0.005 else "<1%" if 0.995 < error < 1 else f"{1 - error:.0%}"
-
-
-page()

@@ -117,8 +117,9 @@ def _do(action: Callable[..., object], *about: str) -> None:
 
 def show_sentence(run: runs.Run) -> None:
     """What the run's model does with the person's sentence after each epoch of which there is a snapshot, to be played."""
+    which = models.Which(models.RUN + run.id, 0, models.version_of(run))
     try:
-        checkpoint = models.load(models.RUN + run.id)
+        checkpoint = models.checkpoint_of(which)
     except explorer.CheckpointError:  # the pages that look into it read why
         return
     if not checkpoint.vocabulary.folded(run.sentence):
@@ -128,7 +129,7 @@ def show_sentence(run: runs.Run) -> None:
     shown = chosen if of_run == run.id and chosen in epochs else last
     play = say("run-page.play-gate" if run.config.kind.gates else "run-page.play-state") if len(epochs) > 1 else ""
     st.markdown(f"**{say('run-page.sentence')}** {play}")
-    which = models.Which.of(models.RUN + run.id, last)
+    which = which._replace(epoch=last)
     draw = partial(live.watched, which, shown)
     played = pictures.Played(epochs, shown)
     done = pictures.show(draw, run.sentence, (which, shown), key="watched", played=played)
@@ -236,6 +237,3 @@ def page() -> None:
         st.error(people.told(fault))
         if links.opened_run() and st.button(say("run-page.new")):
             links.open_run(None)
-
-
-page()

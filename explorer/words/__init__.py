@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 LANGUAGES = tuple(module.name for module in pkgutil.iter_modules(__path__))
 MOST_NAMED = 20  # languages by a browser
@@ -34,17 +35,36 @@ class Language(Protocol):
     OWN: Mapping[str, str]
 
 
-class _Writer(string.Formatter):
+class _Part(NamedTuple):
+    """Of a sentence: letters as they are, and the figure behind them; none at the end."""
+
+    letters: str
+    figure: str | None
+    form: str
+    conversion: str | None
+
+
+@cache  # there are as many as there are sentences
+def _parts(sentence: str) -> list[_Part]:
+    """A sentence, taken apart once: str.format does so each time, and a page says hundreds."""
+    parts = string.Formatter().parse(sentence)
+    return [_Part(letters, figure, form or "", conversion) for letters, figure, form, conversion in parts]
+
+
+def _written(sentence: str, forms: Mapping[str, Callable[[Any], str]], figures: Mapping[str, Any]) -> str:
     """str.format with the forms of a language."""
+    said = []
+    for letters, figure, form, conversion in _parts(sentence):
+        said.append(letters)
+        if figure is not None:
+            value = figures[figure]
+            if conversion:
+                value = repr(value) if conversion == "r" else ascii(value)
+            said.append(forms[form](value) if form in forms else format(value, form))
+    return "".join(said)
 
-    def __init__(self, forms: Mapping[str, Callable[[Any], str]]) -> None:
-        self.forms = forms
 
-    def format_field(self, value: Any, format_spec: str) -> str:
-        form = self.forms.get(format_spec)
-        return form(value) if form else format(value, format_spec)
-
-
+@cache
 def language(name: str) -> Language:
     """A language by its name out of LANGUAGES."""
     return cast("Language", import_module(f"{__name__}.{name}"))
@@ -54,7 +74,7 @@ def say(code: str, /, **figures: Any) -> str:
     """The sentence of a code with its figures, in the language that is spoken."""
     spoken = language(LANGUAGE.get())
     sentence = spoken.SENTENCES[code]
-    return sentence(**figures) if callable(sentence) else _Writer(spoken.FORMS).vformat(sentence, (), figures)
+    return sentence(**figures) if callable(sentence) else _written(sentence, spoken.FORMS, figures)
 
 
 def own(text: str) -> str:

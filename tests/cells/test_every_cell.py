@@ -373,7 +373,7 @@ def test_the_pages_show_it(key, page, shelf_of_cells, monkeypatch):
         app.query_params[name] = value
     app.run()
     if page != "gates.py":
-        app.switch_page(page).run()
+        app.switch_page(f"scripts/{page}").run()
     assert not app.exception
     said = " ".join(element.value for element in [*app.caption, *app.markdown])
     described = models.describe(key, explorer.load_checkpoint(shelf_of_cells / f"{key}.safetensors"))

@@ -18,7 +18,7 @@ def opened(**query):
     app = AppTest.from_file(str(APP), default_timeout=120)
     for key, value in query.items():
         app.query_params[key] = value
-    app.switch_page("cell.py").run()
+    app.switch_page("scripts/cell.py").run()
     assert not app.exception
     return app
 

@@ -36,7 +36,7 @@ def test_a_link_shows_what_it_names(page, values):
     assert {key for key, _ in values} <= links.CHOICES.keys()
     app = AppTest.from_file(str(APP), default_timeout=60)
     app.query_params.update(dict(values))
-    app.switch_page(f"{page}.py").run()
+    app.switch_page(f"scripts/{page}.py").run()
     assert not app.exception
     assert not [warning.value for warning in app.warning if "The link names" in warning.value]
     assert dict(values).items() - app.query_params.items() <= DEFAULTS

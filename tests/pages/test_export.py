@@ -333,7 +333,7 @@ def shown(page, **query):
         app.session_state[f"export_{key}"] = True
     app.run()
     if page != "gates":
-        app.switch_page(str(APP.parent / f"{page}.py")).run()
+        app.switch_page(str(APP.parent / f"scripts/{page}.py")).run()
     assert not app.exception
     return app
 

@@ -32,7 +32,7 @@ def run(**query):
     for key, value in query.items():
         app.query_params[key] = value
     app.run()
-    app.switch_page("gradients.py").run()  # as a person does: what was chosen before comes along
+    app.switch_page("scripts/gradients.py").run()  # as a person does: what was chosen before comes along
     assert not app.exception
     return app
 
@@ -261,7 +261,7 @@ def test_an_altered_model_is_marked_compared_and_restored_with_one_click():
 
 def test_the_alteration_comes_along_from_page_to_page_and_goes_where_the_cell_has_no_such_gate():
     app = run(keep_bias="2.0")
-    app.switch_page("gates.py").run()
+    app.switch_page("scripts/gates.py").run()
     assert "bias of the gate that keeps +2" in said(app)
     app.selectbox(key="model").set_value("time-machine-rnn").run()
     assert not app.exception
@@ -302,7 +302,7 @@ def test_the_same_model_twice_has_two_names():
 def test_a_link_to_this_page_brings_its_sentence():
     app = AppTest.from_file(str(APP), default_timeout=120)
     app.query_params["sentence"] = "مرحبا 你好 👩‍👩‍👧"
-    app.switch_page("gradients.py").run()  # the first page that is opened at all
+    app.switch_page("scripts/gradients.py").run()  # the first page that is opened at all
     assert not app.exception
     assert app.text_input(key="sentence").value == "مرحبا 你好 👩‍👩‍👧"
     assert app.toggle(key="in_link").value
@@ -351,7 +351,7 @@ def test_a_diverged_model_is_said_to_be_one_and_its_numbers_not_defined(tmp_path
     assert "The learning rate is too large" in said(app)
     shown = metrics(app)
     assert [shown[name] for name in ("Slope", "λ₁", "‖g‖", "Proof, gates", "Proof, flow")] == ["–"] * 5
-    app.switch_page("gates.py").run()
+    app.switch_page("scripts/gates.py").run()
     assert not app.exception
     assert not [caption for caption in app.caption if "recomputed" in caption.value]
     assert any("are not finite numbers" in warning.value for warning in app.warning)

@@ -82,7 +82,7 @@ def test_nothing_is_lost_between_the_three_nor_between_pages_and_models():
     source(app, "longer").text_area(key="long_text").set_value("the long one").run()
     source(app, "sentence").text_input(key="sentence").set_value("the short one").run()
     for page in ("gradients.py", "train.py", "gates.py"):
-        app.switch_page(page).run()
+        app.switch_page(f"scripts/{page}").run()
     app.selectbox(key="model").set_value("river-town-gru").run()
     assert app.text_input(key="sentence").value == "the short one"
     assert source(app, "longer").text_area(key="long_text").value == "the long one"
@@ -129,11 +129,11 @@ def test_a_wrong_choice_of_encoding_is_refused_and_another_is_a_click_away():
 
 def test_the_form_of_a_new_run_keeps_its_file_too():
     app = opened()
-    app.switch_page("train.py").run()
+    app.switch_page("scripts/train.py").run()
     app.selectbox(key="new_corpus").set_value("a file of my own").run()
     app.file_uploader(key="new_file_upload").set_value(("mine.txt", STORY.encode(), "text/plain")).run()
-    app.switch_page("gates.py").run()
-    app.switch_page("train.py").run()
+    app.switch_page("scripts/gates.py").run()
+    app.switch_page("scripts/train.py").run()
     assert any("mine\\.txt" in m.value for m in app.markdown)
     assert not app.exception
 

@@ -44,7 +44,7 @@ def opened(page="gates", **query):
     app.query_params.update(query)
     app.run()
     if page != "gates":
-        app.switch_page(f"{page}.py").run()
+        app.switch_page(f"scripts/{page}.py").run()
     assert not app.exception
     return app
 

@@ -30,7 +30,7 @@ def _fresh(monkeypatch, tmp_path):
 def opened(page="gates", **query):
     app = AppTest.from_file(str(APP), default_timeout=90)
     if page != "gates":
-        app.switch_page(f"{page}.py")
+        app.switch_page(f"scripts/{page}.py")
     app.query_params.update(query)
     app.run()
     assert not app.exception
@@ -86,7 +86,7 @@ def test_it_is_switched_and_stays_from_page_to_page():
     app.segmented_control(key="lang").set_value("zh").run()
     assert "训练" in [link.proto.label for link in app.get("page_link")]
     assert app.query_params["lang"] in ("zh", ["zh"])
-    app.switch_page("gates.py").run()
+    app.switch_page("scripts/gates.py").run()
     assert not app.exception
     assert "训练" in [link.proto.label for link in app.get("page_link")]
 

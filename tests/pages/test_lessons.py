@@ -31,7 +31,7 @@ def page(tab="one", **query):
     app = AppTest.from_file(str(APP), default_timeout=60)
     app.query_params.update(query)
     app.session_state["tab"] = tab
-    app.switch_page("lessons.py").run()
+    app.switch_page("scripts/lessons.py").run()
     assert not app.exception
     return app
 

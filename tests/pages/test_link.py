@@ -15,7 +15,7 @@ from trained import trained
 from waiting import ended, until
 
 APP = Path(explorer.__file__).parent / "pages" / "frame.py"
-FILES = {name: f"{name}.py" for name in (links.GATES, links.CELL, links.GRADIENTS, links.TRAIN)}
+FILES = {name: f"scripts/{name}.py" for name in (links.GATES, links.CELL, links.GRADIENTS, links.TRAIN)}
 # key -> what a link says, what the control then shows, and what the link must say besides.
 EXAMPLES = {
     "model": ("time-machine-lstm", "time-machine-lstm", {}),

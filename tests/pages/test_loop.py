@@ -43,7 +43,7 @@ def learn(name, steps=25):
 
 def page(run=None):
     app = AppTest.from_file(str(APP), default_timeout=60)
-    app.switch_page("train.py")
+    app.switch_page("scripts/train.py")
     app.session_state["chosen"] = links._State(page="train", values={"run": run} if run else {})
     app.run()
     assert not app.exception

@@ -44,7 +44,7 @@ def npz(module):
 
 def page(data=None, name="mine.pth", **chosen):
     app = AppTest.from_file(str(APP), default_timeout=60)
-    app.switch_page("open.py")
+    app.switch_page("scripts/open.py")
     values = dict(chosen) | ({"weights": Upload(name, data)} if data is not None else {})
     app.session_state["chosen"] = links._State(page="open", values=values)
     app.run()
@@ -90,7 +90,7 @@ def test_its_gates_are_those_of_the_stranger_s_own_module(pack, kind):
 def test_nothing_is_said_of_a_training_that_nobody_knows():
     app = read(pth(Reader("gru")))
     gradients = AppTest.from_file(str(APP), default_timeout=60)
-    gradients.switch_page("gradients.py")
+    gradients.switch_page("scripts/gradients.py")
     gradients.query_params.update({"model": name_of(app), "sentence": SENTENCE})
     gradients.run()
     assert not gradients.exception

@@ -39,7 +39,7 @@ def opened(page="gates.py", **query):
     app = AppTest.from_file(str(APP), default_timeout=120)
     app.query_params.update({"model": "time-machine-gru", "sentence": TEXT} | query)
     if page != "gates.py":
-        app.switch_page(page)
+        app.switch_page(f"scripts/{page}")
     app.run()
     assert not app.exception
     return app
@@ -149,9 +149,9 @@ def test_an_address_stays_while_the_session_lasts():
     app.text_input(key="sentence").set_value("so it goes").run()
     app.selectbox(key="model").set_value("time-machine-lstm").run()
     assert token_of(app) == token
-    app.switch_page("gradients.py").run()
+    app.switch_page("scripts/gradients.py").run()
     assert token_of(app) != token
-    app.switch_page("gates.py").run()
+    app.switch_page("scripts/gates.py").run()
     assert token_of(app) == token
 
 

@@ -25,7 +25,7 @@ def _fresh(monkeypatch, tmp_path):
 
 def page(**chosen):
     app = AppTest.from_file(str(APP), default_timeout=60)
-    app.switch_page("problems.py")
+    app.switch_page("scripts/problems.py")
     app.session_state["chosen"] = links._State(page="problems", values=chosen)
     app.run()
     assert not app.exception

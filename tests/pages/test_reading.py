@@ -26,7 +26,7 @@ def opened(page=links.GATES, **query):
     app = AppTest.from_file(str(APP), default_timeout=120)
     app.query_params.update({"model": "time-machine-gru"} | query)
     if page != links.GATES:
-        app.switch_page(f"{page}.py")
+        app.switch_page(f"scripts/{page}.py")
     app.run()
     assert not app.exception
     return app

@@ -30,7 +30,7 @@ def _fresh():
 
 def page(**chosen):
     app = AppTest.from_file(str(APP), default_timeout=60)
-    app.switch_page("series.py")
+    app.switch_page("scripts/series.py")
     app.session_state["chosen"] = links._State(page="series", values=QUICK | chosen)
     app.run()
     assert not app.exception
@@ -179,7 +179,7 @@ def test_a_table_that_is_too_short_for_the_sequences_says_so():
 def test_what_is_chosen_is_in_the_link_and_a_link_is_followed():
     chosen = {"numbers": "adding", "numbers_cell": "lstm", "numbers_unit": "2"} | {k: str(v) for k, v in QUICK.items()}
     app = AppTest.from_file(str(APP), default_timeout=60)
-    app.switch_page("series.py")
+    app.switch_page("scripts/series.py")
     app.query_params.update(chosen)
     app.run()
     assert not app.exception
@@ -191,7 +191,7 @@ def test_what_is_chosen_is_in_the_link_and_a_link_is_followed():
 
 def test_links_that_make_no_sense_are_told():
     app = AppTest.from_file(str(APP), default_timeout=60)
-    app.switch_page("series.py")
+    app.switch_page("scripts/series.py")
     app.query_params.update(
         {"numbers": "nonsense", "numbers_units": "10000", "numbers_unit": "-4", "numbers_steps": "50"}
     )

@@ -96,7 +96,7 @@ def test_what_is_not_used_for_a_while_is_let_go_and_the_memory_is_free_without_a
     try:
         gone = weakref.ref(shelf.get("a", lambda: Thing(MB)))
         assert gone() is not None
-        until(lambda: budget.settle() or gone() is None)
+        until(lambda: budget.let_go() or gone() is None)
         assert budget.bytes == shelf.bytes == 0
     finally:
         gc.enable()

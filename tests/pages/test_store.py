@@ -40,7 +40,7 @@ def opened(page, run):
     app = AppTest.from_file(str(APP), default_timeout=60)
     app.query_params.update({"run": run.id} if page == links.TRAIN else {"model": f"run:{run.id}"})
     if page != links.GATES:
-        app.switch_page(f"{page}.py")
+        app.switch_page(f"scripts/{page}.py")
     app.run()
     assert not app.exception
     return app

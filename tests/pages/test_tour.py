@@ -80,7 +80,7 @@ def test_it_begins_on_the_model_the_app_opens_on_whatever_was_chosen():
 def test_it_is_offered_on_the_page_it_goes_through_and_nowhere_else():
     app = opened(model="time-machine-birnn-leaky")
     assert "unit 95" in said(clicked(clicked(app, "tour_begin"), "tour_on"))
-    app.switch_page("gradients.py").run()
+    app.switch_page("scripts/gradients.py").run()
     assert "tour_begin" not in [button.key for button in app.button]
 
 

@@ -36,7 +36,7 @@ def open_page(**query):
     app = AppTest.from_file(str(APP), default_timeout=60)
     for key, value in query.items():
         app.query_params[key] = value
-    app.switch_page("train.py").run()
+    app.switch_page("scripts/train.py").run()
     assert not app.exception
     return app
 
@@ -391,7 +391,7 @@ def test_a_run_offers_its_steps_and_epochs_in_full_and_judges_their_size_by_a_fe
     page = AppTest.from_file(str(APP), default_timeout=60)
     page.session_state["export_run"] = True
     page.query_params["run"] = run.id
-    page.switch_page("train.py").run()
+    page.switch_page("scripts/train.py").run()
     (tables,) = [
         json.loads(one.proto.json)["tables"] for one in page.get("bidi_component") if "tables" in one.proto.json
     ]
@@ -406,7 +406,7 @@ def test_a_run_offers_its_steps_and_epochs_in_full_and_judges_their_size_by_a_fe
 def test_what_makes_sense_beside_a_cell_comes_with_it_and_goes_with_it():
     app = AppTest.from_file(str(APP), default_timeout=60)
     app.run()
-    app.switch_page("train.py").run()
+    app.switch_page("scripts/train.py").run()
     shown = {field: app.number_input(key=f"new_{field}").value for field in ("num_layers", "embedding_size")}
     app.selectbox(key="new_cell").set_value("mingru").run()
     assert not app.exception

@@ -190,7 +190,7 @@ def test_the_page_lists_it_in_a_line_and_can_delete_it(two, folder, column, monk
     monkeypatch.setattr(type(st.context), "headers", {people.LOCAL_HEADER: "1"})  # the command line's are listed
     damage(folder, column)
     app = AppTest.from_file(str(PAGE), default_timeout=60)
-    app.switch_page("train.py").run()
+    app.switch_page("scripts/train.py").run()
     assert not app.exception
     assert [line.value for line in app.markdown if f"its {column} is damaged" in line.value]
     assert any("second" in line.value for line in app.markdown)
@@ -210,7 +210,7 @@ def test_a_link_to_it_is_answered_in_a_sentence_on_every_page(two, folder, colum
     for page, query in (("train.py", {"run": first.id}), ("gates.py", {"model": f"run:{first.id}"})):
         app = AppTest.from_file(str(PAGE), default_timeout=60)
         app.query_params.update(query)
-        app.switch_page(page).run()
+        app.switch_page(f"scripts/{page}").run()
         assert not app.exception
         said = " ".join(element.value for element in (*app.error, *app.warning))
         assert "damaged" in said or "which is not here" in said

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 import explorer
 from explorer.batches import Cut
+from explorer.figures.gates import saturation
 from explorer.models import NetKey
 from explorer.pages.shell import patience, session, shelf
 from explorer.pages.shell.models import Which, beyond_the_file, checkpoint_of, learned_text, model_of
@@ -205,6 +206,12 @@ class NetFacts:
         return self._kept(
             "diagnosis", lambda: diagnosis_of(self.flow, whole.trace, whole.model.vocabulary, whole.record)
         )
+
+    @property
+    def saturation(self) -> str:
+        """The drawing of how often its gates are nearly closed or open."""
+        tape = self.whole.trace.tapes[self.net]
+        return self._kept("saturation", lambda: saturation(tape, say("gate-page.alt.saturation")))
 
     def _kept(self, name: str, compute: Callable[[], V]) -> V:
         kept = self.whole.of_nets

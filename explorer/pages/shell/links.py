@@ -179,7 +179,7 @@ def offer(page: str, label: str, **values: str) -> None:
     """
     if (page, values) not in _state().offered:
         _state().offered.append((page, values))
-    st.page_link(f"{page}.py", label=label, icon=ICONS[page], query_params=values)
+    st.page_link(f"scripts/{page}.py", label=label, icon=ICONS[page], query_params=values)
 
 
 def address(page: str) -> dict[str, str]:

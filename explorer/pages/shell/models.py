@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +16,7 @@ from explorer.corpora import BUILT_IN, load_corpus
 from explorer.home import CHECKPOINTS as CHECKPOINTS
 from explorer.pages.shell import labels, opened, shelf
 from explorer.pages.shell.opened import OPENED
-from explorer.words import own, say
+from explorer.words import LANGUAGE, LANGUAGES, own, say
 
 RUN = "run:"  # begins the name of a model that a run made
 OWN_KIND = "own-kind"
@@ -25,6 +25,10 @@ UNTRAINED: dict[str, dict[str, str]] = {OWN_KIND: {}} | {
     for cell in CELLS.values()
     for variant in cell.looked_at
 }
+
+
+_Versions = tuple[tuple[Path, int], ...]
+"""Files, each with what changes when it does."""
 
 
 class Which(NamedTuple):
@@ -101,10 +105,19 @@ def shipped() -> tuple[list[str], list[str]]:
     return [name for name in found if name not in mistakes], mistakes
 
 
-def outlines() -> dict[str, Outline | None]:
+def outlines() -> Mapping[str, Outline | None]:
     """What the files in the folder checkpoints/ say of their models, by name; None of one that cannot be read."""
-    names = sorted(path.stem for path in CHECKPOINTS.glob("*.safetensors"))
-    return {name: _outline(file_of(name), version(name)) for name in names}
+    return _outlines(_versions())
+
+
+def _versions() -> _Versions:
+    """The files in the folder checkpoints/ as they are now."""
+    return tuple((path, _changed(path)) for path in sorted(CHECKPOINTS.glob("*.safetensors")))
+
+
+@lru_cache(maxsize=2)
+def _outlines(files: _Versions) -> Mapping[str, Outline | None]:
+    return {path.stem: _outline(path, version) for path, version in files}
 
 
 @lru_cache(maxsize=256)
@@ -124,8 +137,14 @@ def model_label(name: str) -> str:
 
 def model_labels(names: Sequence[str]) -> dict[str, str]:
     """What some models are called, by name."""
-    ours = labels.labels(outlines()) if any(not name.startswith((OPENED, RUN)) for name in names) else {}
+    shipped = any(not name.startswith((OPENED, RUN)) for name in names)
+    ours = _labels_of_shipped(_versions(), LANGUAGE.get()) if shipped else {}
     return {name: ours.get(name) or _own_label(name) for name in names}
+
+
+@lru_cache(maxsize=2 * len(LANGUAGES))
+def _labels_of_shipped(files: _Versions, language: str) -> Mapping[str, str]:
+    return labels.labels(_outlines(files))
 
 
 def _own_label(name: str) -> str:
@@ -181,7 +200,11 @@ def learned_text(which: Which) -> str | None:
     checkpoint = checkpoint_of(which)
     if which.untrained or which.name.startswith(OPENED) or checkpoint.corpus not in BUILT_IN:
         return None
-    return checkpoint.vocabulary.as_read(checkpoint.recipe.learned(load_corpus(checkpoint.corpus)))
+
+    def learned() -> str:
+        return checkpoint.vocabulary.as_read(checkpoint.recipe.learned(load_corpus(checkpoint.corpus)))
+
+    return shelf.models().get(("learned", which.name, which.version), learned)
 
 
 def best_reader(text: str, like: explorer.ModelConfig) -> tuple[str, float] | None:

@@ -1,4 +1,4 @@
-"""Who works when: a few runs of pages at a time, computations that take long one by one, and each gives way to a newer wish."""
+"""Who works when: one run of a page at a time, computations that take long one by one, and each gives way to a newer wish."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from explorer.pages.shell import session
 LONG = 3_000  # characters; fewer are read within a blink
 OFTEN = 500  # the same of a text that is read at each epoch of a training
 LOOK_S = 0.05
-RUNS = 2  # of pages at a time: one that computes does not keep all others waiting
+RUNS = 1  # of pages at a time: with two, sixty people wait longer, for either of the two takes twice as long and more
 V = TypeVar("V")
 
 
 class Floor:
-    """The few runs of pages that go on at a time; the others wait in line.
+    """The runs of pages that go on at a time; the others wait in line.
 
     Python runs one thread at a time, and every call of torch lets go of it. Among sixty runs that go on together each such call
     waits for a turn of its own: all of them end late. One after another they end as they came, and the first at once.

@@ -50,15 +50,18 @@ class Budget:
         """Held by all shelves, as they were measured last."""
         return sum(shelf.bytes for shelf in self._all())
 
+    def let_go(self) -> None:
+        """Of what was not used for a while."""
+        for shelf in self._all():
+            shelf.let_go(before=time.monotonic() - self.kept_s)
+
     def settle(self, spared: Shelf | None = None) -> None:
-        """Let go of what was not used for a while, and then of what was used least recently until the rest fits.
+        """Let go of what was used least recently until the rest fits.
 
         Args:
             spared: keeps what it used last.
 
         """
-        for shelf in self._all():
-            shelf.let_go(before=time.monotonic() - self.kept_s)
         while self.bytes > self.most_bytes:
             oldest = min(
                 (shelf for shelf in self._all() if shelf.can_spare(spared)), key=lambda s: s.oldest, default=None
@@ -74,6 +77,7 @@ class Budget:
 
 def _look_after(about: weakref.ref[Budget]) -> None:
     while (budget := about()) is not None:
+        budget.let_go()
         budget.settle()
         del budget  # ends when nobody else has it
         time.sleep(LOOK_EVERY_S)
@@ -96,6 +100,8 @@ class Shelf:
         self._budget, self._most_bytes = budget, most_bytes
         self._lock = threading.RLock()
         self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()  # what was used last is last
+        self.bytes = 0
+        """Held, as it was measured last."""
 
     def get(self, key: Hashable, make: Callable[[], V]) -> V:
         """The value of a key; one is made where there is none, and then there must be room for it."""
@@ -123,15 +129,10 @@ class Shelf:
                 if kept.grown:
                     # What was used last is still in use, and grows.
                     kept.bytes, kept.grown = bytes_of(kept.value), number == len(self._kept)
+            self.bytes = sum(kept.bytes for kept in self._kept.values())
             while self.bytes > self._most_bytes and len(self._kept) > 1:
-                self._kept.popitem(last=False)
+                self._drop_oldest()
         self._budget.settle(spared=self)
-
-    @property
-    def bytes(self) -> int:
-        """Held, as it was measured last."""
-        with self._lock:
-            return sum(kept.bytes for kept in self._kept.values())
 
     @property
     def oldest(self) -> float:
@@ -147,13 +148,16 @@ class Shelf:
         """Of what was not used since a moment."""
         with self._lock:
             while self._kept and self.oldest < before:
-                self._kept.popitem(last=False)
+                self._drop_oldest()
 
     def let_go_of_one(self) -> None:
         """Of what was used least recently."""
         with self._lock:
             if self._kept:
-                self._kept.popitem(last=False)
+                self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        self.bytes -= self._kept.popitem(last=False)[1].bytes
 
 
 def bytes_of(value: Any) -> int:
@@ -169,7 +173,9 @@ def bytes_of(value: Any) -> int:
         if name in seen:
             continue
         seen.add(name)
-        if isinstance(one, np.ndarray | torch.UntypedStorage | memoryview):
+        if isinstance(one, torch.nn.Module):  # which has many tables of what it has none of
+            ahead += one.parameters()
+        elif isinstance(one, np.ndarray | torch.UntypedStorage | memoryview):
             total += one.nbytes() if isinstance(one, torch.UntypedStorage) else one.nbytes
         elif isinstance(one, str | bytes | bytearray):
             total += len(one)

@@ -1,0 +1,5 @@
+"""Run where the page Gradients is shown."""
+
+from explorer.pages.gradients import page
+
+page()

@@ -544,7 +544,14 @@ class CharModel(SequenceModel):
         return prefix + self.drawn(prefix, length, temperature, seed)[0]
 
     @torch.no_grad()
-    def drawn(self, prefix: str, length: int, temperature: float = 1.0, seed: int = 0) -> tuple[str, Tensor]:
+    def drawn(
+        self,
+        prefix: str,
+        length: int,
+        temperature: float = 1.0,
+        seed: int = 0,
+        after: dict[NetKey, State] | None = None,
+    ) -> tuple[str, Tensor]:
         """What `generate` adds to a prefix, and probabilities_V (float64) that its first character is drawn from.
 
         Args:
@@ -552,6 +559,7 @@ class CharModel(SequenceModel):
             length: characters to draw, at least 0.
             temperature: as in `generate`; at 0 the likeliest character has all of the probability.
             seed: the same seed draws the same text.
+            after: the state of every net after the prefix, each part _1H, where that is known; else the prefix is read.
 
         Raises:
             ConfigError: as in `generate`.
@@ -562,7 +570,11 @@ class CharModel(SequenceModel):
         chance = random.Random(seed)
         drawn: list[int] = []
         read = self.vocabulary.as_read(prefix)
-        logits_V, state = self.read_on(self.vocabulary.encode(prefix))
+        if after is None:
+            logits_V, state = self.read_on(self.vocabulary.encode(prefix))
+        else:
+            state = {net: tuple(part.to(self.out.weight.dtype) for part in parts) for net, parts in after.items()}
+            logits_V = self._said_after({net: parts[0] for net, parts in state.items()})
         first_V = probabilities_V = _at_temperature(_finite(logits_V, len(read)), temperature)
         read_one = self._step_by_step()
         while len(drawn) < length:
@@ -585,8 +597,6 @@ class CharModel(SequenceModel):
         one_hot = torchs is not None and self.embedding is None
         columns_VG = weights[config.nets[0]].w_ih_GE.T.contiguous()
         one = columns_VG.new_ones(1, 1)
-        top = [NetKey(config.num_layers - 1, direction) for direction in config.directions]
-        w, bias = self.out.weight, self.out.bias
 
         def next_state(net: NetKey, id_: int, h: dict[NetKey, Tensor], state: State) -> State:
             own = weights[net]
@@ -605,10 +615,15 @@ class CharModel(SequenceModel):
             for net in config.nets:
                 after[net] = next_state(net, id_, h, state[net])
                 h[net] = after[net][0]
-            features_1F = h[top[0]] if len(top) == 1 else torch.cat([h[net] for net in top], -1)
-            return F.linear(features_1F[0], w, bias), after
+            return self._said_after(h), after
 
         return read_one
+
+    def _said_after(self, h: dict[NetKey, Tensor]) -> Tensor:
+        """logits_V of a model that reads forward, from the states h_1H of its nets after a step."""
+        top = self.config.num_layers - 1
+        last = [h[NetKey(top, direction)] for direction in self.config.directions]
+        return F.linear((last[0] if len(last) == 1 else torch.cat(last, -1))[0], self.out.weight, self.out.bias)
 
     def _check_draw(self, prefix: str, length: int, temperature: float) -> None:
         if self.config.objective != "next":

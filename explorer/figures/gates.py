@@ -41,7 +41,7 @@ from explorer.figures.style import (
     number,
 )
 from explorer.figures.tables import BLOCK_ROWS
-from explorer.probes.gates import SATURATED_HIGH, SATURATED_LOW, GateTrace, Tape, memory_time
+from explorer.probes.gates import SATURATED_HIGH, SATURATED_LOW, GateTrace, Tape
 from explorer.probes.perplexity import NATS_PER_BIT, Floats
 from explorer.probes.units import Role, response_order
 from explorer.text import UNKNOWN
@@ -140,13 +140,12 @@ def unit_order(tape: Tape, order: str, roles: Sequence[Role] = ()) -> NDArray[np
         roles: of units of this net, one a unit.
 
     """
-    keep_TH = tape.keep_TH
     if order == RESPONSE:
         return response_order(tape.h_TH)
-    if order == INDEX or keep_TH is None or not keep_TH.size:
+    if order == INDEX or tape.cell.keeps is None or tape.tau_H is None:
         by_key = np.arange(tape.h_TH.shape[1])
     else:
-        key_H = keep_TH.mean(0, dtype=np.float64) if order == MEAN else memory_time(keep_TH)
+        key_H = tape.mean_H[tape.cell.keeps.letter] if order == MEAN else tape.tau_H
         by_key = np.argsort(-key_H, kind="stable")
     first = [role.unit for role in roles if order == ROLE and role.unit < len(by_key)]
     return np.array([*first, *(unit for unit in by_key if unit not in first)], np.intp)

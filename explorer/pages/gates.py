@@ -36,7 +36,7 @@ from explorer.pages.shell import (
 from explorer.pages.shell.models import Which, checkpoint_of
 from explorer.pages.shell.plain import plain
 from explorer.pages.shell.shelf import Shelf
-from explorer.probes.gates import GateTrace, Tape, gate_statistics, memory_time, trace_gates
+from explorer.probes.gates import GateTrace, Tape, gate_statistics, trace_gates
 from explorer.probes.reading import gates_read
 from explorer.probes.units import Role
 from explorer.words import own, say
@@ -87,9 +87,9 @@ def _values(trace: GateTrace, tape: Tape) -> dict[str, str]:
     """Card -> its value; a dash where there is none."""
     keep_TH = tape.keep_TH
     statistics = None if keep_TH is None else gate_statistics(keep_TH)
-    if keep_TH is None or statistics is None:
+    if statistics is None or tape.tau_H is None:
         return dict.fromkeys(CARDS, "–") | {"score": number(trace.perplexity)}
-    tau, saturated = float(memory_time(keep_TH).max()), f"{statistics.saturated_share:.0%}"
+    tau, saturated = float(tape.tau_H.max()), f"{statistics.saturated_share:.0%}"
     values = (number(trace.perplexity), short_steps(tau), f"{statistics.mean:.2f}", saturated)
     return dict(zip(CARDS, values, strict=True))
 
@@ -283,6 +283,13 @@ def show_reading(view: View, second: Which | None, trace: GateTrace, text: str) 
     return Shown(trace.score_name, trace.perplexity is not None, kept, written)
 
 
+def show_written(shown: Shown, which: Which, second: Which | None, text: str) -> None:
+    """What the model would write, over the numbers of the reading."""
+    if shown.tables:
+        with shown.written:
+            writing.show(which, text, second)
+
+
 def show_saturation(known: facts.NetFacts) -> None:
     """How often each unit's gates are nearly closed, and how often nearly open."""
     st.markdown(say("gate-page.saturation"))
@@ -298,15 +305,17 @@ def page() -> None:
         second = pickers.choose_second(chosen)
     text = texts.choose_text(checkpoint)
     which = notices.mark_altered(chosen, text)
-    trace = facts.read(which, text)
-    with below:
-        view = choose_view(which, trace, layer, direction)
-    shown = show_reading(view, second, trace, text)
-    del trace  # what follows waits
+    with patience.table(text):
+        trace = facts.read(which, text)
+        with below:
+            view = choose_view(which, trace, layer, direction)
+        shown = show_reading(view, second, trace, text)
+        del trace  # what follows waits
+        if patience.is_long(text):  # afterwards it would have to be read again
+            show_written(shown, which, second, text)
     facts.settle(which, text[: drawing.MAX_STEPS])
-    if shown.tables:
-        with shown.written:
-            writing.show(which, text, second)
+    if not patience.is_long(text):
+        show_written(shown, which, second, text)
     learned = show_learning(which, text, shown.score_name) if shown.scored and len(checkpoint.epochs) > 1 else []
     if roles.find(chosen):
         st.rerun()

@@ -111,6 +111,16 @@ class Tape:
         """The gate that keeps the old state: z of a GRU, f of an LSTM, none of an RNN."""
         return self.parts[self.cell.keeps.letter] if self.cell.keeps else None
 
+    @cached_property
+    def tau_H(self) -> NDArray[np.float64] | None:
+        """How long each unit holds on to its state, in steps, see `memory_time`; None without a gate that keeps, or a step."""
+        return memory_time(self.keep_TH) if self.keep_TH is not None and len(self.keep_TH) else None
+
+    @cached_property
+    def mean_H(self) -> Mapping[str, NDArray[np.float64]]:
+        """Letter -> the mean of that part of every unit, over the text."""
+        return {letter: part_TH.mean(0, dtype=np.float64) for letter, part_TH in self.parts.items()}
+
     @property
     def change_T(self) -> Floats:
         """||h_t - h_{t-1}||_2 / sqrt(H): how far the state moved, per unit."""
@@ -208,6 +218,14 @@ class GateTrace(Pictured):
         return [(self.symbols[i], float(p)) for i, p in zip(ids, values, strict=True) if i >= 0]
 
 
+def states_after(trace: GateTrace, step: int) -> dict[NetKey, State]:
+    """The state of every net after a step of the text, each part _1H, in float32."""
+    return {
+        net: tuple(torch.from_numpy(tape[letter][step : step + 1].copy()) for letter in tape.cell.state)
+        for net, tape in trace.tapes.items()
+    }
+
+
 @torch.no_grad()
 def trace_gates(model: CharModel, text: str | Read) -> GateTrace:
     """Read a text, and recover every gate of every net at every step.
@@ -278,7 +296,7 @@ def _recover(read: Read, net: NetKey, x: Tensor, states_TH: Tensor) -> tuple[dic
     model, cell = read.model, read.model.config.kind
     weights = CellWeights(*(weight.double() for weight in model.rnn.weights(net)))
     rest: State = tuple(part_1H[0].double() for part_1H in read.first_of(model)[net][1:])
-    kept: list[dict[str, Tensor]] = []
+    parts: dict[str, Tensor] = {}
     residuals: list[Tensor] = []
     for start in range(0, max(len(x), 1), CHUNK):
         part = x[start : start + CHUNK]
@@ -286,6 +304,9 @@ def _recover(read: Read, net: NetKey, x: Tensor, states_TH: Tensor) -> tuple[dic
         projected_CG = input_projection(part.double() if part.is_floating_point() else part, weights)
         block, rest = cell.recover(projected_CG, h_prev_CH, rest, weights, model.config.variant)
         residuals += [(block.h - h_CH.double()).abs().max()] if len(part) else []
-        kept.append({letter: getattr(block, letter).float() for letter in block._fields if letter != "h"})
-    parts = {letter: torch.cat([block[letter] for block in kept]) for letter in kept[0]}
+        for letter in set(block._fields) - {"h"}:
+            values_CH = getattr(block, letter)
+            if letter not in parts:  # room for all steps at once: blocks that are joined later are there twice
+                parts[letter] = torch.empty(len(x), values_CH.shape[1])
+            parts[letter][start : start + len(part)] = values_CH
     return parts, float(torch.stack(residuals).max()) if residuals else None

@@ -10,7 +10,7 @@ import numpy as np
 from explorer.characters import visible
 from explorer.interventions import Intervention
 from explorer.probes.finding import Finding
-from explorer.probes.gates import GateTrace, Tape, memory_time
+from explorer.probes.gates import GateTrace, Tape
 from explorer.probes.jacobians import JacobianPaths
 from explorer.probes.perplexity import NATS_PER_BIT
 from explorer.text import Vocabulary
@@ -45,8 +45,7 @@ def gates_read(trace: GateTrace, tape: Tape) -> Saying:
 
 
 def _memory(tape: Tape) -> Iterator[Saying]:
-    if (keep_TH := tape.keep_TH) is not None:
-        tau_H = memory_time(keep_TH)
+    if (tau_H := tape.tau_H) is not None:
         slow = int(tau_H.argmax())
         figures = {"median": float(np.median(tau_H)), "unit": slow, "longest": float(tau_H[slow])}
         yield Saying("reading.memory", figures)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from explorer.fields import ConfigError, expected
 from explorer.models import CharModel
+from explorer.probes.gates import GateTrace, states_after
 
 Likely = tuple[tuple[str, float], ...]
 BEST = 5
@@ -45,7 +46,7 @@ class Writing:
 
 
 def write_on(
-    model: CharModel, text: str, at: int | None = None, *, length: int = 200, temperature: float = 1.0, seed: int = 0,
+    model: CharModel, text: str | GateTrace, at: int | None = None, *, length: int = 200, temperature: float = 1.0, seed: int = 0,
     best: int = BEST,
 ) -> Writing:  # fmt: skip
     """What a model would write at a place of a text: from there on, or, where it reads from both ends, in that place.
@@ -55,7 +56,8 @@ def write_on(
 
     Args:
         model: left exactly as it was found.
-        text: with at least one character before the place, or for a cloze model, at it.
+        text: with at least one character before the place, or for a cloze model, at it; or this model's trace of it, from
+            whose states it goes on without reading anything again.
         at: the place, a step of the text as the model reads it; None: its end, or for a cloze model its last character.
         length: characters to write.
         temperature: 1 draws as the model believes, less more safely; 0 always takes the likeliest.
@@ -68,7 +70,7 @@ def write_on(
         ModelDivergedError: a prediction that is not finite.
 
     """
-    read = model.vocabulary.as_read(text)
+    read = text.text if isinstance(text, GateTrace) else model.vocabulary.as_read(text)
     if model.config.objective == "cloze":
         place = len(read) - 1 if at is None else at
         return Writing(read, place, tuple(model.fill(read, place, best)), read[place], "", 1.0)
@@ -77,7 +79,8 @@ def write_on(
         raise ConfigError("at", expected("whole", least=1, most=len(read)), place)
     before = read[:place]
     began_s = time.perf_counter()
-    written, first_V = model.drawn(before, length, temperature, seed)
+    after = states_after(text, place - 1) if isinstance(text, GateTrace) else None
+    written, first_V = model.drawn(before, length, temperature, seed, after)
     took_s = time.perf_counter() - began_s
     probabilities_V = first_V.numpy()
     symbols = model.vocabulary.symbols

@@ -160,3 +160,39 @@ def test_a_page_has_a_place_while_it_runs_and_gives_it_back_when_it_is_broken_of
     app.text_input(key="sentence").set_value("Another one.").run()
     assert app.exception
     assert floor._free == 1
+
+
+def test_one_long_text_is_at_the_table_at_a_time_and_the_others_come_in_their_order(monkeypatch):
+    monkeypatch.setattr(session, "give_way", lambda: None)
+    table, come, leave = patience.Table(), [], [threading.Event() for _ in range(4)]
+
+    def sits(number):
+        with table.taken():
+            come.append(number)
+            leave[number].wait(60)
+
+    with ThreadPoolExecutor(4) as people:
+        for number in range(4):
+            people.submit(sits, number)
+            until(lambda number=number: table.ahead == number + 1)
+        for number in range(4):
+            until(lambda number=number: come == [*range(number + 1)])
+            leave[number].set()
+    assert table.ahead == 0
+
+
+def test_who_wants_something_newer_leaves_the_line_and_holds_up_nobody(monkeypatch):
+    monkeypatch.setattr(session, "give_way", lambda: (_ for _ in ()).throw(NewerWishError))
+    table = patience.Table()
+    with table.taken(), ThreadPoolExecutor(1) as other:  # the first has not to wait, and so gives way to nothing
+        with pytest.raises(NewerWishError):
+            other.submit(lambda: table.taken().__enter__()).result(60)
+        assert table.ahead == 1
+    with table.taken():
+        assert table.ahead == 1
+
+
+def test_a_short_text_needs_no_table(monkeypatch):
+    monkeypatch.setattr(patience, "_table", None)
+    with patience.table("x" * (patience.LONG - 1)):
+        pass

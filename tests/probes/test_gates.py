@@ -201,3 +201,12 @@ def test_twenty_thousand_characters_work():
     trace = trace_gates(model, (TEXT * 500)[:20_000])
     assert trace.tape()["z"].shape == (20_000, 16)
     assert np.isfinite(trace.nll_nats_T[1:]).all()
+
+
+def test_what_a_tape_says_of_its_units_is_that_of_its_parts():
+    gru, rnn = (trace_gates(model_of(CONFIGS[name]), TEXT).tape() for name in ("gru after", "rnn tanh"))
+    assert gru.tau_H.tolist() == pytest.approx((-len(TEXT) / np.log(gru["z"]).sum(0, dtype=float)).tolist(), rel=1e-5)
+    assert gru.mean_H["h"].tolist() == pytest.approx(np.add.reduce(gru.h_TH, 0, float) / len(TEXT), rel=1e-12)
+    assert set(gru.mean_H) == set(gru.parts)
+    assert rnn.tau_H is None
+    assert trace_gates(model_of(CONFIGS["gru after"]), "").tape().tau_H is None

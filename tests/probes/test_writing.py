@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from explorer import CharModel, ConfigError, ModelConfig, Vocabulary, write_on
+from explorer import CharModel, ConfigError, ModelConfig, Vocabulary, trace_gates, write_on
+from explorer.cells import CELLS
 from explorer.figures.drawing import WIDE_PX
 from explorer.figures.writing import NAME_PX, likeliest
 
@@ -113,3 +114,21 @@ def test_what_cannot_come_is_not_among_the_likeliest():
     model = CharModel(ModelConfig(hidden_size=4), Vocabulary.from_text("abc"), seed=0)
     assert len(write_on(model, "ab", length=1, temperature=0, best=5).best) == 1
     assert {symbol for symbol, _ in write_on(model, "ab", length=1, best=9).best} == set("abc")
+
+
+@pytest.mark.parametrize("cell", list(CELLS))
+@pytest.mark.parametrize("more", [{}, {"num_layers": 2, "embedding_size": 5}, {"direction": "parallel"}], ids=str)
+@pytest.mark.parametrize("at", [None, 1, 7])
+def test_from_a_trace_it_goes_on_from_the_states_there_and_reads_nothing_again(cell, more, at, monkeypatch):
+    model = model_of(cell=cell, **more)
+    expected, trace = write_on(model, TEXT, at, length=40, seed=5), trace_gates(model, TEXT)
+    monkeypatch.setattr(CharModel, "read_on", None)
+    done = write_on(model, trace, at, length=40, seed=5)
+    assert done.written == expected.written
+    assert [symbol for symbol, _ in done.best] == [symbol for symbol, _ in expected.best]
+    assert [p for _, p in done.best] == pytest.approx([p for _, p in expected.best], abs=1e-6)  # a trace has float32
+
+
+def test_a_cloze_model_fills_the_same_gap_from_a_trace():
+    model = model_of(direction="bidirectional", objective="cloze")
+    assert write_on(model, trace_gates(model, TEXT), 9) == write_on(model, TEXT, 9)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -53,7 +53,7 @@ def offer(which: Which, tape: Tape, roles: Sequence[Role], unit: int | None) -> 
                 st.button(label, key=key, type="tertiary", on_click=links.take_values, args=(chosen,))
 
 
-Means = dict[str, NDArray[np.float64]]
+Means = Mapping[str, NDArray[np.float64]]
 """The mean of every unit, by the letter of its part."""
 
 
@@ -62,16 +62,12 @@ def _means(which: Which, tape: Tape) -> Means:
 
     A sentence's own mean can mislead: where half of it stands in quotation marks, a unit that remembers them is held at "in".
     """
-    return _means_of(tape) if tried_text(which) is None else _means_in_learned(which, tape.net)
+    return tape.mean_H if tried_text(which) is None else _means_in_learned(which, tape.net)
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
 def _means_in_learned(which: Which, net: NetKey) -> Means:
-    return _means_of(trace_gates(model_of(which), tried_text(which) or "").tape(*net))
-
-
-def _means_of(tape: Tape) -> Means:
-    return {letter: tape[letter].mean(0, dtype=np.float64) for letter in tape.parts}
+    return trace_gates(model_of(which), tried_text(which) or "").tape(*net).mean_H
 
 
 def show_worse(which: Which, roles: Sequence[Role], text: str) -> None:

@@ -124,9 +124,8 @@ class Facts:
         asked = (at, length, temperature, seed)
         with self.lock:
             if asked not in self._writings:
-                text = self.trace.text
                 self._writings[asked] = write_on(
-                    self.model, text, at, length=length, temperature=temperature, seed=seed
+                    self.model, self.trace, at, length=length, temperature=temperature, seed=seed
                 )
             return self._writings[asked]
 
@@ -242,7 +241,7 @@ def facts(which: Which, text: str, of: shelf.Shelf | None = None) -> Facts:
 def read(which: Which, text: str) -> explorer.GateTrace:
     """What a model did with a text. A long one is read in its turn, and whoever comes again waits for the same reading."""
     known = facts(which, text)
-    if len(text) < patience.LONG or "trace" in vars(known):
+    if not patience.is_long(text) or "trace" in vars(known):
         return known.trace
     turns = patience.turns()
     ahead = 0 if known.begun else turns.ahead

@@ -7,16 +7,17 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 import streamlit as st
 
 from explorer.pages.shell import session
+from explorer.words import say
 
 LONG = 3_000  # characters; fewer are read within a blink
 OFTEN = 500  # the same of a text that is read at each epoch of a training
-LOOK_S = 0.05
+LOOK_S, LOOK_IN_LINE_S = 0.05, 0.2
 RUNS = 1  # of pages at a time: with two, sixty people wait longer, for either of the two takes twice as long and more
 V = TypeVar("V")
 
@@ -77,6 +78,38 @@ class Floor:
 FLOOR = Floor(RUNS)
 
 
+class Table:
+    """Where one long reading lies at a time, from when it is begun until what is drawn of it is sent.
+
+    A reading of 20,000 characters has a hundred megabytes: ten pages that hold one each while they wait have a thousand.
+    """
+
+    def __init__(self) -> None:
+        self._changed, self._line = threading.Condition(), deque[object]()
+
+    @property
+    def ahead(self) -> int:
+        """How many sit at it or wait."""
+        return len(self._line)
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Come to the table in one's turn; whoever wants something newer meanwhile leaves the line."""
+        mine = object()
+        with self._changed:
+            self._line.append(mine)
+        try:
+            while self._line[0] is not mine:
+                with FLOOR.left(), self._changed:
+                    self._changed.wait(LOOK_IN_LINE_S)
+                session.give_way()
+            yield
+        finally:
+            with self._changed:
+                self._line.remove(mine)
+                self._changed.notify_all()
+
+
 class Turns:
     """A thread that does one thing after another. Ten long texts at once would take ten times the memory, and no less time."""
 
@@ -106,6 +139,28 @@ class Turns:
 def turns() -> Turns:
     """The one line in which all sessions wait."""
     return Turns()
+
+
+def is_long(text: str) -> bool:
+    """Whether a text is read in its turn."""
+    return len(text) >= LONG
+
+
+@st.cache_resource(show_spinner=False)
+def _table() -> Table:
+    return Table()
+
+
+@contextmanager
+def table(text: str) -> Iterator[None]:
+    """A long text's place at the table of all sessions; a short one needs none."""
+    if not is_long(text):
+        yield
+        return
+    with ExitStack() as held:
+        with st.spinner(say("page.reading", count=len(text), ahead=_table().ahead)):
+            held.enter_context(_table().taken())
+        yield
 
 
 @contextmanager

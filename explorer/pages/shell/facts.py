@@ -120,14 +120,12 @@ class Facts:
         return TrainingRecord.of(replace(checkpoint, model=self.model, history=history), *beyond_the_file(which))
 
     def writing(self, at: int | None, length: int, temperature: float, seed: int) -> Writing:
-        """What it would write at a place of the text, or at its end; see `write_on`."""
+        """What it would write at a place of the text, or at its end, see `write_on`: written in its turn, beside the pages."""
         asked = (at, length, temperature, seed)
-        with self.lock:
-            if asked not in self._writings:
-                self._writings[asked] = write_on(
-                    self.model, self.trace, at, length=length, temperature=temperature, seed=seed
-                )
-            return self._writings[asked]
+        if asked not in self._writings:
+            write = partial(write_on, self.model, self.trace, at, length=length, temperature=temperature, seed=seed)
+            self._writings[asked] = patience.wait_for(patience.writers().begin(write))
+        return self._writings[asked]
 
     def net(self, net: NetKey) -> NetFacts:
         """What is known of one of its nets."""

@@ -141,6 +141,12 @@ def turns() -> Turns:
     return Turns()
 
 
+@st.cache_resource(show_spinner=False)
+def writers() -> Turns:
+    """Another, for what a model writes: 150 steps one after the other, and nobody shall wait for that but who reads it."""
+    return Turns()
+
+
 def is_long(text: str) -> bool:
     """Whether a text is read in its turn."""
     return len(text) >= LONG

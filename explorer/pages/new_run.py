@@ -314,7 +314,7 @@ def show_problems(problems: Mapping[str, runs.Complaint], slots: Slots, explaine
     """Each complaint under its control, but for those that are explained there already."""
     for field, complaint in problems.items():
         if field not in explained:
-            slots.get(field, st).caption(f":red[{plain(complaint.told)}]")
+            slots.get(field, st).markdown(f":small[:red[{plain(complaint.told)}]]")
 
 
 def _start(asked: runs.RunRequest) -> None:

@@ -48,7 +48,7 @@ def start(app):
 
 
 def complaints(app):
-    return [caption.value for caption in app.caption if caption.value.startswith(":red")]
+    return [line.value for line in app.markdown if line.value.startswith(":small[:red[")]
 
 
 def test_the_controls_are_sane_as_they_stand():

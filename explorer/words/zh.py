@@ -970,7 +970,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "page.problems": "问题",
     "page.problems.help": "门就是为这些任务发明的：看各种循环单元学会它们，或者学不会。",
     "page.open": "打开",
-    "page.series": "数",
+    "page.series": "数列",
     "page.series.help": "让网络学一串数，或你自己的表格，看它的门。",
     "page.open.help": "打开别的程序训练的网络，看它的门。",
     # pages: a model out of a stranger's file

@@ -143,6 +143,13 @@ def test_a_page_whose_name_leads_here_gets_nothing(server, host):
     assert handshake(port, f"127.0.0.1:{port}") == "101"
 
 
+def test_a_header_without_end_is_not_taken_in(server):
+    with socket.create_connection(("127.0.0.1", urlsplit(server).port), timeout=10) as line:
+        line.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+        with pytest.raises(ConnectionError):
+            line.sendall(b"X: " + b"a" * 64_000_000)
+
+
 def handshake(port, host):
     """The status with which the server answers a page of this host that opens its connection."""
     key = base64.b64encode(bytes(16)).decode()

@@ -192,8 +192,9 @@ def show_learning(which: Which, text: str, score_name: str) -> list[export.Table
     if not opened.open:
         return []
     with opened:
-        with patience.aside(say("gate-page.reading-by-epoch")):
-            by_epoch = facts.by_epoch(which, text[: drawing.MAX_STEPS])
+        begins = text[: drawing.MAX_STEPS]
+        with patience.aside(say("gate-page.reading-by-epoch"), done=facts.knows_by_epoch(which, begins)):
+            by_epoch = facts.by_epoch(which, begins)
         cut = len(text) > drawing.MAX_STEPS
         said = say("gate-page.learning.part", read=drawing.MAX_STEPS) if cut else say("gate-page.learning")
         altered = f" {say('gate-page.learning.as-trained')}" if which.intervention else ""

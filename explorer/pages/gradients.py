@@ -225,7 +225,7 @@ def offer_cut(views: Sequence[View]) -> None:
 
 def show_singular_values(view: View, columns: int) -> None:
     """What each path could pass at most, and for a plain cell the bound that goes with it."""
-    with patience.aside(say("control.sigma")):
+    with patience.aside(say("control.sigma"), done=view.of.knows_singular_values):
         paths = view.of.singular_values
     drawn, text = drawn_of(view, columns), view.of.whole.text
     pictures.show(partial(drawn.singular_values, shelf.own()), text, drawn, key=f"sigma-{view.key}")

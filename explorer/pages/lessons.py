@@ -145,7 +145,7 @@ def ask(place: Place, code: str | None, seen: Seen | None) -> None:
         if led and given:
             st.caption(say("class.counted"))
         return
-    with patience.aside(say("lesson-page.measuring")):
+    with patience.aside(say("lesson-page.measuring"), done=place.keys in _known):
         measured = measure(place)
     show_answer(place, given, measured)
 
@@ -164,10 +164,16 @@ def measure(place: Place) -> Measured:
     """What is right, by a measurement; kept where it does not depend on the person's own sentence."""
     if place.step.own:
         return place.step.measure(lambda name: load(name).model, str(links.named("sentence") or ""))
-    return _measured(*place.keys)
+    measured = _measured(*place.keys)
+    _known.add(place.keys)
+    return measured
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
+_known: set[tuple[str, str]] = set()
+"""What `_measured` keeps."""
+
+
+@st.cache_data(show_spinner=False)  # as many as there are steps
 def _measured(lesson: str, step: str) -> Measured:
     (found,) = (one for one in LESSONS[lesson].steps if one.key == step)
     return found.measure(lambda name: load(name).model, "")

@@ -196,3 +196,32 @@ def test_a_short_text_needs_no_table(monkeypatch):
     monkeypatch.setattr(patience, "_table", None)
     with patience.table("x" * (patience.LONG - 1)):
         pass
+
+
+def test_what_is_done_already_neither_turns_nor_leaves_its_place(monkeypatch):
+    left = []
+    monkeypatch.setattr(patience.FLOOR, "left", lambda: nullcontext(left.append("left")))
+    monkeypatch.setattr(st, "spinner", lambda words: nullcontext(left.append(words)))
+    with patience.aside("reading", done=True):
+        assert left == []
+    with patience.aside("reading", done=False):
+        assert sorted(left) == ["left", "reading"]
+
+
+def test_ten_readings_and_the_singular_values_are_known_once_they_were_computed():
+    def opens():
+        import streamlit as st
+
+        from explorer.pages.shell import facts, models
+
+        which = models.Which.of("lighthouse-gru", models.load("lighthouse-gru").last_epoch)
+        before = facts.knows_by_epoch(which, "Turn the light.")
+        net = facts.facts(which, "Turn the light.").net(models.checkpoint_of(which).config.nets[0])
+        sigma = net.knows_singular_values
+        assert facts.by_epoch(which, "Turn the light.")
+        assert net.singular_values
+        st.write(f"{before}, {sigma}; {facts.knows_by_epoch(which, 'Turn the light.')}, {net.knows_singular_values}")
+
+    alone = AppTest.from_function(opens, default_timeout=120).run()
+    assert not alone.exception
+    assert alone.markdown[0].value == "False, False; True, True"

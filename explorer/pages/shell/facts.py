@@ -187,6 +187,11 @@ class NetFacts:
         )
 
     @property
+    def knows_singular_values(self) -> bool:
+        """Whether they are computed."""
+        return (self.net, "singular_values") in self.whole.of_nets
+
+    @property
     def eigenvalues(self) -> explorer.Eigenvalues:
         """Those of its recurrent weights."""
         return self._kept("eigenvalues", lambda: explorer.eigenvalues(self.whole.model, *self.net))
@@ -273,6 +278,11 @@ def perplexity_of(which: Which, text: str) -> float | None:
 def _perplexity(model: explorer.CharModel, text: str) -> float | None:
     mean = explorer.score_text(model, model.vocabulary.folded(text)).mean_nll_nats
     return None if mean is None else perplexity(mean)
+
+
+def knows_by_epoch(which: Which, text: str) -> bool:
+    """Whether `by_epoch` has nothing left to compute."""
+    return _perplexities(which.as_trained._replace(epoch=0), text).keys() >= {*checkpoint_of(which).epochs}
 
 
 def by_epoch(which: Which, text: str) -> dict[int, float | None]:

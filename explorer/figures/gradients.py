@@ -110,7 +110,7 @@ def flow(
         rows.append(_one_loss(flow, row, count))
     rows.append(curve)
     if paths is not None and len(paths.gain_T):
-        rows.append(_carriers(paths, count))
+        rows.append(_carriers(paths, count, "flow-figure.leaves-uncut" if flow.cut else "flow-figure.leaves"))
     axis = over_steps(flow.labels, count, say("flow-figure.reached"), said=_step(short and is_lettered(count)))
     return Panel(axis, rows, hover="closest", lettered=lettered, scale=NORMS, alt=alt)
 
@@ -265,11 +265,11 @@ def _drawn(x: Values, values: NDArray[Any], line: Stroke, hover: str) -> Line:
     return Line(x, np.maximum(values, FLOOR), line, hover=f"{hover} %{{customdata{PLAIN}}}", values=values)
 
 
-def _carriers(paths: JacobianPaths, count: int) -> Row:
+def _carriers(paths: JacobianPaths, count: int, code: str) -> Row:
     x, looks = np.arange(count), _lines_of(paths.carried)
     lines = [_drawn(x, gain_T[:count], looks[path], path) for path, gain_T in paths.carried.items()]
     names = [keyed(path, line) for path, line in looks.items()]
-    title = f"<b>{say('flow-figure.leaves')}</b><br>" + _listed([*names, keyed(say("flow-figure.all"), WHOLE)])
+    title = f"<b>{say(code)}</b><br>" + _listed([*names, keyed(say("flow-figure.all"), WHOLE)])
     items = [_drawn(x, paths.gain_T[:count], WHOLE, "together"), *lines, AT_ONE]
     return Row(title, items, _decades(GAIN_LOW, GAIN_HIGH, 1), ROW_PX + 30)
 

@@ -1970,6 +1970,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "flow-figure.step": "step {step}",
     "flow-figure.limit": "its 1 %",
     "flow-figure.leaves": "what a step back leaves",
+    "flow-figure.leaves-uncut": "what a step back leaves, where nothing is cut",
     "flow-figure.all": "all (thick)",
     "flow-figure.band": "band: σ min to σ max of the whole step",
     "flow-figure.lag": "lag in steps",

@@ -1788,6 +1788,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "flow-figure.step": "第 {step} 步",
     "flow-figure.limit": "它的 1 %",
     "flow-figure.leaves": "往回一步剩下的",
+    "flow-figure.leaves-uncut": "往回一步剩下的（没有截断时）",
     "flow-figure.all": "全部（粗线）",
     "flow-figure.band": "带：整步的 σ min 到 σ max",
     "flow-figure.lag": "往回的步数",

@@ -141,6 +141,17 @@ def test_beyond_a_cut_the_triangle_is_blank_and_says_that_training_cuts_there():
     assert not [why for _, why in gaps_of(drawing.flow(gradient_flow(model, TEXT))) if "cuts the graph" in why]
 
 
+def test_beside_a_cut_what_a_step_back_leaves_is_said_to_be_that_of_the_whole_gradient():
+    model = model_of("gru")
+    paths = jacobian_paths(model, TEXT, singular_values=False)
+    for cut, expected in (
+        (None, "what a step back leaves<"),
+        (Cut(5), "what a step back leaves, where nothing is cut<"),
+    ):
+        panel = drawing.flow(gradient_flow(model, TEXT, cut=cut), paths)
+        assert expected in panel.rows[-1].title
+
+
 def test_a_cut_is_not_drawn_as_a_gradient_that_vanishes():
     model = model_of("gru")
     whole, flow = gradient_flow(model, TEXT), gradient_flow(model, TEXT, cut=Cut(5))

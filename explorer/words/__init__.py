@@ -35,6 +35,9 @@ class Language(Protocol):
     OWN: Mapping[str, str]
 
 
+CONVERSIONS: Mapping[str, Callable[[Any], str]] = {"r": repr, "s": str, "a": ascii}
+
+
 class _Part(NamedTuple):
     """Of a sentence: letters as they are, and the figure behind them; none at the end."""
 
@@ -57,9 +60,7 @@ def _written(sentence: str, forms: Mapping[str, Callable[[Any], str]], figures: 
     for letters, figure, form, conversion in _parts(sentence):
         said.append(letters)
         if figure is not None:
-            value = figures[figure]
-            if conversion:
-                value = repr(value) if conversion == "r" else ascii(value)
+            value = CONVERSIONS[conversion](figures[figure]) if conversion else figures[figure]
             said.append(forms[form](value) if form in forms else format(value, form))
     return "".join(said)
 

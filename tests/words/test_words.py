@@ -1,12 +1,13 @@
 """What is said is made of a code and its figures, in the language that is spoken."""
 
 import pickle
+import string
 
 import pytest
 
 from explorer import ConfigError, TextError, words
 from explorer.fields import expected
-from explorer.words import LANGUAGE, Saying, Told, say
+from explorer.words import LANGUAGE, LANGUAGES, Saying, Told, say
 
 
 @pytest.fixture
@@ -77,3 +78,35 @@ def test_what_came_is_never_long_in_the_sentence_and_never_hides_it(value, said)
 def test_a_figure_is_written_as_its_sentence_says():
     assert say("text.breaks-became-line-ends", breaks=1) == "1 page break or separators became line ends."
     assert say("text.breaks-became-line-ends", breaks=1200) == "1,200 page breaks or separators became line ends."
+
+
+class Odd:
+    """Something that str, repr and ascii say differently, and that takes any form."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __str__(self):
+        return f"{self.name} as ü"
+
+    def __repr__(self):
+        return f"<{self.name} ü>"
+
+    def __format__(self, form):
+        return f"{self.name}:{form}" if form else str(self)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_sentence_is_written_as_str_format_writes_it(language):
+    """Forms of our own aside: {quoted} and its like."""
+    spoken, compared = words.language(language), 0
+    for code, sentence in spoken.SENTENCES.items():
+        if callable(sentence):
+            continue
+        parts = [part for part in string.Formatter().parse(sentence) if part[1] is not None]
+        figures = {name: Odd(name) for _, name, *_ in parts}
+        with words.speaking(language):
+            if not any(form in spoken.FORMS for _, _, form, _ in parts):
+                assert words.say(code, **figures) == sentence.format(**figures)
+                compared += any(conversion for *_, conversion in parts)
+    assert compared >= 10  # with !r, !s or !a

@@ -212,7 +212,7 @@ def gate_steps(gate_TBH: Tensor, there_TB: Tensor | None) -> GateSteps:
     """A gate's statistics at each time step, over the rows that have the step."""
     steps, _, hidden = gate_TBH.shape
     flat_TN = gate_TBH.flatten(1)
-    # Cut to the bins before they are whole numbers, and those of 32 bits: a third of the time of 64.
+    # Cut to the bins before they are whole numbers, and those of 32 bits: half the time of 64.
     whole = torch.int32 if steps * (BINS + 1) < 2**31 else torch.int64
     bin_TN = flat_TN.nan_to_num().mul_(BINS).clamp_(0, BINS - 1).to(whole)
     if there_TB is not None:

@@ -225,3 +225,17 @@ def test_ten_readings_and_the_singular_values_are_known_once_they_were_computed(
     alone = AppTest.from_function(opens, default_timeout=120).run()
     assert not alone.exception
     assert alone.markdown[0].value == "False, False; True, True"
+
+
+def test_what_was_not_begun_when_a_newer_wish_came_is_not_done(monkeypatch):
+    """Whoever types on would else leave a line of texts behind that nobody reads."""
+    monkeypatch.setattr(session, "give_way", lambda: (_ for _ in ()).throw(NewerWishError))
+    turns, go, done = patience.Turns(), threading.Event(), []
+    first = turns.begin(lambda: go.wait(60))
+    with pytest.raises(NewerWishError):
+        patience.wait_for(turns.begin(lambda: done.append("in vain")))
+    assert turns.ahead == 1
+    go.set()
+    assert first.result(60)
+    assert turns.begin(lambda: "next").result(60) == "next"
+    assert done == []

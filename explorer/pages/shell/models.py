@@ -137,8 +137,8 @@ def model_label(name: str) -> str:
 
 def model_labels(names: Sequence[str]) -> dict[str, str]:
     """What some models are called, by name."""
-    shipped = any(not name.startswith((OPENED, RUN)) for name in names)
-    ours = _labels_of_shipped(_versions(), LANGUAGE.get()) if shipped else {}
+    asked = any(not name.startswith((OPENED, RUN)) for name in names)
+    ours = _labels_of_shipped(_versions(), LANGUAGE.get()) if asked else {}
     return {name: ours.get(name) or _own_label(name) for name in names}
 
 

@@ -187,9 +187,12 @@ def pause(seconds: float) -> None:
 
 
 def wait_for(begun: Future[V]) -> V:
-    """The result of something that takes long; breaks off for a newer wish."""
-    while not begun.done():
-        with FLOOR.left():
-            wait([begun], LOOK_S)
-        session.give_way()
-    return begun.result()
+    """The result of something that takes long; breaks off for a newer wish, and what was not begun by then is not done."""
+    try:
+        while not begun.done():
+            with FLOOR.left():
+                wait([begun], LOOK_S)
+            session.give_way()
+        return begun.result()
+    finally:
+        begun.cancel()

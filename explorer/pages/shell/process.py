@@ -23,7 +23,7 @@ def settle() -> None:
 
     With torch imported, a collection of everything takes 98 ms; of what is not frozen, next to none. Every call of torch
     lets other threads run and then asks for its turn again, which Python grants after 5 ms: beside two busy threads, a
-    loop of 71 steps took 5 s, and takes 0.8 s with turns of a millisecond. Shorter ones cost sixty people more in changes than
+    loop of 71 steps took 5 s, and takes 1 s with turns of a millisecond. Shorter ones cost sixty people more in changes than
     they save in waiting, since one run of a page goes on at a time (patience.Floor).
     """
     torch.set_num_threads(1)

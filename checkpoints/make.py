@@ -25,7 +25,7 @@ from explorer.training import RECIPES, Recipe, perplexity
 
 FOLDER = Path(__file__).parent
 DATES, ROLES, KEPT_ROLES = FOLDER / "dates.json", FOLDER / "roles.json", 8
-TRIED = 4_000  # characters of the half on which no role was chosen, on which each is tried
+TRIED = 4_000  # tokens of the half on which no role was chosen, on which each is tried
 D2L, ZH, QUICK = RECIPES["d2l-v2"], RECIPES["d2l-zh-v1"], replace(RECIPES["quick"], epochs=60)
 
 
@@ -49,6 +49,8 @@ SHIPPED = (
     Shipped("time-machine-birnn-leaky", "time-machine", "d2l-v2", D2L,
             ModelConfig("rnn", hidden_size=128, direction="bidirectional", objective="leaky")),
     Shipped("lighthouse-gru", "lighthouse", "quick, 60 epochs", QUICK, ModelConfig("gru", hidden_size=128)),
+    Shipped("lighthouse-gru-words", "lighthouse", "quick, 60 epochs, words", replace(QUICK, token="word"),
+            ModelConfig("gru", hidden_size=96, embedding_size=48)),
     Shipped("lighthouse-mingru", "lighthouse", "quick, 60 epochs", QUICK,
             ModelConfig("mingru", hidden_size=128, **CELLS["mingru"].suggested)),
     Shipped("lighthouse-bigru-cloze", "lighthouse", "quick, 60 epochs", QUICK,
@@ -98,7 +100,8 @@ def write_roles(names: list[str]) -> None:
         if not names or shipped.name in names:
             model = load_checkpoint(FOLDER / f"{shipped.name}.safetensors").model
             text = time_machine()[:20_000] if shipped.corpus == "time-machine" else load_corpus(shipped.corpus)
-            trace, tried = (trace_gates(model, part) for part in (text, text[len(text) // 2 :][:TRIED]))
+            read = model.vocabulary.as_read(text)
+            trace, tried = (trace_gates(model, part) for part in (read, read[len(read) // 2 :][:TRIED]))
             roles = {net: roles_of(trace, *net) for net in model.config.nets}
             found[shipped.name] = {
                 f"{net.layer} {net.direction}": {

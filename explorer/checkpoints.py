@@ -28,10 +28,11 @@ from explorer.files import write_atomically
 from explorer.models import MAX_PARAMETERS, CharModel, ConfigError, ModelConfig
 from explorer.recording import EpochRecord
 from explorer.text import UNKNOWN, TextError, Vocabulary
+from explorer.tokens import WORD
 from explorer.training import Recipe
 from explorer.words import Saying, Told
 
-FORMAT = "gate-explorer/2"
+FORMAT = "gate-explorer/3"
 MAX_FILE_BYTES, MAX_HEADER_BYTES, MAX_TENSORS = 25_000_000, 1_000_000, 256
 ITEM_TYPES = ("F32", "F16")
 METADATA_KEYS = ("format", "config", "vocabulary", "corpus", "recipe", "seed", "history")
@@ -128,7 +129,8 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         checkpoint: what is written: the weights in float32, the snapshots as they are.
 
     Raises:
-        CheckpointError: the disk refused, the weights are not finite, or the file would be too large to be read again.
+        CheckpointError: the disk refused, the weights are not finite, the file would be too large to be read again, or its recipe
+            and its vocabulary name different tokens.
 
     """
     tensors = {name: p.detach().float().contiguous() for name, p in checkpoint.model.named_parameters()}
@@ -137,15 +139,15 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         if not bool(tensor.isfinite().all()):
             raise CheckpointError("checkpoint.not-finite-to-save", tensor=name)
     vocabulary = checkpoint.vocabulary
+    if vocabulary.token != checkpoint.recipe.token:
+        raise CheckpointError("checkpoint.token", recipe=checkpoint.recipe.token, vocabulary=vocabulary.token)
     columns = {
         name: [_short(getattr(e, name)) for e in checkpoint.history] for name in EpochRecord.__dataclass_fields__
     }
     metadata = {
         "format": FORMAT,
         "config": json.dumps(asdict(checkpoint.config)),
-        "vocabulary": json.dumps(
-            {"characters": "".join(vocabulary.symbols[1:]), "counts": vocabulary.counts}, ensure_ascii=False
-        ),
+        "vocabulary": json.dumps(_listed(vocabulary), ensure_ascii=False),
         "corpus": checkpoint.corpus.encode("utf-8", "replace").decode("utf-8"),  # a file name may hold lone surrogates
         "recipe": json.dumps(asdict(checkpoint.recipe)),
         "seed": str(checkpoint.seed),
@@ -262,7 +264,7 @@ def _outlined(metadata: dict[str, str]) -> Outline:
     config = ModelConfig(**strict.read_fields(metadata["config"], "config", ModelConfig.__dataclass_fields__))
     recipe = Recipe(**strict.read_fields(metadata["recipe"], "recipe", Recipe.__dataclass_fields__))
     recipe.check_gate(config)
-    vocabulary = _parse_vocabulary(strict.read_json(metadata["vocabulary"], "vocabulary"))
+    vocabulary = _parse_vocabulary(strict.read_json(metadata["vocabulary"], "vocabulary"), recipe.token)
     history = _parse_history(strict.read_json(metadata["history"], "history"))
     if not re.fullmatch(r"-?[0-9]{1,18}", metadata["seed"]):
         raise CheckpointError("checkpoint.seed", got=metadata["seed"])
@@ -288,17 +290,27 @@ def _build(metadata: dict[str, str], entries: dict[str, strict.Entry], data: byt
     return Checkpoint(model.eval(), outline.recipe, outline.seed, outline.corpus, history, snapshots)
 
 
-def _parse_vocabulary(values: Any) -> Vocabulary:
-    if (
-        not isinstance(values, dict)
-        or set(values) != {"characters", "counts"}
-        or not isinstance(values["characters"], str)
-    ):
+def _listed(vocabulary: Vocabulary) -> dict[str, Any]:
+    """The symbols but for the unknown one, as one string of characters or as a list of words, and their counts."""
+    symbols = vocabulary.symbols[1:]
+    listed = {"words": symbols} if vocabulary.token == WORD else {"characters": "".join(symbols)}
+    return {**listed, "counts": vocabulary.counts}
+
+
+def _parse_vocabulary(values: Any, token: str) -> Vocabulary:
+    listed = "words" if token == WORD else "characters"
+    if not isinstance(values, dict) or set(values) != {listed, "counts"} or not _holds_symbols(values[listed], token):
         raise CheckpointError("checkpoint.vocabulary")
     counts = values["counts"]
     if not isinstance(counts, list) or not all(type(count) is int for count in counts):
         raise CheckpointError("checkpoint.counts")
-    return Vocabulary((UNKNOWN, *values["characters"]), tuple(counts))
+    return Vocabulary((UNKNOWN, *values[listed]), tuple(counts), token)
+
+
+def _holds_symbols(listed: Any, token: str) -> bool:
+    if token == WORD:
+        return isinstance(listed, list) and all(isinstance(word, str) for word in listed)
+    return isinstance(listed, str)
 
 
 def _parse_history(columns: Any) -> tuple[EpochRecord, ...]:

@@ -30,7 +30,7 @@ from explorer.runs.foreground import recorded
 from explorer.text import EncodingError, TextError, Vocabulary, clean_text, decode_text
 from explorer.text import newlines_to_blanks as without_newlines
 from explorer.training import RECIPE_MODELS, RECIPES, Recipe, StepRecord, TrainingDivergedError, check_seed, train
-from explorer.words import say
+from explorer.words import TOKEN, say
 
 MODEL_OPTIONS = (
     "cell",
@@ -71,13 +71,13 @@ def read_corpus(name_or_file: str, encoding: str | None = None) -> tuple[str, st
 
 def run_training(corpus: str, text: str, config: ModelConfig, recipe: Recipe, seed: int) -> Checkpoint:
     """Train from scratch with a progress bar; Ctrl-C, or a divergence, ends with the last finite weights."""
-    model = CharModel(config, Vocabulary.from_text(recipe.learned(text)), seed=seed)
+    model = CharModel(config, Vocabulary.from_text(recipe.learned(text), recipe.token), seed=seed)
     return _finish(corpus, model, recipe, seed, train(model, text, recipe, seed))
 
 
 def record_training(corpus: str, text: str, config: ModelConfig, recipe: Recipe, seed: int) -> Checkpoint:
     """The same, shown in the app while it goes, where it can be stopped."""
-    model = CharModel(config, Vocabulary.from_text(recipe.learned(text)), seed=check_seed(seed))
+    model = CharModel(config, Vocabulary.from_text(recipe.learned(text), recipe.token), seed=check_seed(seed))
     steps = train(model, text, recipe, seed)
     asked = runs.RunRequest(config, recipe, text, corpus=corpus, session=runs.COMMAND_LINE, seed=seed, held_out_share=0)
     run = runs.new_run(asked)
@@ -186,6 +186,7 @@ def train_command(
         config = ModelConfig(**RECIPE_MODELS[recipe_name] | suggested(of_model) | of_model)
         recipe = replace(RECIPES[recipe_name], **{name: given[name] for name in RECIPE_OPTIONS if name in given})
         recipe = replace(recipe, clip_norm=None) if no_clip else recipe
+        TOKEN.set(recipe.token)
         name, text = read_corpus(corpus, encoding)
         text = without_newlines(text) if newlines_to_blanks else text
         checkpoint = record_training(name, text, config, recipe, seed)

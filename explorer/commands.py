@@ -23,7 +23,7 @@ from explorer.models import ConfigError, ModelDivergedError
 from explorer.probes.diagnosis import diagnose
 from explorer.probes.finding import Finding
 from explorer.text import TextError
-from explorer.words import say
+from explorer.words import TOKEN, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,6 +99,7 @@ def trace_command(model: str, text: str, csv: Path | None, html: Path | None, as
 
     with told():
         reader = opened(model).model
+        TOKEN.set(reader.vocabulary.token)
         trace = trace_gates(reader, reader.vocabulary.folded(text))
         tape = trace.tape(layer)
         found = {letter: stats for letter, gate_TH in tape.gates.items() if (stats := gate_statistics(gate_TH))}
@@ -154,6 +155,7 @@ def diagnose_command(
 
 def _judged_model(model: str, text: str | None) -> tuple[tuple[Finding, ...], tuple[object, ...]]:
     checkpoint = opened(model)
+    TOKEN.set(checkpoint.vocabulary.token)
     from explorer.corpora import BUILT_IN, load_corpus
 
     if text is None:

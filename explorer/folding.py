@@ -1,9 +1,9 @@
-"""A text folded to what a vocabulary knows: the nearest character for each that it lacks, in case, accent and kind of mark."""
+"""A text folded to what a vocabulary knows: the nearest symbol for each that it lacks, in case, accent and kind of mark."""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import cycle, groupby
 
 # Marks that stand for each other; of those that a vocabulary knows, the first here.
@@ -22,6 +22,8 @@ class Folding:
       other way round, a wide character its narrow form or the other way round, a line end a blank.
     - Where only letters and the blank are known, a run of marks, digits and blanks becomes one blank, and none at either end:
       so The Time Machine was prepared (Dive into Deep Learning 0.17, section 8.2).
+    - Words likewise: the same one in another case, without accents, or with the other apostrophe; where only words of letters
+      are known, marks and numbers between them are left out.
     - What has nothing near it stays, and is unknown.
 
     Applied twice, it does the same as once.
@@ -30,6 +32,7 @@ class Folding:
     def __init__(self, known: Iterable[str]) -> None:
         self._known = frozenset(known)
         self._letters_only = " " in self._known and all(c == " " or c.isalpha() for c in self._known)
+        self._words_only = all(map(str.isalpha, self._known))
         self._alike = {c: [other for other in marks if other in self._known] for marks in ALIKE for c in marks}
 
     def applied(self, text: str) -> str:
@@ -41,6 +44,18 @@ class Folding:
         # A straight quotation mark opens and closes in turn.
         turns = cycle(QUOTES) if self._known.issuperset(QUOTES) else cycle('"')
         return "".join(c if c in self._known else self._nearest(next(turns) if c == '"' else c) for c in text)
+
+    def of_words(self, words: Sequence[str]) -> tuple[str, ...]:
+        """The same of a text that is taken apart into words."""
+        if self._known.issuperset(words):
+            return tuple(words)
+        kept = (w for w in words if not (self._words_only and len(w) == 1 and _is_gap(w)))
+        return tuple(
+            w if w in self._known else self._nearest(w) if len(w) == 1 else self._nearest_word(w) for w in kept
+        )
+
+    def _nearest_word(self, word: str) -> str:
+        return next((near for near in _near_words(word) if near in self._known), word)
 
     def _with_blanks(self, text: str) -> str:
         runs = [(gap, "".join(run)) for gap, run in groupby(text, _is_gap)]
@@ -62,6 +77,14 @@ class Folding:
             yield from (letter, letter.lower(), letter.upper())
         if character.isspace():
             yield " "
+
+
+def _near_words(word: str) -> Iterator[str]:
+    plain = unicodedata.normalize("NFKC", word)
+    bare = "".join(c for c in unicodedata.normalize("NFKD", word) if not unicodedata.combining(c))
+    for one in (word, plain, bare):
+        for same in (one, one.replace("’", "'"), one.replace("'", "’")):
+            yield from (same, same.lower(), same.capitalize(), same.title(), same.upper())
 
 
 def _is_gap(character: str) -> bool:

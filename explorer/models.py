@@ -21,6 +21,7 @@ from explorer.fields import ConfigError as ConfigError
 from explorer.fields import check_choice, check_whole, expected, finite, got, whole
 from explorer.initialisation import INITS, initialise
 from explorer.text import Vocabulary
+from explorer.tokens import Tokens
 from explorer.words import Told, own, say
 
 DIRECTIONS = ("forward", "bidirectional", "parallel")
@@ -546,7 +547,7 @@ class CharModel(SequenceModel):
     @torch.no_grad()
     def drawn(
         self,
-        prefix: str,
+        prefix: Tokens,
         length: int,
         temperature: float = 1.0,
         seed: int = 0,
@@ -583,7 +584,7 @@ class CharModel(SequenceModel):
             if len(drawn) < length:
                 logits_V, state = read_one(drawn[-1], state)
                 probabilities_V = _at_temperature(_finite(logits_V, len(read) + len(drawn)), temperature)
-        return self.vocabulary.decode(drawn), torch.from_numpy(first_V)
+        return self.vocabulary.decode(drawn, read), torch.from_numpy(first_V)
 
     def _step_by_step(self) -> Callable[[int, dict[NetKey, State]], tuple[Tensor, dict[NetKey, State]]]:
         """The same as `read_on` for one id at a time.
@@ -625,7 +626,7 @@ class CharModel(SequenceModel):
         last = [h[NetKey(top, direction)] for direction in self.config.directions]
         return F.linear((last[0] if len(last) == 1 else torch.cat(last, -1))[0], self.out.weight, self.out.bias)
 
-    def _check_draw(self, prefix: str, length: int, temperature: float) -> None:
+    def _check_draw(self, prefix: Tokens, length: int, temperature: float) -> None:
         if self.config.objective != "next":
             raise ConfigError("generate", expected("model-of-objective", objective="next"), self.config.objective)
         if not prefix or length < 0 or not 0 <= temperature < math.inf:
@@ -634,7 +635,7 @@ class CharModel(SequenceModel):
             )
 
     @torch.no_grad()
-    def fill(self, text: str, position: int, k: int = 5) -> list[tuple[str, float]]:
+    def fill(self, text: Tokens, position: int, k: int = 5) -> list[tuple[str, float]]:
         """The k likeliest characters at one position given everything around it, with their probabilities.
 
         What stands at the position itself is not looked at: neither net has read it.

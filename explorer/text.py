@@ -17,6 +17,7 @@ from explorer.composition import Composition
 from explorer.encodings import ENCODINGS, Reading, encoding_named, flaw, read_as, recognise
 from explorer.folding import Folding
 from explorer.likelihood import BINARY
+from explorer.tokens import CHARACTER, WORD, Tokens, joined, split
 from explorer.words import Saying, Told, say
 
 UNKNOWN = "<unk>"
@@ -51,8 +52,8 @@ class EncodingError(TextError):
 
 
 @lru_cache(maxsize=2)  # a form counts the text that is going to be learned each time anything in it changes
-def _ranked(text: str) -> list[tuple[str, int]]:
-    """Every code point of a text and how often it stands there, the most frequent first."""
+def _ranked(text: Tokens) -> list[tuple[str, int]]:
+    """Every code point of a text, or every word, and how often it stands there, the most frequent first."""
     # Counter keeps first-appearance order and most_common is stable: ties stay as the text has them.
     return Counter(text).most_common()
 
@@ -83,6 +84,11 @@ def clean_text(text: str) -> str:
         return text
     # A lone surrogate cannot be encoded, saved or drawn; U+FFFD is Unicode's own mark for "was unreadable".
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def split_clean(text: Tokens, token: str) -> Tokens:
+    """A text cleaned, and taken apart as a model of characters or of words reads it."""
+    return split(clean_text(text) if isinstance(text, str) else text, token)
 
 
 def newlines_to_blanks(text: str) -> str:
@@ -156,45 +162,53 @@ class Vocabulary:
     """The symbols of a model, in the order of their numbers.
 
     Attributes:
-        symbols: the unknown symbol first, then single code points by falling frequency, ties in order of
+        symbols: the unknown symbol first, then single code points or words by falling frequency, ties in order of
             first appearance (d2l's order, so that its tables can be reproduced).
         counts: how often each symbol stood in the text the vocabulary was made from, at most 10^15; 0 for the unknown one.
+        token: what a symbol is, "character" or "word"; see explorer/tokens.py.
 
     Raises:
-        TextError: the unknown symbol is not the first or the only one, a symbol is no single code point or stands twice, or
-            the counts do not fit.
+        TextError: the unknown symbol is not the first or the only one, a symbol is no single code point, or no single word, or
+            stands twice, or the counts do not fit.
 
     """
 
     symbols: tuple[str, ...]
     counts: tuple[int, ...]
+    token: str = CHARACTER
 
     def __post_init__(self) -> None:
         if len(self.symbols) < 2 or self.symbols[0] != UNKNOWN:
             raise TextError("vocabulary.too-few", unknown=UNKNOWN, count=len(self.symbols))
-        odd = [s for s in self.symbols[1:] if len(s) != 1 or "\ud800" <= s <= "\udfff"]
+        odd = [s for s in self.symbols[1:] if not self._is_symbol(s)]
         if odd:
-            raise TextError("vocabulary.odd", symbols=odd[:3])
+            raise TextError(f"vocabulary.odd.{self.token}", symbols=odd[:3])
         if len(set(self.symbols)) != len(self.symbols):
             raise TextError("vocabulary.repeated")
         if len(self.counts) != len(self.symbols) or not all(0 <= count <= MAX_COUNT for count in self.counts):
             raise TextError("vocabulary.counts", most=MAX_COUNT, count=len(self.symbols))
 
+    def _is_symbol(self, symbol: str) -> bool:
+        if self.token == WORD:
+            return split(clean_text(symbol), WORD) == (symbol,)
+        return len(symbol) == 1 and not "\ud800" <= symbol <= "\udfff"
+
     @classmethod
-    def from_text(cls, text: str) -> Vocabulary:
-        """The vocabulary of a text: every code point that stands in it.
+    def from_text(cls, text: Tokens, token: str = CHARACTER) -> Vocabulary:
+        """The vocabulary of a text: every code point that stands in it, or every word.
 
         Args:
-            text: at least one character; it is cleaned first, see clean_text.
+            text: at least one character; it is cleaned first, see clean_text. Or a text that is taken apart already.
+            token: what its symbols are.
 
         Raises:
             TextError: an empty text.
 
         """
-        ranked = _ranked(clean_text(text))
+        ranked = _ranked(split_clean(text, token))
         if not ranked:
             raise TextError("vocabulary.empty-text")
-        return cls((UNKNOWN, *(s for s, _ in ranked)), (0, *(c for _, c in ranked)))
+        return cls((UNKNOWN, *(s for s, _ in ranked)), (0, *(c for _, c in ranked)), token)
 
     @cached_property
     def _index(self) -> dict[str, int]:
@@ -211,8 +225,8 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.symbols)
 
-    def folded(self, text: str) -> str:
-        """The text with the nearest known character for each that the vocabulary lacks; see explorer/folding.py.
+    def folded(self, text: Tokens) -> Tokens:
+        """The text with the nearest known symbol for each that the vocabulary lacks; see explorer/folding.py.
 
         Nothing is folded that is not asked for: `encode` reads a text as it is.
 
@@ -220,24 +234,27 @@ class Vocabulary:
             text: any text.
 
         """
-        return self._folding.applied(self.as_read(text))
+        read = self.as_read(text)
+        return self._folding.applied(read) if isinstance(read, str) else self._folding.of_words(read)
 
-    def as_read(self, text: str) -> str:
-        """The text as a model with this vocabulary reads it: cleaned, and composed as its corpus was.
+    def as_read(self, text: Tokens) -> Tokens:
+        """The text as a model with this vocabulary reads it: cleaned, taken apart into words where it reads words, else composed
+        as its corpus was.
 
         "e" and a combining accent become "é" where the corpus has that, and the other way round; Hangul likewise. A text
         whose characters are all known stays as it is, so a corpus does. See explorer/composition.py.
 
         Args:
-            text: any text.
+            text: any text, or one as a model reads it.
 
         """
-        return self._composition.applied(clean_text(text))
+        read = split_clean(text, self.token)
+        return self._composition.applied(read) if isinstance(read, str) else read
 
-    def encode(self, text: str) -> Tensor:
-        """ids_T, int64 in [0, V), one for each character of as_read(text).
+    def encode(self, text: Tokens) -> Tensor:
+        """ids_T, int64 in [0, V), one for each symbol of as_read(text).
 
-        Never fails: a character the vocabulary lacks becomes 0, the unknown symbol.
+        Never fails: a symbol the vocabulary lacks becomes 0, the unknown symbol.
 
         Args:
             text: any text, an empty one too.
@@ -245,27 +262,32 @@ class Vocabulary:
         """
         return torch.tensor([self._index.get(c, 0) for c in self.as_read(text)], dtype=torch.int64)
 
-    def decode(self, ids: Sequence[int] | Tensor) -> str:
+    def decode(self, ids: Sequence[int] | Tensor, after: Tokens = "") -> str:
         """The text of some ids; the unknown symbol is shown as U+FFFD.
 
         Args:
             ids: numbers of symbols in [0, V), as a sequence or as ids_T.
+            after: what it goes on from: a word begins with a blank there, a full stop does not.
 
         Raises:
             IndexError: a number of V or more.
 
         """
-        return "".join(self.symbols[i] if i else "\ufffd" for i in map(int, ids))
+        shown = tuple(self.symbols[i] if i else "\ufffd" for i in map(int, ids))
+        if self.token != WORD:
+            return "".join(shown)
+        before = split(after, WORD)
+        return joined((*before, *shown))[len(joined(before)) :]
 
-    def unknown_share(self, text: str) -> float:
-        """Share of a text's characters that the vocabulary lacks, in [0, 1]; 0 for an empty text.
+    def unknown_share(self, text: Tokens) -> float:
+        """Share of a text's symbols that the vocabulary lacks, in [0, 1]; 0 for an empty text.
 
         Args:
             text: any text; it counts as as_read has it.
 
         """
-        text = self.as_read(text)
-        return sum(c not in self._index for c in text) / len(text) if text else 0.0
+        read = self.as_read(text)
+        return sum(symbol not in self._index for symbol in read) / len(read) if read else 0.0
 
     def unigram_nll_nats(self) -> Tensor:
         """-ln p of each symbol, (V,) in nats, under the corpus frequencies; add-one smoothing keeps the unknown one finite."""

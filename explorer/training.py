@@ -33,7 +33,8 @@ from explorer.fields import (
 )  # fmt: skip
 from explorer.interventions import check_gates, hold_gate, rows_of_gate
 from explorer.models import CharModel, ModelConfig, NetKey
-from explorer.text import TextError, clean_text
+from explorer.text import TextError, split_clean
+from explorer.tokens import CHARACTER, KINDS, Tokens
 from explorer.words import Saying, Told
 
 Batch = tuple[Tensor, Tensor]
@@ -90,6 +91,7 @@ class Recipe:
         held_gate: the letter of a gate that all units hold at one value from the first step on, and that is not trained: a GRU
             with "r" held at 1 has an update gate alone. None holds none.
         held_at: that value, in [0, 1].
+        token: what is read and predicted at a step, "character" or "word"; what is counted above are tokens.
 
     Raises:
         ConfigError: a field has a value it cannot have. It names the field, what was expected and what came.
@@ -108,9 +110,10 @@ class Recipe:
     backward_batches: int = 1
     held_gate: str | None = None
     held_at: float = 1.0
+    token: str = CHARACTER
 
     def __post_init__(self) -> None:
-        for field, allowed in (("optimizer", OPTIMIZERS), ("sampling", SAMPLINGS)):
+        for field, allowed in (("optimizer", OPTIMIZERS), ("sampling", SAMPLINGS), ("token", KINDS)):
             check_choice(field, getattr(self, field), allowed)
         for field, most in _COUNTS.items():
             if field != "max_tokens" or self.max_tokens is not None:
@@ -130,8 +133,8 @@ class Recipe:
     def _set(self, field: str, value: object) -> None:
         object.__setattr__(self, field, value)  # frozen, but for a number of another type than its own
 
-    def learned(self, text: str) -> str:
-        """What of a text is learned: its first max_tokens characters, as clean_text has them.
+    def learned(self, text: Tokens) -> Tokens:
+        """What of a text is learned: its first max_tokens characters or words, as clean_text has them.
 
         Its symbols are counted on this part alone, as the book does that cuts first (its first Chinese edition, section
         6.3): characters that come only later are unknown.
@@ -140,7 +143,7 @@ class Recipe:
             text: the whole text.
 
         """
-        return clean_text(text)[: self.max_tokens]
+        return split_clean(text, self.token)[: self.max_tokens]
 
     @property
     def shortest_text(self) -> int:
@@ -314,7 +317,7 @@ class Training(Iterator[StepRecord]):
     The arguments and errors are those of `train`.
     """
 
-    def __init__(self, model: CharModel, text_or_ids: str | Tensor, recipe: Recipe, seed: int = 0) -> None:
+    def __init__(self, model: CharModel, text_or_ids: Tokens | Tensor, recipe: Recipe, seed: int = 0) -> None:
         recipe.check_gate(model.config)
         self.model, self.recipe, self.seed = model, recipe, check_seed(seed)
         self._ids_N = _encode_enough(model, text_or_ids, recipe)
@@ -571,7 +574,7 @@ def _carried_state(tensors: dict[str, Tensor]) -> Carried:
     return parts or None
 
 
-def train(model: CharModel, text_or_ids: str | Tensor, recipe: Recipe, seed: int = 0) -> Training:
+def train(model: CharModel, text_or_ids: Tokens | Tensor, recipe: Recipe, seed: int = 0) -> Training:
     """Train the model in place, one record a step; stop whenever you like, the model is as trained as you let it be.
 
     The same seed on the same machine gives the same bits: epoch k draws its batches from a generator seeded by
@@ -579,7 +582,7 @@ def train(model: CharModel, text_or_ids: str | Tensor, recipe: Recipe, seed: int
 
     Args:
         model: changed in place.
-        text_or_ids: a text, or its ids_N (int64).
+        text_or_ids: a text, as the model's vocabulary takes it apart, or its ids_N (int64).
         recipe: how.
         seed: of the batches (the initial weights are the model's own), at most 18 digits.
 
@@ -609,9 +612,9 @@ def check_seed(seed: int) -> int:
     return number
 
 
-def _encode_enough(model: CharModel, text_or_ids: str | Tensor, recipe: Recipe) -> Tensor:
+def _encode_enough(model: CharModel, text_or_ids: Tokens | Tensor, recipe: Recipe) -> Tensor:
     """The ids_N that are trained on, if they fill a batch."""
-    if isinstance(text_or_ids, str):
+    if not isinstance(text_or_ids, Tensor):
         ids_N = model.vocabulary.encode(text_or_ids)[: recipe.max_tokens]
     else:
         ids_N = _check_ids(text_or_ids[: recipe.max_tokens], len(model.vocabulary))

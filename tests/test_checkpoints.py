@@ -544,7 +544,7 @@ HEADER_TEXT = {
     "nested and closed": lambda text: b"[" * 100_000 + b"]" * 100_000,
     "a tensor twice": lambda text: text[:-1] + b', "out.bias": {"dtype": "F32", "shape": [6], "data_offsets": [0, 24]}}',
     "a snapshot twice": lambda text: text[:-1] + b', "snapshot.1": {"dtype": "F16", "shape": [0], "data_offsets": [0, 0]}}',
-    "metadata twice": lambda text: text[:-1] + b', "__metadata__": {"format": "gate-explorer/2"}}',
+    "metadata twice": lambda text: text[:-1] + b', "__metadata__": {"format": "gate-explorer/3"}}',
 }  # fmt: skip
 CORPUS, SHAPE = b'"a corpus"', b'"shape": [6]'
 IN_THE_HEADER = [
@@ -724,14 +724,14 @@ def test_snapshots_of_other_epochs_or_lengths_are_refused(refuse, name, dtype, s
 # ---- hostile metadata ---------------------------------------------------------------------------------------
 
 VERSIONS = [
-    "gate-explorer/1", "gate-explorer/20", "", "gate-explorer/2 ", "gate-explorer/2\ngate-explorer/2", "9" * 100_000, "\ud800",
-    ["gate-explorer/2"],
+    "gate-explorer/2", "gate-explorer/30", "", "gate-explorer/3 ", "gate-explorer/3\ngate-explorer/3", "9" * 100_000, "\ud800",
+    ["gate-explorer/3"],
 ]  # fmt: skip
 MORE = [{"author": "nobody"}, {"a\nb": ""}, {"a" * 100_000: ""}, {"\udfff": ""}, {f"k{i}": "" for i in range(10_000)}]
 OTHER_KINDS = [{"config": json.loads(valid()[0]["config"])}, {"seed": 7}, {"corpus": None}, {"corpus": ["a"]}]
 
 
-@pytest.mark.parametrize("metadata", [{}, None, [], "gate-explorer/2", {"format": "pt"}], ids=ascii)
+@pytest.mark.parametrize("metadata", [{}, None, [], "gate-explorer/3", {"format": "pt"}], ids=ascii)
 def test_metadata_of_another_program_is_refused(refuse, metadata):
     refuse(build(metadata, parts()[1]), "metadata|format")
 
@@ -807,6 +807,7 @@ ODD = {  # part of the metadata -> field -> values it never has; bytes are writt
         "sampling": ("shuffled", None, ["random"], True),
         "random_offset": (0, 1, "true", None, "x" * 1000),
         "max_tokens": (0, -1, 10**10, 1.0, "all", True),
+        "token": ("words", "Word", "", None, ["word"], "x" * 1000, "\ud800"),
         "held_gate": ("q", "", 1, ["z"], "f"),  # an f is a gate, but not of this model
         "held_at": (-0.1, 1.5, b"NaN", "1", None),
         "backward_batches": (0, -1, 17, 10**400, 1.0, "2", True, None),

@@ -18,7 +18,8 @@ from explorer import home
 ROOT = Path(explorer.__file__).parent
 # A module may import what stands before it, and its own room.
 ORDER = [
-    "words", "fields", "characters", "everyday", "likelihood", "encodings", "composition", "folding", "foreign", "text",
+    "words", "fields", "characters", "everyday", "likelihood", "encodings", "composition", "folding", "foreign", "tokens",
+    "text",
     "features", "files", "home", "strict", "corpora", "batches", "clipping", "cells", "initialisation", "models",
     "interventions", "training", "problems", "series", "recording", "checkpoints", "reads", "probes", "importing", "runs",
     "attaching", "lessons", "cli", "figures", "commands", "pages",

@@ -584,6 +584,7 @@ NONSENSE = [
     *(("optimizer", value) for value in ("rmsprop", "SGD", "", None, ["sgd"])),
     *(("sampling", value) for value in ("sequentially", "", None, 0)),
     *(("random_offset", value) for value in (0, 1, None, "no")),
+    *(("token", value) for value in ("words", "", None, ["word"])),
     *(("held_gate", value) for value in ("q", "", "zr", 1, ["z"])),
     *(("held_at", value) for value in (-0.1, 1.1, math.nan, math.inf, "1", None, True)),
     *(("backward_batches", value) for value in (0, -1, 17, 1.5, 2.0, True, "3", None)),
@@ -604,7 +605,7 @@ def test_what_makes_sense_in_a_recipe_is_taken_as_it_is():
     fields = {
         "optimizer": "adam", "learning_rate": 1, "clip_norm": None, "batch_size": 1, "num_steps": 1, "epochs": 1,
         "sampling": "random", "random_offset": False, "max_tokens": 2, "held_gate": "z", "held_at": 0,
-        "backward_batches": 1,
+        "backward_batches": 1, "token": "word",
     }  # fmt: skip
     assert asdict(Recipe(**fields)) == fields
 
@@ -629,7 +630,9 @@ def test_what_makes_sense_in_a_recipe_is_taken_as_it_is():
     ],
 )  # fmt: skip
 def test_the_recipes_have_the_published_numbers(name, published):
-    assert asdict(RECIPES[name]) == published | {"held_gate": None, "held_at": 1.0, "backward_batches": 1}
+    assert asdict(RECIPES[name]) == published | {
+        "held_gate": None, "held_at": 1.0, "backward_batches": 1, "token": "character",
+    }  # fmt: skip
 
 
 def test_a_step_record_is_a_fact_and_cannot_be_changed():

@@ -45,6 +45,7 @@ from explorer.probes.gates import SATURATED_HIGH, SATURATED_LOW, GateTrace, Tape
 from explorer.probes.perplexity import NATS_PER_BIT, Floats
 from explorer.probes.units import Role, response_order
 from explorer.text import UNKNOWN
+from explorer.tokens import token_of
 from explorer.words import own, say
 
 ROLE, MEMORY, MEAN, INDEX, RESPONSE = ORDERS = ("role", "memory", "mean", "index", "response")
@@ -447,7 +448,7 @@ def blocks(
             columns: dict[str, Any] = {
                 "direction": pd.Series(name, index=range(len(here) * hidden), dtype="str"),
                 "step": np.repeat(here, hidden),
-                "character": pd.Series(np.repeat(letters[here], hidden), dtype="str"),
+                token_of(trace.text): pd.Series(np.repeat(letters[here], hidden), dtype="str"),
                 "unit": np.tile(np.arange(hidden), len(here)),
             }
             yield pd.DataFrame(columns | {letter: part_TH[here].ravel() for letter, part_TH in parts.items()})
@@ -460,8 +461,8 @@ def row_count(trace: GateTrace, *, layer: int = 0, direction: str | None = None)
 
 
 def step_frame(trace: GateTrace, *, layer: int = 0, direction: str | None = None) -> pd.DataFrame:
-    """What is drawn per step: character, every quantity of the strip, and the 10-90 % band of every gate."""
-    columns: dict[str, Any] = {"step": np.arange(len(trace)), "character": list(trace.text)}
+    """What is drawn per step: character or word, every quantity of the strip, and the 10-90 % band of every gate."""
+    columns: dict[str, Any] = {"step": np.arange(len(trace)), token_of(trace.text): list(trace.text)}
     directions = trace.config.directions if direction is None else (direction,)
     for net in directions:
         one = trace.tape(layer, net)

@@ -55,6 +55,7 @@ from explorer.probes.gradients import HALF, HORIZON, GradientFlow
 from explorer.probes.jacobians import JacobianPaths
 from explorer.probes.weights import WeightGradients
 from explorer.recording import EpochRecord
+from explorer.tokens import WORD, token_of
 from explorer.words import say
 
 MAX_STEPS = 300  # a triangle has their square
@@ -225,7 +226,9 @@ def _whole(flow: GradientFlow, count: int) -> list[Row]:
     words = [list(map(_gradient, norms_T))]
     scale = Scale(float(np.log10(low or 1)), float(np.log10(high or 1)))
     shown = np.where(arrives_T, decades_T, np.nan).astype(np.float32).reshape(1, -1)
-    strip = Heatmap(shown, "%{text}", scale, text=words, lettered=_is_short(flow, count))
+    strip = Heatmap(
+        shown, "%{text}", scale, text=words, lettered=_is_short(flow, count) or token_of(flow.labels) == WORD
+    )
     hover = f"{say('figure.gradient')} %{{y{PLAIN}}}"
     curve = Line(x, np.where(arrives_T, norms_T, np.nan), LINES[0], hover=hover)
     title = f"<b>‖∂L/∂{flow.state}<sub>k</sub>‖</b> {say('flow-figure.mean-loss')}"
@@ -373,7 +376,7 @@ def weights(
 
 def weights_frame(gradients: WeightGradients, flow: GradientFlow) -> pd.DataFrame:
     """Per step: the norm of what it adds to the gradient of each parameter."""
-    return pd.DataFrame({"step": np.arange(len(flow)), "character": list(flow.labels), **gradients.norms_T})
+    return pd.DataFrame({"step": np.arange(len(flow)), token_of(flow.labels): list(flow.labels), **gradients.norms_T})
 
 
 def clip(ledger: ClipLedger) -> Panel:
@@ -442,7 +445,7 @@ def blocks(flow: GradientFlow, rows: int = BLOCK_ROWS) -> Iterator[pd.DataFrame]
             say("flow-table.loss"): losses,
             say("flow-table.asked"): pd.Series(letters[flow.asked_T[losses]], dtype="str"),
             say("flow-table.step"): steps,
-            say("flow-table.character"): pd.Series(letters[steps], dtype="str"),
+            say("flow-table.token"): pd.Series(letters[steps], dtype="str"),
             say("flow-table.gradient"): flow.norms_TT[losses, steps],
             say("flow-table.share"): flow.shares_TT[losses, steps],
         }
@@ -462,7 +465,7 @@ def step_frame(flow: GradientFlow, paths: JacobianPaths) -> pd.DataFrame:
     """Per step: the gradient of the text's mean loss, and what a step back leaves of it by each path."""
     columns: dict[str, Any] = {
         say("flow-table.step"): np.arange(len(flow)),
-        say("flow-table.character"): list(flow.labels),
+        say("flow-table.token"): list(flow.labels),
         say("flow-table.gradient"): flow.step_norms_T,
     }
     if len(paths.gain_T):

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from explorer.figures.hundredths import CONFIG
 from explorer.figures.style import ORANGE, SEQUENTIAL, Stroke, characters
+from explorer.tokens import WORD, blanks, token_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,6 +40,7 @@ class Axis:
         percent: whether its values are shares, which are shown in per cent.
         ticks: the words at chosen values, or how many ticks there are at most; None: as many as fit.
         words: of the steps 0, 1, ...: read when hovering.
+        blanks: before which of them a blank stands, where they are words of a text.
         said: what hovering says of a step, before what stands there; "" for nothing.
         names: of categories, which then are the values.
         reverse: whether it runs the other way, where it has no ends.
@@ -58,6 +60,7 @@ class Axis:
     percent: bool = False
     ticks: Mapping[float, str] | int | None = None
     words: Sequence[str] = field(default=(), repr=False)
+    blanks: Sequence[bool] = field(default=(), repr=False)
     said: str = ""
     names: Sequence[str] = ()
     reverse: bool = False
@@ -349,9 +352,10 @@ def _with_locale(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def over_steps(labels: Sequence[str], count: int, label: str, *, said: str = "") -> Axis:
-    """The axis of the first steps of a text, with their characters."""
-    end = max(count, 1) - 0.5
-    return Axis(label, -0.5, end, words=characters(labels[:count]), said=said, grid=False, cursor=True)
+    """The axis of the first steps of a text, with their characters or words."""
+    end, shown = max(count, 1) - 0.5, labels[:count]
+    apart = tuple(blanks(shown)) if token_of(shown) == WORD else ()
+    return Axis(label, -0.5, end, words=characters(shown), blanks=apart, said=said, grid=False, cursor=True)
 
 
 def is_lettered(count: int, columns: int = 1) -> bool:

@@ -65,7 +65,7 @@ def curve_frame(trace: GateTrace) -> pd.DataFrame:
     return pd.DataFrame(
         {
             say("score-figure.step"): np.arange(len(trace)),
-            say("score-figure.character"): list(trace.text),
+            say("score-figure.token"): list(trace.text),
             say("score-figure.surprise"): trace.nll_nats_T / NATS_PER_BIT,
             say("score-figure.running", score=trace.score_name): _exp(trace.score.running_nll_nats_T),
             say("score-figure.surprise-by-frequency"): trace.unigram_nll_nats_T / NATS_PER_BIT,

@@ -58,7 +58,7 @@ class Imported:
             name: of what it learned, or of the file; shown where a corpus is.
 
         """
-        return Checkpoint(self.model, Recipe(), 0, name)
+        return Checkpoint(self.model, Recipe(token=self.model.vocabulary.token), 0, name)
 
 
 def import_model(

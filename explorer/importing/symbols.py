@@ -1,4 +1,4 @@
-"""The symbols of somebody else's model: a list, a map, a file of either, or the text it was trained on and a rule."""
+"""The symbols of somebody else's model, characters or words: a list, a map, a file of either, or its text and a rule."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from explorer.importing.containers import read_file
 from explorer.importing.opened import ImportRefusedError
 from explorer.importing.tensors_only import Machine
 from explorer.importing.walking import walk
-from explorer.text import UNKNOWN, TextError, Vocabulary, decode_text
+from explorer.text import UNKNOWN, TextError, Vocabulary, decode_text, split_clean
+from explorer.tokens import CHARACTER, WORD
 from explorer.words import Saying
 
 RULES = ("sorted", "frequency", "folded")
 MAX_FILE_BYTES = 5_000_000
 MOST_STOOD_IN = 64  # symbols that are no single characters: with more of them, the model reads words
+MOST_ODD_WORDS = 0.1  # share of the symbols of a model of words that are none: with more, it reads pieces of words
+_LINE_ENDS = "<eos>", "</s>", "<eol>"  # of a model of words, which a text holds as line ends
 _UNKNOWNS = "<unk>", "[unk]", "unk", "<oov>", "[oov]", "<unknown>", "UNK"
 _STAND_IN = 0xE000  # the first of Unicode's characters for private use
 _ESCAPES = {"\\n": "\n", "\\t": "\t", "\\r": "\r", "\\s": " ", "": "\n"}
@@ -55,7 +58,7 @@ def read_symbols(given: Given, count: int, rule: str | None = None) -> Symbols:
             ("folded"). None: what is given are the symbols themselves.
 
     Raises:
-        ImportRefusedError: another number of symbols, one of them twice, or words instead of characters.
+        ImportRefusedError: another number of symbols, one of them twice, or pieces of words.
 
     """
     counts: Mapping[str, int] = {}
@@ -167,20 +170,42 @@ def _whole(number: Any) -> int:
 
 
 def _ours(symbols: list[str | None], counts: Mapping[str, int]) -> Symbols:
-    """Ours: the unknown symbol first, then the file's in their order; what is no single character gets a stand-in."""
+    """Ours: the unknown symbol first, then the file's in their order; what is no character, or no word, gets a stand-in."""
     repeated = [symbol for symbol, times in Counter(filter(None, symbols)).items() if times > 1]
     if repeated:
         raise ImportRefusedError("import.symbol-twice", got=repeated[0])
     unknown = next((number for number, symbol in enumerate(symbols) if symbol in _UNKNOWNS), -1)
     rows = [unknown, *(number for number in range(len(symbols)) if number != unknown)]
     odd = [number for number in rows[1:] if not _is_character(symbols[number])]
-    words = [repr(symbols[number])[:20] for number in odd if symbols[number]]
-    if len(odd) > MOST_STOOD_IN or 2 * len(words) > len(symbols):
-        raise ImportRefusedError("import.words", count=len(odd), candidates=words)
+    longer = [number for number in odd if symbols[number]]
+    token = WORD if len(odd) > MOST_STOOD_IN or 2 * len(longer) > len(symbols) else CHARACTER
+    notes: list[Saying] = []
+    if token == WORD:
+        symbols, notes = _with_line_ends(symbols)
+        odd = [number for number in rows[1:] if not _is_word(symbols[number])]
+        if len(odd) > MOST_ODD_WORDS * len(symbols):
+            raise ImportRefusedError(
+                "import.words", count=len(odd), candidates=[repr(symbols[n])[:20] for n in odd if symbols[n]]
+            )
     stand_ins = _stand_ins(odd, symbols)
     named = [UNKNOWN, *(stand_ins.get(number) or str(symbols[number]) for number in rows[1:])]
     known = [0 if at == 0 else counts.get(name, 0) for at, name in enumerate(named)]
-    return Symbols(_vocabulary(named, known), tuple(rows), _notes(unknown, stand_ins, symbols))
+    notes += _notes(unknown, stand_ins, symbols)
+    return Symbols(_vocabulary(named, known, token), tuple(rows), tuple(notes))
+
+
+def _with_line_ends(symbols: list[str | None]) -> tuple[list[str | None], list[Saying]]:
+    """The symbols of a model of words, a line end for what stands for one, and what is said of it."""
+    said = Saying("import.note.words")
+    ends = [number for number, symbol in enumerate(symbols) if symbol in _LINE_ENDS]
+    if "\n" in symbols or len(ends) != 1:
+        return symbols, [said]
+    named = [("\n" if number == ends[0] else symbol) for number, symbol in enumerate(symbols)]
+    return named, [said, Saying("import.note.line-end", {"symbol": symbols[ends[0]]})]
+
+
+def _is_word(symbol: str | None) -> bool:
+    return symbol is not None and split_clean(symbol, WORD) == (symbol,)
 
 
 def _is_character(symbol: str | None) -> bool:
@@ -193,15 +218,15 @@ def _stand_ins(odd: list[int], symbols: list[str | None]) -> dict[int, str]:
     return dict(zip(odd, free, strict=False))
 
 
-def _vocabulary(symbols: list[str], counts: list[int]) -> Vocabulary:
+def _vocabulary(symbols: list[str], counts: list[int], token: str) -> Vocabulary:
     try:
-        return Vocabulary(tuple(symbols), tuple(counts))
+        return Vocabulary(tuple(symbols), tuple(counts), token)
     except TextError as fault:
         raise ImportRefusedError(fault.code, **fault.figures) from fault
 
 
-def _notes(unknown: int, stand_ins: Mapping[int, str], symbols: list[str | None]) -> tuple[Saying, ...]:
-    notes = []
+def _notes(unknown: int, stand_ins: Mapping[int, str], symbols: list[str | None]) -> list[Saying]:
+    notes: list[Saying] = []
     if unknown < 0:
         notes.append(Saying("import.note.unknown-added"))
     for number, character in stand_ins.items():
@@ -209,4 +234,4 @@ def _notes(unknown: int, stand_ins: Mapping[int, str], symbols: list[str | None]
         notes.append(
             Saying(code, {"number": number, "symbol": symbols[number] or "", "code": f"U+{ord(character):04X}"})
         )
-    return tuple(notes)
+    return notes

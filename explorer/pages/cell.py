@@ -23,6 +23,7 @@ from explorer.probes import cost
 from explorer.probes.cell import OWN_KERNEL, CellChange, OpenedCell, open_cell
 from explorer.probes.gates import GateTrace, Tape
 from explorer.reads import Read
+from explorer.tokens import Tokens, replaced
 from explorer.words import say
 
 FREE = "free"
@@ -99,8 +100,9 @@ def choose_step(trace: GateTrace, tape: Tape, unit: int) -> int:
             say("cell-page.on"), key="at_on", icon=":material/arrow_forward:", shortcut="Right",
             disabled=step == count - 1, on_click=links.take_values, args=({"at": str(step + 1)},),
         )  # fmt: skip
-        around = plain("".join(map(visible, trace.text[max(0, step - 14) : step])))
-        after = plain("".join(map(visible, trace.text[step + 1 : step + 15])))
+        blank = "" if isinstance(trace.text, str) else " "
+        around = plain(blank.join(map(visible, (*trace.text[max(0, step - 14) : step], ""))))
+        after = plain(blank.join(map(visible, ("", *trace.text[step + 1 : step + 15]))))
         here = plain(visible(trace.text[step]))
         st.markdown(say("cell-page.here", step=step, before=around, here=here, after=after))
     return step
@@ -252,9 +254,9 @@ def page() -> None:
     changed = character != trace.text[step] or change != CellChange(unit)
     opened = was
     if changed:
-        read: str | Read = known.read
+        read: Tokens | Read = known.read
         if character != trace.text[step]:
-            read = trace.text[:step] + character + trace.text[step + 1 :]
+            read = replaced(trace.text, step, character)
         opened = open_cell(known.model, read, step, layer=net.layer, direction=net.direction, change=change)
     show(opened, was if changed else None, unit, one_hot=checkpoint.config.embedding_size is None and net.layer == 0)
     notices.show_folded(which, text)

@@ -269,8 +269,8 @@ def show_reading(view: View, second: Which | None, trace: GateTrace, text: str) 
     if view.named and len(trace):
         controls.switch("all_units", count=tape.h_TH.shape[1])
     notices.show_folded(view.which, text)
-    if len(text) > drawing.MAX_STEPS:
-        st.caption(say("gate-page.cut", count=len(text), most=drawing.MAX_STEPS))
+    if len(trace) > drawing.MAX_STEPS:
+        st.caption(say("gate-page.cut", count=len(trace), most=drawing.MAX_STEPS))
     brush.show(view.which, tape, text, trace.text)
     experiment.offer(view.which, tape, view.named, view.unit)
     if altered.units:

@@ -27,6 +27,7 @@ from explorer.probes.comparison import Reach, reach_compared
 from explorer.probes.gradients import MAX_STEPS
 from explorer.probes.reading import advice, paths_read
 from explorer.reads.base import one_way_layers
+from explorer.tokens import joined
 from explorer.words import say
 
 THETAS = tuple(mantissa * 10.0**power for power in range(-3, 3) for mantissa in (1, 2, 5))
@@ -227,7 +228,7 @@ def show_singular_values(view: View, columns: int) -> None:
     """What each path could pass at most, and for a plain cell the bound that goes with it."""
     with patience.aside(say("control.sigma"), done=view.of.knows_singular_values):
         paths = view.of.singular_values
-    drawn, text = drawn_of(view, columns), view.of.whole.text
+    drawn, text = drawn_of(view, columns), joined(view.of.whole.text)
     pictures.show(partial(drawn.singular_values, shelf.own()), text, drawn, key=f"sigma-{view.key}")
     if paths.bound is not None:
         st.caption(say("gradient-page.bound", bound=paths.bound))
@@ -236,7 +237,7 @@ def show_singular_values(view: View, columns: int) -> None:
 def show_weights(view: View, columns: int) -> None:
     """Into which weights the gradient goes, step by step, and how far the steps agree."""
     if view.of.whole.weight_gradients is not None:
-        drawn, text = drawn_of(view, columns), view.of.whole.text
+        drawn, text = drawn_of(view, columns), joined(view.of.whole.text)
         pictures.show(partial(drawn.weights, shelf.own()), text, drawn, key=f"weights-{view.key}")
 
 

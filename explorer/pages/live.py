@@ -53,7 +53,8 @@ def said(run: Run) -> str:
     if run.place:
         told.append(say("live.place", place=run.place, wait_s=run.wait_s or 0))
     if run.active and run.tokens_per_s:
-        told.append(say("live.speed", speed=run.tokens_per_s))
+        with speaking(token=run.recipe.token):
+            told.append(say("live.speed", speed=run.tokens_per_s))
     if run.time_left_s is not None:
         told.append(say("live.left", left_s=run.time_left_s))
     return " · ".join(told)
@@ -205,4 +206,5 @@ def _after(then: models.Which, last: models.Which, sentence: str, language: str)
         one if one.epoch in checkpoint.epochs else one._replace(epoch=checkpoint.last_epoch) for one in (then, last)
     )
     first, second = (explorer.trace_gates(models.model_of(one), read) for one in known)
-    return drawing.after_epoch(first, second, say("run-page.alt.sentence"))
+    with speaking(token=checkpoint.vocabulary.token):
+        return drawing.after_epoch(first, second, say("run-page.alt.sentence"))

@@ -20,8 +20,9 @@ from explorer.pages.shell import links, notices, people, session, texts
 from explorer.pages.shell.plain import plain
 from explorer.runs.request import setting
 from explorer.text import newlines_to_blanks
+from explorer.tokens import CHARACTER, KINDS
 from explorer.training import OPTIMIZERS, RECIPE_MODELS, RECIPES
-from explorer.words import knows, say
+from explorer.words import TOKEN, knows, say
 
 OWN_TEXT, OWN_FILE = "own-text", "own-file"
 FIRST_RECIPE = "quick"
@@ -47,6 +48,7 @@ MORE = {
     "hidden_sizes": "",
 }
 RECIPE = {
+    "token": KINDS,
     "optimizer": OPTIMIZERS,
     "learning_rate": 1.0,
     "clip_norm": 1.0,
@@ -217,6 +219,7 @@ def _idle(cell: str, direction: str, init: str, *, layered: bool) -> set[str]:
 
 def choose_recipe(slots: Slots) -> dict[str, Any]:
     """The fields of Recipe as the controls have them."""
+    TOKEN.set(session.kept("new_token", CHARACTER))  # which some of their names speak of
     clips = session.kept("new_clips", True)
     idle = (set() if clips else {"clip_norm"}) | _idle_gates()
     if session.kept("new_sampling", Recipe.sampling) != "sequential":

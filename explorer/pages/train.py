@@ -15,7 +15,7 @@ from explorer.pages.shell import export, links, models, notices, people, picture
 from explorer.pages.shell.plain import cells, plain
 from explorer.probes.progress import long_enough
 from explorer.runs.status import DIVERGED, FINISHED, STATUSES, meaning, named
-from explorer.words import say
+from explorer.words import TOKEN, say
 
 NEWEST = 8  # runs that are listed until one asks for all
 HIGHLIGHT = "rgba(224, 138, 30, 0.25)"
@@ -24,6 +24,7 @@ HIGHLIGHT = "rgba(224, 138, 30, 0.25)"
 def watch(run_id: str) -> None:
     """One run: what it trains, what one can do about it, its curves, which follow it by themselves, and its sentence."""
     run = runs.run(run_id)
+    TOKEN.set(run.recipe.token)
     findings = verdict(run)
     st.markdown(f"{status(run, findings)} **{plain(run.name)}**", help=meaning(run.status))
     st.caption(plain(runs.summary(run.config, run.recipe, run.corpus, run.steps_total)))

@@ -15,6 +15,7 @@ from explorer.models import CharModel, NetKey
 from explorer.probes.gates import GateTrace, trace_gates
 from explorer.probes.perplexity import NATS_PER_BIT, Floats
 from explorer.probes.units import Role
+from explorer.tokens import Tokens, token_of
 
 LEAST_STEPS = 5  # that a feature concerns; of fewer, a mean says little
 AROUND = 1  # steps after a feature begins or ends that it concerns too: the character is predicted one step before it is read
@@ -33,7 +34,7 @@ class Ablation:
     """
 
     held: HeldUnit
-    text: str
+    text: Tokens
     before_nats_T: Floats
     after_nats_T: Floats
 
@@ -72,15 +73,15 @@ class Ablation:
 
     def frame(self) -> pd.DataFrame:
         """One line a symbol of the text: how often it is asked for, its surprise before and after, what rises most first."""
-        known_T = np.isfinite(self.rise_nats_T)
+        known_T, token = np.isfinite(self.rise_nats_T), token_of(self.text)
         table = pd.DataFrame(
             {
-                "character": np.array(list(self.text), dtype=object)[known_T],
+                token: np.array(list(self.text), dtype=object)[known_T],
                 "before_bits": np.asarray(self.before_nats_T)[known_T] / NATS_PER_BIT,
                 "after_bits": np.asarray(self.after_nats_T)[known_T] / NATS_PER_BIT,
             }
         )
-        by_symbol = table.groupby("character")
+        by_symbol = table.groupby(token)
         means = by_symbol.mean()
         means.insert(0, "count", by_symbol.size())
         means["rise_bits"] = means["after_bits"] - means["before_bits"]
@@ -89,7 +90,7 @@ class Ablation:
 
 
 def ablate(
-    model: CharModel, text: str | GateTrace, unit: int, part: str = "h", *, net: NetKey | None = None
+    model: CharModel, text: Tokens | GateTrace, unit: int, part: str = "h", *, net: NetKey | None = None
 ) -> Ablation:
     """Hold one part of one unit at its mean over a text, and read the text again.
 
@@ -107,7 +108,7 @@ def ablate(
         ConfigError: a net, a unit or a part the model does not have, or a mean that no weights hold.
 
     """
-    trace = trace_gates(model, text) if isinstance(text, str) else text
+    trace = text if isinstance(text, GateTrace) else trace_gates(model, text)
     layer, direction = net or NetKey(0, "forward")
     tape = trace.tape(layer, direction)
     if part not in tape.parts:
@@ -143,7 +144,7 @@ class Trial:
         return bool(self.there_nats > max(self.elsewhere_nats, 0.0)) and self.rank == 0
 
 
-def concerned(role: Role, text: str) -> NDArray[np.bool_]:
+def concerned(role: Role, text: Tokens) -> NDArray[np.bool_]:
     """The characters whose prediction a feature helps: where it begins or ends, and the step after; (steps,).
 
     Inside of quotation marks any character may follow; what one must remember is that a mark has to close them. A feature that
@@ -162,7 +163,13 @@ def concerned(role: Role, text: str) -> NDArray[np.bool_]:
 
 
 def try_role(
-    model: CharModel, text: str | GateTrace, role: Role, others: int = 20, *, net: NetKey | None = None, seed: int = 0
+    model: CharModel,
+    text: Tokens | GateTrace,
+    role: Role,
+    others: int = 20,
+    *,
+    net: NetKey | None = None,
+    seed: int = 0,
 ) -> Trial:
     """Whether a unit does for the model what its role says: an experiment, where a role is a correlation.
 
@@ -178,7 +185,7 @@ def try_role(
         ConfigError: a part whose mean no weights hold.
 
     """
-    trace = trace_gates(model, text) if isinstance(text, str) else text
+    trace = text if isinstance(text, GateTrace) else trace_gates(model, text)
     there_T = concerned(role, trace.text)
     layer, direction = net or NetKey(0, "forward")
     hidden = trace.tape(layer, direction).h_TH.shape[1]

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from explorer.fields import ConfigError, expected
 from explorer.probes.perplexity import Floats
+from explorer.tokens import CHARACTER, WORD, Tokens, joined, token_of
 
 LEAST_RANGE = 0.1  # of a unit over the text: one that moves less is never on
-CONTEXT = 24  # characters on either side of a place
+CONTEXT = {CHARACTER: 24, WORD: 6}  # tokens on either side of a place
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ class Place:
     after: str
 
 
-def elsewhere(values_TH: Floats, text: str, on: OnUnits, most: int = 5) -> list[Place]:
+def elsewhere(values_TH: Floats, text: Tokens, on: OnUnits, most: int = 5) -> list[Place]:
     """Where else the same units are on together, and end together: the stretches whose length is nearest first.
 
     Args:
@@ -150,6 +151,10 @@ def elsewhere(values_TH: Floats, text: str, on: OnUnits, most: int = 5) -> list[
     return [place_at(text, int(starts[i]), int(ends[i])) for i in nearest]
 
 
-def place_at(text: str, start: int, end: int) -> Place:
+def place_at(text: Tokens, start: int, end: int) -> Place:
     """A stretch of a text, from one step up to another, with what stands around it."""
-    return Place(start, end - 1, text[max(0, start - CONTEXT) : start], text[start:end], text[end : end + CONTEXT])
+    context = CONTEXT[token_of(text)]
+    first = max(0, start - context)
+    # What stands before decides where blanks stand.
+    before, inside, whole = (joined(text[first:last]) for last in (start, end, end + context))
+    return Place(start, end - 1, before, inside[len(before) :], whole[len(inside) :])

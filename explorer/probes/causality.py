@@ -18,6 +18,7 @@ from explorer.models import CharModel
 from explorer.reads.kernel import BLOCK_BYTES
 from explorer.reads.text import TextRead
 from explorer.text import TextError
+from explorer.tokens import Tokens
 
 MOST_STEPS = 64  # one backward sweep a step: enough to see a leak, which begins one step ahead
 
@@ -33,7 +34,7 @@ class Causality:
     """
 
     energy_TT: NDArray[np.float64]
-    text: str
+    text: Tokens
 
     @property
     def past(self) -> float:
@@ -51,7 +52,7 @@ class Causality:
         return self.ahead == 0
 
 
-def causality(model: CharModel, text: str) -> Causality:
+def causality(model: CharModel, text: Tokens) -> Causality:
     """What the outputs of a model depend on, before and after them, on the first 64 characters of a text.
 
     Of a model that is asked for the next character. Cloze is asked for character t from both sides: there, what is ahead is

@@ -23,6 +23,7 @@ from explorer.interventions import check_gates, check_variant
 from explorer.models import NetKey, SequenceModel
 from explorer.probes.pictured import Pictured
 from explorer.reads import Read, read_of
+from explorer.tokens import Tokens
 
 OWN_KERNEL = "explorer.cells"
 
@@ -115,7 +116,7 @@ class OpenedCell(Pictured):
 @torch.no_grad()
 def open_cell(
     model: SequenceModel,
-    read: str | Read,
+    read: Tokens | Read,
     step: int,
     *,
     layer: int = 0,

@@ -20,6 +20,7 @@ from explorer.probes.gates import GateTrace, trace_gates
 from explorer.probes.gradients import HORIZON, gradient_flow
 from explorer.problems.drawing import Problem
 from explorer.problems.learning import SOLVED_AT, accuracy
+from explorer.tokens import joined
 from explorer.words import Saying
 
 MOST_CLAIMED = 400  # characters of a text: the flow of a longer one has too many numbers
@@ -116,7 +117,7 @@ def _gates_of_the_past(model: CharModel) -> list[Gate]:
 
 def _mean(traces: Sequence[GateTrace], gate: Gate, where: Callable[[str], list[bool]]) -> float:
     """Mean of a gate of the first layer over its units and the characters of one kind; NaN where there are none."""
-    chosen = [trace.tape()[gate.letter][np.array(where(trace.text), bool)] for trace in traces]
+    chosen = [trace.tape()[gate.letter][np.array(where(joined(trace.text)), bool)] for trace in traces]
     values = np.concatenate(chosen)
     return float(values.mean(dtype=np.float64)) if values.size else np.nan
 

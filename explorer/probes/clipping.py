@@ -19,6 +19,7 @@ from explorer.models import SequenceModel
 from explorer.probes.gradients import NonFinite
 from explorer.probes.pictured import Pictured
 from explorer.reads import Read, read_of
+from explorer.tokens import Tokens
 from explorer.words import Saying
 
 WAYS = ("norm", "value", "parameter")
@@ -102,7 +103,7 @@ class ClipLedger(Pictured):
         return self.outcomes["norm"].norm_after
 
 
-def clip_ledger(model: SequenceModel, text: str | Read, max_norm: float | None) -> ClipLedger:
+def clip_ledger(model: SequenceModel, text: Tokens | Read, max_norm: float | None) -> ClipLedger:
     """What clipping at max_norm does to the gradient of this text's mean loss, parameter by parameter.
 
     Clipping by the norm of all gradients together is Pascanu et al. 2013 (arXiv 1211.5063).

@@ -19,6 +19,7 @@ from explorer.probes.gradients import LEAST_ROWS, GradientFlow, gradient_flow
 from explorer.probes.pictured import Pictured
 from explorer.probes.progress import TrainingRecord, corpus_nats, judge, still_falling
 from explorer.text import Vocabulary
+from explorer.tokens import Tokens
 
 VANISHING_STEPS = 20
 EXPLODING_SHARE = 10.0
@@ -58,7 +59,7 @@ class Diagnosis(Pictured):
 
 
 def diagnose(
-    checkpoint_or_model: Checkpoint | CharModel, text: str, layer: int = 0, direction: str = "forward"
+    checkpoint_or_model: Checkpoint | CharModel, text: Tokens, layer: int = 0, direction: str = "forward"
 ) -> Diagnosis:
     """What is wrong with this model on this text, if anything. A Checkpoint brings its training, which says most.
 

@@ -20,6 +20,7 @@ from explorer.probes.pictured import Pictured
 from explorer.reads import Read, TextRead, read_of
 from explorer.reads.kernel import CHUNK, kernel_states, through_nets
 from explorer.reads.text import score_name
+from explorer.tokens import Tokens
 from explorer.training import perplexity
 
 SATURATED_LOW, SATURATED_HIGH = 0.1, 0.9  # Karpathy et al. 2015, arXiv 1506.02078
@@ -144,7 +145,7 @@ class GateTrace(Pictured):
 
     """
 
-    text: str
+    text: Tokens
     config: ModelConfig
     symbols: tuple[str, ...]
     tapes: Mapping[NetKey, Tape]
@@ -227,7 +228,7 @@ def states_after(trace: GateTrace, step: int) -> dict[NetKey, State]:
 
 
 @torch.no_grad()
-def trace_gates(model: CharModel, text: str | Read) -> GateTrace:
+def trace_gates(model: CharModel, text: Tokens | Read) -> GateTrace:
     """Read a text, and recover every gate of every net at every step.
 
     Works for any length; memory is what is returned plus a block of 2,048 steps.

@@ -25,6 +25,7 @@ from explorer.probes.sweep import Sweep
 from explorer.reads import Read, read_of
 from explorer.reads.base import check_net
 from explorer.text import TextError
+from explorer.tokens import Tokens
 from explorer.words import Saying, say
 
 Floats64 = NDArray[np.float64]
@@ -184,7 +185,7 @@ class GradientFlow(Pictured):
 @torch.no_grad()
 def gradient_flow(
     model: SequenceModel,
-    text: str | Read,
+    text: Tokens | Read,
     layer: int = 0,
     direction: str = "forward",
     cut: Cut | None = None,

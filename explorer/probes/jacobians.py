@@ -17,6 +17,7 @@ from explorer.probes.gradients import GradientFlow
 from explorer.probes.sweep import Sweep, random_directions
 from explorer.reads import Read, read_of
 from explorer.reads.base import check_net
+from explorer.tokens import Tokens
 
 Floats64 = NDArray[np.float64]
 
@@ -76,7 +77,7 @@ class LyapunovSpectrum:
 @torch.no_grad()
 def jacobian_paths(
     model: SequenceModel,
-    text: str | Read,
+    text: Tokens | Read,
     layer: int = 0,
     direction: str = "forward",
     *,
@@ -161,7 +162,7 @@ def singular_values_of(matrix: Tensor) -> Tensor:
 
 @torch.no_grad()
 def lyapunov_exponents(
-    model: SequenceModel, text: str | Read, k: int = 4, layer: int = 0, direction: str = "forward"
+    model: SequenceModel, text: Tokens | Read, k: int = 4, layer: int = 0, direction: str = "forward"
 ) -> LyapunovSpectrum:
     """The k largest finite-time Lyapunov exponents of one net along a text, by QR of its Jacobians.
 

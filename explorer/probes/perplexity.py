@@ -13,6 +13,7 @@ from torch import Tensor
 from explorer.checkpoints import Checkpoint
 from explorer.models import CharModel, NetKey
 from explorer.reads.kernel import BLOCK_BYTES, CHUNK, kernel_states, through_nets
+from explorer.tokens import Tokens
 from explorer.training import perplexity
 
 Floats = NDArray[np.float32]
@@ -99,7 +100,7 @@ def score_states(model: CharModel, h: dict[NetKey, Tensor], ids_T: Tensor) -> Te
 
 
 @torch.no_grad()
-def score_text(model: CharModel, text: str) -> TextScore:
+def score_text(model: CharModel, text: Tokens) -> TextScore:
     """The score of a text, in nats a character; an empty one gives empty arrays.
 
     Args:
@@ -112,7 +113,7 @@ def score_text(model: CharModel, text: str) -> TextScore:
     return score_states(model, {net: h_TH.unsqueeze(1) for net, h_TH in h.items()}, ids_T)
 
 
-def perplexity_by_epoch(checkpoint: Checkpoint, text: str) -> dict[int, float | None]:
+def perplexity_by_epoch(checkpoint: Checkpoint, text: Tokens) -> dict[int, float | None]:
     """The perplexity of a text under the model as it was at each of the checkpoint's epochs.
 
     Args:

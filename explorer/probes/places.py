@@ -17,6 +17,7 @@ from explorer.fields import ConfigError, expected
 from explorer.models import ModelConfig, NetKey
 from explorer.probes.brush import Place, place_at
 from explorer.probes.gates import GateTrace
+from explorer.tokens import Tokens, joined
 from explorer.words import say
 
 Floats64 = NDArray[np.float64]
@@ -87,15 +88,20 @@ def same_word(
     if most is not None and len(order) > most:
         order = np.concatenate([order[: (most + 1) // 2], order[len(order) - most // 2 :]])
     places = tuple(place_at(where.text, starts[i], starts[i] + len(word)) for i in order)
-    return SameWord(word, places, trace.config, {net: values_P[order] for net, values_P in alike.items()})
+    return SameWord(joined(word), places, trace.config, {net: values_P[order] for net, values_P in alike.items()})
 
 
-def _letters_beside(text: str, start: int, end: int) -> tuple[bool, bool]:
-    """Whether a stretch has a letter right before it, and right after it."""
+def _letters_beside(text: Tokens, start: int, end: int) -> tuple[bool, bool]:
+    """Whether a stretch has a letter right before it, and right after it; of words none goes on."""
+    if not isinstance(text, str):
+        return False, False
     return text[:start][-1:].isalpha(), text[end : end + 1].isalpha()
 
 
-def _starts(text: str, word: str) -> Iterator[int]:
+def _starts(text: Tokens, word: Tokens) -> Iterator[int]:
+    if not isinstance(text, str) or not isinstance(word, str):
+        yield from (at for at in range(len(text) - len(word) + 1) if text[at : at + len(word)] == word)
+        return
     at = text.find(word)
     while at >= 0:
         yield at

@@ -14,6 +14,7 @@ from explorer.probes.gates import GateTrace, Tape
 from explorer.probes.jacobians import JacobianPaths
 from explorer.probes.perplexity import NATS_PER_BIT
 from explorer.text import Vocabulary
+from explorer.tokens import Tokens, token_of
 from explorer.words import Saying, say
 
 MANY_UNKNOWN = 0.05  # from this share on, the score is that of another text
@@ -110,7 +111,8 @@ def _unknown(trace: GateTrace) -> Notice:
         sentences.append(Saying("notice.unknown-scored", scored))
     grave = trace.unknown_share > MANY_UNKNOWN
     if grave:
-        known = "".join(map(visible, trace.symbols[1 : KNOWN_CHARACTERS + 1]))
+        blank = "" if isinstance(trace.text, str) else " "
+        known = blank.join(map(visible, trace.symbols[1 : KNOWN_CHARACTERS + 1]))
         more = len(trace.symbols) > KNOWN_CHARACTERS + 1
         sentences.append(Saying("notice.knows-more" if more else "notice.knows", {"known": known}))
     return Notice(Saying("sentences", {"sentences": sentences}), grave)
@@ -124,11 +126,11 @@ def folded(typed: str, vocabulary: Vocabulary) -> Notice | None:
     return Notice(Saying("notice.folded", {"characters": _named(changed)}), grave=False) if changed else None
 
 
-def unread(sentence: str, learned: str) -> Notice | None:
-    """Which characters of a sentence do not occur in the text that a model is going to learn; None where all do."""
-    if all(c in learned for c in sentence):
+def unread(sentence: str, learned: Tokens) -> Notice | None:
+    """Which symbols of a sentence do not occur in the text that a model is going to learn; None where all do."""
+    if isinstance(learned, str) and all(c in learned for c in sentence):
         return None
-    vocabulary = Vocabulary.from_text(learned)
+    vocabulary = Vocabulary.from_text(learned, token_of(learned))
     read = vocabulary.folded(sentence)
     missing = [c for c in dict.fromkeys(read) if c not in vocabulary.symbols]
     if not missing:

@@ -15,6 +15,7 @@ from explorer.features import BEFORE, CHARACTER, COUNTED, FEATURES, features_of
 from explorer.models import CharModel, NetKey
 from explorer.probes.gates import GateTrace, trace_gates
 from explorer.reads import Read
+from explorer.tokens import Tokens
 from explorer.words import knows, say
 
 Floats64 = NDArray[np.float64]
@@ -153,7 +154,7 @@ def _rank(role: Role) -> int:
 
 
 def unit_roles(
-    model: CharModel, text: str | Read, layer: int = 0, direction: str = "forward", *, seed: int = 0
+    model: CharModel, text: Tokens | Read, layer: int = 0, direction: str = "forward", *, seed: int = 0
 ) -> UnitRoles:
     """What each gate and each part of the state of every unit follows in a text, as far as more than chance is in it.
 

@@ -18,6 +18,7 @@ from explorer.clipping import grad_norm
 from explorer.models import NetKey, SequenceModel
 from explorer.reads import Read, read_of
 from explorer.reads.kernel import through_nets
+from explorer.tokens import Tokens
 
 Floats64 = NDArray[np.float64]
 
@@ -42,7 +43,7 @@ class WeightGradients:
         return {name: self.total_norms[name] / total if total else math.nan for name, total in sums.items()}
 
 
-def weight_gradient_steps(model: SequenceModel, text: str | Read) -> WeightGradients:
+def weight_gradient_steps(model: SequenceModel, text: Tokens | Read) -> WeightGradients:
     """What each step adds to the gradient of every parameter, for the mean loss of a text, in nats.
 
     The part of step t is what the weights get from being used at t, with the gradient of all later losses: the part of a

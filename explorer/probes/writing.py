@@ -11,6 +11,7 @@ import pandas as pd
 from explorer.fields import ConfigError, expected
 from explorer.models import CharModel
 from explorer.probes.gates import GateTrace, states_after
+from explorer.tokens import Tokens, joined
 
 Likely = tuple[tuple[str, float], ...]
 BEST = 5
@@ -21,7 +22,7 @@ class Writing:
     """What a model would write at a place of a text.
 
     Attributes:
-        text: as the model read it.
+        text: as the model read it, a tuple where it reads words.
         at: the place: the step before which it writes, or the one that it fills; the length of the text is its end.
         best: the likeliest characters there with their probabilities in [0, 1], the likeliest first. Of a model that reads
             forward at this temperature, of a cloze model as it is.
@@ -32,7 +33,7 @@ class Writing:
 
     """
 
-    text: str
+    text: Tokens
     at: int
     best: Likely
     stands: str
@@ -40,14 +41,24 @@ class Writing:
     temperature: float
     elapsed_s: float = field(default=0.0, compare=False)
 
+    @property
+    def before(self) -> str:
+        """The text before the place."""
+        return joined(self.text[: self.at])
+
+    @property
+    def after(self) -> str:
+        """The text after what stands there."""
+        return joined(self.text)[len(joined(self.text[: self.at + 1])) :]
+
     def frame(self) -> pd.DataFrame:
         """The likeliest characters and their probabilities, one a line."""
         return pd.DataFrame(self.best, columns=["character", "probability"])
 
 
 def write_on(
-    model: CharModel, text: str | GateTrace, at: int | None = None, *, length: int = 200, temperature: float = 1.0, seed: int = 0,
-    best: int = BEST,
+    model: CharModel, text: Tokens | GateTrace, at: int | None = None, *, length: int = 200, temperature: float = 1.0,
+    seed: int = 0, best: int = BEST,
 ) -> Writing:  # fmt: skip
     """What a model would write at a place of a text: from there on, or, where it reads from both ends, in that place.
 
@@ -86,4 +97,4 @@ def write_on(
     symbols = model.vocabulary.symbols
     order = np.argsort(-probabilities_V, kind="stable")[:best]
     likely = [(symbols[i], float(probabilities_V[i])) for i in order if probabilities_V[i] > 0]
-    return Writing(read, place, tuple(likely), read[place : place + 1], written, temperature, took_s)
+    return Writing(read, place, tuple(likely), "".join(read[place : place + 1]), written, temperature, took_s)

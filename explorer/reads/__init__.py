@@ -6,20 +6,21 @@ from explorer.fields import ConfigError, expected, got
 from explorer.models import SequenceModel
 from explorer.reads.base import Read
 from explorer.reads.text import TextRead
+from explorer.tokens import Tokens
 
 __all__ = ["Read", "TextRead", "read_of"]
 
 
-def read_of(model: SequenceModel, given: str | Read) -> Read:
+def read_of(model: SequenceModel, given: Tokens | Read) -> Read:
     """What a model reads: a text, or a Read of the same model, which saves reading again.
 
     Raises:
         ConfigError: a Read of another model.
 
     """
-    if isinstance(given, str):
-        of_characters: Any = model
-        return TextRead(of_characters, given)
+    if not isinstance(given, Read):
+        of_symbols: Any = model
+        return TextRead(of_symbols, given)
     if given.model is not model:
         raise ConfigError("read", expected("same-model"), got("another"))
     return given

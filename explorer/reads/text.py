@@ -1,4 +1,4 @@
-"""A text as what a model reads: one step a character, and a cross-entropy for each that is predicted."""
+"""A text as what a model reads: one step a character or a word, and a cross-entropy for each that is predicted."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from explorer.models import CharModel, NetKey
 from explorer.reads.base import Read
 from explorer.text import TextError
+from explorer.tokens import Tokens
 from explorer.words import say
 
 
@@ -24,14 +25,15 @@ class TextRead(Read):
     """A model that reads a text, from its zero state. A term is -ln p of a character, in nats, numbered by the character.
 
     Attributes:
-        text: as it was read (line ends LF, lone surrogates U+FFFD, accents composed as the vocabulary has them).
+        text: as it was read (line ends LF, lone surrogates U+FFFD, accents composed as the vocabulary has them; words, where
+            those are read).
         ids_T: the text's numbers.
 
     """
 
     model: CharModel
 
-    def __init__(self, model: CharModel, text: str) -> None:
+    def __init__(self, model: CharModel, text: Tokens) -> None:
         self.text = model.vocabulary.as_read(text)
         self.ids_T = model.vocabulary.encode(self.text)
         self.score_name = score_name(model.config.objective)

@@ -17,6 +17,7 @@ from explorer.runs.claim import Claim
 from explorer.runs.facts import EpochEvent, GateSummary, Run, RunError
 from explorer.runs.state import refused_path, restore_state, save_state
 from explorer.runs.store import Store
+from explorer.tokens import Tokens
 from explorer.training import Recipe, StepRecord, Training
 from explorer.words import say
 
@@ -28,7 +29,7 @@ SLOW_STEP_S = 0.3  # after a step this long the state is kept at once: Stop does
 KEEPING_SHARE = 0.1  # of the time may go into that
 
 
-def split_text(text: str, recipe: Recipe, share: float) -> tuple[str, str]:
+def split_text(text: Tokens, recipe: Recipe, share: float) -> tuple[Tokens, Tokens]:
     """The part of a text to train on, and the part held out: what comes after it.
 
     A recipe that reads only the first max_tokens leaves the rest anyway; from one that reads everything the last
@@ -38,10 +39,10 @@ def split_text(text: str, recipe: Recipe, share: float) -> tuple[str, str]:
     if len(whole) < len(text) or not share:
         return whole, text[len(whole) :]
     cut = round(len(text) * (1 - share))
-    return (text[:cut], text[cut:]) if cut >= recipe.shortest_text else (text, "")
+    return (text[:cut], text[cut:]) if cut >= recipe.shortest_text else (text, text[:0])
 
 
-def held_out_characters(held_out: str, weights: int) -> int:
+def held_out_characters(held_out: Tokens, weights: int) -> int:
     """How many of the held-out characters are measured: at most 2,000, fewer with a large model; none if there is only one."""
     wanted = max(MIN_HELD_OUT, min(MAX_HELD_OUT, HELD_OUT_WORK // weights))
     return min(len(held_out), wanted) if len(held_out) > 1 else 0
@@ -71,7 +72,7 @@ class Recorder:
         run: Run,
         model: CharModel,
         steps: Iterator[StepRecord],
-        held_out: str,
+        held_out: Tokens,
         state_seconds: float,
     ) -> None:
         self._files, self._claim, self._run, self._model = store.files, claim, run, model

@@ -16,10 +16,11 @@ from explorer.runs.recorder import held_out_characters, split_text
 from explorer.runs.status import WAITING
 from explorer.runs.validation import Complaint
 from explorer.text import Vocabulary, clean_text
+from explorer.tokens import CHARACTER, joined, split
 from explorer.training import Recipe
 from explorer.words import knows, say
 
-PREFIX_CHARACTERS = 16
+PREFIX_CHARACTERS, PREFIX_WORDS = 16, 4
 
 
 @dataclass(frozen=True)
@@ -87,19 +88,25 @@ class RunRequest:
             raise RunError("run.said", said=" ".join(map(str, problems.values())))
         config, recipe = _built(ModelConfig, self.config)[0], _built(Recipe, self.recipe)[0]
         text, now = clean_text(self.text), time.time()
-        vocabulary = Vocabulary.from_text(recipe.learned(text))
+        vocabulary = Vocabulary.from_text(recipe.learned(text), recipe.token)
         weights = validation.weight_count(config, len(vocabulary))
-        trained, held_out = split_text(text, recipe, self.held_out_share)
+        trained, held_out = split_text(split(text, recipe.token), recipe, self.held_out_share)
         return Run(
             id=new_id(), name=self.name.strip() or validation.describe(config, recipe, self.corpus),
             status=WAITING, owner=self.session, corpus=self.corpus, text="", config=config, recipe=recipe, seed=self.seed,
-            sentence=vocabulary.folded(self.sentence),
-            prefixes=tuple(self.prefixes) or (text.strip()[:PREFIX_CHARACTERS].replace("\n", " "),),
+            sentence=joined(vocabulary.folded(self.sentence)),
+            prefixes=tuple(self.prefixes) or (_first_words(text, recipe.token),),
             held_out_share=self.held_out_share, held_out=held_out_characters(held_out, weights), trained_on=len(trained),
             symbols=len(vocabulary), unigram_nll_nats=_mean_unigram_nll_nats(vocabulary),
             parameters=tuple(config.parameter_shapes(len(vocabulary))), weights=weights,
             steps_total=validation.steps_total(recipe, len(trained)), created=now, queued=now,
         )  # fmt: skip
+
+
+def _first_words(text: str, token: str) -> str:
+    """What a sample begins with: the first characters of a text, or its first words."""
+    begins = split(text.strip(), token)
+    return joined(begins[:PREFIX_CHARACTERS] if token == CHARACTER else begins[:PREFIX_WORDS]).replace("\n", " ")
 
 
 def new_id() -> str:

@@ -24,7 +24,7 @@ from explorer.runs.facts import RunError, disk_fault
 from explorer.training import Training, TrainingState
 from explorer.words import Saying
 
-FORMAT = "gate-explorer-state/2"
+FORMAT = "gate-explorer-state/3"
 MAX_HEADER_BYTES, MAX_TENSORS = 1_000_000, 1_000
 ITEM_TYPES = ("F64", "F32", "F16", "U8")
 CHECKSUM, CHECKSUM_BYTES = "sha256", 32

@@ -11,7 +11,7 @@ from explorer.fields import expected, got, shown
 from explorer.models import MAX_PARAMETERS, ConfigError, ModelConfig
 from explorer.recording import MAX_BYTES
 from explorer.runs.recorder import split_text
-from explorer.text import MAX_FILE_BYTES, Vocabulary, clean_text
+from explorer.text import MAX_FILE_BYTES, Vocabulary, clean_text, split_clean
 from explorer.training import Recipe, check_seed
 from explorer.words import Saying, say
 
@@ -116,11 +116,11 @@ def together(
     config: ModelConfig, recipe: Recipe, text: str, held_out_share: float, max_steps: int | None
 ) -> Complaint | None:
     """The first thing that makes no sense together, at the control to change; None where all does."""
-    text = clean_text(text)
-    trained = len(split_text(text, recipe, held_out_share)[0])
-    if complaint := _length_problem(recipe, len(text), trained):
+    tokens = split_clean(text, recipe.token)
+    trained = len(split_text(tokens, recipe, held_out_share)[0])
+    if complaint := _length_problem(recipe, len(tokens), trained):
         return complaint
-    vocabulary = Vocabulary.from_text(recipe.learned(text))
+    vocabulary = Vocabulary.from_text(recipe.learned(text), recipe.token)
     return (
         _gate_problem(config, recipe)
         or _size_problem(config, len(vocabulary))
@@ -216,7 +216,7 @@ def describe(config: ModelConfig, recipe: Recipe, corpus: str) -> str:
     """A name for a run that was given none."""
     name = say(
         "run.made-name", title=config.title, objective=config.objective, units=config.units, optimizer=recipe.optimizer,
-        corpus=corpus,
+        corpus=corpus, token=recipe.token,
     )  # fmt: skip
     return "".join(c for c in name if not name_problem(f"a{c}a"))[:MAX_NAME]
 
@@ -235,5 +235,5 @@ def summary(config: ModelConfig, recipe: Recipe, corpus: str, steps: int | None 
         "run.summary", title=config.title, objective=config.objective, units=config.units, layers=config.num_layers,
         direction=config.direction, corpus=corpus, optimizer=recipe.optimizer, learning_rate=recipe.learning_rate,
         clip_norm=recipe.clip_norm, epochs=recipe.epochs, steps=steps, held_gate=recipe.held_gate, held_at=recipe.held_at,
-        backward_batches=recipe.backward_batches,
+        backward_batches=recipe.backward_batches, token=recipe.token,
     )  # fmt: skip

@@ -33,6 +33,7 @@ from explorer.runs.state import StateError, set_aside
 from explorer.runs.status import DIVERGED, FAILED, FINISHED, INTERRUPTED, STOPPED, STOPPING
 from explorer.runs.store import Store
 from explorer.text import Vocabulary
+from explorer.tokens import split
 from explorer.training import OPTIMIZERS, Recipe, StepRecord, TrainingDivergedError, train
 from explorer.words import say
 
@@ -163,8 +164,8 @@ def work(store: Store, claim: Claim, *, until_closed: int | None = None) -> None
 def _train(store: Store, claim: Claim, run: Run, pulse: Pulse) -> tuple[str, str, tuple[int, str] | None]:
     """Status and message the run ends with, and (step, parameter) where it diverged."""
     text = store.files.text(run.text)
-    model = CharModel(run.config, Vocabulary.from_text(run.recipe.learned(text)), seed=run.seed)
-    trained, held_out = split_text(text, run.recipe, run.held_out_share)
+    model = CharModel(run.config, Vocabulary.from_text(run.recipe.learned(text), run.recipe.token), seed=run.seed)
+    trained, held_out = split_text(split(text, run.recipe.token), run.recipe, run.held_out_share)
     steps = train(model, trained, run.recipe, run.seed)
     recorder = Recorder(store, claim, run, model, steps, held_out, settings().state_seconds)
     recorder.begin()

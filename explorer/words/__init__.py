@@ -1,8 +1,9 @@
 """Every sentence a person reads is made here, from a code and its figures; words know nothing of the rest.
 
 A language is one file beside this one: `SENTENCES` (code -> a template for str.format, or a function of the figures where
-a template cannot do), `FORMS` (what may stand behind a colon in a template -> how it writes a figure), and `OWN` (what a cell
-says of itself, in English -> the same).
+a template cannot do), `FORMS` (what may stand behind a colon in a template -> how it writes a figure), `OWN` (what a cell
+says of itself, in English -> the same), and `TOKENS` (what {token}, {tokens} and {Tokens} stand for where a model reads
+characters, and where it reads words).
 
     say("text.too-large", size=7_000_000)  # "Expected a text of at most 5 MB; this one has 7.0 MB. ..."
 """
@@ -25,6 +26,8 @@ MOST_NAMED = 20  # languages by a browser
 _WISH = re.compile(r"\s*([A-Za-z]+)[\w-]*\s*(?:;\s*q=([01](?:\.\d*)?))?", re.ASCII)
 LANGUAGE: ContextVar[str] = ContextVar("LANGUAGE", default="en")
 """The one that is spoken, out of LANGUAGES; a thread of its own has its own."""
+TOKEN: ContextVar[str] = ContextVar("TOKEN", default="character")
+"""What the model that is spoken of reads at a step, "character" or "word"; a thread of its own has its own."""
 
 
 class Language(Protocol):
@@ -33,6 +36,7 @@ class Language(Protocol):
     SENTENCES: Mapping[str, str | Callable[..., str]]
     FORMS: Mapping[str, Callable[[Any], str]]
     OWN: Mapping[str, str]
+    TOKENS: Mapping[str, Mapping[str, str]]
 
 
 CONVERSIONS: Mapping[str, Callable[[Any], str]] = {"r": repr, "s": str, "a": ascii}
@@ -54,13 +58,14 @@ def _parts(sentence: str) -> list[_Part]:
     return [_Part(letters, figure, form or "", conversion) for letters, figure, form, conversion in parts]
 
 
-def _written(sentence: str, forms: Mapping[str, Callable[[Any], str]], figures: Mapping[str, Any]) -> str:
-    """str.format with the forms of a language."""
-    said = []
+def _written(sentence: str, spoken: Language, figures: Mapping[str, Any]) -> str:
+    """str.format with the forms of a language, and with what it calls that which a model reads."""
+    said, forms, tokens = [], spoken.FORMS, spoken.TOKENS[TOKEN.get()]
     for letters, figure, form, conversion in _parts(sentence):
         said.append(letters)
         if figure is not None:
-            value = CONVERSIONS[conversion](figures[figure]) if conversion else figures[figure]
+            value = tokens[figure] if figure in tokens else figures[figure]
+            value = CONVERSIONS[conversion](value) if conversion else value
             said.append(forms[form](value) if form in forms else format(value, form))
     return "".join(said)
 
@@ -75,7 +80,7 @@ def say(code: str, /, **figures: Any) -> str:
     """The sentence of a code with its figures, in the language that is spoken."""
     spoken = language(LANGUAGE.get())
     sentence = spoken.SENTENCES[code]
-    return sentence(**figures) if callable(sentence) else _written(sentence, spoken.FORMS, figures)
+    return sentence(**figures) if callable(sentence) else _written(sentence, spoken, figures)
 
 
 def own(text: str) -> str:
@@ -83,14 +88,33 @@ def own(text: str) -> str:
     return language(LANGUAGE.get()).OWN.get(text, text)
 
 
+class Voice(NamedTuple):
+    """How sentences are said: in a language, of a model that reads characters or words."""
+
+    language: str
+    token: str
+
+    @classmethod
+    def now(cls) -> Voice:
+        """The one that is spoken with here."""
+        return cls(LANGUAGE.get(), TOKEN.get())
+
+
 @contextmanager
-def speaking(name: str) -> Iterator[None]:
-    """A language for a while, where another thread asks for what a page has shown."""
-    before = LANGUAGE.set(name)
+def speaking(language: str | None = None, token: str | None = None) -> Iterator[None]:
+    """A language, or what a model reads, for a while: where another thread asks for what a page has shown, say.
+
+    Args:
+        language: out of LANGUAGES; None leaves the one that is spoken.
+        token: what the model reads that is spoken of; None leaves what it is.
+
+    """
+    before = LANGUAGE.set(language or LANGUAGE.get()), TOKEN.set(token or TOKEN.get())
     try:
         yield
     finally:
-        LANGUAGE.reset(before)
+        LANGUAGE.reset(before[0])
+        TOKEN.reset(before[1])
 
 
 def preferred(named: str) -> str:

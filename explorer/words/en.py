@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from explorer.words import TOKEN
+
 
 def _perplexity(nats: float) -> str:
     """A mean loss as the perplexity it is."""
@@ -37,8 +39,8 @@ def _reads(score: str, score_nats: float, **reach: Any) -> str:
 
 def _leaks(score_nats: float, **reach: Any) -> str:
     return (
-        f"One of its nets reads from the end, past the character it is asked for, so its score of {_perplexity(score_nats)} says "
-        f"nothing about what it can predict. {_reach(**reach)}"
+        f"One of its nets reads from the end, past the {TOKEN.get()} it is asked for, so its score of {_perplexity(score_nats)} "
+        f"says nothing about what it can predict. {_reach(**reach)}"
     )
 
 
@@ -151,21 +153,26 @@ OPTIMIZERS = {"sgd": "SGD", "adam": "Adam"}
 
 def _trains(
     objective: str, corpus: str, optimizer: str, learning_rate: float, clip_norm: float | None, epochs: int,
-    steps: int | None, held_gate: str | None, held_at: float, backward_batches: int, **shape: Any,
+    steps: int | None, held_gate: str | None, held_at: float, backward_batches: int, token: str, **shape: Any,
 ) -> str:  # fmt: skip
     """What a run trains, in a line."""
     held = "" if held_gate is None else f" · {held_gate} held at {held_at:g}"
     objectives = {"next": "", "cloze": ", cloze", "leaky": ", leaky"}
     clipped = "not clipped" if clip_norm is None else f"clipped at θ = {clip_norm:g}"
     back = "" if backward_batches == 1 else f", gradient over {backward_batches} batches"
+    read = corpus + _by(token)
     length = _some(epochs, "epoch") + ("" if steps is None else f", about {_some(steps, 'step')}")
     optimized = f"{OPTIMIZERS[optimizer]}, learning rate {learning_rate:g}"
-    return " · ".join((f"{_shape(**shape)}{objectives[objective]}{held}", corpus, optimized, clipped + back, length))
+    return " · ".join((f"{_shape(**shape)}{objectives[objective]}{held}", read, optimized, clipped + back, length))
 
 
-def _made_name(title: str, objective: str, units: str, optimizer: str, corpus: str) -> str:
+def _by(token: str) -> str:
+    return ", by words" if token == "word" else ""
+
+
+def _made_name(title: str, objective: str, units: str, optimizer: str, corpus: str, token: str) -> str:
     asked = "" if objective == "next" else f" {objective}"
-    return f"{title}{asked}, {units} units, {optimizer}, {corpus}"
+    return f"{title}{asked}, {units} units, {optimizer}, {corpus}{_by(token)}"
 
 
 def _held_unit(unit: int, part: str, value: float, layer: int, direction: str) -> str:
@@ -178,8 +185,10 @@ def _being_read(count: int, ahead: int) -> str:
     return f"The model is reading {count:,} characters.{others}"
 
 
-def _label(cell: str, corpus: str, units: str, layers: int) -> str:
-    return f"{cell} · {corpus} · {units} units" + (f", {layers} layers" if layers > 1 and "," not in units else "")
+def _label(cell: str, corpus: str, units: str, layers: int, token: str) -> str:
+    of_words = token == "word"  # without "units": no more fits into the list of models
+    size = f", words · {units}" if of_words else f" · {units} units"
+    return f"{cell} · {corpus}{size}" + (f", {layers} layers" if layers > 1 and "," not in units else "")
 
 
 _MEAN = "Mean over units and steps of the gate that keeps the old state: at 1 it keeps all of it, at 0 nothing."
@@ -211,7 +220,7 @@ FORMS: dict[str, Callable[[Any], str]] = {
     "all": lambda values: " and ".join(map(str, values)),
     "epochs": lambda count: "epoch" if count == 1 else f"{count:g} epochs",
     "layers": lambda count: _some(count, "layer"),
-    "characters": lambda count: _some(count, "character"),
+    "tokens": lambda count: _some(count, TOKEN.get()),
     "rows": lambda count: _some(count, "row"),
     "names": _names,
     "few": _few,
@@ -233,6 +242,10 @@ FORMS: dict[str, Callable[[Any], str]] = {
 """What may stand behind the colon of a figure in a template, beside what format knows."""
 
 OWN: dict[str, str] = {}
+TOKENS = {
+    "character": {"token": "character", "tokens": "characters", "Tokens": "Characters"},
+    "word": {"token": "word", "tokens": "words", "Tokens": "Words"},
+}
 """What a cell says of itself is English."""
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
@@ -264,7 +277,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "role.since-punctuation.else": "soon after one",
     "role.blank": "at a blank",
     "role.line-end": "at the end of a line",
-    "role.line-start": "at the first character of a line",
+    "role.line-start": "at the first {token} of a line",
     "role.punctuation": "at a punctuation mark",
     "role.digit": "at a digit",
     "role.capital": "at a capital letter",
@@ -323,7 +336,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "net.second-forward": "second forward",
     "net.both": "both",
     "models.diverged": (
-        "After reading {read:characters} this model's prediction is not a finite number: it has diverged. Take its weights of "
+        "After reading {read:tokens} this model's prediction is not a finite number: it has diverged. Take its weights of "
         "an earlier epoch, or train it with a lower learning rate."
     ),
     # interventions
@@ -414,7 +427,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "training.diverged.value": "value",
     "training.diverged.weight": "new weight",
     "training.too-short": (
-        "Expected a text of at least {least:,} characters for this recipe (batch_size {batch_size}, num_steps {num_steps}); "
+        "Expected a text of at least {least:,} {tokens} for this recipe (batch_size {batch_size}, num_steps {num_steps}); "
         "got {characters:,}. Take a longer text, or lower batch_size or num_steps."
     ),
     "training.ids.kind": "ids: expected whole numbers in one row; got {dtype} of shape {shape}.",
@@ -439,7 +452,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "got.not-finite": "NaN or infinity",
     # batches
     "batches.too-short": (
-        "Expected at least {least:,} characters for batches of {batch_size} x {num_steps}; got {characters:,}. Take a longer "
+        "Expected at least {least:,} {tokens} for batches of {batch_size} x {num_steps}; got {characters:,}. Take a longer "
         "text, a smaller batch or fewer steps."
     ),
     "batches.sampling": "Expected sampling {allowed:alternatives}; got {got!r}.",
@@ -498,8 +511,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "file.pickle": "a Python pickle (.pkl, .pt)",
     "file.onnx": "an ONNX model",
     # text
-    "text.no-loss": "Expected a text of at least {least} characters, so that there is a loss; got {count}.",
-    "text.too-long-for-flow": "Expected at most {most:,} characters for a T x T flow; got {count:,}. Take a part.",
+    "text.no-loss": "Expected a text of at least {least} {tokens}, so that there is a loss; got {count}.",
+    "text.too-long-for-flow": "Expected at most {most:,} {tokens} for a T x T flow; got {count:,}. Take a part.",
     "text.too-large": "Expected a text of at most {most:whole MB}; this one has {size:MB}. Cut it and try again.",
     "text.foreign": "Expected plain text; this is {kind}. Save or copy the text you mean into a .txt file.",
     "text.nothing-visible": "Expected a text with at least one visible character; this file has none.",
@@ -513,8 +526,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "text.end-of-file-dropped": "The end-of-file mark of DOS (^Z) was dropped.",
     "text.breaks-became-line-ends": _breaks,
     "vocabulary.too-few": "Expected {unknown!r} followed by at least one character; got {count} symbols.",
-    "vocabulary.odd": "Expected different single characters as symbols; got {symbols!a:.60}.",
-    "vocabulary.repeated": "Expected different single characters as symbols; got a repeated one.",
+    "vocabulary.odd.character": "Expected different single characters as symbols; got {symbols!a:.60}.",
+    "vocabulary.odd.word": "Expected different single words as symbols; got {symbols!a:.60}.",
+    "vocabulary.repeated": "Expected different symbols; got a repeated one.",
     "vocabulary.counts": "Expected one count from 0 to {most:,} for each of {count} symbols.",
     "vocabulary.empty-text": "Expected a text with at least one character to make a vocabulary from; it is empty.",
     # encodings
@@ -575,7 +589,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "checkpoint.seed": "Expected a whole number as seed; got {got:quoted}.",
     "checkpoint.too-many-parameters": "Expected at most {most:,} parameters; this configuration has {count:,}.",
     "checkpoint.refused-by-library": "Expected a .safetensors file; the library refuses it: {reason!a:.100}.",
-    "checkpoint.vocabulary": "Expected a vocabulary of characters and counts; got something else.",
+    "checkpoint.token": "Expected a recipe and a vocabulary of the same; one is of {recipe}s, the other of {vocabulary}s.",
+    "checkpoint.vocabulary": "Expected a vocabulary of characters or words, and their counts; got something else.",
     "checkpoint.counts": "Expected whole numbers as the vocabulary's counts; got something else.",
     "checkpoint.history.columns": "Expected a history with the columns {names:names}; got something else.",
     "checkpoint.history.lengths": "Expected a history whose columns are equally long; they are not.",
@@ -705,8 +720,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "import.symbol-twice": "Expected every symbol once; {got!r:.20} stands twice in the vocabulary.",
     "import.words": (
-        "Expected single characters as symbols; {count:,} of them are none, such as {candidates:few}. Models that read words "
-        "cannot be opened."
+        "Expected characters or words as symbols; {count:,} of them are neither, such as {candidates:few}. Models that read "
+        "pieces of words cannot be opened."
     ),
     "import.sample": "Expected as sample= a text of at least two characters that the model knows; nothing was predicted in it.",
     # importing: the account
@@ -726,7 +741,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "import.note.unknown-added": (
         "The model has no symbol for unknown characters. One was added: it is never predicted, and read as zeros."
     ),
-    "import.note.stand-in": "Symbol {number}, {symbol!r:.20}, is no single character; {code} stands for it.",
+    "import.note.words": (
+        "It reads words. Where its program takes a text apart in another way, as “don't” into two, the word is unknown here."
+    ),
+    "import.note.line-end": "Its symbol {symbol!r} is read where a line ends.",
+    "import.note.stand-in": "Symbol {number}, {symbol!r:.20}, is no character or word; {code} stands for it.",
     "import.note.unnamed": "Symbol {number} is not in the vocabulary; {code} stands for it.",
     "import.note.no-head-bias": "The output has no bias: it is zero.",
     "import.note.no-bias": "Some layers have no bias: it is zero.",
@@ -833,7 +852,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "verdict.rate-too-large.found.grown": (
         "The weights have grown {growth:.0f} times as large, and the perplexity of {last_nats:perplexity} is no better than by "
-        "the frequencies of the characters ({unigram_nats:perplexity})."
+        "the frequencies of the {tokens} ({unigram_nats:perplexity})."
     ),
     "verdict.rate-too-large.found.loop": _rising,
     "verdict.rate-too-large.found.loop-jumped": (
@@ -846,7 +865,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "verdict.rate-too-large.advice": _lower_rate,
     "verdict.rate-too-small": "The learning rate is too small",
     "verdict.rate-too-small.found": (
-        "After training the perplexity is {last_nats:perplexity}, no better than by the frequencies of the characters "
+        "After training the perplexity is {last_nats:perplexity}, no better than by the frequencies of the {tokens} "
         "({unigram_nats:perplexity}), and a step changes the weights by {update_share:.1g} of their size."
     ),
     "verdict.rate-too-small.found.loop": (
@@ -877,7 +896,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "verdict.overfitting.advice": "Stop at epoch {best_epoch:,}, take fewer units, or give it more text.",
     "verdict.by-heart": "It knows its own text by heart",
     "verdict.by-heart.found": (
-        "Its training ended at perplexity {last_nats:perplexity}; this text, of the same kind of characters, has "
+        "Its training ended at perplexity {last_nats:perplexity}; this text, of the same kind of {tokens}, has "
         "{score_nats:perplexity}."
     ),
     "verdict.by-heart.advice": "To read other texts as well, it needs a longer text to learn from.",
@@ -885,15 +904,15 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "verdict.unlike.found": (
         "Its perplexity here is {score_nats:perplexity}; at the end of training it was {last_nats:perplexity}."
     ),
-    "verdict.unlike.found.unknown": "{unknown_share:.0%} of its characters are unknown to the model.",
+    "verdict.unlike.found.unknown": "{unknown_share:.0%} of its {tokens} are unknown to the model.",
     "verdict.unlike.found.frequencies": (
-        "By their frequencies in what it learned, these characters cost perplexity {text_nats:perplexity} instead of "
+        "By their frequencies in what it learned, these {tokens} cost perplexity {text_nats:perplexity} instead of "
         "{corpus_nats:perplexity}."
     ),
     "verdict.unlike.advice": "Judge it on a text like the one it learned.",
     "verdict.leaks": "It has read the answer",
     "verdict.leaks.found": _leaks,
-    "verdict.leaks.advice": "Ask for each character from what stands around it: objective='cloze'.",
+    "verdict.leaks.advice": "Ask for each {token} from what stands around it: objective='cloze'.",
     "verdict.disconnected": "Nothing leads from the state to the output",
     "verdict.disconnected.found": "No loss gives its state any gradient.",
     "verdict.disconnected.advice": "Look at the output weights.",
@@ -935,7 +954,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "verdict.unclear.found": _reads,
     "verdict.unclear.found.loop": _loss_went,
     "verdict.too-short": "Too short to tell",
-    "verdict.too-short.found": "{least:g} characters or more are needed; this text has {characters:g}.",
+    "verdict.too-short.found": "{least:g} {tokens} or more are needed; this text has {characters:g}.",
     "verdict.too-short.found.loop": "{least:g} steps or more are needed; this loop has made {steps:g}.",
     # attaching: what to know of a loop, and what cannot be attached to
     "attach.norms-alone": "Judged by its norms alone: of gates, and of the gradient in time, nothing is known.",
@@ -991,7 +1010,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "Judged by the gate that keeps, half of the units hold their state for {median:memory} or less, and unit {unit} for "
         "{longest:memory}."
     ),
-    "reading.no-surprise": "One character has gates but no perplexity: nothing stands before it to predict it from.",
+    "reading.no-surprise": "One {token} has gates but no perplexity: nothing stands before it to predict it from.",
     "reading.surprise": (
         "The greatest surprise is “{character}” at step {step}, {bits:tenths} bits; the model expected {likeliest:all}."
     ),
@@ -1002,7 +1021,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "reading.path": "the {path} path {share:.2f}",
     # probes: what to know before the numbers are believed
     "notice.leaky": (
-        "This model sees the answer: one of its nets reads from the end, so it has read the next character before it is asked "
+        "This model sees the answer: one of its nets reads from the end, so it has read the next {token} before it is asked "
         "for it. Its score is not a perplexity, however low."
     ),
     "notice.parallel": (
@@ -1014,22 +1033,22 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "was altered beyond what its numbers can hold. Whatever depends on them is not defined."
     ),
     "notice.unknown": lambda count, total, characters: (
-        f"{count:,} of {total:,} characters {'is' if count == 1 else 'are'} unknown to the model, which reads each as the same "
-        f"symbol: {characters}."
+        f"{count:,} of {total:,} {TOKEN.get()}s {'is' if count == 1 else 'are'} unknown to the model, which reads each as the "
+        f"same symbol: {characters}."
     ),
     "notice.folded": "This model knows no {characters}: it reads the nearest that it knows, and the picture shows what it reads.",
     "notice.unknown-scored": _unknown_scored,
     "notice.knows": "It knows {known}.",
     "notice.knows-more": "It knows {known} and more.",
     "notice.unread": (
-        "{share:.0%} of its characters are not in the corpus and will all be read as the same symbol: {characters}."
+        "{share:.0%} of its {tokens} are not in the corpus and will all be read as the same symbol: {characters}."
     ),
     # pages: the frame
     "page.gates": "Gates",
     "page.gates.help": "What the gates of a trained network do at every step of a text.",
     "page.gradients": "Gradients",
     "page.gradients.help": (
-        "How much of each character's loss reaches each earlier step, what carries it, and what clipping leaves."
+        "How much of each loss reaches each earlier step, what carries it, and what clipping leaves."
     ),
     "page.train": "Train",
     "page.train.help": "Train a model of your own and watch every curve while it learns.",
@@ -1146,7 +1165,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "choice.read-as": "variant of the cell",
     "choice.sentence": "sentence",
     "choice.order": "order of units",
-    "choice.colour": "colour of characters",
+    "choice.colour": "colour of {tokens}",
     "choice.unit": "unit",
     "choice.all-units": "choice of all units",
     "choice.temperature": "temperature",
@@ -1182,13 +1201,13 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "By role: what each unit follows, alike roles together, and then the others. By memory time or mean: of the gate that "
         "keeps the old state, the largest at the top."
     ),
-    "control.colour": "Colour characters by",
+    "control.colour": "Colour {tokens} by",
     "control.unit": "Follow one unit",
-    "control.unit.help": "All of its gates and states in a row of their own. The characters can be coloured by them, too.",
+    "control.unit.help": "All of its gates and states in a row of their own. The {tokens} can be coloured by them, too.",
     "control.all-units": "Show all {count:,} units",
     "control.temperature": "Temperature",
     "control.temperature.help": (
-        "What the model gives is divided by it. At 1 each character is drawn as likely as the model holds it, below 1 the likely "
+        "What the model gives is divided by it. At 1 each {token} is drawn as likely as the model holds it, below 1 the likely "
         "ones more often, and at 0 always the likeliest."
     ),
     "control.unit-held": "Hold one unit",
@@ -1274,7 +1293,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "panel.epoch": "epoch",
     "panel.save": "Save the picture as",
     "panel.step": "step",
-    "panel.character": "character",
+    "panel.token": "{token}",
     "panel.unit": "unit",
     "panel.closer": "drag across: look closer",
     "panel.brush": "drag across a row: look closer; across the text: ask for units",
@@ -1303,7 +1322,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "live.fault": "not finite at step {step:,} of about {total:,}",
     "live.fault-epoch": "in epoch {epoch:,} of {total:,}",
     "live.place": "place {place} in line, about {wait_s:.0f} s to wait",
-    "live.speed": "{speed:,.0f} characters/s",
+    "live.speed": "{speed:,.0f} {tokens}/s",
     "live.left": "about {left_s:.0f} s left",
     "live.loop": "step {step:,}, {sampled:,} looked at closely",
     "live.of-loop": "Loss, gradient norms, clipping, shares, gates and the reach of the gradient over the steps of the loop",
@@ -1326,10 +1345,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "expected.two-characters": "at least two different characters",
     "got.one-character": "only {character!r}",
     "expected.held-out-share": "a number from 0 to 0.5",
-    "expected.a-full-batch": "at least {least:,} characters, to fill a batch of {rows:,} rows of {steps:,} steps",
+    "expected.a-full-batch": "at least {least:,} {tokens}, to fill a batch of {rows:,} rows of {steps:,} steps",
     "expected.at-most-weights": "a model of at most {most:,} weights",
     "got.weights": "{count:,} ({units} units, layers: {layers}, {symbols:,} symbols)",
-    "expected.fewer-characters": "fewer different characters",
+    "expected.fewer-characters": "fewer different {tokens}",
     "got.too-many-characters": "{count:,}, too many for a checkpoint",
     "expected.step-in-memory": "a step that needs at most {most:whole GB} of memory",
     "got.step-of": "one of about {size:GB}",
@@ -1458,7 +1477,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "setting.objective": "Objective",
     "setting.objective.help": (
-        "next: predict the next character. cloze: predict each character from both sides. leaky: a known mistake, kept to be "
+        "next: predict the next {token}. cloze: predict each {token} from both sides. leaky: a known mistake, kept to be "
         "shown."
     ),
     "setting.init": "Initial weights",
@@ -1477,7 +1496,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "Added at the start to the bias of the forget gate (LSTM) or the update gate (GRU); 1 is usual."
     ),
     "setting.chrono-t-max": "Longest memory of chrono",
-    "setting.chrono-t-max.help": "The longest memory, in characters, that the initial weights chrono aim at.",
+    "setting.chrono-t-max.help": "The longest memory, in {tokens}, that the initial weights chrono aim at.",
     "setting.embedding-size": "Embedding",
     "setting.embedding-size.help": "Width of a learned vector for each symbol. 0: one-hot.",
     "setting.hidden-size-backward": "Units of the second net",
@@ -1493,11 +1512,18 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "setting.batch-size": "Batch",
     "setting.batch-size.help": "Rows of text read side by side.",
     "setting.num-steps": "Steps per batch",
-    "setting.num-steps.help": "Characters of a row over which the gradient is carried back.",
+    "setting.num-steps.help": "{Tokens} of a row over which the gradient is carried back.",
     "setting.epochs": "Epochs",
     "setting.epochs.help": "Passes through the text.",
-    "setting.max-tokens": "Characters used",
-    "setting.max-tokens.help": "Only the first so many characters of the text. 0: all of them.",
+    "setting.token": "A step reads",
+    "setting.token.help": (
+        "A word is what stands between blanks; marks and line ends are words of their own, and so is each Chinese sign. Words "
+        "are many: an embedding of 32 or 64 makes a model of them smaller and faster."
+    ),
+    "setting-value.character": "a character",
+    "setting-value.word": "a word",
+    "setting.max-tokens": "{Tokens} used",
+    "setting.max-tokens.help": "Only the first so many {tokens} of the text. 0: all of them.",
     "setting.backward-batches": "Batches the gradient goes back over",
     "setting.backward-batches.help": (
         "1 cuts the state from the graph before every batch (`detach`), as the book does. With more, the batches before are read "
@@ -1512,7 +1538,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "setting.clips": "Clip the gradient",
     "setting.clips.help": "Off: the norm is measured, but nothing is scaled down.",
     "setting.random-offset": "Random offset",
-    "setting.random-offset.help": "Every epoch begins at another character.",
+    "setting.random-offset.help": "Every epoch begins at another {token}.",
     "setting.held-gate": "Hold a gate",
     "setting.held-gate.help": (
         "From the first step on, and it is not trained. With r held at 1 a GRU has an update gate alone, with z held at 0 a "
@@ -1744,7 +1770,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "run-column.norm-before": "gradient norm before",
     "run-column.norm-after": "gradient norm after",
     "run-column.clip-coefficient": "clip coefficient",
-    "run-column.speed": "characters per second",
+    "run-column.speed": "characters or words per second",
     "run-column.loss": "loss",
     "run-column.threshold": "clipping threshold",
     "run-column.net": "net",
@@ -1769,7 +1795,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "score-figure.mean": "running mean",
     "score-figure.bits": "bits",
     "score-figure.step": "step",
-    "score-figure.character": "character",
+    "score-figure.token": "{token}",
     "score-figure.surprise-by-frequency": "surprise by frequency (bits)",
     "score-figure.surprise-of-a-guess": "surprise of a blind guess (bits)",
     "score-figure.epoch": "epoch",
@@ -1824,7 +1850,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "cli.read-as": lambda name, encoding, notes: " ".join((f"{name}: read as {encoding}.", *map(str, notes))),
     "cli.not-an-output": "--output: expected a file name that ends in .safetensors; got {name!r}.",
     "cli.training": "Training {cell} on {corpus}",
-    "cli.step": "perplexity {perplexity:.2f}  |g| {before:.3g} -> {after:.3g}  {speed:,.0f} characters/s",
+    "cli.step": "perplexity {perplexity:.2f}  |g| {before:.3g} -> {after:.3g}  {speed:,.0f} {tokens}/s",
     "cli.stopped": "Stopped after epoch {epoch}. What it has learned so far is kept.",
     "cli.wrote": lambda path, size, epochs: f"Wrote {path} ({size / 1e6:.1f} MB, {_some(epochs, 'epoch')}).",
     "cli.help": "The gate explorer on the command line.",
@@ -1915,16 +1941,16 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "card.score-next": "Perplexity",
     "card.score-next.help": (
-        "exp of the mean surprise of this text. The first character is not predicted and not counted."
+        "exp of the mean surprise of this text. The first {token} is not predicted and not counted."
     ),
     "card.score-cloze": "Pseudo-pp.",
     "card.score-cloze.help": (
-        "Pseudo-perplexity. Each character is predicted from everything before it and everything after it, so this is not "
+        "Pseudo-perplexity. Each {token} is predicted from everything before it and everything after it, so this is not "
         "comparable with the perplexity of a model that reads forward."
     ),
     "card.score-leaky": "Leaky score",
     "card.score-leaky.help": (
-        "Not a perplexity: this model has already read the character it is asked for, through the net that reads from the end."
+        "Not a perplexity: this model has already read the {token} it is asked for, through the net that reads from the end."
     ),
     "card.as-trained": "as trained {value}",
     "gate-page.proof": ":material/verified: Every gate that is drawn was recomputed in float64: the states differ by at most "
@@ -1987,9 +2013,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "flow-figure.clipped": "share of steps clipped",
     "flow-figure.of-local": ", {share} of the local one",
     "flow-table.loss": "read off step",
-    "flow-table.asked": "character asked",
+    "flow-table.asked": "{token} asked",
     "flow-table.step": "step",
-    "flow-table.character": "character",
+    "flow-table.token": "{token}",
     "flow-table.gradient": "gradient",
     "flow-table.share": "share of local",
     "flow-table.part": "gradient at {part} alone",
@@ -2008,19 +2034,19 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "flow-table.after": "norm after, by {way}",
     "flow-table.largest": "largest entry",
     "flow-table.at": "at",
-    "writing.next": "**What would it write?** Your text, and how the model goes on. Click a character in the "
+    "writing.next": "**What would it write?** Your text, and how the model goes on. Click a {token} in the "
     "picture to go on from there.",
-    "writing.cloze": "**What would it write in a gap?** Click a character in the picture to make it the gap.",
-    "writing.leaky": "**What would it write?** Nothing: this model has to see the next character to predict it.",
-    "writing.of": "**{model}**, {speed:,.0f} characters a second",
+    "writing.cloze": "**What would it write in a gap?** Click a {token} in the picture to make it the gap.",
+    "writing.leaky": "**What would it write?** Nothing: this model has to see the next {token} to predict it.",
+    "writing.of": "**{model}**, {speed:,.0f} {tokens} a second",
     "writing.cannot": "**{model}** cannot write on from here.",
     "writing.learned": "Its perplexity on the text it learned was {score} in this epoch. A low one does not make its own text "
     "mean anything.",
     "writing.again": "Draw again",
-    "writing.likeliest.end": "The likeliest next characters:",
-    "writing.likeliest.place": "The likeliest characters at step {step}, where “{stands}” stands:",
-    "writing.likeliest.cloze": "The likeliest characters in the gap at step {step}, where “{stands}” stands:",
-    "writing.alt": "The likeliest characters there, with their probabilities",
+    "writing.likeliest.end": "The likeliest next {tokens}:",
+    "writing.likeliest.place": "The likeliest {tokens} at step {step}, where “{stands}” stands:",
+    "writing.likeliest.cloze": "The likeliest {tokens} in the gap at step {step}, where “{stands}” stands:",
+    "writing.alt": "The likeliest {tokens} there, with their probabilities",
     "writing-figure.character": "“{character}” {probability:.1%}",
     "writing-figure.share": "probability at temperature {temperature:g}",
     "page.reader": "{label} knows all of them",
@@ -2029,10 +2055,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "give or take two steps; of each its mean there and elsewhere. Click one to draw it alone.",
     "brush.none": "**Steps {first} to {last}, “{text}”.** No unit is on through these and off around them.",
     "brush.unit": "unit {unit}: {mean_in:.2f}, elsewhere {mean_out:.2f}",
-    "brush.elsewhere-one": "Where else unit {units} is on, in {count:characters} of {what}:",
-    "brush.elsewhere-several": "Where else the units {units} are on together, in {count:characters} of {what}:",
-    "brush.nowhere-one": "Unit {units} is on nowhere in {count:characters} of {what}.",
-    "brush.nowhere-several": "Nowhere in {count:characters} of {what} are the units {units} on together.",
+    "brush.elsewhere-one": "Where else unit {units} is on, in {count:tokens} of {what}:",
+    "brush.elsewhere-several": "Where else the units {units} are on together, in {count:tokens} of {what}:",
+    "brush.nowhere-one": "Unit {units} is on nowhere in {count:tokens} of {what}.",
+    "brush.nowhere-several": "Nowhere in {count:tokens} of {what} are the units {units} on together.",
     "places.here": "this text",
     "places.found": "**Where else “{word}” stands** in {what}, and how alike the states are there: the cosine of the state after "
     "the word, of a net that reads from the end before it, each less the mean state. 1 is the same, 0 has nothing in common.",
@@ -2042,19 +2068,19 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "brush.close": "Close",
     "gate-page.hold": "Hold a unit at its mean, and see what becomes worse:",
     "gate-page.hold.unit": "unit {unit}",
-    "gate-page.worse": "**What becomes worse without it.** On {count:characters} of {what}, {held}: the mean surprise rises by "
-    "{rise:.2f} bits. These characters cost most.",
-    "gate-page.not-worse": "**Nothing becomes worse on average.** On {count:characters} of {what}, {held}: the mean surprise "
+    "gate-page.worse": "**What becomes worse without it.** On {count:tokens} of {what}, {held}: the mean surprise rises by "
+    "{rise:.2f} bits. These {tokens} cost most.",
+    "gate-page.not-worse": "**Nothing becomes worse on average.** On {count:tokens} of {what}, {held}: the mean surprise "
     "falls by {fall:.2f} bits.",
     "gate-page.trial.confirmed": "**Its role is confirmed:** of {compared} other units that were held in turn, none costs as "
     "much there against elsewhere.",
     "gate-page.trial.not-confirmed": "**Its role is not confirmed:** {rank} of {compared} other units that were held in turn "
     "cost as much there against elsewhere. It follows what its title says; that the network needs it for that is not shown.",
-    "gate-page.worse.role": "Its role, {place}: where that begins or ends ({count:characters}) the surprise rises by {there:.2f} "
+    "gate-page.worse.role": "Its role, {place}: where that begins or ends ({count:tokens}) the surprise rises by {there:.2f} "
     "bits, elsewhere by {elsewhere:.2f}.",
     "gate-page.worse.corpus": "the text it learned",
     "gate-page.worse.text": "this text",
-    "gate-page.worse.character": "character",
+    "gate-page.worse.symbol": "{token}",
     "gate-page.worse.count": "times",
     "gate-page.worse.before": "surprise (bits)",
     "gate-page.worse.after": "without it",
@@ -2066,12 +2092,12 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "gate-page.alt.tape": "Gates of every unit at every step of the text",
     "gate-page.alt.by-epoch": "Perplexity of this text at each epoch of training",
     "gate-page.cut": (
-        "All {count:,} characters are analysed; the first {most:,} are drawn. The downloads hold them all."
+        "All {count:,} {tokens} are analysed; the first {most:,} are drawn. The downloads hold them all."
     ),
     "gate-page.learning.open": "How the model learned to read this text",
     "gate-page.learning": "Move the slider *Epochs of training* to see the model as it was.",
     "gate-page.learning.part": (
-        "The first {read:,} characters are read. Move the slider *Epochs of training* to see the model as it was."
+        "The first {read:,} {tokens} are read. Move the slider *Epochs of training* to see the model as it was."
     ),
     "gate-page.learning.as-trained": "This curve shows the model as trained, without your changes.",
     "gate-page.reading-by-epoch": "The same text is read by the model at each epoch of its training.",
@@ -2115,9 +2141,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "card.over": ">{steps}",
     "gradient-page.look-for": (
-        "Each character's loss sends a gradient back through the steps before it. **Read a row of the triangle from its "
+        "Each {token}'s loss sends a gradient back through the steps before it. **Read a row of the triangle from its "
         "diagonal away**: where it turns dark, the loss no longer reaches. A row that is dark from its diagonal on belongs to a "
-        "character that was well predicted: it asks for no change."
+        "{token} that was well predicted: it asks for no change."
     ),
     "gradient-page.cut": (
         "The gradients on this page are those of the first {count:,} characters; the library takes {most:,}."
@@ -2191,13 +2217,13 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "tour.back": "Back",
     "tour.on": "Next",
     "tour.leave": "End the tour",
-    "tour.text": "A small network reads the sentence above, one character after the other, and guesses each before it sees it. "
-    "In the strip, **dark** characters were no surprise to it, **light** ones were.",
+    "tour.text": "A small network reads the sentence above, one {token} after the other, and guesses each before it sees it. "
+    "In the strip, **dark** {tokens} were no surprise to it, **light** ones were.",
     "tour.unit": "The network is made of units, and a unit's **state** is one number that it carries on. Look at **unit {unit}, "
     "{place}**: it is shaded where that holds, and the curve follows. Nobody told it to.",
     "tour.another": "This is **another sentence**, and unit {unit} does the same. Type one of your own: the picture follows "
     "each key.",
-    "tour.click": "**Point** at a character: you read what the network expected there. **Click** one, and below the picture it "
+    "tour.click": "**Point** at a {token}: you read what the network expected there. **Click** one, and below the picture it "
     "writes on from that place.",
     "tour.hold": "Now unit {unit} is **held still** at its mean, as if it were cut out. The thin line is what it did before. "
     "Below the picture stands what it reads worse without it, in the text that it learned.",
@@ -2231,7 +2257,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "page.cell": "Cell",
     "page.cell.help": "One step of a trained cell, opened: its drawing and its equations with the numbers in them.",
     "choice.at": "step",
-    "choice.at-x": "other character",
+    "choice.at-x": "other {token}",
     "choice.at-variant": "variant of the cell at this step",
     "choice.at-before": "state {letter} before the step",
     "choice.at-bias": "shift of the bias of {letter}",
@@ -2240,7 +2266,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "choice.book": "letters of the book",
     "control.at-unit": "Unit",
     "control.at-unit.help": "Whose numbers stand in the drawing. At first it is one that is known to follow something.",
-    "control.at-x": "Read another character",
+    "control.at-x": "Read another {token}",
     "control.at-x.help": "At this step alone; what stands before it stays.",
     "control.at-before": "Old state {letter} of this unit",
     "control.at-hold": "Hold {letter} of all units at",

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from explorer.words import TOKEN
 from explorer.words.en import FORMS as FORMS_OF_ALL
 from explorer.words.en import OPTIMIZERS
 
@@ -35,7 +36,7 @@ def _reads(score: str, score_nats: float, **reach: Any) -> str:
 
 def _leaks(score_nats: float, **reach: Any) -> str:
     return (
-        f"模型有一个网络从末尾读起，会读过要它预测的那个字符，所以 {_perplexity(score_nats)} 这个得分"
+        f"模型有一个网络从末尾读起，会读过要它预测的那个{TOKENS[TOKEN.get()]['token']}，所以 {_perplexity(score_nats)} 这个得分"
         f"说明不了它的预测能力。{_reach(**reach)}"
     )
 
@@ -135,21 +136,26 @@ def _net(module: str, layer: int, direction: str) -> str:
 
 def _trains(
     objective: str, corpus: str, optimizer: str, learning_rate: float, clip_norm: float | None, epochs: int,
-    steps: int | None, held_gate: str | None, held_at: float, backward_batches: int, **shape: Any,
+    steps: int | None, held_gate: str | None, held_at: float, backward_batches: int, token: str, **shape: Any,
 ) -> str:  # fmt: skip
     """What a run trains, in a line."""
     held = "" if held_gate is None else f" · {held_gate} 固定在 {held_at:g}"
     objectives = {"next": "", "cloze": "，完形填空", "leaky": "，有泄漏"}
     clipped = "不裁剪" if clip_norm is None else f"裁剪阈值 θ = {clip_norm:g}"
     back = "" if backward_batches == 1 else f"，梯度跨 {backward_batches} 个批量"
+    read = corpus + _by(token)
     length = _some(epochs, "个迭代周期") + ("" if steps is None else f"，约 {_some(steps, '步')}")
     optimized = f"{OPTIMIZERS[optimizer]}，学习率 {learning_rate:g}"
-    return " · ".join((f"{_shape(**shape)}{objectives[objective]}{held}", corpus, optimized, clipped + back, length))
+    return " · ".join((f"{_shape(**shape)}{objectives[objective]}{held}", read, optimized, clipped + back, length))
 
 
-def _made_name(title: str, objective: str, units: str, optimizer: str, corpus: str) -> str:
+def _by(token: str) -> str:
+    return "，按词" if token == "word" else ""
+
+
+def _made_name(title: str, objective: str, units: str, optimizer: str, corpus: str, token: str) -> str:
     asked = "" if objective == "next" else f" {objective}"
-    return f"{title}{asked}，{units} 个单元，{optimizer}，{corpus}"
+    return f"{title}{asked}，{units} 个单元，{optimizer}，{corpus}{_by(token)}"
 
 
 def _held_unit(unit: int, part: str, value: float, layer: int, direction: str) -> str:
@@ -162,8 +168,10 @@ def _being_read(count: int, ahead: int) -> str:
     return f"模型正在读 {count:,} 个字符。{others}"
 
 
-def _label(cell: str, corpus: str, units: str, layers: int) -> str:
-    return f"{cell} · {corpus} · {units} 个单元" + (f"，{layers} 层" if layers > 1 and "," not in units else "")
+def _label(cell: str, corpus: str, units: str, layers: int, token: str) -> str:
+    return f"{cell} · {corpus}{_by(token)} · {units} 个单元" + (
+        f"，{layers} 层" if layers > 1 and "," not in units else ""
+    )
 
 
 _MEAN = "保留旧状态的那个门在所有单元、所有步上的均值：为 1 时全部保留，为 0 时什么也不保留。"
@@ -180,6 +188,10 @@ def _cut(count: int, where: str) -> str:
     return f"文件在一个字符的中间被切断；{where}的 {_some(count, '个字节')}已丢弃。"
 
 
+TOKENS = {
+    "character": {"token": "字符"},
+    "word": {"token": "词"},
+}
 FORMS: dict[str, Callable[[Any], str]] = {
     **FORMS_OF_ALL,
     "steps": _steps,
@@ -188,7 +200,7 @@ FORMS: dict[str, Callable[[Any], str]] = {
     "all": lambda values: "、".join(map(str, values)),
     "epochs": lambda count: f"{count:g} 个迭代周期",
     "layers": lambda count: _some(count, "层"),
-    "characters": lambda count: _some(count, "个字符"),
+    "tokens": lambda count: _some(count, f"个{TOKENS[TOKEN.get()]['token']}"),
     "rows": lambda count: _some(count, "行"),
     "names": _names,
     "few": _few,
@@ -270,7 +282,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "role.since-punctuation.else": "离标点不远",
     "role.blank": "在空格处",
     "role.line-end": "在行末",
-    "role.line-start": "在一行的第一个字符",
+    "role.line-start": "在一行的第一个{token}",
     "role.punctuation": "在标点处",
     "role.digit": "在数字处",
     "role.capital": "在大写字母处",
@@ -327,7 +339,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "net.second-forward": "第二个前向",
     "net.both": "两者",
     "models.diverged": (
-        "读了 {read:characters}之后，这个模型的预测不是有限数：它已经发散。请换用更早的迭代周期的权重，或者用更小的学习率训练。"
+        "读了 {read:tokens}之后，这个模型的预测不是有限数：它已经发散。请换用更早的迭代周期的权重，或者用更小的学习率训练。"
     ),
     # interventions
     "intervention": "{changes:names}",
@@ -413,7 +425,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "training.diverged.value": "值",
     "training.diverged.weight": "新权重",
     "training.too-short": (
-        "按这个训练设置（batch_size {batch_size}，num_steps {num_steps}），文本至少要有 {least:,} 个字符；"
+        "按这个训练设置（batch_size {batch_size}，num_steps {num_steps}），文本至少要有 {least:,} 个{token}；"
         "得到 {characters:,} 个。请换更长的文本，或者调小 batch_size 或 num_steps。"
     ),
     "training.ids.kind": "ids：应为一行整数；得到 {dtype}，形状 {shape}。",
@@ -437,7 +449,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "got.not-finite": "NaN 或无穷大",
     # batches
     "batches.too-short": (
-        "小批量为 {batch_size} x {num_steps} 时，至少需要 {least:,} 个字符；得到 {characters:,} 个。"
+        "小批量为 {batch_size} x {num_steps} 时，至少需要 {least:,} 个{token}；得到 {characters:,} 个。"
         "请换更长的文本、更小的批量或更少的步数。"
     ),
     "batches.sampling": "sampling 应为 {allowed:alternatives}；得到 {got!r}。",
@@ -496,8 +508,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "file.pickle": "一个 Python pickle 文件（.pkl、.pt）",
     "file.onnx": "一个 ONNX 模型",
     # text
-    "text.no-loss": "文本至少要有 {least} 个字符才有损失；得到 {count} 个。",
-    "text.too-long-for-flow": "T x T 的梯度流最多容许 {most:,} 个字符；得到 {count:,} 个。请只取一部分。",
+    "text.no-loss": "文本至少要有 {least} 个{token}才有损失；得到 {count} 个。",
+    "text.too-long-for-flow": "T x T 的梯度流最多容许 {most:,} 个{token}；得到 {count:,} 个。请只取一部分。",
     "text.too-large": "文本最大为 {most:whole MB}；这一个有 {size:MB}。请截短后再试。",
     "text.foreign": "应为纯文本；这是{kind}。请把你要的文本存成或复制到一个 .txt 文件里。",
     "text.nothing-visible": "文本至少要有一个可见字符；这个文件里没有。",
@@ -511,8 +523,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "text.end-of-file-dropped": "DOS 的文件结束符（^Z）已丢弃。",
     "text.breaks-became-line-ends": _breaks,
     "vocabulary.too-few": "应为 {unknown!r} 加上至少一个字符；得到 {count} 个符号。",
-    "vocabulary.odd": "符号应为互不相同的单个字符；得到 {symbols!a:.60}。",
-    "vocabulary.repeated": "符号应为互不相同的单个字符；有一个重复了。",
+    "vocabulary.odd.character": "符号应为互不相同的单个字符；得到 {symbols!a:.60}。",
+    "vocabulary.odd.word": "符号应为互不相同的单个词；得到 {symbols!a:.60}。",
+    "vocabulary.repeated": "符号应互不相同；有一个重复了。",
     "vocabulary.counts": "{count} 个符号应各有一个从 0 到 {most:,} 的计数。",
     "vocabulary.empty-text": "要从文本得到词表，文本至少要有一个字符；它是空的。",
     # encodings
@@ -568,7 +581,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "checkpoint.seed": "随机种子应为整数；得到 {got:quoted}。",
     "checkpoint.too-many-parameters": "最多容许 {most:,} 个参数；这个配置有 {count:,} 个。",
     "checkpoint.refused-by-library": "应为 .safetensors 文件；库拒绝了它：{reason!a:.100}。",
-    "checkpoint.vocabulary": "词表应由字符和计数组成；得到的是别的内容。",
+    "checkpoint.token": "训练设置和词表应一致；前者读 {recipe}，后者读 {vocabulary}。",
+    "checkpoint.vocabulary": "词表应由字符或词和它们的计数组成；得到的是别的内容。",
     "checkpoint.counts": "词表的计数应为整数；得到的是别的内容。",
     "checkpoint.history.columns": "训练历史应有列 {names:names}；得到的是别的内容。",
     "checkpoint.history.lengths": "训练历史的各列应一样长；它们不一样长。",
@@ -692,7 +706,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         + (f"，编号一直到 {last:,}。" if last >= count else "。")
     ),
     "import.symbol-twice": "每个符号应只出现一次；{got!r:.20} 在词表里出现了两次。",
-    "import.words": ("符号应为单个字符；其中 {count:,} 个不是，例如 {candidates:few}。按词读的模型无法打开。"),
+    "import.words": ("符号应为字符或词；其中 {count:,} 个都不是，例如 {candidates:few}。按词的片段读的模型无法打开。"),
     "import.sample": "sample= 应为模型认得的、至少两个字符的文本；在这段文本里什么也没有预测。",
     # importing: the account
     "import.report.kind": "来源：{kind!s}。",
@@ -709,7 +723,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "import.left.layer": "没有要求用它所在的层",
     "import.left.no-weights": "它不含权重",
     "import.note.unknown-added": "模型没有表示未知字符的符号。已添加一个：它从不会被预测，读入时为零。",
-    "import.note.stand-in": "符号 {number}（{symbol!r:.20}）不是单个字符；用 {code} 代替它。",
+    "import.note.words": "它按词读。如果它的程序用别的方式切分文本，例如把 “don't” 分成两个，那么这个词在这里是未知的。",
+    "import.note.line-end": "它的符号 {symbol!r} 在行尾读入。",
+    "import.note.stand-in": "符号 {number}（{symbol!r:.20}）不是字符，也不是词；用 {code} 代替它。",
     "import.note.unnamed": "符号 {number} 不在词表里；用 {code} 代替它。",
     "import.note.no-head-bias": "输出层没有偏置：取为零。",
     "import.note.no-bias": "有些层没有偏置：取为零。",
@@ -801,7 +817,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "训练之后困惑度是 {last_nats:perplexity}，比随便猜（{uniform_nats:perplexity}）还差。"
     ),
     "verdict.rate-too-large.found.grown": (
-        "权重增大到 {growth:.0f} 倍，而困惑度 {last_nats:perplexity} 并不比按字符频率猜（{unigram_nats:perplexity}）好。"
+        "权重增大到 {growth:.0f} 倍，而困惑度 {last_nats:perplexity} 并不比按{token}频率猜（{unigram_nats:perplexity}）好。"
     ),
     "verdict.rate-too-large.found.loop": _rising,
     "verdict.rate-too-large.found.loop-jumped": (
@@ -813,7 +829,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "verdict.rate-too-large.advice": _lower_rate,
     "verdict.rate-too-small": "学习率太小",
     "verdict.rate-too-small.found": (
-        "训练之后困惑度是 {last_nats:perplexity}，并不比按字符频率猜（{unigram_nats:perplexity}）好；每一步只把权重改变其大小的 "
+        "训练之后困惑度是 {last_nats:perplexity}，并不比按{token}频率猜（{unigram_nats:perplexity}）好；每一步只把权重改变其大小的 "
         "{update_share:.1g}。"
     ),
     "verdict.rate-too-small.found.loop": "损失停在 {last_loss:.4g}，每一步只把权重改变其大小的 {update_share:.1g}。",
@@ -835,19 +851,19 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "verdict.overfitting.advice": "在第 {best_epoch:,} 个迭代周期停止，用更少的单元，或给它更多文本。",
     "verdict.by-heart": "它把自己的文本背下来了",
     "verdict.by-heart.found": (
-        "它的训练结束时困惑度是 {last_nats:perplexity}；这段由同类字符组成的文本是 {score_nats:perplexity}。"
+        "它的训练结束时困惑度是 {last_nats:perplexity}；这段由同类{token}组成的文本是 {score_nats:perplexity}。"
     ),
     "verdict.by-heart.advice": "要读好别的文本，它需要更长的文本来学习。",
     "verdict.unlike": "这段文本不像它学过的",
     "verdict.unlike.found": "它在这里的困惑度是 {score_nats:perplexity}；训练结束时是 {last_nats:perplexity}。",
-    "verdict.unlike.found.unknown": "其中 {unknown_share:.0%} 的字符是模型不认识的。",
+    "verdict.unlike.found.unknown": "其中 {unknown_share:.0%} 的{token}是模型不认识的。",
     "verdict.unlike.found.frequencies": (
-        "按它学过的频率，这些字符的困惑度是 {text_nats:perplexity}，而不是 {corpus_nats:perplexity}。"
+        "按它学过的频率，这些{token}的困惑度是 {text_nats:perplexity}，而不是 {corpus_nats:perplexity}。"
     ),
     "verdict.unlike.advice": "用与它学过的相似的文本来评判。",
     "verdict.leaks": "它已经读过答案",
     "verdict.leaks.found": _leaks,
-    "verdict.leaks.advice": "让它从两边的内容猜每个字符：objective='cloze'。",
+    "verdict.leaks.advice": "让它从两边的内容猜每个{token}：objective='cloze'。",
     "verdict.disconnected": "状态与输出之间没有连接",
     "verdict.disconnected.found": "没有损失给它的状态任何梯度。",
     "verdict.disconnected.advice": "检查输出层的权重。",
@@ -885,7 +901,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "verdict.unclear.found": _reads,
     "verdict.unclear.found.loop": _loss_went,
     "verdict.too-short": "太短，无法判断",
-    "verdict.too-short.found": "需要 {least:g} 个以上的字符；这段文本有 {characters:g} 个。",
+    "verdict.too-short.found": "需要 {least:g} 个以上的{token}；这段文本有 {characters:g} 个。",
     "verdict.too-short.found.loop": "需要 {least:g} 步以上；这个循环走了 {steps:g} 步。",
     # attaching: what to know of a loop, and what cannot be attached to
     "attach.norms-alone": "只凭范数判断：关于门和随时间的梯度一无所知。",
@@ -934,7 +950,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "reading.memory": (
         "按保留旧状态的门判断，一半的单元保持状态 {median:memory}或更短，单元 {unit} 保持 {longest:memory}。"
     ),
-    "reading.no-surprise": "一个字符有门，但没有困惑度：它前面什么也没有，无从预测。",
+    "reading.no-surprise": "一个{token}有门，但没有困惑度：它前面什么也没有，无从预测。",
     "reading.surprise": "最大的意外是第 {step} 步的“{character}”，{bits:tenths} 比特；模型预期的是 {likeliest:all}。",
     "reading.expected": "“{character}”（概率 {probability:.0%}）",
     "reading.no-gradient": "没有梯度到达，所以没有路径传递它。",
@@ -943,7 +959,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "reading.path": "{path} 路径 {share:.2f}",
     # probes: what to know before the numbers are believed
     "notice.leaky": (
-        "这个模型看得见答案：它有一个网络从末尾读起，在被问到下一个字符之前已经读过它。它的分数不管多低，都不是困惑度。"
+        "这个模型看得见答案：它有一个网络从末尾读起，在被问到下一个{token}之前已经读过它。它的分数不管多低，都不是困惑度。"
     ),
     "notice.parallel": (
         "这个模型以双向的名义发表，但它的两个网络都向前读。请与真正从末尾读的模型比较：《灯塔》的完形填空 BiGRU。"
@@ -953,18 +969,18 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "依赖它们的一切都没有定义。"
     ),
     "notice.unknown": lambda count, total, characters: (
-        f"{total:,} 个字符中有 {count:,} 个是模型不认识的，都读作同一个符号：{characters}。"
+        f"{total:,} 个{TOKENS[TOKEN.get()]['token']}中有 {count:,} 个是模型不认识的，都读作同一个符号：{characters}。"
     ),
-    "notice.folded": "这个模型不认识 {characters}：它读最接近的、它认识的字符，图上显示的是它读到的。",
+    "notice.folded": "这个模型不认识 {characters}：它改读最接近的、它认识的，图上显示的是它读到的。",
     "notice.unknown-scored": _unknown_scored,
     "notice.knows": "它认识 {known}。",
     "notice.knows-more": "它认识 {known} 等等。",
-    "notice.unread": "其中 {share:.0%} 的字符不在语料里，都会读作同一个符号：{characters}。",
+    "notice.unread": "其中 {share:.0%} 的{token}不在语料里，都会读作同一个符号：{characters}。",
     # pages: the frame
     "page.gates": "门",
     "page.gates.help": "训练好的网络在文本的每一步，门做了什么。",
     "page.gradients": "梯度",
-    "page.gradients.help": "每个字符的损失有多少到达之前的每一步，由什么传递，裁剪之后剩下什么。",
+    "page.gradients.help": "每个损失有多少到达之前的每一步，由什么传递，裁剪之后剩下什么。",
     "page.train": "训练",
     "page.train.help": "训练一个自己的模型，边学边看每条曲线。",
     "page.problems": "问题",
@@ -1074,7 +1090,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "choice.read-as": "循环单元的变体",
     "choice.sentence": "句子",
     "choice.order": "单元的顺序",
-    "choice.colour": "字符的颜色",
+    "choice.colour": "{token}的颜色",
     "choice.unit": "单元",
     "choice.all-units": "全部单元的选择",
     "choice.temperature": "温度",
@@ -1107,13 +1123,13 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "control.order.help": (
         "按角色：每个单元跟随什么，同样角色的在一起，然后是其余的。按记忆时间或平均：看保留旧状态的门，最大的在上面。"
     ),
-    "control.colour": "字符的颜色表示",
+    "control.colour": "{token}的颜色表示",
     "control.unit": "跟随一个单元",
-    "control.unit.help": "它的全部门和状态单独一行。字符也可以按它们上色。",
+    "control.unit.help": "它的全部门和状态单独一行。{token}也可以按它们上色。",
     "control.all-units": "显示全部 {count:,} 个单元",
     "control.temperature": "温度",
     "control.temperature.help": (
-        "模型的输出除以温度。为 1 时，每个字符按模型认为的概率抽取；小于 1 时，可能的更常出现；为 0 时，总取最可能的。"
+        "模型的输出除以温度。为 1 时，每个{token}按模型认为的概率抽取；小于 1 时，可能的更常出现；为 0 时，总取最可能的。"
     ),
     "control.unit-held": "固定一个单元",
     "option.held-unit": "单元 {unit}：{part} 固定在 {value:.2g}",
@@ -1188,7 +1204,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "panel.epoch": "迭代周期",
     "panel.save": "保存图片为",
     "panel.step": "步",
-    "panel.character": "字符",
+    "panel.token": "{token}",
     "panel.unit": "单元",
     "panel.closer": "横向拖动：放大",
     "panel.brush": "在一行上拖动：放大；在文本上拖动：找单元",
@@ -1217,7 +1233,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "live.fault": "第 {step:,} 步不是有限数，共约 {total:,} 步",
     "live.fault-epoch": "在第 {epoch:,} 个迭代周期，共 {total:,} 个",
     "live.place": "排在第 {place} 位，约等 {wait_s:.0f} 秒",
-    "live.speed": "每秒 {speed:,.0f} 个字符",
+    "live.speed": "每秒 {speed:,.0f} 个{token}",
     "live.left": "约剩 {left_s:.0f} 秒",
     "live.loop": "第 {step:,} 步，其中 {sampled:,} 步仔细看过",
     "live.of-loop": "循环各步的损失、梯度范数、裁剪、份额、门和梯度的可及距离",
@@ -1240,10 +1256,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "expected.two-characters": "至少两种不同的字符",
     "got.one-character": "只有 {character!r}",
     "expected.held-out-share": "从 0 到 0.5 的数",
-    "expected.a-full-batch": "至少 {least:,} 个字符，才能填满 {rows:,} 行、{steps:,} 步的小批量",
+    "expected.a-full-batch": "至少 {least:,} 个{token}，才能填满 {rows:,} 行、{steps:,} 步的小批量",
     "expected.at-most-weights": "最多 {most:,} 个权重的模型",
     "got.weights": "{count:,}（{units} 个单元，层数：{layers}，{symbols:,} 个符号）",
-    "expected.fewer-characters": "更少种类的字符",
+    "expected.fewer-characters": "更少种类的{token}",
     "got.too-many-characters": "{count:,} 种，对检查点来说太多",
     "expected.step-in-memory": "最多需要 {most:whole GB} 内存的一步",
     "got.step-of": "约 {size:GB} 的一步",
@@ -1344,7 +1360,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "setting.direction": "方向",
     "setting.direction.help": "forward：一个网络。bidirectional：两个网络，各从一端读起。parallel：两个都向前读的网络。",
     "setting.objective": "目标",
-    "setting.objective.help": "next：预测下一个字符。cloze：从两边预测每个字符。leaky：一个已知的错误，留作示范。",
+    "setting.objective.help": "next：预测下一个{token}。cloze：从两边预测每个{token}。leaky：一个已知的错误，留作示范。",
     "setting.init": "初始权重",
     "setting.init.help": "torch：它的默认值。normal：N(0, 0.01)。chrono：一开始就分散记忆时间。orthogonal、identity：循环权重。",
     "setting.seed": "随机种子",
@@ -1354,7 +1370,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "setting.keep-bias": "保留旧状态的门的偏置",
     "setting.keep-bias.help": "开始时加到遗忘门（LSTM）或更新门（GRU）的偏置上；通常是 1。",
     "setting.chrono-t-max": "chrono 的最长记忆",
-    "setting.chrono-t-max.help": "初始权重 chrono 所针对的最长记忆，以字符计。",
+    "setting.chrono-t-max.help": "初始权重 chrono 所针对的最长记忆，以{token}计。",
     "setting.embedding-size": "嵌入",
     "setting.embedding-size.help": "每个符号学到的向量的宽度。0：独热。",
     "setting.hidden-size-backward": "第二个网络的单元数",
@@ -1370,11 +1386,17 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "setting.batch-size": "批量大小",
     "setting.batch-size.help": "并排读的文本行数。",
     "setting.num-steps": "每批步数",
-    "setting.num-steps.help": "梯度在一行上往回传的字符数。",
+    "setting.num-steps.help": "梯度在一行上往回传的{token}数。",
     "setting.epochs": "迭代周期",
     "setting.epochs.help": "把文本读多少遍。",
-    "setting.max-tokens": "使用的字符数",
-    "setting.max-tokens.help": "只用文本的前这么多字符。0：全部。",
+    "setting.token": "一步读什么",
+    "setting.token.help": (
+        "词是空格之间的部分；标点和换行各是一个词，每个汉字也是一个词。词的种类很多：32 或 64 维的嵌入会让模型更小、更快。"
+    ),
+    "setting-value.character": "一个字符",
+    "setting-value.word": "一个词",
+    "setting.max-tokens": "使用的{token}数",
+    "setting.max-tokens.help": "只用文本的前这么多{token}。0：全部。",
     "setting.backward-batches": "梯度往回跨几个批量",
     "setting.backward-batches.help": (
         "1：每个批量之前都把状态从计算图上切下来（`detach`），和书里一样。更多：每一步都重读前面的批量，梯度传得更远；"
@@ -1387,7 +1409,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "setting.clips": "裁剪梯度",
     "setting.clips.help": "关闭：测量范数，但不缩小。",
     "setting.random-offset": "随机偏移",
-    "setting.random-offset.help": "每个迭代周期从不同的字符开始。",
+    "setting.random-offset.help": "每个迭代周期从不同的{token}开始。",
     "setting.held-gate": "固定一个门",
     "setting.held-gate.help": "从第一步起固定，也不训练：r 固定在 1，GRU 只有更新门；z 固定在 0，只有重置门。",
     "setting.held-at": "固定在",
@@ -1584,7 +1606,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "run-column.norm-before": "裁剪前的梯度范数",
     "run-column.norm-after": "裁剪后的梯度范数",
     "run-column.clip-coefficient": "裁剪系数",
-    "run-column.speed": "每秒字符数",
+    "run-column.speed": "每秒字符数或词数",
     "run-column.loss": "损失",
     "run-column.threshold": "裁剪阈值",
     "run-column.net": "网络",
@@ -1609,7 +1631,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "score-figure.mean": "累计平均",
     "score-figure.bits": "比特",
     "score-figure.step": "步",
-    "score-figure.character": "字符",
+    "score-figure.token": "{token}",
     "score-figure.surprise-by-frequency": "按频率猜的意外度（比特）",
     "score-figure.surprise-of-a-guess": "随便猜的意外度（比特）",
     "score-figure.epoch": "迭代周期",
@@ -1660,7 +1682,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "cli.read-as": lambda name, encoding, notes: "".join((f"{name}：按 {encoding} 读。", *map(str, notes))),
     "cli.not-an-output": "--output：应为以 .safetensors 结尾的文件名；得到 {name!r}。",
     "cli.training": "在 {corpus} 上训练 {cell}",
-    "cli.step": "困惑度 {perplexity:.2f}  |g| {before:.3g} -> {after:.3g}  每秒 {speed:,.0f} 个字符",
+    "cli.step": "困惑度 {perplexity:.2f}  |g| {before:.3g} -> {after:.3g}  每秒 {speed:,.0f} 个{token}",
     "cli.stopped": "在第 {epoch} 个迭代周期之后停止。已学到的都保留。",
     "cli.wrote": lambda path, size, epochs: f"写入 {path}（{size / 1e6:.1f} MB，{epochs:,} 个迭代周期）。",
     "cli.help": "命令行上的门控浏览器。",
@@ -1740,11 +1762,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "card.memory": "记忆 τ",
     "card.memory.help": "保持最久的单元只凭这个门（只算复制路径）把状态保留到 1/e 的步数。",
     "card.score-next": "困惑度",
-    "card.score-next.help": "这段文本的平均意外度取 exp。第一个字符没有被预测，不计在内。",
+    "card.score-next.help": "这段文本的平均意外度取 exp。第一个{token}没有被预测，不计在内。",
     "card.score-cloze": "伪困惑度",
-    "card.score-cloze.help": "每个字符都由它前面和后面的全部内容预测，所以不能与向前读的模型的困惑度比较。",
+    "card.score-cloze.help": "每个{token}都由它前面和后面的全部内容预测，所以不能与向前读的模型的困惑度比较。",
     "card.score-leaky": "泄漏分数",
-    "card.score-leaky.help": "不是困惑度：这个模型通过从末尾读起的网络，已经读过要它预测的字符。",
+    "card.score-leaky.help": "不是困惑度：这个模型通过从末尾读起的网络，已经读过要它预测的{token}。",
     "card.as-trained": "训练时 {value}",
     "gate-page.proof": ":material/verified: 画出的每个门都用 float64 重新计算过：状态最多相差 {residual:.0e}。",
     "gate-page.proof.help": (
@@ -1805,9 +1827,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "flow-figure.clipped": "被裁剪的步的比例",
     "flow-figure.of-local": "，局部梯度的 {share}",
     "flow-table.loss": "读出的步",
-    "flow-table.asked": "预测的字符",
+    "flow-table.asked": "预测的{token}",
     "flow-table.step": "步",
-    "flow-table.character": "字符",
+    "flow-table.token": "{token}",
     "flow-table.gradient": "梯度",
     "flow-table.share": "占局部梯度",
     "flow-table.part": "只在 {part} 处的梯度",
@@ -1826,17 +1848,17 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "flow-table.after": "之后的范数（{way}）",
     "flow-table.largest": "最大的数",
     "flow-table.at": "位置",
-    "writing.next": "**它会写下什么？** 你的文本，以及模型怎样写下去。点图中的一个字符，就从那里写下去。",
-    "writing.cloze": "**它会在空格里填什么？** 点图中的一个字符，把它变成空格。",
-    "writing.leaky": "**它会写下什么？** 什么也写不了：这个模型要看见下一个字符才能预测它。",
-    "writing.of": "**{model}**，每秒 {speed:,.0f} 个字符",
+    "writing.next": "**它会写下什么？** 你的文本，以及模型怎样写下去。点图中的一个{token}，就从那里写下去。",
+    "writing.cloze": "**它会在空格里填什么？** 点图中的一个{token}，把它变成空格。",
+    "writing.leaky": "**它会写下什么？** 什么也写不了：这个模型要看见下一个{token}才能预测它。",
+    "writing.of": "**{model}**，每秒 {speed:,.0f} 个{token}",
     "writing.cannot": "**{model}** 不能从这里写下去。",
     "writing.learned": "这个迭代周期里，它在所学文本上的困惑度是 {score}。困惑度低，并不等于它写的有意义。",
     "writing.again": "再抽一次",
-    "writing.likeliest.end": "最可能的下一个字符：",
-    "writing.likeliest.place": "第 {step} 步（现在是“{stands}”）最可能的字符：",
-    "writing.likeliest.cloze": "第 {step} 步的空格（现在是“{stands}”）里最可能的字符：",
-    "writing.alt": "那里最可能的字符及其概率",
+    "writing.likeliest.end": "最可能的下一个{token}：",
+    "writing.likeliest.place": "第 {step} 步（现在是“{stands}”）最可能的{token}：",
+    "writing.likeliest.cloze": "第 {step} 步的空格（现在是“{stands}”）里最可能的{token}：",
+    "writing.alt": "那里最可能的{token}及其概率",
     "writing-figure.character": "“{character}” {probability:.1%}",
     "writing-figure.share": "温度 {temperature:g} 时的概率",
     "page.reader": "{label} 全都认识",
@@ -1845,10 +1867,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "平均。点一个，单独画它。",
     "brush.none": "**第 {first} 到 {last} 步，“{text}”**。没有单元在其中打开、在周围关闭。",
     "brush.unit": "单元 {unit}：{mean_in:.2f}，其他地方 {mean_out:.2f}",
-    "brush.elsewhere-one": "在{what}的 {count:characters}里，单元 {units} 还在哪里打开：",
-    "brush.elsewhere-several": "在{what}的 {count:characters}里，单元 {units} 还在哪里一起打开：",
-    "brush.nowhere-one": "在{what}的 {count:characters}里，单元 {units} 没有别处打开。",
-    "brush.nowhere-several": "在{what}的 {count:characters}里，单元 {units} 没有别处一起打开。",
+    "brush.elsewhere-one": "在{what}的 {count:tokens}里，单元 {units} 还在哪里打开：",
+    "brush.elsewhere-several": "在{what}的 {count:tokens}里，单元 {units} 还在哪里一起打开：",
+    "brush.nowhere-one": "在{what}的 {count:tokens}里，单元 {units} 没有别处打开。",
+    "brush.nowhere-several": "在{what}的 {count:tokens}里，单元 {units} 没有别处一起打开。",
     "places.here": "这段文本",
     "places.found": "**“{word}”在{what}里还出现在哪里**，那里的状态有多像：读完这个词之后的状态（从末尾读起的网络：之前的状态）之间的余弦，"
     "都先减去平均状态。1 是相同，0 是毫不相干。",
@@ -1858,17 +1880,17 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "brush.close": "关闭",
     "gate-page.hold": "把一个单元固定在平均值，看什么变差：",
     "gate-page.hold.unit": "单元 {unit}",
-    "gate-page.worse": "**没有它，什么变差了**。在{what}的 {count:characters}上，{held}：平均意外度上升 {rise:.2f} 比特。代价最大的字符"
+    "gate-page.worse": "**没有它，什么变差了**。在{what}的 {count:tokens}上，{held}：平均意外度上升 {rise:.2f} 比特。代价最大的{token}"
     "如下。",
-    "gate-page.not-worse": "**平均来说没有变差**。在{what}的 {count:characters}上，{held}：平均意外度下降 {fall:.2f} 比特。",
+    "gate-page.not-worse": "**平均来说没有变差**。在{what}的 {count:tokens}上，{held}：平均意外度下降 {fall:.2f} 比特。",
     "gate-page.trial.confirmed": "**它的角色得到证实**：逐个固定的 {compared} 个其他单元中，没有一个在那里相对于其他地方代价这么大。",
     "gate-page.trial.not-confirmed": "**它的角色没有得到证实**：逐个固定的 {compared} 个其他单元中，有 {rank} 个在那里相对于其他地方的代价"
     "一样大。它跟随标题所说的内容；网络是否为此需要它，没有显示出来。",
-    "gate-page.worse.role": "它的角色是{place}：在那里开始或结束的地方（{count:characters}），意外度上升 {there:.2f} 比特，其他地方 "
+    "gate-page.worse.role": "它的角色是{place}：在那里开始或结束的地方（{count:tokens}），意外度上升 {there:.2f} 比特，其他地方 "
     "{elsewhere:.2f}。",
     "gate-page.worse.corpus": "它学过的文本",
     "gate-page.worse.text": "这段文本",
-    "gate-page.worse.character": "字符",
+    "gate-page.worse.symbol": "{token}",
     "gate-page.worse.count": "次数",
     "gate-page.worse.before": "意外度（比特）",
     "gate-page.worse.after": "没有它时",
@@ -1879,10 +1901,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "gate-page.alt.saturation": "每个单元的门小于 0.1 和大于 0.9 的频率",
     "gate-page.alt.tape": "文本每一步上每个单元的门",
     "gate-page.alt.by-epoch": "训练各迭代周期上这段文本的困惑度",
-    "gate-page.cut": "分析了全部 {count:,} 个字符；画出前 {most:,} 个。下载的数据包含全部。",
+    "gate-page.cut": "分析了全部 {count:,} 个{token}；画出前 {most:,} 个。下载的数据包含全部。",
     "gate-page.learning.open": "模型怎样学会读这段文本",
     "gate-page.learning": "移动滑块*训练的迭代周期*，看模型当时的样子。",
-    "gate-page.learning.part": "读了前 {read:,} 个字符。移动滑块*训练的迭代周期*，看模型当时的样子。",
+    "gate-page.learning.part": "读了前 {read:,} 个{token}。移动滑块*训练的迭代周期*，看模型当时的样子。",
     "gate-page.learning.as-trained": "这条曲线显示训练时的模型，没有你的改动。",
     "gate-page.reading-by-epoch": "模型在训练的每个迭代周期读同一段文本。",
     # pages: gradients
@@ -1911,8 +1933,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "card.over": ">{steps}",
     "gradient-page.look-for": (
-        "每个字符的损失把梯度送回它之前的各步。**从对角线往外读三角形的一行**：变暗的地方，损失已经到不了。从对角线起就暗的一行属于预测得很"
-        "好的字符：它不要求改变。"
+        "每个{token}的损失把梯度送回它之前的各步。**从对角线往外读三角形的一行**：变暗的地方，损失已经到不了。从对角线起就暗的一行属于预测得很"
+        "好的{token}：它不要求改变。"
     ),
     "gradient-page.cut": "这一页的梯度是前 {count:,} 个字符的；库最多取 {most:,} 个。",
     "gradient-page.beside": "（旁边）",
@@ -1964,10 +1986,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "tour.back": "后退",
     "tour.on": "继续",
     "tour.leave": "结束导览",
-    "tour.text": "一个小网络一个字符一个字符地读上面的句子，每个字符都先猜后看。条带中**暗**的字符它不意外，**亮**的字符它没有猜到。",
+    "tour.text": "一个小网络一个{token}一个{token}地读上面的句子，每个{token}都先猜后看。条带中**暗**的{token}它不意外，**亮**的{token}它没有猜到。",
     "tour.unit": "网络由单元组成，单元的**状态**是它一直带着的一个数。看**单元 {unit}，{place}**：成立的地方有阴影，曲线跟着走。没有人教过它。",
     "tour.another": "这是**另一个句子**，单元 {unit} 仍然如此。自己输入一句试试：每按一个键，图就跟着变。",
-    "tour.click": "**指着**一个字符，就能读到网络在那里期待什么。**点击**它，网络就在图的下方从那里写下去。",
+    "tour.click": "**指着**一个{token}，就能读到网络在那里期待什么。**点击**它，网络就在图的下方从那里写下去。",
     "tour.hold": "现在单元 {unit} 被**固定**在它的平均值，就像被切掉一样。细线是它原来的样子。图的下方写着：在学过的文本里，没有它网络哪里读得更差。",
     "tour.end": "导览到此为止。**单元内部**打开一步的公式，**梯度**显示损失能回到多远，**课程**问你懂了什么。",
     # 切断的计算图
@@ -1998,7 +2020,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "page.cell": "单元内部",
     "page.cell.help": "打开训练好的循环单元的一步：它的结构图和公式，连同其中的数字。",
     "choice.at": "步",
-    "choice.at-x": "另一个字符",
+    "choice.at-x": "另一个{token}",
     "choice.at-variant": "这一步的变体",
     "choice.at-before": "这一步之前的状态 {letter}",
     "choice.at-bias": "{letter} 的偏置的移动",
@@ -2007,7 +2029,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "choice.book": "书中的字母",
     "control.at-unit": "单元",
     "control.at-unit.help": "图中写的是它的数字。起初是一个已知跟随什么的单元。",
-    "control.at-x": "改读另一个字符",
+    "control.at-x": "改读另一个{token}",
     "control.at-x.help": "只在这一步；之前的文本不变。",
     "control.at-before": "这个单元的旧状态 {letter}",
     "control.at-hold": "把所有单元的 {letter} 固定在",

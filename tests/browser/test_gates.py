@@ -259,3 +259,22 @@ def test_a_character_that_is_clicked_is_where_the_model_goes_on_and_a_second_cli
     page.get_by_text(expected.replace("\n", "↵").strip()[:60]).wait_for()
     page.mouse.click(*place)
     page.get_by_text("The likeliest next characters:").wait_for()
+
+
+def test_words_are_written_as_words_and_pointed_at_one_by_one(page, server):
+    page.goto(f"{server}/?model=lighthouse-gru-words")
+    text = page.locator(f"{DRAWN} .text")
+    text.wait_for()
+    assert text.inner_text().startswith('He looked back at the harbour. "Turn the light, and bring')
+    word = text.locator("[data-step='12']")
+    assert word.inner_text() == "and"
+    word.hover()
+    page.get_by_text("step 12 “and”").wait_for()
+    word.click()
+    page.get_by_text("The likeliest words at step 12, where “and” stands:").wait_for()
+    begins, ends = (text.locator(f"[data-step='{step}']").bounding_box() for step in (2, 4))
+    page.mouse.move(begins["x"] + 3, begins["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(ends["x"] + ends["width"] - 3, ends["y"] + 8, steps=6)
+    page.mouse.up()
+    page.get_by_text(re.compile("“back at the”")).first.wait_for()

@@ -94,12 +94,27 @@ def test_what_is_no_character_gets_a_stand_in():
     assert gap.vocabulary.symbols == ("<unk>", "\ue000", "a", "b")
 
 
+def test_words_are_symbols_too():
+    symbols = read_symbols(
+        ["<pad>", "<unk>", "<eos>", "the", "cat", ",", "don't", *(f"word{n}" for n in range(20))], 27
+    )
+    assert symbols.vocabulary.token == "word"
+    assert symbols.vocabulary.symbols[:6] == ("<unk>", "\ue000", "\n", "the", "cat", ",")
+    assert symbols.rows[:6] == (1, 0, 2, 3, 4, 5)
+    assert [note.code for note in symbols.notes] == [
+        "import.note.words",
+        "import.note.line-end",
+        "import.note.stand-in",
+    ]
+    assert symbols.vocabulary.encode("the whale,\ndon't").tolist() == [3, 0, 5, 2, 6]
+
+
 def test_what_makes_no_vocabulary_is_refused(tmp_path):
     assert refused("abc").argument == "vocabulary"
     assert "numbered up to 9" in str(refused({"a": 9}))
     assert refused("abcaa").code == "import.symbol-twice"
-    assert refused([f"word{n}" for n in range(200)], 200).code == "import.words"
-    assert refused(["a", "cat", "sat"], 3).code == "import.words"
+    assert refused([f"▁word{n}" for n in range(200)], 200).code == "import.words"
+    assert refused(["a", "cat", "sat on"], 3).code == "import.words"
     for odd in ([1, 2, 3, 4, 5], {"a": "b"}, {"a": 0.5}, 7, b"abcde", {("a",): 0}, {"a": True}, [["a"]] * 5):
         assert refused(odd).argument == "vocabulary"
     assert refused(TEXT, rule="by heart").argument == "rule"

@@ -408,7 +408,7 @@ def test_where_one_model_reaches_farther_the_page_says_what_that_means():
 @pytest.mark.parametrize("name", sorted(path.stem for path in models.CHECKPOINTS.glob("*.safetensors")))
 def test_the_example_of_every_shipped_model_is_long_enough_for_a_verdict(name):
     checkpoint = explorer.load_checkpoint(models.CHECKPOINTS / f"{name}.safetensors")
-    example = texts.EXAMPLES[checkpoint.corpus]
+    example = texts.example_for(checkpoint)
     assert checkpoint.vocabulary.unknown_share(example) == 0
     rules = {finding.rule for finding in explorer.diagnose(checkpoint, example).findings}
     assert rules.isdisjoint({"too-short", "unclear", "clip-bound"})

@@ -56,13 +56,14 @@ def test_a_shipped_model_is_called_by_what_the_table_says_of_it(name):
     assert row["cell"].split()[0].strip(",") in said
     mistake = "leaky" in row["cell"] or "parallel" in row["cell"]
     assert said.startswith("Mistake: ") == mistake
-    assert mistake or re.search(rf" {row['units']} units", said)
+    assert mistake or re.search(rf" {row['units']}( units|$)", said)
     assert name not in said
     assert len(said) <= 56
 
 
 def test_the_plain_gru_is_called_as_a_person_would():
     assert models.model_label("lighthouse-gru") == "GRU · The Lighthouse · 128 units"
+    assert models.model_label("lighthouse-gru-words") == "GRU · The Lighthouse, words · 96"
     assert models.model_label("river-town-gru") == "GRU · 河镇 · 96 units"
     assert models.model_label("time-machine-birnn-leaky") == "Mistake: BiRNN, leaky · The Time Machine"
     assert models.Which.of("lighthouse-gru", 16).label == "GRU · The Lighthouse · 128 units, epoch 16"
@@ -82,7 +83,7 @@ def test_the_picker_speaks_and_the_mistakes_stand_at_its_end(page):
     options = opened(page).selectbox(key="model").options
     assert options[0] == models.model_label(pickers.FIRST_MODEL)
     assert set(options) == {models.model_label(name) for name in rows()}
-    assert [option.startswith("Mistake: ") for option in options] == [False] * 9 + [True] * 2
+    assert [option.startswith("Mistake: ") for option in options] == [False] * 10 + [True] * 2
 
 
 OUTLINE = read_outline(models.CHECKPOINTS / "lighthouse-gru.safetensors")

@@ -34,7 +34,7 @@ def written(app):
 
 
 def library(model, text, **options):
-    return explorer.write_on(models.load(model).model, text, length=LENGTH, **options).written
+    return explorer.write_on(models.load(model).model, text, length=LENGTH["character"], **options).written
 
 
 def shown(text):
@@ -59,7 +59,7 @@ def test_it_is_drawn_again_by_a_click():
 def test_an_altered_model_writes_what_it_writes():
     app = opened(hold_z="1")
     altered = explorer.altered(models.load("time-machine-gru").model, explorer.Intervention({"z": 1.0}))
-    assert shown(explorer.write_on(altered, TEXT, length=LENGTH, temperature=0.5).written) in written(app)
+    assert shown(explorer.write_on(altered, TEXT, length=LENGTH["character"], temperature=0.5).written) in written(app)
     assert shown(library("time-machine-gru", TEXT, temperature=0.5)) not in written(app)
 
 

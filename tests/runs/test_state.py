@@ -254,7 +254,7 @@ NAN, INF = float("nan"), float("inf")
 FORGED = {
     "another run": (with_metadata(run="another"), "this run's run"),
     "another format": (with_metadata(format="gate-explorer-state/1"), "format"),
-    "a checkpoint's format": (with_metadata(format="gate-explorer/2"), "format"),
+    "a checkpoint's format": (with_metadata(format="gate-explorer/3"), "format"),
     "another recipe": (with_metadata(recipe=json.dumps(asdict(replace(RECIPE, epochs=5)))), "recipe"),
     "another learning rate": (with_metadata(recipe=json.dumps(asdict(replace(RECIPE, learning_rate=0.03)))), "recipe"),
     "another configuration": (with_metadata(config=json.dumps(asdict(ModelConfig(hidden_size=5)))), "config"),

@@ -7,6 +7,7 @@ import string
 import pytest
 
 from explorer.cells import CELLS
+from explorer.tokens import KINDS
 from explorer.words import LANGUAGES, language, own, say, speaking
 
 ENGLISH = language("en")
@@ -29,7 +30,8 @@ def figures(sentence):
     fields = [
         (name, form, conversion) for _, name, form, conversion in string.Formatter().parse(sentence) if name is not None
     ]
-    return sorted({name.split(".")[0].split("[")[0] for name, _, _ in fields})
+    names = {name.split(".")[0].split("[")[0] for name, _, _ in fields}
+    return sorted({"token" if name in ENGLISH.TOKENS["word"] else name for name in names})
 
 
 def test_there_is_another_language():
@@ -40,6 +42,17 @@ def test_there_is_another_language():
 def test_it_has_the_same_codes_and_forms(name):
     assert language(name).SENTENCES.keys() == ENGLISH.SENTENCES.keys()
     assert language(name).FORMS.keys() == ENGLISH.FORMS.keys()
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_it_has_a_name_for_all_that_a_model_may_read(name):
+    called = language(name).TOKENS
+    assert set(called) == set(KINDS)
+    assert called["word"].keys() == called["character"].keys()
+    assert not {*called["word"].values()} & {*called["character"].values()}
+    used = {field for sentence in language(name).SENTENCES.values() if not callable(sentence)
+            for _, field, _, _ in string.Formatter().parse(sentence) if field in ENGLISH.TOKENS["word"]}  # fmt: skip
+    assert used == called["word"].keys()
 
 
 @every_other
@@ -81,14 +94,14 @@ def test_what_cells_say_of_themselves_is_said(name):
 @every_other
 def test_forms_write_what_they_are_given(name):
     given = {
-        "perplexity": 1.0, "steps": 3.0, "memory": 5.5, "epochs": 3, "layers": 2, "characters": 4, "rows": 2, "names": ["a", "b"],
+        "perplexity": 1.0, "steps": 3.0, "memory": 5.5, "epochs": 3, "layers": 2, "tokens": 4, "rows": 2, "names": ["a", "b"],
         "few": ["a"], "net": ("rnn", 0, "forward"), "module": "rnn", "kB": 1500, "MB": 10**6, "GB": 10**9, "tenths": 0.3,
         "alternatives": ["a", "b"], "choices": ["a"], "all": ["a", "b"], "sentences": ["a."], "quoted": "x",
     }  # fmt: skip
     for form, value in given.items():
         assert language(name).FORMS[form](value)
     # Some way of writing counts is the language's own.
-    assert language(name).FORMS["characters"](4) != ENGLISH.FORMS["characters"](4)
+    assert language(name).FORMS["tokens"](4) != ENGLISH.FORMS["tokens"](4)
 
 
 def test_a_language_is_spoken_only_for_a_while():

@@ -54,6 +54,8 @@ DATA = {
         "the time traveller for so it will be convenient to teach a small machine to keep a secret",
         'He looked back at the harbour. "Turn the light, and bring the little network home." Then he was sorry.',
         '"Who is there?" he asked, and nobody answered. "Only the sea," said the old man, and shut the door.',
+        'He looked back at the harbour. "Turn the light, and bring the little boat home." Then he was sorry. "What is it?" he asked, '
+        'and the boy did not look up. "It was the sea," said the old man, and shut the door.',
     },
     "foreign.py": {"version https://git-lfs", r"\s*<(!doctype html|html)"},
 }  # fmt: skip
@@ -169,7 +171,7 @@ def figures_of(sentence):
     if not callable(sentence):
         names = {
             re.split(r"[.\[]", field)[0] for _, field, _, _ in string.Formatter().parse(sentence) if field is not None
-        }
+        } - TOKENS
         return names, names
     parameters = inspect.signature(sentence).parameters.values()
     named = [p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
@@ -177,6 +179,7 @@ def figures_of(sentence):
     return needed, None if len(named) < len(parameters) else {p.name for p in named}
 
 
+TOKENS = {"token", "tokens", "Tokens"}  # what a model reads: said of it, and brought by no call
 CALLS = sorted(calls(), key=str)
 SENTENCES = words.language("en").SENTENCES
 

@@ -16,7 +16,8 @@ def gibberish(tmp_path, monkeypatch):
     (tmp_path / "gibberish.py").write_text(
         "SENTENCES = {'config': '{field} zork {expected} blip {got}', 'expected.whole': '{least:loud}-{most:loud}',\n"
         "             'text.too-large': lambda most, size: f'{size // most} gromp'}\n"
-        "FORMS = {'loud': lambda number: f'{number}!'}\n",
+        "FORMS = {'loud': lambda number: f'{number}!'}\n"
+        "TOKENS = {'character': {}}\n",
         "utf-8",
     )
     monkeypatch.setattr(words, "__path__", [*words.__path__, str(tmp_path)])
@@ -104,7 +105,7 @@ def test_a_sentence_is_written_as_str_format_writes_it(language):
         if callable(sentence):
             continue
         parts = [part for part in string.Formatter().parse(sentence) if part[1] is not None]
-        figures = {name: Odd(name) for _, name, *_ in parts}
+        figures = {name: Odd(name) for _, name, *_ in parts} | spoken.TOKENS["character"]
         with words.speaking(language):
             if not any(form in spoken.FORMS for _, _, form, _ in parts):
                 assert words.say(code, **figures) == sentence.format(**figures)

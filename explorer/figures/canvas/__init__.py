@@ -45,7 +45,7 @@ DASHES: Mapping[str, Sequence[int]] = {
     "solid": (), "dash": (6, 4), "dot": (2, 3), "dashdot": (7, 3, 2, 3), "longdash": (11, 4), "2px,6px": (2, 6),
 }  # pixels drawn and left out  # fmt: skip
 ALIGNED = 8
-HINTS = ("step", "character", "unit", "closer", "whole", "infinite")
+HINTS = ("step", "token", "unit", "closer", "whole", "infinite")
 ROW_EXTRA_PX, FOOT_PX = 37, 34  # a title of one line and what is left free, in panel.js; under the last row
 TITLE_LINE_PX = 17  # of each further line, in look.css
 Packed: TypeAlias = dict[str, Any]
@@ -90,7 +90,13 @@ def pack(panel: Panel, about: Mapping[str, Any] | None = None) -> bytes:
     head = {
         "about": about or {},
         "alt": panel.alt,
-        "x": {"low": panel.x.low, "high": panel.x.high, "label": panel.x.label, "words": list(panel.x.words)},
+        "x": {
+            "low": panel.x.low,
+            "high": panel.x.high,
+            "label": panel.x.label,
+            "words": list(panel.x.words),
+            "blanks": list(panel.x.blanks),
+        },
         "leftPx": panel.left_px,
         "chosen": panel.chosen,
         "newline": visible("\n"),

@@ -319,7 +319,7 @@ function picture(item, steps, shared) {
 function drawLetters(view, placed, pen, item) {
   const each = stepRoom(view), colours = table((item.scale ?? view.figure.scale).colours)
   if (each < leastRoom(view)) return
-  const [from, to] = limits(view), size = Math.min(MOST_LETTER, each * 1.55)
+  const [from, to] = limits(view), size = Math.min(MOST_LETTER, (each / longest(view)) * 1.55)
   for (let step = Math.max(0, Math.ceil(from - 0.5)); step <= Math.min(item.values.length - 1, to + 0.5); step++) {
     const known = !Number.isNaN(item.values[step])
     const ink = known ? cellColours(item, view.figure.scale, colours, step)[1] : view.theme.text
@@ -329,14 +329,21 @@ function drawLetters(view, placed, pen, item) {
   }
 }
 
-// How much room a step must have for its character.
+// Letters of the longest word, where the steps are words of a text.
+function longest(view) {
+  const { words, blanks } = view.figure.x
+  return blanks.length ? Math.max(...words.map((word) => plain(word).length)) + 1 : 1
+}
+
+// How much room a step must have for its character, or for its word.
 function leastRoom(view) {
+  if (view.figure.x.blanks.length) return LEAST_LETTER * longest(view)
   return view.figure.x.words.some((word) => WIDE.test(word)) ? LEAST_WIDE : LEAST_LETTER
 }
 
 // The text itself, in the colours of the strip, where its characters do not fit into the cells of that.
 function writeText(view) {
-  const row = view.figure.rows.find(({ items }) => items.some((item) => item.lettered)), { words } = view.figure.x
+  const row = view.figure.rows.find(({ items }) => items.some((item) => item.lettered)), { words, blanks } = view.figure.x
   const strip = row?.items.find((item) => item.lettered)
   const fits = !strip || stepRoom(view, [view.figure.x.low, view.figure.x.high]) >= leastRoom(view)
   view.textAt.hidden = fits
@@ -352,7 +359,8 @@ function writeText(view) {
       Object.assign(span.style, { background: ground, color: ink })
     }
     for (const { symbol, x } of marked) if (x.includes(step)) span.classList.add(symbol)
-    return word === view.figure.newline ? [span, document.createElement("br")] : [span]
+    const blank = blanks[step] ? [" "] : []
+    return word === view.figure.newline ? [...blank, span, document.createElement("br")] : [...blank, span]
   }))
 }
 

@@ -145,7 +145,7 @@ function tabulate(view) {
   const { figure, rows } = view, told = []
   for (let step = 0; step <= Math.min(figure.x.high, TABLED); step++)
     told.push([step, figure.x.words[step] ?? "", ...rows.map((placed) => placed.row.items.flatMap((item) => TOLD[item.kind]?.(view, placed, item, step) ?? []).join(", "))])
-  const heads = [figure.hints.step, figure.hints.character, ...rows.map((placed) => placed.row.title)]
+  const heads = [figure.hints.step, figure.hints.token, ...rows.map((placed) => placed.row.title)]
   const kept = heads.map((_, column) => column < 2 || told.some((line) => line[column]))
   const line = (cells, tag) => {
     const at = document.createElement("tr")

@@ -13,6 +13,7 @@ from explorer.pages.shell.plain import plain
 from explorer.probes.brush import OnUnits, Place, elsewhere, units_on
 from explorer.probes.gates import Tape
 from explorer.probes.places import same_word
+from explorer.tokens import Tokens, joined
 from explorer.words import say
 
 KEY = "brushed"
@@ -28,13 +29,13 @@ def take(text: str, steps: Sequence[int]) -> None:
     session.fill({KEY: (text, int(steps[0]), int(steps[1]))})
 
 
-def show(which: Which, tape: Tape, typed: str, text: str) -> None:
+def show(which: Which, tape: Tape, typed: str, text: Tokens) -> None:
     """What was found, where something was dragged across in what was typed, and so in the text as the model reads it."""
     kept, first, last = session.kept(KEY, ("", 0, 0))
     if not kept or kept != typed or not last < len(tape.h_TH):
         return
     found = units_on(tape.h_TH, first, last, slack=SLACK)
-    stretch = plain(text[first : last + 1])
+    stretch = plain(joined(text[first : last + 1]))
     with st.container(border=True):
         st.markdown(say("brush.found" if len(found) else "brush.none", text=stretch, first=first, last=last))
         with st.container(horizontal=True, gap="small"):
@@ -49,7 +50,7 @@ def show(which: Which, tape: Tape, typed: str, text: str) -> None:
         st.button(say("brush.close"), key="brush_close", on_click=session.forget, args=(KEY,))
 
 
-def _show_places(which: Which, tape: Tape, found: OnUnits, text: str) -> None:
+def _show_places(which: Which, tape: Tape, found: OnUnits, text: Tokens) -> None:
     clearest = found.first_units(TOGETHER)
     others_TH = facts.read(which, text).tape(*tape.net).h_TH
     places = elsewhere(others_TH, text, clearest)
@@ -59,7 +60,7 @@ def _show_places(which: Which, tape: Tape, found: OnUnits, text: str) -> None:
     st.markdown("\n".join(f"- {_said(place)}" for place in places))
 
 
-def _show_word(which: Which, tape: Tape, text: str, steps: tuple[int, int], learned: str | None) -> None:
+def _show_word(which: Which, tape: Tape, text: Tokens, steps: tuple[int, int], learned: Tokens | None) -> None:
     """Where else the same word stands, and how alike what each net has read by then is."""
     first, last = steps
     while first < last and text[first].isspace():

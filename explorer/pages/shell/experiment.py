@@ -21,6 +21,7 @@ from explorer.probes.ablation import Ablation, concerned
 from explorer.probes.gates import Tape, trace_gates
 from explorer.probes.perplexity import NATS_PER_BIT
 from explorer.probes.units import Role
+from explorer.tokens import Tokens, token_of
 from explorer.words import say
 
 TRIED = 2_000  # characters on which a unit is tried: a moment's reading
@@ -80,12 +81,13 @@ def show_worse(which: Which, roles: Sequence[Role], text: str) -> None:
 
     """
     held, learned = which.intervention.units[0], tried_text(which)
-    text, what = (text, THIS) if learned is None else (learned, LEARNED)
+    read: Tokens
+    read, what = (text, THIS) if learned is None else (learned, LEARNED)
     whole = which._replace(intervention=replace(which.intervention, units=()))
-    done = Ablation.of(held, *(facts.read(one, text) for one in (whole, which)))
+    done = Ablation.of(held, *(facts.read(one, read) for one in (whole, which)))
     worst = done.frame()
     worst = worst[worst["total_rise_bits"] > 0].head(WORST)
-    figures = {"count": len(text), "what": say(what), "held": plain(str(held))}
+    figures = {"count": len(done.text), "what": say(what), "held": plain(str(held))}
     with st.container(border=True):
         rise = done.mean_rise_nats / NATS_PER_BIT
         if rise > 0:
@@ -96,7 +98,7 @@ def show_worse(which: Which, roles: Sequence[Role], text: str) -> None:
             if (role.unit, role.part) == (held.unit, held.part):
                 _show_role(which, role, held.net, done)
         if len(worst):
-            _show_characters(worst)
+            _show_symbols(worst, token_of(done.text))
 
 
 def _show_role(which: Which, role: Role, net: NetKey, done: Ablation) -> None:
@@ -110,9 +112,9 @@ def _show_role(which: Which, role: Role, net: NetKey, done: Ablation) -> None:
         st.markdown(say(f"gate-page.trial.{code}", rank=trial.rank, compared=trial.compared))
 
 
-def _show_characters(worst: pd.DataFrame) -> None:
+def _show_symbols(worst: pd.DataFrame, token: str) -> None:
     columns = {
-        "character": worst["character"].map(lambda character: plain(f"“{visible(character)}”")),
+        "symbol": worst[token].map(lambda symbol: plain(f"“{visible(symbol)}”")),
         "count": worst["count"],
         "before": worst["before_bits"].map("{:.2f}".format),
         "after": worst["after_bits"].map("{:.2f}".format),
@@ -122,7 +124,7 @@ def _show_characters(worst: pd.DataFrame) -> None:
     )
 
 
-def tried_text(which: Which) -> str | None:
+def tried_text(which: Which) -> Tokens | None:
     """A stretch out of the middle of the text that a model learned; None where that text does not come with the project."""
     text = models.learned_text(which)
     return None if text is None else text[len(text) // 2 :][:TRIED]

@@ -33,7 +33,7 @@ from explorer import runs
 from explorer.figures.tables import sliced
 from explorer.pages.shell import people, session
 from explorer.pages.shell.plain import cell
-from explorer.words import LANGUAGE, preferred, say, speaking
+from explorer.words import Voice, preferred, say, speaking
 
 T = TypeVar("T")
 Made = pd.DataFrame | Iterator[pd.DataFrame]
@@ -119,7 +119,7 @@ class Offer:
     browser: str
     table: Table
     until: float
-    language: str = field(default_factory=LANGUAGE.get)
+    voice: Voice = field(default_factory=Voice.now)
 
 
 _offers: weakref.WeakValueDictionary[str, Offer] = weakref.WeakValueDictionary()
@@ -189,10 +189,10 @@ def _refusal(status: int, sentence: str) -> Response:
     return PlainTextResponse(sentence, status, {"Cache-Control": "no-store", "X-Reason": quote(sentence)})
 
 
-def in_language(name: str, blocks: Iterator[bytes]) -> Generator[bytes]:
-    """Blocks that are made in a thread of their own, which knows no session, each in a language."""
+def in_voice(voice: Voice, blocks: Iterator[bytes]) -> Generator[bytes]:
+    """Blocks that are made in a thread of their own, which knows no session, each as the page that offered them speaks."""
     while True:
-        with speaking(name):
+        with speaking(*voice):
             block = next(blocks, None)
         if block is None:
             return
@@ -211,7 +211,7 @@ class Download(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it, if there is a place; however it ends, the place is free again and nothing more is made."""
         browser = self.offered.browser or self.offered.token
-        with speaking(self.offered.language):
+        with speaking(*self.offered.voice):
             refused = _refused(browser)
         if refused:
             await _refusal(429, refused)(scope, receive, send)
@@ -220,7 +220,7 @@ class Download(StreamingResponse):
             await Response(headers=dict(self.headers))(scope, receive, send)
             return
         with _place(browser):
-            spoken = in_language(self.offered.language, encoded(self.kind, self.offered.table.blocks()))
+            spoken = in_voice(self.offered.voice, encoded(self.kind, self.offered.table.blocks()))
             async with aclosing(_pieces(spoken)) as pieces:
                 await self._send(pieces, scope, receive, send)
 
@@ -231,7 +231,7 @@ class Download(StreamingResponse):
         try:
             first = await anext(pieces)  # before anything is said: it may turn out that there is nothing
         except runs.RunError as fault:
-            with speaking(self.offered.language):
+            with speaking(*self.offered.voice):
                 refusal = _refusal(404, str(fault))
             await refusal(scope, receive, send)
             return

@@ -29,6 +29,7 @@ from explorer.probes.proof import flow_residual
 from explorer.probes.weights import WeightGradients
 from explorer.probes.writing import Writing, write_on
 from explorer.reads import Read, read_of
+from explorer.tokens import Tokens
 from explorer.training import perplexity
 from explorer.words import LANGUAGE, say
 
@@ -56,7 +57,7 @@ class Facts:
     not held: a text of which every character was typed would hold all that was ever known on the way.
     """
 
-    def __init__(self, which: Which, text: str, earlier: Facts | None = None) -> None:
+    def __init__(self, which: Which, text: Tokens, earlier: Facts | None = None) -> None:
         self.which, self.text = which, text
         self.earlier = (lambda: None) if earlier is None else weakref.ref(earlier)
         self.lock = threading.RLock()
@@ -224,7 +225,7 @@ class NetFacts:
         return value
 
 
-def facts(which: Which, text: str, of: shelf.Shelf | None = None) -> Facts:
+def facts(which: Which, text: Tokens, of: shelf.Shelf | None = None) -> Facts:
     """What is known of a model on a text: nothing yet, where it is new.
 
     Args:
@@ -241,7 +242,7 @@ def facts(which: Which, text: str, of: shelf.Shelf | None = None) -> Facts:
     return kept.get((which, text, LANGUAGE.get()), new)  # some facts are words
 
 
-def read(which: Which, text: str) -> explorer.GateTrace:
+def read(which: Which, text: Tokens) -> explorer.GateTrace:
     """What a model did with a text. A long one is read in its turn, and whoever comes again waits for the same reading."""
     known = facts(which, text)
     if not patience.is_long(text) or "trace" in vars(known):

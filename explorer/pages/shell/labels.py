@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from explorer.checkpoints import Outline
 from explorer.models import ModelConfig
+from explorer.tokens import CHARACTER
 from explorer.words import knows, say
 
 MOST = 24  # characters of a corpus's name: a label stands in legends
@@ -30,13 +31,13 @@ def cell_name(config: ModelConfig) -> str:
     return say(f"label.{kind_of}", cell=config.cell.upper() if usual else config.title)
 
 
-def label(config: ModelConfig, corpus: str) -> str:
+def label(config: ModelConfig, corpus: str, token: str = CHARACTER) -> str:
     """The cell, what it learned and its units, in a line of about forty characters; of a mistake, which one it is."""
     title = corpus_title(corpus)
     cut = title if len(title) <= MOST else f"{title[: MOST - 1]}…"
     if is_mistake(config):
         return say("label.mistake", cell=cell_name(config), corpus=cut)
-    return say("label", cell=cell_name(config), corpus=cut, units=config.units, layers=config.num_layers)
+    return say("label", cell=cell_name(config), corpus=cut, units=config.units, layers=config.num_layers, token=token)
 
 
 def labels(outlines: Mapping[str, Outline | None]) -> dict[str, str]:
@@ -55,5 +56,5 @@ def _candidates(name: str, outline: Outline | None) -> list[str]:
     """What a model may be called, the best first. One that two models claim goes to neither, and names differ."""
     if outline is None:
         return [name]
-    said = label(outline.config, outline.corpus)
+    said = label(outline.config, outline.corpus, outline.recipe.token)
     return [said, say("label.named", label=said, name=name), name]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from explorer.pages.shell import links
-from explorer.words import LANGUAGE, LANGUAGES, preferred, say
+from explorer.tokens import CHARACTER
+from explorer.words import LANGUAGE, LANGUAGES, TOKEN, preferred, say
 
 KEY = "lang"
 
@@ -19,6 +20,7 @@ def speak() -> None:
     """Speak the language of the session in this run of a page, or of a part of it: each is a thread of its own."""
     chosen = links.earlier(KEY) or st.query_params.get(KEY) or of_browser()
     LANGUAGE.set(str(chosen) if str(chosen) in LANGUAGES else of_browser())
+    TOKEN.set(CHARACTER)  # until a model is chosen
 
 
 def choose() -> None:

@@ -16,6 +16,7 @@ from explorer.corpora import BUILT_IN, load_corpus
 from explorer.home import CHECKPOINTS as CHECKPOINTS
 from explorer.pages.shell import labels, opened, shelf
 from explorer.pages.shell.opened import OPENED
+from explorer.tokens import Tokens
 from explorer.words import LANGUAGE, LANGUAGES, own, say
 
 RUN = "run:"  # begins the name of a model that a run made
@@ -192,7 +193,7 @@ def _made(which: Which) -> explorer.CharModel:
     return explorer.CharModel(config, checkpoint.vocabulary, seed=0)
 
 
-def learned_text(which: Which) -> str | None:
+def learned_text(which: Which) -> Tokens | None:
     """The text that a model learned, as it reads it; None where that does not come with the project.
 
     A run's own text is its owner's, and whoever has its link may see the run and not the text.
@@ -201,26 +202,26 @@ def learned_text(which: Which) -> str | None:
     if which.untrained or which.name.startswith(OPENED) or checkpoint.corpus not in BUILT_IN:
         return None
 
-    def learned() -> str:
+    def learned() -> Tokens:
         return checkpoint.vocabulary.as_read(checkpoint.recipe.learned(load_corpus(checkpoint.corpus)))
 
     return shelf.models().get(("learned", which.name, which.version), learned)
 
 
-def best_reader(text: str, like: explorer.ModelConfig) -> tuple[str, float] | None:
+def best_reader(text: str, like: explorer.ModelConfig, token: str) -> tuple[str, float] | None:
     """The shipped model that shows no mistake and lacks the fewest of a text's characters, and the share that it lacks.
 
-    Of several the one whose objective and cell are alike.
+    Of several the one that reads characters or words as this one does, and whose objective and cell are alike.
     """
     good, _ = shipped()
     found = outlines()
     judged = [
-        (outline.vocabulary.unknown_share(outline.vocabulary.folded(text)), outline.config.objective != like.objective,
-         outline.config.kind is not like.kind, name)
+        (outline.vocabulary.unknown_share(outline.vocabulary.folded(text)), outline.recipe.token != token,
+         outline.config.objective != like.objective, outline.config.kind is not like.kind, name)
         for name in good
         if (outline := found[name])
     ]  # fmt: skip
-    share, _, _, name = min(judged, default=(1.0, False, False, ""))
+    share, *_, name = min(judged, default=(1.0, False, False, False, ""))
     return (name, share) if name else None
 
 

@@ -16,6 +16,7 @@ from explorer.pages.shell.plain import badge, plain
 from explorer.probes import reading
 from explorer.probes.finding import Finding
 from explorer.reads.text import score_name
+from explorer.tokens import Tokens, token_of
 from explorer.words import say
 
 
@@ -68,7 +69,9 @@ def show_warnings(trace: explorer.GateTrace) -> None:
 
 def offer_reader(trace: explorer.GateTrace, text: str) -> None:
     """The way to a model that knows more of a text, where much of it is unknown to the first model of the page."""
-    found = best_reader(text, trace.config) if trace.unknown_share > reading.MANY_UNKNOWN else None
+    found = (
+        best_reader(text, trace.config, token_of(trace.text)) if trace.unknown_share > reading.MANY_UNKNOWN else None
+    )
     if found and found[1] < trace.unknown_share:
         name, share = found
         label = say("page.reader.most" if share else "page.reader", label=plain(model_label(name)))
@@ -91,7 +94,7 @@ def show_folded(which: Which, text: str) -> None:
         _show(notice, st)
 
 
-def show_unread(sentence: str, learned: str, place: Any) -> None:
+def show_unread(sentence: str, learned: Tokens, place: Any) -> None:
     """Which characters of a sentence do not occur in the text that a model is going to learn."""
     if notice := reading.unread(sentence, learned):
         _show(notice, place)

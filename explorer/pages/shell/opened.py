@@ -54,7 +54,9 @@ def keep(model: explorer.CharModel, file_name: str, *made_of: object) -> str:
     if not path.is_file():
         _make_folder(path.parent)
         corpus = Path(file_name).name[:MOST_NAME] or say("open-page.unnamed")
-        explorer.save_checkpoint(path, explorer.Checkpoint(model, explorer.Recipe(clip_norm=None), 0, corpus))
+        explorer.save_checkpoint(
+            path, explorer.Checkpoint(model, explorer.Recipe(clip_norm=None, token=model.vocabulary.token), 0, corpus)
+        )
         _let_go(path)
     session.fill({"opened": tuple(dict.fromkeys((*mine(), name)))})
     return name

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from explorer.pages.shell import session
+from explorer.tokens import Tokens
 from explorer.words import say
 
 LONG = 3_000  # characters; fewer are read within a blink
@@ -147,7 +148,7 @@ def writers() -> Turns:
     return Turns()
 
 
-def is_long(text: str) -> bool:
+def is_long(text: Tokens) -> bool:
     """Whether a text is read in its turn."""
     return len(text) >= LONG
 

@@ -26,7 +26,7 @@ from explorer.pages.shell.models import (
 )
 from explorer.pages.shell.opened import OPENED
 from explorer.pages.shell.plain import plain
-from explorer.words import LANGUAGE, say
+from explorer.words import LANGUAGE, TOKEN, say
 
 FIRST_MODEL, FIRST_MODELS = "lighthouse-gru", {"zh": "river-town-gru"}  # of other languages
 
@@ -75,6 +75,7 @@ def choose_model(*, alters: bool = True) -> tuple[Which, explorer.Checkpoint]:
         st.stop()
     name = choose("model", names, _labels(names).__getitem__)
     checkpoint = _loaded(name)
+    TOKEN.set(checkpoint.vocabulary.token)
     st.caption(plain(describe(name, checkpoint)))
     epoch = _choose_epoch("epoch", checkpoint.epochs, checkpoint.epochs[-1])
     altered = choose_alterations(checkpoint.config) if alters else explorer.Intervention()

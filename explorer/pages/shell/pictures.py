@@ -27,7 +27,7 @@ from explorer.figures.panel import Panel
 from explorer.pages.shell import people, session
 from explorer.pages.shell.texts import MAX_SENTENCE
 from explorer.text import clean_text
-from explorer.words import LANGUAGE, say, speaking
+from explorer.words import Voice, say, speaking
 
 HTML = """
 <p class="said" hidden></p>
@@ -100,13 +100,13 @@ class Picture:
     text: str
     epochs: Sequence[int] = ()
     height_px: int | None = None
-    language: str = field(default_factory=LANGUAGE.get)
+    voice: Voice = field(default_factory=Voice.now)
     asked: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def stamp(self, text: str) -> str:
         """What tells this picture from any other."""
-        return hashlib.sha256(f"{self.language}\n{self.settings}\n{text}".encode("utf-8", "surrogatepass")).hexdigest()[
+        return hashlib.sha256(f"{self.voice}\n{self.settings}\n{text}".encode("utf-8", "surrogatepass")).hexdigest()[
             :16
         ]
 
@@ -178,7 +178,7 @@ def answer(token: str, browser: str, body: bytes) -> tuple[int, bytes]:
     picture = _pictures.get(token)
     if picture is None or picture.browser != browser:
         return 404, say("page.picture.gone").encode()
-    with speaking(picture.language):
+    with speaking(*picture.voice):
         try:
             question = Question.of(body)
         except ValueError:
@@ -188,11 +188,11 @@ def answer(token: str, browser: str, body: bytes) -> tuple[int, bytes]:
     with picture.lock:
         picture.asked += 1
         turn = picture.asked
-    return _maker.submit(_in_its_language, picture, question, turn, time.perf_counter()).result()
+    return _maker.submit(_in_its_voice, picture, question, turn, time.perf_counter()).result()
 
 
-def _in_its_language(picture: Picture, question: Question, turn: int, asked_s: float) -> tuple[int, bytes]:
-    with speaking(picture.language):
+def _in_its_voice(picture: Picture, question: Question, turn: int, asked_s: float) -> tuple[int, bytes]:
+    with speaking(*picture.voice):
         return _made(picture, question, turn, asked_s)
 
 

@@ -18,6 +18,7 @@ from explorer.probes.ablation import Trial
 from explorer.probes.gates import trace_gates
 from explorer.probes.units import Role
 from explorer.probes.units import roles_of as roles_of_trace
+from explorer.tokens import Tokens
 
 NAMED = 5  # units that are drawn alone
 READ = 4_000  # characters of what a run learned, in which the roles of its units are looked for: about a second
@@ -103,7 +104,7 @@ def find(which: Which) -> bool:
     return any(one.units for one in known.values())
 
 
-def _text_of(which: Which) -> str:
+def _text_of(which: Which) -> Tokens:
     """What a run learned. Its words are shown to nobody: a role names a feature, or a single character."""
     try:
         return learned_text(which) or checkpoint_of(which).recipe.learned(runs.text(which.name.removeprefix(RUN)))

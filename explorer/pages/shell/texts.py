@@ -13,6 +13,7 @@ from explorer.pages.shell import links, session
 from explorer.pages.shell.controls import called
 from explorer.pages.shell.plain import plain
 from explorer.text import MAX_FILE_BYTES, DecodedText, TextError, clean_text, decode_text
+from explorer.tokens import WORD
 from explorer.words import say
 
 MAX_ANALYSED = 20_000
@@ -28,6 +29,11 @@ EXAMPLES = {
 OTHERS = {
     "lighthouse": '"Who is there?" he asked, and nobody answered. "Only the sea," said the old man, and shut the door.',
     "river-town": "她说：“船来了。”他没有听见，一个人坐在桥上。“快走吧。”她又说。",
+}
+# For a model of words, which knows those of its text alone, and to which a sentence is a few steps.
+OF_WORDS = {
+    "lighthouse": 'He looked back at the harbour. "Turn the light, and bring the little boat home." Then he was sorry. "What is '
+    'it?" he asked, and the boy did not look up. "It was the sea," said the old man, and shut the door.',
 }
 SENTENCE, LONGER, FILE = "sentence", "longer", "file"
 SOURCES = (SENTENCE, LONGER, FILE)
@@ -54,7 +60,7 @@ def choose_text(checkpoint: explorer.Checkpoint) -> str:
         about = st.empty()  # what stood in this place before is gone at once
         if source == SENTENCE:
             with about:
-                text = _type_sentence(EXAMPLES.get(checkpoint.corpus, EXAMPLES["lighthouse"]))
+                text = _type_sentence(example_for(checkpoint))
     if source == LONGER:
         text = _paste_text()
     elif source == FILE:
@@ -64,6 +70,12 @@ def choose_text(checkpoint: explorer.Checkpoint) -> str:
     if source != SENTENCE:
         about.caption(_about(text), width="stretch")
     return text[:MAX_ANALYSED]
+
+
+def example_for(checkpoint: explorer.Checkpoint) -> str:
+    """The sentence that stands there at first."""
+    examples = EXAMPLES | OF_WORDS if checkpoint.vocabulary.token == WORD else EXAMPLES
+    return examples.get(checkpoint.corpus, EXAMPLES["lighthouse"])
 
 
 def _about(text: str) -> str:

@@ -11,11 +11,12 @@ from explorer.pages.shell import charts, controls, facts, session
 from explorer.pages.shell.models import Which, checkpoint_of
 from explorer.pages.shell.plain import plain
 from explorer.probes.writing import Writing
+from explorer.tokens import CHARACTER, WORD, split, token_of
 from explorer.training import perplexity
-from explorer.words import say
+from explorer.words import say, speaking
 
 PLACE, DRAW = "place", "draw"
-LENGTH = 150
+LENGTH = {CHARACTER: 150, WORD: 40}
 SHOWN_BEFORE = 60  # characters of the text that stand before what is written
 TEMPERATURES = tuple(round(0.1 * step, 1) for step in range(16))
 SAFER = 0.5  # small networks write words at this temperature, and at 1, as they believe, many that are none
@@ -47,7 +48,7 @@ def show(which: Which, text: str, second: Which | None = None) -> None:
     # Nothing stands before the first character, and another model may read the same text folded to a shorter one.
     at = place if place in range(int(forward), len(read)) else None
     try:
-        done = known.writing(at, LENGTH, temperature, seed)
+        done = known.writing(at, LENGTH[token_of(read)], temperature, seed)
     except ModelDivergedError as fault:
         st.caption(plain(str(fault)))
         return
@@ -71,8 +72,10 @@ def _show_beside(which: Which, done: Writing, second: Which, text: str, seed: in
         if wrote is None:
             st.caption(say("writing.cannot", model=plain(one.label)))
             continue
-        speed = len(wrote.written) / wrote.elapsed_s if wrote.elapsed_s else 0.0
-        st.caption(say("writing.of", model=plain(one.label), speed=speed))
+        token = token_of(wrote.text)
+        speed = len(split(wrote.written, token)) / wrote.elapsed_s if wrote.elapsed_s else 0.0
+        with speaking(token=token):
+            st.caption(say("writing.of", model=plain(one.label), speed=speed))
         st.markdown(_continued(wrote))
 
 
@@ -83,7 +86,7 @@ def _of_second(second: Which, done: Writing, text: str, seed: int) -> Writing | 
     known = facts.facts(second, text)
     at = min(done.at, len(known.trace.text))
     try:
-        return known.writing(at, LENGTH, done.temperature, seed)
+        return known.writing(at, LENGTH[token_of(known.trace.text)], done.temperature, seed)
     except (ModelDivergedError, ConfigError):
         return None
 
@@ -97,13 +100,13 @@ def _learned(which: Which) -> str:
 
 
 def _continued(done: Writing) -> str:
-    before = done.text[: done.at]
+    before = done.before
     shown = f"…{before[-SHOWN_BEFORE:]}" if len(before) > SHOWN_BEFORE else before
     return f":gray[{_lines(shown)}]{_lines(done.written)}"
 
 
 def _filled(done: Writing) -> str:
-    before, after = done.text[: done.at], done.text[done.at + 1 :]
+    before, after = done.before, done.after
     cut = f"…{before[-SHOWN_BEFORE:]}" if len(before) > SHOWN_BEFORE else before
     rest = f"{after[:SHOWN_BEFORE]}…" if len(after) > SHOWN_BEFORE else after
     return f":gray[{_lines(cut)}]**▁**:gray[{_lines(rest)}]"

@@ -1,0 +1,107 @@
+"""What a model reads at a step: a character or a word; a text taken apart into them, and put together again.
+
+A text of characters stays a str, which is a sequence of its characters. A text of words is a tuple. Words are told apart without
+a dictionary: Chinese and Japanese signs are a word each, and a run of Thai letters is one.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from functools import cache, lru_cache
+from typing import TypeAlias
+
+Tokens: TypeAlias = Sequence[str]
+"""A text as a model reads it: a str of characters, or a tuple of words."""
+CHARACTER, WORD = KINDS = ("character", "word")
+LONGEST = 50  # characters of a word; what goes on longer is cut
+OPENS, CLOSES, TURNS = "([{“‘„«¿¡", ".,;:!?)]}”’»…%，。；：！？）", "\"'"  # TURNS open and close in turn
+TIGHT = "—/\n"  # no blank on either side
+# Signs that are written without blanks: ideographs, their marks, and the two Japanese syllabaries.
+EAST = "\u2e80-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+
+
+@cache
+def _pattern() -> re.Pattern[str]:
+    """A line end, an ideograph, a number with its points, a word with its apostrophes and hyphens, or any other sign."""
+    points = map(chr, range(0x300, 0x20000))
+    marks = "".join(point for point in points if unicodedata.category(point).startswith("M"))
+    letter = f"(?:[^\\W_{EAST}][{marks}]*)"
+    return re.compile(rf"\n|[{EAST}]|\d+(?:[.,:]\d+)+|{letter}+(?:['’-]{letter}+)*|\S")
+
+
+def token_of(text: Tokens) -> str:
+    """What a text as a model reads it is made of, one of KINDS."""
+    return WORD if isinstance(text, tuple) else CHARACTER
+
+
+def split(text: Tokens, token: str) -> Tokens:
+    """A text as a model of characters or of words reads it.
+
+    Args:
+        text: any text; words stay as they are, and are put together for a model of characters.
+        token: one of KINDS.
+
+    """
+    if token == CHARACTER:
+        return joined(text)
+    return _words(text) if isinstance(text, str) else tuple(text)
+
+
+@lru_cache(maxsize=8)  # a form counts the words that are going to be learned each time anything in it changes
+def _words(text: str) -> tuple[str, ...]:
+    found: list[str] = _pattern().findall(unicodedata.normalize("NFC", text))
+    return tuple(piece for word in found for piece in _cut(word))
+
+
+def _cut(word: str) -> Iterator[str]:
+    yield from (word[start : start + LONGEST] for start in range(0, len(word), LONGEST))
+
+
+def joined(symbols: Tokens) -> str:
+    """The text of some symbols as one writes it: words with a blank between them, but for marks that stand close to a word.
+
+    Taken apart again, it gives the same symbols.
+
+    Args:
+        symbols: a part of a text as a model reads it.
+
+    """
+    if isinstance(symbols, str):
+        return symbols
+    return "".join(f" {word}" if apart else word for word, apart in zip(symbols, blanks(symbols), strict=True))
+
+
+def replaced(text: Tokens, step: int, symbol: str) -> Tokens:
+    """A text with another symbol at one step.
+
+    Args:
+        text: as a model reads it.
+        step: which one, counted from 0.
+        symbol: what stands there instead.
+
+    """
+    before, after = text[:step], text[step + 1 :]
+    return f"{before}{symbol}{after}" if isinstance(text, str) else (*before, symbol, *after)
+
+
+def blanks(words: Sequence[str]) -> Iterator[bool]:
+    """Before which words a blank stands; what comes after a word does not change it.
+
+    Args:
+        words: of a text.
+
+    """
+    close, turned = True, set[str]()  # nothing goes between the last word and this; the marks of TURNS that are open
+    east = False
+    for word in words:
+        if word == "\n":
+            turned.clear()
+        opens = word in OPENS or (word in TURNS and word not in turned)
+        tight, ends = word in TIGHT, word in CLOSES or (word in TURNS and not opens)
+        now_east = bool(re.match(f"[{EAST}]", word)) or (opens and east and not word.isascii())
+        yield not (close or tight or ends or (east and now_east))
+        if word in TURNS:
+            turned ^= {word}
+        close, east = tight or opens, now_east or (east and ends and not word.isascii())

@@ -1,0 +1,114 @@
+"""The pages of a model that reads words speak of words, and train one."""
+
+import re
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+import explorer
+from explorer import ModelConfig, Recipe, load_corpus, runs
+from explorer.figures import gates as drawing
+from explorer.figures import gradients as flow_drawing
+from explorer.figures.canvas import pack
+from explorer.pages.shell import links, models
+from explorer.pages.shell.texts import example_for
+from explorer.words import speaking
+from tests.trained import trained
+
+APP = Path(explorer.__file__).parent / "pages" / "frame.py"
+WORDS = "lighthouse-gru-words"
+CHARACTERS = {"en": "[Cc]haracter", "zh": "字符"}
+PAGES = (links.GATES, links.CELL, links.GRADIENTS)
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch, tmp_path):
+    monkeypatch.setenv("GATE_EXPLORER_DATA", str(tmp_path / "data"))
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+def opened(page, **query):
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    app.query_params.update(query)
+    app.switch_page(f"scripts/{page}.py").run()
+    assert not app.exception
+    return app
+
+
+def said(app):
+    """All that a page says: what its elements hold, their labels and their explanations."""
+    for element in app.main.children.values(), app.sidebar.children.values():
+        for block in element:
+            yield from texts_of(block)
+
+
+def shown(elements):
+    return [element.value.replace("\\", "") for element in elements]
+
+
+def texts_of(block):
+    for name in ("value", "label", "help", "options", "body"):
+        held = getattr(block, name, None)
+        yield from held if isinstance(held, list) else [held] if isinstance(held, str) else []
+    for child in getattr(block, "children", {}).values():
+        yield from texts_of(child)
+
+
+@pytest.mark.parametrize("language", CHARACTERS)
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_speaks_of_what_its_model_reads(page, language):
+    told = [text for text in said(opened(page, model=WORDS, lang=language)) if isinstance(text, str)]
+    assert len(told) > 20
+    assert [text for text in told if re.search(CHARACTERS[language], text)] == []
+    of_characters = said(opened(page, model="lighthouse-gru", lang=language))
+    assert any(re.search(CHARACTERS[language], str(text)) for text in of_characters) or page == links.GRADIENTS
+
+
+@pytest.mark.parametrize("language", CHARACTERS)
+def test_a_picture_speaks_of_what_its_model_reads(language):
+    checkpoint = models.load(WORDS)
+    text = example_for(checkpoint)
+    with speaking(language, "word"):
+        trace, flow = explorer.trace_gates(checkpoint.model, text), explorer.gradient_flow(checkpoint.model, text)
+        paths = explorer.jacobian_paths(checkpoint.model, text)
+        packed = [pack(drawing.tape(trace)), pack(flow_drawing.flow(flow, paths))]
+        tables = [drawing.step_frame(trace), flow_drawing.step_frame(flow, paths)]
+    for data in packed:
+        head = data[8 : 8 + int.from_bytes(data[:4], "little")].decode()
+        assert '"blanks": [false, true, true' in head or '"blanks":[false,true,true' in head
+        assert not re.search(CHARACTERS[language], head)
+    assert all(list(table.columns)[1] in ("word", "词") for table in tables)
+
+
+def test_the_example_is_long_enough_for_a_verdict():
+    app = opened(links.GRADIENTS, model=WORDS)
+    assert not any("Too short" in element.value for element in app.markdown)
+
+
+def test_a_click_goes_on_from_a_word():
+    app = opened(links.GATES, model=WORDS, sentence="He looked back at the harbour.")
+    written = next(text for text in shown(app.markdown) if ":gray[" in text)
+    assert re.match(r":gray\[He looked back at the harbour\.\][\u00a0:↵]", written)
+
+
+def test_the_form_trains_on_words():
+    app = opened(links.TRAIN)
+    app.selectbox(key="new_token").set_value("word").run()
+    labels = [one.label for one in (*app.number_input, *app.selectbox)]
+    assert "Words used" in labels
+    assert "Characters used" not in labels
+    assert any("lighthouse, by words" in text for text in shown(app.caption))
+    assert any("of its words are not in the corpus" in text for text in shown(app.caption))
+
+
+def test_a_run_of_words_is_shown():
+    recipe = Recipe("adam", 0.01, 1.0, batch_size=16, num_steps=20, epochs=2, token="word")
+    run = trained(ModelConfig("gru", hidden_size=8, embedding_size=8), recipe, load_corpus("lighthouse"), corpus="lighthouse",
+                  session=runs.COMMAND_LINE, sentence="He looked at the lamp.")  # fmt: skip
+    app = opened(links.TRAIN, run=run.id)
+    assert any("lighthouse, by words" in text for text in shown(app.caption))
+    app = opened(links.GATES, model=models.RUN + run.id)
+    assert any(one.label == "Colour words by" for one in app.selectbox)

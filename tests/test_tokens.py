@@ -1,0 +1,280 @@
+"""Texts taken apart into characters or words, and put together again; and what a model of words makes of one."""
+
+import re
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import explorer
+from explorer import CharModel, ModelConfig, Recipe, TextError, Vocabulary, load_corpus, trace_gates, train
+from explorer.checkpoints import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
+from explorer.features import WITHIN_WORDS, features_of
+from explorer.probes.learned import LEAST_WORDS, learned_stretches
+from explorer.probes.places import same_word
+from explorer.probes.reading import notices, unread
+from explorer.probes.writing import write_on
+from explorer.runs import RunRequest
+from explorer.text import UNKNOWN
+from explorer.tokens import CHARACTER, LONGEST, WORD, blanks, joined, replaced, split, token_of
+
+NASTY = "ab Z3.,:;!?'\"’“”‘„«»()[]{}-—–…/\n\t国，。！（）《》かアé\u0301ñन\u0941म\u200b\u00ad_%&@#€😀\u0600"
+TEXT = "the cat sat on the mat , the dog sat on the cat . " * 12
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('He said, "Turn back."', ["He", "said", ",", '"', "Turn", "back", ".", '"']),
+        ("don't well-known keeper’s -", ["don't", "well-known", "keeper’s", "-"]),
+        ("3.5 km at 6:30, 1,000.", ["3.5", "km", "at", "6:30", ",", "1,000", "."]),
+        ("one\n\ntwo\t three", ["one", "\n", "\n", "two", "three"]),
+        ("她说：“船来了。”用GRU学", ["她", "说", "：", "“", "船", "来", "了", "。", "”", "用", "GRU", "学"]),
+        ("cafe\u0301 नमस्ते", ["café", "नमस्ते"]),
+        ("a_b $5", ["a", "_", "b", "$", "5"]),
+        ("", []),
+        (" \t ", []),
+    ],
+)
+def test_words_are_told_apart(text, words):
+    assert split(text, WORD) == tuple(words)
+
+
+def test_a_text_of_characters_stays_as_it_is():
+    assert split("a b", CHARACTER) == "a b" == joined("a b")
+    assert split(("a", "b"), CHARACTER) == "a b"  # a model of characters reads what one of words has read
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'He looked back at the harbour. "Turn the light, and bring it home." Then he was sorry.',
+        "What (he asked) is 3.5 of 'that'? Nothing: nothing—or all; no…",
+        "她说：“船来了。”他没有听见，一个人坐在桥上。",
+        "one,\ntwo!\n\n«three» [four]",
+    ],
+)
+def test_a_usual_text_is_put_together_as_it_was(text):
+    assert joined(split(text, WORD)) == text
+
+
+def test_all_but_a_few_lines_of_a_corpus_are_put_together_as_they_were():
+    text = load_corpus("lighthouse")
+    lines = list(zip(text.split("\n"), joined(split(text, WORD)).split("\n"), strict=True))
+    differ = [line for line, again in lines if line != again]
+    # Of a speech over several paragraphs nobody can tell from the words alone whether a mark opens or closes.
+    assert len(differ) <= 3 < len(lines) / 50
+
+
+@given(st.text(NASTY, max_size=40))
+def test_taken_apart_again_it_gives_the_same_words(text):
+    words = split(text, WORD)
+    assert split(joined(words), WORD) == words
+
+
+@given(st.text(NASTY, max_size=40), st.integers(0, 40))
+def test_what_comes_after_changes_no_blank(text, count):
+    words = split(text, WORD)
+    assert joined(words).startswith(joined(words[:count]))
+    assert list(blanks(words))[:count] == list(blanks(words[:count]))
+
+
+def test_what_goes_on_without_a_blank_is_cut():
+    assert split("x" * 120, WORD) == ("x" * LONGEST, "x" * LONGEST, "x" * 20)
+
+
+def test_one_symbol_is_replaced():
+    assert replaced("abc", 1, "x") == "axc"
+    assert replaced(("one", "two", "three"), 1, "six") == ("one", "six", "three")
+
+
+# ---- the vocabulary
+
+
+def test_words_are_counted_as_they_stand_between_blanks():
+    vocabulary = Vocabulary.from_text(TEXT, WORD)
+    counted = Counter(TEXT.split()).most_common()
+    assert vocabulary.symbols == (UNKNOWN, *(word for word, _ in counted))
+    assert vocabulary.counts == (0, *(count for _, count in counted))
+    assert [vocabulary.symbols[i] for i in vocabulary.encode(TEXT)] == TEXT.split()
+    assert vocabulary.unknown_share("the cat flew home") == 0.5
+
+
+@pytest.mark.parametrize("odd", ["two words", "", " ", "x" * 51, "a\u0301", "said,", "\ud800", "a\nb"])
+def test_a_symbol_is_one_word(odd):
+    with pytest.raises(TextError, match="single words"):
+        Vocabulary((UNKNOWN, "the", odd), (0, 1, 1), WORD)
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("THE Cat", ("the", "cat")),
+        ("thé cat", ("the", "cat")),
+        ("the cat’s", ("the", "cat's")),
+        ("the whale", ("the", "whale")),  # nothing is near it
+        ("the “cat”", ("the", '"', "cat", '"')),
+    ],
+)
+def test_a_word_is_read_as_the_nearest_known(typed, read):
+    assert Vocabulary.from_text("the cat's cat \"", WORD).folded(typed) == read
+
+
+def test_where_only_words_of_letters_are_known_the_marks_are_left_out():
+    assert Vocabulary.from_text("the cat sat", WORD).folded("The cat, sat -- 3!") == ("the", "cat", "sat", "3")[:3]
+
+
+def test_what_is_written_goes_on_after_what_stands_there():
+    vocabulary = Vocabulary.from_text("said , “ the cat ” .", WORD)
+    ids = vocabulary.encode("the cat .").tolist()
+    assert vocabulary.decode(ids) == "the cat."
+    assert vocabulary.decode(ids, ("said", ",")) == " the cat."
+    assert vocabulary.decode(ids, ("said", "“")) == "the cat."
+    assert vocabulary.decode([0, ids[0]], ("said",)) == " \ufffd the"
+
+
+# ---- a model of words is a model of characters with other names
+
+
+def twins():
+    """One text of words, and the same with a letter for each word, each with an untrained model of the same weights."""
+    words = TEXT.split()
+    letters = {word: chr(ord("a") + i) for i, word in enumerate(dict.fromkeys(words))}
+    text = "".join(letters[word] for word in words)
+    config = ModelConfig("gru", hidden_size=8, embedding_size=4)
+    return letters, [
+        (read, CharModel(config, Vocabulary.from_text(read, token), seed=3))
+        for read, token in ((TEXT, WORD), (text, CHARACTER))
+    ]
+
+
+def test_it_is_read_trained_and_judged_bit_for_bit_as_its_twin():
+    letters, ((words, by_words), (text, by_letters)) = twins()
+    assert by_words.vocabulary.counts == by_letters.vocabulary.counts
+    recipe = Recipe("sgd", 0.5, 1.0, batch_size=2, num_steps=5, epochs=2)
+    steps = [list(train(model, read, replace(recipe, token=token), seed=1))
+             for read, model, token in ((words, by_words, WORD), (text, by_letters, CHARACTER))]  # fmt: skip
+    told = [[(s.nll_nats, s.grad_norm_before, s.grad_norm_after) for s in one] for one in steps]
+    assert told[0] == told[1]
+    assert len(told[0]) > 10
+    traces = trace_gates(by_words, words), trace_gates(by_letters, text)
+    assert [letters[word] for word in traces[0].text] == list(traces[1].text)
+    for letter, values_TH in traces[0].tape().parts.items():
+        assert np.array_equal(values_TH, traces[1].tape()[letter])
+    assert traces[0].perplexity == traces[1].perplexity
+    flows = [explorer.gradient_flow(m, t).norms_TT for m, t in ((by_words, words), (by_letters, text))]
+    assert np.array_equal(flows[0], flows[1], equal_nan=True)
+    written = [write_on(m, t, length=9, seed=5) for m, t in ((by_words, words), (by_letters, text))]
+    assert [letters[word] for word in split(written[0].written, WORD)] == list(written[1].written)
+    assert by_words.generate("the cat", 5) == "the cat" + by_words.drawn("the cat", 5)[0]
+
+
+def test_the_first_tokens_are_words():
+    recipe = Recipe(max_tokens=4, token=WORD)
+    assert recipe.learned("One two, three four.") == ("One", "two", ",", "three")
+
+
+def test_a_run_of_words_counts_words():
+    request = RunRequest(
+        ModelConfig("rnn", hidden_size=4), replace(Recipe(batch_size=2, num_steps=5, epochs=1), token=WORD), TEXT, corpus="own",
+        session="me", sentence="The cat flew",
+    )  # fmt: skip
+    run = request.run()
+    assert run.trained_on == round(len(TEXT.split()) * 0.9)
+    assert run.symbols == len(set(TEXT.split())) + 1
+    assert (run.sentence, run.prefixes) == ("the cat flew", ("the cat sat on",))
+    short = replace(request, text="the cat sat on the mat").problems()
+    assert "at least 16 " in str(short["text"])
+    assert "got 6" in str(short["text"])
+
+
+@pytest.mark.parametrize("token", [WORD, CHARACTER])
+def test_a_checkpoint_keeps_what_is_read(token, tmp_path):
+    path = tmp_path / "a.safetensors"
+    model = CharModel(ModelConfig("gru", hidden_size=4), Vocabulary.from_text(TEXT, token), seed=0)
+    save_checkpoint(path, Checkpoint(model, Recipe(token=token), 0, "own"))
+    loaded = load_checkpoint(path)
+    assert loaded.vocabulary == model.vocabulary
+    assert loaded.recipe.token == token
+    data, other = path.read_bytes(), {WORD: CHARACTER, CHARACTER: WORD}[token]
+    forged = data.replace(f'\\"token\\": \\"{token}\\"'.encode(), f'\\"token\\": \\"{other}\\"'.encode())
+    assert forged != data
+    length = int.from_bytes(data[:8], "little") + len(forged) - len(data)
+    with pytest.raises(CheckpointError, match="vocabulary of characters or words"):
+        load_checkpoint(length.to_bytes(8, "little") + forged[8:])
+
+
+# ---- what is said of a text
+
+
+def test_features_of_words():
+    text = split('One said: "Go home, Nan."\nTwo (3) ran', WORD)
+    found = features_of(text)
+    assert not WITHIN_WORDS & set(found)
+    words = np.array(text)
+    assert words[found["quoted"] > 0].tolist() == ['"', "Go", "home", ",", "Nan", "."]
+    assert words[found["bracketed"] > 0].tolist() == ["(", "3"]
+    assert words[found["capital"] > 0].tolist() == ["One", "Go", "Nan", "Two"]
+    assert words[found["punctuation"] > 0].tolist() == [":", '"', ",", ".", '"', "(", ")"]
+    assert words[found["digit"] > 0].tolist() == ["3"]
+    assert words[found["line-start"] > 0].tolist() == ["Two"]
+    assert words[found["character Nan"] > 0].tolist() == ["Nan"]
+    assert np.flatnonzero(found["after Nan"]).tolist() == [text.index("Nan") + 1]
+
+
+def test_stretches_of_several_words_were_learned():
+    learned = split("a b c d e f g", WORD)
+    text = split("x b c d e y a b c z", WORD)
+    assert LEAST_WORDS == 4
+    assert learned_stretches(text, learned).tolist() == [False, True, True, True, True, *[False] * 5]
+
+
+def test_where_else_the_same_words_stand():
+    model = CharModel(ModelConfig("gru", hidden_size=8), Vocabulary.from_text(TEXT, WORD), seed=0)
+    text = "the cat sat , the catalogue . the cat ran"
+    found = same_word(trace_gates(model, text), 0, 1)
+    (place,) = found.places
+    assert (found.word, place.first, place.last) == ("the cat", 7, 8)
+    assert (place.before, place.text, place.after) == ("cat sat, the catalogue.", " the cat", " ran")
+
+
+def test_notices_speak_of_words():
+    model = CharModel(ModelConfig("gru", hidden_size=8), Vocabulary.from_text(TEXT, WORD), seed=0)
+    with explorer.words.speaking(token=WORD):
+        (notice,) = notices(trace_gates(model, "the whale sat"))
+        said = str(notice)
+        missing = str(unread("the whale", split(TEXT, WORD)))
+    assert "1 of 3 words is unknown to the model" in said
+    assert "“whale”" in said
+    assert re.search("It knows .*the cat", said)
+    assert missing.startswith("50% of its words")
+    assert unread("the cat", split(TEXT, WORD)) is None
+
+
+def test_what_a_list_is_taken_for():
+    assert (token_of("ab"), token_of(("a", "b")), token_of(["2024-01-01"])) == (CHARACTER, WORD, CHARACTER)
+    assert torch.equal(Vocabulary.from_text(TEXT, WORD).encode(("the", "cat")), torch.tensor([1, 2]))
+
+
+def test_a_model_of_words_that_another_program_trained_gives_what_torch_gives():
+    words = ["<eos>", "<unk>", *dict.fromkeys(TEXT.split()), "don't"]
+    torch.manual_seed(0)
+    embed, lstm, head = torch.nn.Embedding(len(words), 6), torch.nn.LSTM(6, 5), torch.nn.Linear(5, len(words))
+    state = {
+        f"{name}.{key}": value
+        for name, module in (("encoder", embed), ("rnn", lstm), ("decoder", head))
+        for key, value in module.state_dict().items()
+    }
+    imported = explorer.import_model(state, vocabulary=words)
+    text, read = "the cat sat.\nthe whale don't", ["the", "cat", "sat", ".", "<eos>", "the", "<unk>", "don't"]
+    ids_T = torch.tensor([words.index(word) for word in read])
+    with torch.no_grad():
+        logits_TV = head(lstm(embed(ids_T))[0])
+        nll_nats = torch.nn.functional.cross_entropy(logits_TV[:-1], ids_T[1:]).item()
+    score = explorer.score_text(imported.model, text)
+    assert score.mean_nll_nats == pytest.approx(nll_nats, rel=1e-6)
+    assert imported.checkpoint("foreign").recipe.token == WORD

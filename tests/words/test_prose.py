@@ -54,8 +54,8 @@ DATA = {
         "the time traveller for so it will be convenient to teach a small machine to keep a secret",
         'He looked back at the harbour. "Turn the light, and bring the little network home." Then he was sorry.',
         '"Who is there?" he asked, and nobody answered. "Only the sea," said the old man, and shut the door.',
-        'He looked back at the harbour. "Turn the light, and bring the little boat home." Then he was sorry. "What is it?" he asked, '
-        'and the boy did not look up. "It was the sea," said the old man, and shut the door.',
+        'He looked back at the harbour. "Turn the light, and bring the little boat home." Then he was sorry. "What is it?" '
+        'he asked, and the boy did not look up. "It was the sea," said the old man, and shut the door.',
     },
     "foreign.py": {"version https://git-lfs", r"\s*<(!doctype html|html)"},
 }  # fmt: skip

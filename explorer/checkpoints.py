@@ -147,7 +147,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     metadata = {
         "format": FORMAT,
         "config": json.dumps(asdict(checkpoint.config)),
-        "vocabulary": json.dumps(_listed(vocabulary), ensure_ascii=False),
+        "vocabulary": written(vocabulary),
         "corpus": checkpoint.corpus.encode("utf-8", "replace").decode("utf-8"),  # a file name may hold lone surrogates
         "recipe": json.dumps(asdict(checkpoint.recipe)),
         "seed": str(checkpoint.seed),
@@ -290,11 +290,16 @@ def _build(metadata: dict[str, str], entries: dict[str, strict.Entry], data: byt
     return Checkpoint(model.eval(), outline.recipe, outline.seed, outline.corpus, history, snapshots)
 
 
-def _listed(vocabulary: Vocabulary) -> dict[str, Any]:
-    """The symbols but for the unknown one, as one string of characters or as a list of words, and their counts."""
+def written(vocabulary: Vocabulary) -> str:
+    """The symbols but for the unknown one, as one string of characters or as a list of words, and their counts, as JSON.
+
+    Args:
+        vocabulary: of a model.
+
+    """
     symbols = vocabulary.symbols[1:]
     listed = {"words": symbols} if vocabulary.token == WORD else {"characters": "".join(symbols)}
-    return {**listed, "counts": vocabulary.counts}
+    return json.dumps({**listed, "counts": vocabulary.counts}, ensure_ascii=False)
 
 
 def _parse_vocabulary(values: Any, token: str) -> Vocabulary:

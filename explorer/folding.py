@@ -41,17 +41,22 @@ class Folding:
             return text
         if self._letters_only:
             text = self._with_blanks(text)
-        # A straight quotation mark opens and closes in turn.
-        turns = cycle(QUOTES) if self._known.issuperset(QUOTES) else cycle('"')
+        turns = self._turns()
         return "".join(c if c in self._known else self._nearest(next(turns) if c == '"' else c) for c in text)
+
+    def _turns(self) -> Iterator[str]:
+        """A straight quotation mark opens and closes in turn."""
+        return cycle(QUOTES) if self._known.issuperset(QUOTES) else cycle('"')
 
     def of_words(self, words: Sequence[str]) -> tuple[str, ...]:
         """The same of a text that is taken apart into words."""
         if self._known.issuperset(words):
             return tuple(words)
-        kept = (w for w in words if not (self._words_only and len(w) == 1 and _is_gap(w)))
+        kept = (w for w in words if not (self._words_only and all(map(_is_gap, w))))
+        turns = self._turns()
+        marks = (next(turns) if w == '"' and w not in self._known else w for w in kept)
         return tuple(
-            w if w in self._known else self._nearest(w) if len(w) == 1 else self._nearest_word(w) for w in kept
+            w if w in self._known else self._nearest(w) if len(w) == 1 else self._nearest_word(w) for w in marks
         )
 
     def _nearest_word(self, word: str) -> str:

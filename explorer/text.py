@@ -17,7 +17,7 @@ from explorer.composition import Composition
 from explorer.encodings import ENCODINGS, Reading, encoding_named, flaw, read_as, recognise
 from explorer.folding import Folding
 from explorer.likelihood import BINARY
-from explorer.tokens import CHARACTER, WORD, Tokens, joined, split
+from explorer.tokens import CHARACTER, WORD, Tokens, is_word, joined, split
 from explorer.words import Saying, Told, say
 
 UNKNOWN = "<unk>"
@@ -84,6 +84,10 @@ def clean_text(text: str) -> str:
         return text
     # A lone surrogate cannot be encoded, saved or drawn; U+FFFD is Unicode's own mark for "was unreadable".
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _is_surrogate(character: str) -> bool:
+    return "\ud800" <= character <= "\udfff"
 
 
 def split_clean(text: Tokens, token: str) -> Tokens:
@@ -190,8 +194,8 @@ class Vocabulary:
 
     def _is_symbol(self, symbol: str) -> bool:
         if self.token == WORD:
-            return split(clean_text(symbol), WORD) == (symbol,)
-        return len(symbol) == 1 and not "\ud800" <= symbol <= "\udfff"
+            return is_word(symbol) and not any(map(_is_surrogate, symbol))
+        return len(symbol) == 1 and not _is_surrogate(symbol)
 
     @classmethod
     def from_text(cls, text: Tokens, token: str = CHARACTER) -> Vocabulary:

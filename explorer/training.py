@@ -622,6 +622,7 @@ def _encode_enough(model: CharModel, text_or_ids: Tokens | Tensor, recipe: Recip
         raise TextError(
             "training.too-short",
             least=recipe.shortest_text, batch_size=recipe.batch_size, num_steps=recipe.num_steps, characters=len(ids_N),
+            of_token=model.vocabulary.token,
         )  # fmt: skip
     return ids_N
 

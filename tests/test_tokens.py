@@ -1,5 +1,6 @@
 """Texts taken apart into characters or words, and put together again; and what a model of words makes of one."""
 
+import itertools
 import re
 from collections import Counter
 from dataclasses import replace
@@ -14,13 +15,14 @@ import explorer
 from explorer import CharModel, ModelConfig, Recipe, TextError, Vocabulary, load_corpus, trace_gates, train
 from explorer.checkpoints import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from explorer.features import WITHIN_WORDS, features_of
+from explorer.importing.symbols import read_symbols
 from explorer.probes.learned import LEAST_WORDS, learned_stretches
 from explorer.probes.places import same_word
 from explorer.probes.reading import notices, unread
 from explorer.probes.writing import write_on
 from explorer.runs import RunRequest
 from explorer.text import UNKNOWN
-from explorer.tokens import CHARACTER, LONGEST, WORD, blanks, joined, replaced, split, token_of
+from explorer.tokens import CHARACTER, LONGEST, WORD, blanks, first_steps, joined, replaced, split, step_at, token_of
 
 NASTY = "ab Z3.,:;!?'\"’“”‘„«»()[]{}-—–…/\n\t国，。！（）《》かアé\u0301ñन\u0941म\u200b\u00ad_%&@#€😀\u0600"
 TEXT = "the cat sat on the mat , the dog sat on the cat . " * 12
@@ -278,3 +280,88 @@ def test_a_model_of_words_that_another_program_trained_gives_what_torch_gives():
     score = explorer.score_text(imported.model, text)
     assert score.mean_nll_nats == pytest.approx(nll_nats, rel=1e-6)
     assert imported.checkpoint("foreign").recipe.token == WORD
+
+
+# ---- what a reviewer found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a never-to-be-forgotten-by-anyone-who-had-ever-seen-it-before look",
+        "1.2.3.4.5.6.7.8.9.10.11.12.13.14.15.16.17.18.19.20.21.22 x",
+        "a" * 49 + "-" + "b" * 10,
+        "e" + "\u0301" * 60 + "z",
+        "q'" * 40,
+        "か\u3099 か \u3099",
+    ],
+)
+def test_a_word_that_is_too_long_is_cut_where_it_stays_apart(text):
+    words = split(text, WORD)
+    assert split(joined(words), WORD) == words
+    assert set(Vocabulary.from_text(text, WORD).symbols[1:]) == set(words)
+
+
+def test_straight_marks_open_and_close_in_turn_among_words_too():
+    assert Vocabulary.from_text("说 “ 看 ” 。 他", WORD).folded('他说"看"。') == ("他", "说", "“", "看", "”", "。")
+
+
+def test_numbers_are_left_out_where_only_words_of_letters_are_known():
+    known = Vocabulary.from_text("the time traveller", WORD)
+    assert known.folded("the 3 time 12 12.5 traveller") == ("the", "time", "traveller")
+
+
+def test_a_text_of_one_word_has_nothing_to_learn():
+    request = RunRequest(ModelConfig(hidden_size=4), {"token": WORD, "batch_size": 2, "num_steps": 5}, "ha " * 300, corpus="own",
+                         session="me")  # fmt: skip
+    with explorer.words.speaking(token=WORD):
+        assert "at least two different words" in str(request.problems()["text"])
+
+
+@pytest.mark.parametrize("most", [1, 4, 100])
+def test_the_first_steps_of_a_text(most):
+    assert first_steps("He was home. He was", most, CHARACTER) == "He was home. He was"[:most]
+    assert first_steps("He was home. He was", most, WORD) == {1: "He", 4: "He was home."}.get(
+        most, "He was home. He was"
+    )
+
+
+@pytest.mark.parametrize(("offset", "step"), [(0, 0), (1, 1), (2, 1), (3, 2), (6, 2), (7, 3), (12, 4), (90, 4)])
+def test_a_place_in_a_text_is_a_step(offset, step):
+    words = split("He was home.", WORD)
+    assert step_at(words, offset) == step
+    assert step_at("He was home.", offset) == min(offset, 12)
+
+
+def test_the_library_speaks_of_words_without_being_told():
+    model = CharModel(ModelConfig("gru", hidden_size=8), Vocabulary.from_text(TEXT, WORD), seed=0)
+    (finding,) = explorer.diagnose(model, "the cat sat").findings
+    assert "words or more are needed; this text has 3" in str(finding)
+    with pytest.raises(TextError, match=r"at least [\d,]+ words for this recipe"):
+        train(model, "the cat sat", Recipe(token=WORD))
+    with pytest.raises(TextError, match="at most 4,000 words"):
+        explorer.gradient_flow(model, TEXT * 40)
+    (notice,) = notices(trace_gates(model, "the whale"))
+    assert "1 of 2 words is unknown" in str(notice)
+
+
+def test_a_vocabulary_that_is_given_says_what_its_symbols_are():
+    for ours in (Vocabulary.from_text("我 你 好 ，", WORD), Vocabulary.from_text("a b c d cat", WORD)):
+        assert read_symbols(ours, len(ours)).vocabulary == ours
+
+
+def test_what_is_too_much_for_a_checkpoint_is_refused_before_it_is_trained(tmp_path):
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    words = (f"{a}{b}{c}{d}e" for a in letters for b in letters for c in letters for d in letters)
+    words = list(itertools.islice(words, 74_000))
+    config, recipe = (
+        ModelConfig(hidden_size=1, embedding_size=1),
+        Recipe(token=WORD, epochs=1, batch_size=1, num_steps=5),
+    )
+    for count, refused in ((60_000, False), (74_000, True)):
+        text = " ".join(words[:count])
+        request = RunRequest(config, recipe, text, corpus="own", session="me", held_out_share=0)
+        assert ("text" in request.problems()) == refused
+        if not refused:
+            model = CharModel(config, Vocabulary.from_text(text, WORD), seed=0)
+            save_checkpoint(tmp_path / "a.safetensors", Checkpoint(model, recipe, 0, "own"))

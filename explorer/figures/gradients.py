@@ -445,7 +445,7 @@ def blocks(flow: GradientFlow, rows: int = BLOCK_ROWS) -> Iterator[pd.DataFrame]
             say("flow-table.loss"): losses,
             say("flow-table.asked"): pd.Series(letters[flow.asked_T[losses]], dtype="str"),
             say("flow-table.step"): steps,
-            say("flow-table.token"): pd.Series(letters[steps], dtype="str"),
+            say("flow-table.token", of_token=token_of(flow.labels)): pd.Series(letters[steps], dtype="str"),
             say("flow-table.gradient"): flow.norms_TT[losses, steps],
             say("flow-table.share"): flow.shares_TT[losses, steps],
         }
@@ -465,7 +465,7 @@ def step_frame(flow: GradientFlow, paths: JacobianPaths) -> pd.DataFrame:
     """Per step: the gradient of the text's mean loss, and what a step back leaves of it by each path."""
     columns: dict[str, Any] = {
         say("flow-table.step"): np.arange(len(flow)),
-        say("flow-table.token"): list(flow.labels),
+        say("flow-table.token", of_token=token_of(flow.labels)): list(flow.labels),
         say("flow-table.gradient"): flow.step_norms_T,
     }
     if len(paths.gain_T):

@@ -13,6 +13,7 @@ from explorer.figures.panel import Axis, Bars, Level, Line, Marks, Panel, Row
 from explorer.figures.style import BLUE, GREEN, GREY, ORANGE, Stroke, keyed, translucent
 from explorer.probes.gates import GateTrace
 from explorer.probes.perplexity import NATS_PER_BIT
+from explorer.tokens import token_of
 from explorer.words import say
 
 ROW_PX = 190
@@ -65,7 +66,7 @@ def curve_frame(trace: GateTrace) -> pd.DataFrame:
     return pd.DataFrame(
         {
             say("score-figure.step"): np.arange(len(trace)),
-            say("score-figure.token"): list(trace.text),
+            say("score-figure.token", of_token=token_of(trace.text)): list(trace.text),
             say("score-figure.surprise"): trace.nll_nats_T / NATS_PER_BIT,
             say("score-figure.running", score=trace.score_name): _exp(trace.score.running_nll_nats_T),
             say("score-figure.surprise-by-frequency"): trace.unigram_nll_nats_T / NATS_PER_BIT,

@@ -13,8 +13,8 @@ from explorer.importing.containers import read_file
 from explorer.importing.opened import ImportRefusedError
 from explorer.importing.tensors_only import Machine
 from explorer.importing.walking import walk
-from explorer.text import UNKNOWN, TextError, Vocabulary, decode_text, split_clean
-from explorer.tokens import CHARACTER, WORD
+from explorer.text import UNKNOWN, TextError, Vocabulary, decode_text
+from explorer.tokens import CHARACTER, WORD, is_word
 from explorer.words import Saying
 
 RULES = ("sorted", "frequency", "folded")
@@ -62,6 +62,7 @@ def read_symbols(given: Given, count: int, rule: str | None = None) -> Symbols:
 
     """
     counts: Mapping[str, int] = {}
+    token = given.token if isinstance(given, Vocabulary) else None
     is_map = isinstance(given, Mapping)
     if isinstance(given, Vocabulary):
         symbols, counts = dict(enumerate(given.symbols)), dict(zip(given.symbols, given.counts, strict=True))
@@ -76,7 +77,7 @@ def read_symbols(given: Given, count: int, rule: str | None = None) -> Symbols:
             "import.number-of-symbols", expected=count, count=len(symbols),
             last=max(symbols, default=-1),
         )  # fmt: skip
-    return _ours([symbols.get(number) for number in range(count)], counts)
+    return _ours([symbols.get(number) for number in range(count)], counts, token)
 
 
 def the_one(vocabularies: Mapping[str, Any], count: int) -> dict[int, str]:
@@ -169,7 +170,7 @@ def _whole(number: Any) -> int:
 # ---- from the file's symbols to ours
 
 
-def _ours(symbols: list[str | None], counts: Mapping[str, int]) -> Symbols:
+def _ours(symbols: list[str | None], counts: Mapping[str, int], token: str | None) -> Symbols:
     """Ours: the unknown symbol first, then the file's in their order; what is no character, or no word, gets a stand-in."""
     repeated = [symbol for symbol, times in Counter(filter(None, symbols)).items() if times > 1]
     if repeated:
@@ -178,7 +179,7 @@ def _ours(symbols: list[str | None], counts: Mapping[str, int]) -> Symbols:
     rows = [unknown, *(number for number in range(len(symbols)) if number != unknown)]
     odd = [number for number in rows[1:] if not _is_character(symbols[number])]
     longer = [number for number in odd if symbols[number]]
-    token = WORD if len(odd) > MOST_STOOD_IN or 2 * len(longer) > len(symbols) else CHARACTER
+    token = token or (WORD if len(odd) > MOST_STOOD_IN or 2 * len(longer) > len(symbols) else CHARACTER)
     notes: list[Saying] = []
     if token == WORD:
         symbols, notes = _with_line_ends(symbols)
@@ -205,7 +206,7 @@ def _with_line_ends(symbols: list[str | None]) -> tuple[list[str | None], list[S
 
 
 def _is_word(symbol: str | None) -> bool:
-    return symbol is not None and split_clean(symbol, WORD) == (symbol,)
+    return symbol is not None and is_word(symbol)
 
 
 def _is_character(symbol: str | None) -> bool:

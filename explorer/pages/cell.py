@@ -23,7 +23,7 @@ from explorer.probes import cost
 from explorer.probes.cell import OWN_KERNEL, CellChange, OpenedCell, open_cell
 from explorer.probes.gates import GateTrace, Tape
 from explorer.reads import Read
-from explorer.tokens import Tokens, replaced
+from explorer.tokens import Tokens, first_steps, replaced
 from explorer.words import say
 
 FREE = "free"
@@ -233,13 +233,13 @@ def page() -> None:
         net = choose_net(checkpoint)
         below = st.container()
     whole = texts.choose_text(checkpoint)
-    text = whole[: over_text.MAX_STEPS]
+    text = first_steps(whole, over_text.MAX_STEPS, checkpoint.vocabulary.token)
     trace = facts.read(which, text)
     with st.container():  # what comes and goes shall not move the picture below, which would be made anew
         notices.show_warnings(trace)
         notices.offer_reader(trace, text)
         if len(whole) > len(text):
-            st.caption(say("cell-page.cut", count=len(whole), most=len(text)))
+            st.caption(say("cell-page.cut", count=len(checkpoint.vocabulary.as_read(whole)), most=over_text.MAX_STEPS))
     if not len(trace):
         st.info(say("cell-page.no-text"))
         return

@@ -39,7 +39,8 @@ from explorer.pages.shell.shelf import Shelf
 from explorer.probes.gates import GateTrace, Tape, gate_statistics, trace_gates
 from explorer.probes.reading import gates_read
 from explorer.probes.units import Role
-from explorer.words import own, say
+from explorer.tokens import first_steps
+from explorer.words import own, say, speaking
 
 NO_UNIT = "none"
 TAPE = "tape"
@@ -158,13 +159,14 @@ def show_gates(view: View, text: str, key: str) -> None:
     played = pictures.Played(epochs, view.which.epoch) if key == TAPE and not view.which.untrained else None
     draw = partial(view.panel, shelf.own())
     done = pictures.show(draw, text, view, key=key, typed="sentence", played=played)
+    token = checkpoint_of(view.which).vocabulary.token
     if done.chosen and done.chosen["row"] == drawing.TEXT:
-        writing.take(text, done.chosen["step"])
+        writing.take(text, token, done.chosen["step"])
     if done.chosen and done.chosen["line"] is not None and done.chosen["line"] != view.unit:
         links.put("unit", str(done.chosen["line"]))
         st.rerun()
     if done.brushed:
-        brush.take(text, done.brushed)
+        brush.take(text, token, done.brushed)
     if done.epoch is not None and done.epoch in epochs and done.epoch != view.which.epoch:
         links.put("epoch", done.epoch)
         st.rerun()
@@ -174,11 +176,13 @@ def show_beside(first: View, second: Which, text: str) -> None:
     """The pictures of two models, beside each other where there is room."""
     both = {TAPE: first, f"{TAPE}_second": first.of_another(second)}
     for column, (key, view) in zip(st.columns(2), both.items(), strict=True):
-        with column:
+        with column, speaking(token=checkpoint_of(view.which).vocabulary.token):
             trace, model = facts.read(view.which, text), plain(view.which.label)
             score = say(f"card.{_code('score', trace.config)}")
             st.caption(say("gate-page.beside", model=model, score=score, value=number(trace.perplexity)))
             show_gates(view, text, key)
+    if len({checkpoint_of(one).vocabulary.token for one in (first.which, second)}) > 1:
+        st.caption(say("page.tokens-differ"))
 
 
 def show_learning(which: Which, text: str, score_name: str) -> list[export.Table]:
@@ -192,10 +196,11 @@ def show_learning(which: Which, text: str, score_name: str) -> list[export.Table
     if not opened.open:
         return []
     with opened:
-        begins = text[: drawing.MAX_STEPS]
+        token = checkpoint_of(which).vocabulary.token
+        begins = first_steps(text, drawing.MAX_STEPS, token)
         with patience.aside(say("gate-page.reading-by-epoch"), done=facts.knows_by_epoch(which, begins)):
             by_epoch = facts.by_epoch(which, begins)
-        cut = len(text) > drawing.MAX_STEPS
+        cut = len(begins) < len(text)
         said = say("gate-page.learning.part", read=drawing.MAX_STEPS) if cut else say("gate-page.learning")
         altered = f" {say('gate-page.learning.as-trained')}" if which.intervention else ""
         st.markdown(f"{said}{altered}")

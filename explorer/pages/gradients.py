@@ -27,7 +27,7 @@ from explorer.probes.comparison import Reach, reach_compared
 from explorer.probes.gradients import MAX_STEPS
 from explorer.probes.reading import advice, paths_read
 from explorer.reads.base import one_way_layers
-from explorer.tokens import joined
+from explorer.tokens import first_steps, joined, token_of
 from explorer.words import say
 
 THETAS = tuple(mantissa * 10.0**power for power in range(-3, 3) for mantissa in (1, 2, 5))
@@ -177,7 +177,8 @@ class Drawn:
 
     def view(self, of: Shelf, text: str) -> View:
         """The net on a text."""
-        return View(facts(self.which, text[:MAX_STEPS], of).net(self.net), self.several, "", "", self.part)
+        begins = first_steps(text, MAX_STEPS, checkpoint_of(self.which).vocabulary.token)
+        return View(facts(self.which, begins, of).net(self.net), self.several, "", "", self.part)
 
     def flow(self, of: Shelf, text: str) -> Panel:
         """The triangle, and what goes with it."""
@@ -317,11 +318,14 @@ def choose_models() -> tuple[Which, Which | None, list[View], str, str]:
         texts.offer_link()
     whole = texts.choose_text(checkpoint)
     st.caption(say("gradient-page.look-for"))
-    text = whole[: drawing.MAX_STEPS]
+    read = dict.fromkeys(checkpoint_of(one).vocabulary.token for one in (first, second) if one is not None)
+    text = whole
+    for token in read:
+        text = first_steps(text, drawing.MAX_STEPS, token)
     with st.container():  # what comes and goes shall not move the columns below: a picture in them would be made anew
         first = notices.mark_altered(first, text)
         if len(whole) > len(text):
-            st.caption(say("gradient-page.cut", count=len(text), most=MAX_STEPS))
+            st.caption(say("gradient-page.cut", count=drawing.MAX_STEPS, most=MAX_STEPS, of_token=next(reversed(read))))
     views = views_of(facts(first, text), layer, direction, "first", "", part)
     if second is not None:
         beside = f" {say('gradient-page.beside')}" if second.label == first.label else ""
@@ -430,7 +434,9 @@ def page() -> None:
     with verdicts:
         for view in in_columns(views):
             show_verdict(view)
-        if second is not None and len(views) == 2:
+        if second is not None and len({token_of(shown.trace.text) for shown in known}) > 1:
+            st.caption(say("page.tokens-differ"))
+        elif second is not None and len(views) == 2:
             st.caption(plain(reach_compared(*map(reach_of, views))))
     show_figures(views)
     if part != WHOLE:

@@ -219,7 +219,6 @@ def _idle(cell: str, direction: str, init: str, *, layered: bool) -> set[str]:
 
 def choose_recipe(slots: Slots) -> dict[str, Any]:
     """The fields of Recipe as the controls have them."""
-    TOKEN.set(session.kept("new_token", CHARACTER))  # which some of their names speak of
     clips = session.kept("new_clips", True)
     idle = (set() if clips else {"clip_norm"}) | _idle_gates()
     if session.kept("new_sampling", Recipe.sampling) != "sequential":
@@ -278,6 +277,7 @@ def choose_name(place: Any, corpus: Corpus, slots: Slots) -> str:
 
 def offer_start() -> None:
     """Start and the recipes, then the settings of a new run with what is wrong with them in words."""
+    TOKEN.set(session.kept("new_token", CHARACTER))  # of which some names and explanations speak
     slots: Slots = {}
     with st.container(horizontal=True, vertical_alignment="center"):
         button = st.empty()  # above the settings, where one can press it as they stand

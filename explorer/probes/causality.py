@@ -66,9 +66,9 @@ def causality(model: CharModel, text: Tokens) -> Causality:
         TextError: an empty text.
 
     """
-    read = TextRead(model, text[:MOST_STEPS])
+    read = TextRead(model, model.vocabulary.as_read(text)[:MOST_STEPS])
     if len(read) == 0:
-        raise TextError("text.no-loss", least=1, count=0)
+        raise TextError("text.no-loss", least=1, count=0, of_token=model.vocabulary.token)
     with torch.enable_grad():
         energy_TT = _energy(read)
     return Causality(energy_TT.numpy(), read.text)

@@ -6,7 +6,7 @@ text shows is a fault only where the model does not read it well: a model that d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -95,7 +95,8 @@ def diagnosis_of(
 ) -> Diagnosis:
     """The same from facts that are already there; record None for a model whose training is not known."""
     causes = judge(record) if record is not None else []
-    return Diagnosis(flow.net, tuple(causes or _of_text(flow, trace, vocabulary, record)))
+    found = causes or _of_text(flow, trace, vocabulary, record)
+    return Diagnosis(flow.net, tuple(replace(finding, reads=vocabulary.token) for finding in found))
 
 
 def _of_text(

@@ -25,7 +25,7 @@ from explorer.probes.sweep import Sweep
 from explorer.reads import Read, read_of
 from explorer.reads.base import check_net
 from explorer.text import TextError
-from explorer.tokens import Tokens
+from explorer.tokens import Tokens, token_of
 from explorer.words import Saying, say
 
 Floats64 = NDArray[np.float64]
@@ -216,7 +216,7 @@ def gradient_flow(
     read = read_of(model, text)
     steps = len(read)
     if steps > MAX_STEPS:
-        raise TextError("text.too-long-for-flow", most=MAX_STEPS, count=steps)
+        raise TextError("text.too-long-for-flow", most=MAX_STEPS, count=steps, of_token=token_of(read.labels))
     if cut is not None:
         cut = Cut(*(check_whole("cut", number, 1, 10**9) for number in cut))
     if cut is not None and any(map(model.config.reads_backward, model.config.nets)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,7 +129,7 @@ def judge(record: TrainingRecord) -> list[Finding]:
     if not record.history:
         return [Finding("untrained", CERTAIN, {"uniform_nats": record.uniform_nats})]
     found = _too_large(record) or _learned_nothing(record) or _overfitted(record)
-    return [found] if found else []
+    return [replace(found, reads=record.recipe.token)] if found else []
 
 
 def long_enough(epochs: int, steps: int) -> bool:

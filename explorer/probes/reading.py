@@ -89,7 +89,7 @@ def advice(finding: Finding, intervention: Intervention) -> str:
 def notices(trace: GateTrace) -> Iterator[Notice]:
     """What holds of the whole reading of a text: that the model saw the answer, diverged, or lacks characters."""
     if trace.config.objective == "leaky":
-        yield Notice(Saying("notice.leaky"))
+        yield Notice(Saying("notice.leaky", {"of_token": token_of(trace.text)}))
     if trace.config.direction == "parallel":
         yield Notice(Saying("notice.parallel"))
     lost_T = np.any([~np.isfinite(tape.h_TH).all(1) for tape in trace.tapes.values()], axis=0)
@@ -103,7 +103,10 @@ def notices(trace: GateTrace) -> Iterator[Notice]:
 def _unknown(trace: GateTrace) -> Notice:
     """Which characters the model does not know, and what they do to its score."""
     unknown = dict.fromkeys(c for c, lacks in zip(trace.text, trace.unknown_T, strict=True) if lacks)
-    figures = {"count": int(trace.unknown_T.sum()), "total": len(trace), "characters": _named(tuple(unknown))}
+    figures = {
+        "count": int(trace.unknown_T.sum()), "total": len(trace), "characters": _named(tuple(unknown)),
+        "of_token": token_of(trace.text),
+    }  # fmt: skip
     sentences = [Saying("notice.unknown", figures)]
     if (score_nats := trace.score.mean_nll_nats) is not None:
         without_nats = trace.score.mean_over(~trace.unknown_T)
@@ -136,7 +139,10 @@ def unread(sentence: str, learned: Tokens) -> Notice | None:
     if not missing:
         return None
     share = vocabulary.unknown_share(read)
-    return Notice(Saying("notice.unread", {"share": share, "characters": _named(missing)}), share > MANY_UNKNOWN)
+    return Notice(
+        Saying("notice.unread", {"share": share, "characters": _named(missing), "of_token": vocabulary.token}),
+        share > MANY_UNKNOWN,
+    )
 
 
 def _named(characters: Sequence[str]) -> Saying:

@@ -84,7 +84,7 @@ class TextRead(Read):
         """
         least = 1 if self._is_cloze else 2
         if len(self) < least:
-            raise TextError("text.no-loss", least=least, count=len(self))
+            raise TextError("text.no-loss", least=least, count=len(self), of_token=self.model.vocabulary.token)
 
 
 def error(logits_TV: Tensor, target_T: Tensor) -> Tensor:

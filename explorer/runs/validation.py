@@ -7,6 +7,7 @@ import math
 import unicodedata
 from dataclasses import dataclass
 
+from explorer.checkpoints import written
 from explorer.fields import expected, got, shown
 from explorer.models import MAX_PARAMETERS, ConfigError, ModelConfig
 from explorer.recording import MAX_BYTES
@@ -122,13 +123,21 @@ def together(
         return complaint
     vocabulary = Vocabulary.from_text(recipe.learned(text), recipe.token)
     return (
-        _gate_problem(config, recipe)
+        _sameness_problem(vocabulary)
+        or _gate_problem(config, recipe)
         or _size_problem(config, len(vocabulary))
         or _header_problem(recipe, vocabulary)
         or _memory_problem(config, recipe, len(vocabulary))
         or _steps_problem(recipe, trained, max_steps)
         or _precision_problem(recipe)
     )
+
+
+def _sameness_problem(vocabulary: Vocabulary) -> Complaint | None:
+    if len(vocabulary) > 2:
+        return None
+    only = got("one-token", symbol=vocabulary.symbols[-1])
+    return Complaint("text", expected("two-tokens"), only, Saying("advice.nothing-to-learn"))
 
 
 def _gate_problem(config: ModelConfig, recipe: Recipe) -> Complaint | None:
@@ -157,7 +166,7 @@ def _size_problem(config: ModelConfig, symbols: int) -> Complaint | None:
 
 
 def _header_problem(recipe: Recipe, vocabulary: Vocabulary) -> Complaint | None:
-    symbols = json.dumps([vocabulary.symbols, vocabulary.counts], ensure_ascii=False).encode()
+    symbols = json.dumps(written(vocabulary), ensure_ascii=False).encode()  # JSON inside the JSON of the header
     if len(symbols) + HISTORY_BYTES * recipe.epochs <= MAX_HEADER:
         return None
     return Complaint("text", expected("fewer-characters"), got("too-many-characters", count=len(vocabulary)))

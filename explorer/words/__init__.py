@@ -77,7 +77,13 @@ def language(name: str) -> Language:
 
 
 def say(code: str, /, **figures: Any) -> str:
-    """The sentence of a code with its figures, in the language that is spoken."""
+    """The sentence of a code with its figures, in the language that is spoken.
+
+    A figure `of_token` says what the model reads that is spoken of, "character" or "word", wherever the sentence is said.
+    """
+    if "of_token" in figures:
+        with speaking(token=figures.pop("of_token")):
+            return say(code, **figures)
     spoken = language(LANGUAGE.get())
     sentence = spoken.SENTENCES[code]
     return sentence(**figures) if callable(sentence) else _written(sentence, spoken, figures)

@@ -277,7 +277,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "role.since-punctuation.else": "soon after one",
     "role.blank": "at a blank",
     "role.line-end": "at the end of a line",
-    "role.line-start": "at the first {token} of a line",
+    "role.line-start": "at the start of a line",
     "role.punctuation": "at a punctuation mark",
     "role.digit": "at a digit",
     "role.capital": "at a capital letter",
@@ -1261,6 +1261,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "option.file": "File",
     "option.recognised": "recognised",
     # pages: the text
+    "page.tokens-differ": (
+        "One of the two reads characters, the other words. A perplexity a word and one a character cannot be compared, nor can "
+        "so many steps of the one and of the other: a word is several characters."
+    ),
     "page.text.none": "A text of any length; its first {most:,} characters are analysed.",
     "page.text.cut": "This text has {length:,} characters; the first {most:,} are analysed.",
     "page.text.moved": "This is here because a sentence has at most {most:,} characters, and this has {length:,}.",
@@ -1342,6 +1346,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "got.binary-file": "a binary file: it contains NUL characters",
     "expected.at-most-bytes": "at most {most:whole MB}",
     "got.bytes": "{size:MB}",
+    "expected.two-tokens": "at least two different {tokens}",
+    "got.one-token": "only {symbol!r}",
     "expected.two-characters": "at least two different characters",
     "got.one-character": "only {character!r}",
     "expected.held-out-share": "a number from 0 to 0.5",
@@ -2146,7 +2152,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "{token} that was well predicted: it asks for no change."
     ),
     "gradient-page.cut": (
-        "The gradients on this page are those of the first {count:,} characters; the library takes {most:,}."
+        "The gradients on this page are those of the first {count:,} {tokens}; the library takes {most:,}."
     ),
     "gradient-page.beside": "(beside)",
     "gradient-page.row": "“{character}”, read off step {step}",
@@ -2300,7 +2306,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "cell-page.copy": "From a mere copy of {state}, the unit that differs most is {distance:.2g} away.",
     "cell-page.plain": "From a plain RNN with the candidate's weights, {distance:.2g}.",
     "cell-page.over-text": "**The same unit over the whole text.** Click a step to open it.",
-    "cell-page.cut": "Of {count:,} characters, the first {most:,} can be opened here.",
+    "cell-page.cut": "Of {count:,} {tokens}, the first {most:,} can be opened here.",
     "cell-page.no-text": "Type a text of at least one character: a step is opened where something is read.",
     "table.cell": "Numbers of every unit at this step",
     "cell-figure.held": "held",

@@ -282,7 +282,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "role.since-punctuation.else": "离标点不远",
     "role.blank": "在空格处",
     "role.line-end": "在行末",
-    "role.line-start": "在一行的第一个{token}",
+    "role.line-start": "在一行的开头",
     "role.punctuation": "在标点处",
     "role.digit": "在数字处",
     "role.capital": "在大写字母处",
@@ -1172,6 +1172,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "option.file": "文件",
     "option.recognised": "自动识别",
     # pages: the text
+    "page.tokens-differ": (
+        "两个模型一个读字符，一个读词。每词的困惑度和每字符的困惑度不能比较，两者的步数也不能：一个词有好几个字符。"
+    ),
     "page.text.none": "任意长度的文本；分析前 {most:,} 个字符。",
     "page.text.cut": "这段文本有 {length:,} 个字符；分析前 {most:,} 个。",
     "page.text.moved": "它放在这里，因为一句话最多 {most:,} 个字符，而它有 {length:,} 个。",
@@ -1253,6 +1256,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "got.binary-file": "二进制文件：含有 NUL 字符",
     "expected.at-most-bytes": "最多 {most:whole MB}",
     "got.bytes": "{size:MB}",
+    "expected.two-tokens": "至少两种不同的{token}",
+    "got.one-token": "只有 {symbol!r}",
     "expected.two-characters": "至少两种不同的字符",
     "got.one-character": "只有 {character!r}",
     "expected.held-out-share": "从 0 到 0.5 的数",
@@ -1936,7 +1941,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "每个{token}的损失把梯度送回它之前的各步。**从对角线往外读三角形的一行**：变暗的地方，损失已经到不了。从对角线起就暗的一行属于预测得很"
         "好的{token}：它不要求改变。"
     ),
-    "gradient-page.cut": "这一页的梯度是前 {count:,} 个字符的；库最多取 {most:,} 个。",
+    "gradient-page.cut": "这一页的梯度是前 {count:,} 个{token}的；库最多取 {most:,} 个。",
     "gradient-page.beside": "（旁边）",
     "gradient-page.row": "“{character}”，从第 {step} 步读出",
     "gradient-page.proved": "两个证明是刚刚算出的差：同样的公式用 float64 算出的状态，以及梯度流的三行与 float64 的 torch.autograd.grad。",
@@ -2062,7 +2067,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "cell-page.copy": "与只是复制 {state} 相比，差别最大的单元相差 {distance:.2g}。",
     "cell-page.plain": "与使用候选隐状态权重的普通 RNN 相比，相差 {distance:.2g}。",
     "cell-page.over-text": "**同一个单元在整段文本上。** 点击一步来打开它。",
-    "cell-page.cut": "共 {count:,} 个字符，这里可以打开前 {most:,} 个。",
+    "cell-page.cut": "共 {count:,} 个{token}，这里可以打开前 {most:,} 个。",
     "cell-page.no-text": "请输入至少一个字符的文本：读了什么，才有一步可以打开。",
     "table.cell": "这一步每个单元的数字",
     "cell-figure.held": "固定",

@@ -12,7 +12,7 @@ from explorer import ModelConfig, Recipe, load_corpus, runs
 from explorer.figures import gates as drawing
 from explorer.figures import gradients as flow_drawing
 from explorer.figures.canvas import pack
-from explorer.pages.shell import links, models
+from explorer.pages.shell import brush, links, models, writing
 from explorer.pages.shell.texts import example_for
 from explorer.words import speaking
 from tests.trained import trained
@@ -81,6 +81,47 @@ def test_a_picture_speaks_of_what_its_model_reads(language):
         assert '"blanks": [false, true, true' in head or '"blanks":[false,true,true' in head
         assert not re.search(CHARACTERS[language], head)
     assert all(list(table.columns)[1] in ("word", "词") for table in tables)
+
+
+def captions(app):
+    return [caption.value for caption in app.caption]
+
+
+@pytest.mark.parametrize("page", [links.GATES, links.GRADIENTS])
+@pytest.mark.parametrize(("model", "second"), [(WORDS, "lighthouse-gru"), ("lighthouse-gru", WORDS)])
+def test_two_that_read_different_things_are_not_compared(page, model, second):
+    app = opened(page, model=model, beside="another", second=second)
+    assert any("cannot be compared" in said for said in captions(app))
+    assert not any("reads this text better" in said for said in captions(app))
+    app = opened(page, model="lighthouse-gru", beside="another", second="lighthouse-mingru")
+    assert not any("cannot be compared" in said for said in captions(app))
+
+
+def test_the_second_writes_from_the_same_place_in_the_text():
+    text = "He looked back at the harbour."
+    app = opened(links.GATES, model="lighthouse-gru", beside="another", second=WORDS, sentence=text)
+    app.session_state[writing.PLACE] = (text, "character", 9)
+    app.run()
+    before = [re.match(r":gray\[(.*?)\]", shown) for shown in shown(app.markdown)]
+    assert [found[1] for found in before if found] == ["He looked", "He looked"]
+
+
+def test_what_was_dragged_across_words_is_not_shown_of_characters():
+    text = "He looked back at the harbour."
+    app = opened(links.GATES, model=WORDS, sentence=text)
+    app.session_state[brush.KEY] = (text, "word", 1, 3)
+    app.run()
+    assert any("looked back at" in told for told in shown(app.markdown))
+    app.selectbox(key="model").set_value("lighthouse-gru").run()
+    assert not any("Steps 1 to 3" in told for told in shown(app.markdown))
+
+
+def test_a_long_text_is_cut_by_words():
+    text = "He looked back at the harbour. " * 60  # 420 words
+    app = opened(links.GRADIENTS, model=WORDS, sentence=text)
+    assert any("the first 300 words" in said for said in captions(app))
+    assert app.select_slider(key="row").options[-1].startswith("“")
+    assert "step 298" in app.select_slider(key="row").options[-1]
 
 
 def test_the_example_is_long_enough_for_a_verdict():

@@ -151,7 +151,7 @@ def figures_given(call):
     names = {keyword.arg for keyword in call.keywords}
     for mapping in call.args[1:]:  # of a Saying
         names |= {key.value for key in mapping.keys} if isinstance(mapping, ast.Dict) else {None}
-    return None if None in names else names
+    return None if None in names else names - {"of_token"}  # says of what the sentence is, whichever it is
 
 
 def patterns():

@@ -38,6 +38,7 @@ from explorer.figures.panel import (
     Values,
 )
 from explorer.figures.style import SEQUENTIAL, Stroke
+from explorer.tokens import CHARACTER, WORD
 from explorer.words import say
 
 LARGEST, LEAST = float(np.finfo(np.float32).max), float(np.finfo(np.float32).tiny)
@@ -113,7 +114,8 @@ def pack(panel: Panel, about: Mapping[str, Any] | None = None) -> bytes:
 
 def _hints(panel: Panel) -> dict[str, str]:
     """Words that the drawing itself writes, by what they are for."""
-    said = {name: say(f"panel.{name}") for name in HINTS}
+    reads = WORD if panel.x.blanks else CHARACTER
+    said = {name: say(f"panel.{name}", of_token=reads) for name in HINTS}
     if panel.named:
         said["whole"] = say("panel.run")
     if any(row.brushed for row in panel.rows):

@@ -13,7 +13,7 @@ from explorer.pages.shell.plain import plain
 from explorer.probes.brush import OnUnits, Place, elsewhere, units_on
 from explorer.probes.gates import Tape
 from explorer.probes.places import same_word
-from explorer.tokens import Tokens, joined
+from explorer.tokens import Tokens, joined, token_of
 from explorer.words import say
 
 KEY = "brushed"
@@ -24,15 +24,15 @@ SLACK = 2  # steps by which a hand may miss, or a unit be late
 TOGETHER = 3  # of them, that are looked for elsewhere: with many, no other place has them all
 
 
-def take(text: str, steps: Sequence[int]) -> None:
-    """Keep what was dragged across, as long as the text stays."""
-    session.fill({KEY: (text, int(steps[0]), int(steps[1]))})
+def take(text: str, token: str, steps: Sequence[int]) -> None:
+    """Keep what was dragged across, as long as the text stays and is read by characters, or by words."""
+    session.fill({KEY: (text, token, int(steps[0]), int(steps[1]))})
 
 
 def show(which: Which, tape: Tape, typed: str, text: Tokens) -> None:
     """What was found, where something was dragged across in what was typed, and so in the text as the model reads it."""
-    kept, first, last = session.kept(KEY, ("", 0, 0))
-    if not kept or kept != typed or not last < len(tape.h_TH):
+    kept, token, first, last = session.kept(KEY, ("", "", 0, 0))
+    if not kept or (kept, token) != (typed, token_of(text)) or not last < len(tape.h_TH):
         return
     found = units_on(tape.h_TH, first, last, slack=SLACK)
     stretch = plain(joined(text[first : last + 1]))

@@ -11,7 +11,7 @@ from explorer.pages.shell import charts, controls, facts, session
 from explorer.pages.shell.models import Which, checkpoint_of
 from explorer.pages.shell.plain import plain
 from explorer.probes.writing import Writing
-from explorer.tokens import CHARACTER, WORD, split, token_of
+from explorer.tokens import CHARACTER, WORD, split, step_at, token_of
 from explorer.training import perplexity
 from explorer.words import say, speaking
 
@@ -22,14 +22,14 @@ TEMPERATURES = tuple(round(0.1 * step, 1) for step in range(16))
 SAFER = 0.5  # small networks write words at this temperature, and at 1, as they believe, many that are none
 
 
-def take(text: str, step: int) -> None:
-    """Keep the character that was clicked, as long as the text stays; a second click on it lets it go."""
-    session.fill({PLACE: (text, None if _place(text) == step else step)})
+def take(text: str, token: str, step: int) -> None:
+    """Keep the character or word that was clicked, as long as the text stays; a second click on it lets it go."""
+    session.fill({PLACE: (text, token, None if _place(text, token) == step else step)})
 
 
-def _place(text: str) -> int | None:
-    kept, step = session.kept(PLACE, ("", None))
-    return step if kept == text else None
+def _place(text: str, token: str) -> int | None:
+    *kept, step = session.kept(PLACE, ("", "", None))
+    return step if kept == [text, token] else None
 
 
 def show(which: Which, text: str, second: Which | None = None) -> None:
@@ -44,7 +44,8 @@ def show(which: Which, text: str, second: Which | None = None) -> None:
         temperature = float(controls.slide("temperature", TEMPERATURES, SAFER)) if forward else 1.0
     seed = session.kept(DRAW, 0)
     known = facts.facts(which, text)
-    read, place = known.trace.text, _place(text)
+    read = known.trace.text
+    place = _place(text, token_of(read))
     # Nothing stands before the first character, and another model may read the same text folded to a shorter one.
     at = place if place in range(int(forward), len(read)) else None
     try:
@@ -84,7 +85,10 @@ def _of_second(second: Which, done: Writing, text: str, seed: int) -> Writing | 
     if checkpoint_of(second).config.objective != "next":
         return None
     known = facts.facts(second, text)
-    at = min(done.at, len(known.trace.text))
+    if token_of(known.trace.text) == token_of(done.text):
+        at = min(done.at, len(known.trace.text))
+    else:  # the same place in the text, which is another step
+        at = step_at(known.trace.text, len(done.before))
     try:
         return known.writing(at, LENGTH[token_of(known.trace.text)], done.temperature, seed)
     except (ModelDivergedError, ConfigError):

@@ -46,7 +46,7 @@ class GRU(Cell):
     variants: ClassVar[Mapping[str, str]] = {reset: f"GRU, reset {reset}" for reset in RESETS[::-1]}
     looked_at = RESETS[::-1]
     look_for = (
-        "Where the **update gate** is light, a unit keeps its past; where it is dark, it takes in the new character. Where "
+        "Where the **update gate** is light, a unit keeps its past; where it is dark, it takes in what is new. Where "
         "the **reset gate** is dark, a unit forgets its past when it computes the candidate."
     )
     presets: ClassVar[Mapping[str, Mapping[str, float]]] = {

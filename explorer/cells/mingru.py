@@ -44,8 +44,8 @@ class MinGRU(Cell):
     recurrent = False
     variants: ClassVar[Mapping[str, str]] = {"": "minGRU"}
     look_for = (
-        "Where the **update gate** is light, a unit keeps its past; where it is dark, it takes in the new character. The gate "
-        "does not see the state: in the first layer, the same character always opens it alike."
+        "Where the **update gate** is light, a unit keeps its past; where it is dark, it takes in what is new. The gate "
+        "does not see the state: in the first layer, the same symbol always opens it alike."
     )
     suggested: ClassVar[Mapping[str, Any]] = {"num_layers": 2, "embedding_size": 32}
     presets: ClassVar[Mapping[str, Mapping[str, float]]] = {"never-forget": {"z": 1}, "forget-at-once": {"z": 0}}

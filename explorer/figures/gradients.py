@@ -56,7 +56,7 @@ from explorer.probes.jacobians import JacobianPaths
 from explorer.probes.weights import WeightGradients
 from explorer.recording import EpochRecord
 from explorer.tokens import WORD, token_of
-from explorer.words import say
+from explorer.words import own, say
 
 MAX_STEPS = 300  # a triangle has their square
 LOW, HIGH = -6, 2  # decades of every gradient norm, as colour and as height
@@ -270,10 +270,10 @@ def _drawn(x: Values, values: NDArray[Any], line: Stroke, hover: str) -> Line:
 
 def _carriers(paths: JacobianPaths, count: int, code: str) -> Row:
     x, looks = np.arange(count), _lines_of(paths.carried)
-    lines = [_drawn(x, gain_T[:count], looks[path], path) for path, gain_T in paths.carried.items()]
-    names = [keyed(path, line) for path, line in looks.items()]
+    lines = [_drawn(x, gain_T[:count], looks[path], own(path)) for path, gain_T in paths.carried.items()]
+    names = [keyed(own(path), line) for path, line in looks.items()]
     title = f"<b>{say(code)}</b><br>" + _listed([*names, keyed(say("flow-figure.all"), WHOLE)])
-    items = [_drawn(x, paths.gain_T[:count], WHOLE, "together"), *lines, AT_ONE]
+    items = [_drawn(x, paths.gain_T[:count], WHOLE, say("flow-figure.together-one")), *lines, AT_ONE]
     return Row(title, items, _decades(GAIN_LOW, GAIN_HIGH, 1), ROW_PX + 30)
 
 
@@ -386,13 +386,13 @@ def clip(ledger: ClipLedger) -> Panel:
     after = [ledger.norm_after, *(entry.norms_after["norm"] for entry in ledger.parameters)]
     shares = [1.0, *(entry.share for entry in ledger.parameters)]
     hover = f"%{{customdata[0]{PLAIN}}}; {say('figure.of-squares', share='%{customdata[1]:.1%}')}"
+    first, then = say("figure.before"), say("figure.after")
     bars = [
         Bars(names, np.maximum(values, 10.0**LOW), colour, f"%{{y}}, {name}: {hover}",
              said=list(zip(values, shares, strict=True)), lying=True)
-        for name, values, colour in (("before", before, translucent(GREY, 0.6)), ("after", after, BLUE))
+        for name, values, colour in ((first, before, translucent(GREY, 0.6)), (then, after, BLUE))
     ]  # fmt: skip
     theta = Line([ledger.max_norm] * 2, [names[0], names[-1]], THETA)
-    first, then = say("figure.before"), say("figure.after")
     words = f"{coloured('■', GREY)} {first}, {coloured('■', BLUE)} {then}, {keyed('θ', THETA)}"
     row = Row(words, [*bars, theta], Axis(names=names, reverse=True), 32 + 34 * len(names))
     axis = _decades(LOW, HIGH, label=say("flow-figure.norm"))
@@ -403,25 +403,27 @@ def clip_history(history: Sequence[EpochRecord], clip_norm: float | None, chosen
     """Norms before and after clipping during training, epoch by epoch, theta, and the share of steps that were clipped."""
     epochs = np.array([record.epoch for record in history])
     before, clipped = Stroke(GREY), Stroke(PURPLE)
+    largest, cut = say("flow-figure.largest"), say("flow-figure.clipped-hover")
+    first, then = say("figure.before"), say("figure.after")
 
     def line(column: str, stroke: Stroke, hover: str) -> Line:
         values = np.array([getattr(record, column) for record in history])
         return Line(epochs, values, stroke, hover=hover, clickable=True)
 
     norms: list[Item] = [
-        line("grad_norm_before_max", DOTTED, "largest %{y:.3g}"),
-        line("grad_norm_before", before, "before %{y:.3g}"),
-        line("grad_norm_after", LINES[0], "after %{y:.3g}"),
+        line("grad_norm_before_max", DOTTED, f"{largest} %{{y:.3g}}"),
+        line("grad_norm_before", before, f"{first} %{{y:.3g}}"),
+        line("grad_norm_after", LINES[0], f"{then} %{{y:.3g}}"),
     ]
     if clip_norm is not None:
         norms.append(Line([0, epochs[-1]], [clip_norm, clip_norm], THETA))
-    words = [keyed("largest", DOTTED), keyed("before", before), keyed("after", LINES[0]), keyed("θ", THETA)]
+    words = [keyed(largest, DOTTED), keyed(first, before), keyed(then, LINES[0]), keyed("θ", THETA)]
     rows = [
         Row(", ".join(words), norms, Axis(log=True, ticks={tick: f"{tick:g}" for tick in ROUND}), 147),
-        Row(keyed(say("flow-figure.clipped"), clipped), [line("clipped_share", clipped, "clipped %{y:.0%}")],
+        Row(keyed(say("flow-figure.clipped"), clipped), [line("clipped_share", clipped, f"{cut} %{{y:.0%}}")],
             Axis(low=-0.03, high=1.03, percent=True, ticks=3), 88),
     ]  # fmt: skip
-    axis = Axis("epoch", 0, float(epochs[-1]) * 1.01, grid=False)
+    axis = Axis(say("panel.epoch"), 0, float(epochs[-1]) * 1.01, grid=False)
     return Panel(axis, rows, hover="x unified", chosen=chosen, clickable=True, top_px=TITLED_PX)
 
 

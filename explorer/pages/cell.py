@@ -23,7 +23,7 @@ from explorer.probes import cost
 from explorer.probes.cell import OWN_KERNEL, CellChange, OpenedCell, open_cell
 from explorer.probes.gates import GateTrace, Tape
 from explorer.reads import Read
-from explorer.tokens import Tokens, first_steps, replaced
+from explorer.tokens import WORD, Tokens, blanks, first_steps, replaced, token_of
 from explorer.words import say
 
 FREE = "free"
@@ -100,9 +100,12 @@ def choose_step(trace: GateTrace, tape: Tape, unit: int) -> int:
             say("cell-page.on"), key="at_on", icon=":material/arrow_forward:", shortcut="Right",
             disabled=step == count - 1, on_click=links.take_values, args=({"at": str(step + 1)},),
         )  # fmt: skip
-        blank = "" if isinstance(trace.text, str) else " "
-        around = plain(blank.join(map(visible, (*trace.text[max(0, step - 14) : step], ""))))
-        after = plain(blank.join(map(visible, ("", *trace.text[step + 1 : step + 15]))))
+        shown = list(map(visible, trace.text))
+        if token_of(trace.text) == WORD:
+            shown = [f" {word}" if blank else word for word, blank in zip(shown, blanks(trace.text), strict=True)]
+        around, after = (
+            plain("".join(shown[start:end])) for start, end in ((max(0, step - 14), step), (step + 1, step + 15))
+        )
         here = plain(visible(trace.text[step]))
         st.markdown(say("cell-page.here", step=step, before=around, here=here, after=after))
     return step

@@ -79,7 +79,7 @@ def show_verdict(view: View) -> None:
         for finding in view.of.diagnosis.findings:
             icon = ICONS.get(finding.rule, ":material/warning:")
             said = plain(" ".join(filter(None, (finding.evidence, advice(finding, view.which.intervention)))))
-            st.markdown(f"{icon} **{finding.title}.** {badge(finding.sureness)}{said}")
+            st.markdown(f"{icon} {say('titled', title=finding.title)} {badge(finding.sureness)}{said}")
 
 
 CARDS = ("perplexity", "half-life", "horizon", "slope", "lambda", "norm", "proof-gates", "proof-flow")

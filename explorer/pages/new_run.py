@@ -256,7 +256,7 @@ def offer_recipes() -> None:
 
 def choose_sentence(place: Any, corpus: Corpus, slots: Slots) -> str:
     """The sentence to watch; of each corpus its own, which another may not be able to read."""
-    example = texts.EXAMPLES.get(corpus.choice, "")
+    example = texts.example(corpus.choice, session.kept("new_token", CHARACTER))
     sentence = place.text_input(
         say("run-form.sentence"), key=f"new_sentence_{corpus.choice}", max_chars=200, persist_state="session",
         placeholder=example or say("run-form.any-sentence"),

@@ -217,6 +217,8 @@ def compare(mine: Sequence[runs.Run]) -> None:
     table, differs = drawing.settings_frame(picked)
     live.show_curves(picked, key="compared")
     st.caption(say("run-page.differ", settings=differs) if differs else say("run-page.same"))
+    if len({run.recipe.token for run in picked}) > 1:
+        st.caption(say("page.tokens-differ"))
     first = cells(table[[*table.columns[:3], *differs, *(c for c in table.columns[3:] if c not in differs)]])
     st.dataframe(first.style.set_properties(subset=[*differs], **{"background-color": HIGHLIGHT}), hide_index=True)
     export.offer(

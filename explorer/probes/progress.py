@@ -26,6 +26,8 @@ NOTHING_LEARNED = 0.97  # of what frequencies alone cost; less is learned than t
 WORSE_THAN_GUESSING = 1.02  # times ln V
 SWING_NATS = 0.15  # a loss that has once been so much lower has not settled
 HELD_OUT_RISE_NATS = 0.15
+GAP_NATS = math.log(3)  # what was not trained on costs three times the perplexity
+UNMOVED = 0.25  # share of the epochs over which it has not been read better
 LEAST_EPOCHS, LEAST_STEPS = 3, 20
 STILL_FALLING = 0.02  # of the loss, over the last tenth of the epochs
 GROWN = 10.0  # times what they were: weights that have run away and learned nothing
@@ -188,16 +190,19 @@ def _learned_nothing(record: TrainingRecord) -> Finding | None:
 
 
 def _overfitted(record: TrainingRecord) -> Finding | None:
-    """What was not trained on is read ever worse, while what was trained on is read ever better."""
+    """What was not trained on is read ever worse, or no better and far worse, while what was trained on is read ever better."""
     if len(record.held_out) < LEAST_EPOCHS:
         return None
     best_epoch, best = min(record.held_out, key=lambda pair: pair[1])
     last_epoch, last = record.held_out[-1]
     then = record.history[max(best_epoch, 1) - 1].nll_nats
-    if best_epoch >= last_epoch or last - best < HELD_OUT_RISE_NATS or record.last_nats >= then:
+    if best_epoch >= last_epoch or record.last_nats >= then:
         return None
     figures = {"best_epoch": best_epoch, "best_nats": best, "held_out_nats": last, "last_nats": record.last_nats}
-    return Finding("overfitting", CERTAIN, figures)
+    if last - best >= HELD_OUT_RISE_NATS:
+        return Finding("overfitting", CERTAIN, figures)
+    unmoved = best_epoch <= (1 - UNMOVED) * last_epoch and then - record.last_nats >= HELD_OUT_RISE_NATS
+    return Finding("overfitting", LIKELY, figures, "gap") if unmoved and last - record.last_nats >= GAP_NATS else None
 
 
 def still_falling(record: TrainingRecord | None) -> Finding | None:

@@ -14,11 +14,12 @@ from explorer.probes.gates import GateTrace, Tape
 from explorer.probes.jacobians import JacobianPaths
 from explorer.probes.perplexity import NATS_PER_BIT
 from explorer.text import Vocabulary
-from explorer.tokens import Tokens, token_of
+from explorer.tokens import WORD, Tokens, token_of
 from explorer.words import Saying, say
 
 MANY_UNKNOWN = 0.05  # from this share on, the score is that of another text
 NAMED_CHARACTERS, KNOWN_CHARACTERS = 8, 60
+LEAST_TOLD = 0.005  # a probability that is not written as 0 %
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ def _surprise(trace: GateTrace) -> Saying:
     if trace.perplexity is None:
         return Saying("reading.no-surprise")
     worst = int(np.nanargmax(trace.nll_nats_T))
-    likeliest = [_expected(symbol, p) for symbol, p in trace.expected(worst)[:2]]
+    first, *others = trace.expected(worst)[:2]
+    likeliest = [_expected(symbol, p) for symbol, p in (first, *(one for one in others if one[1] >= LEAST_TOLD))]
     figures = {
         "character": visible(trace.text[worst]), "step": worst, "bits": float(trace.nll_nats_T[worst]) / NATS_PER_BIT,
         "likeliest": likeliest,
@@ -114,11 +116,18 @@ def _unknown(trace: GateTrace) -> Notice:
         sentences.append(Saying("notice.unknown-scored", scored))
     grave = trace.unknown_share > MANY_UNKNOWN
     if grave:
-        blank = "" if isinstance(trace.text, str) else " "
-        known = blank.join(map(visible, trace.symbols[1 : KNOWN_CHARACTERS + 1]))
-        more = len(trace.symbols) > KNOWN_CHARACTERS + 1
-        sentences.append(Saying("notice.knows-more" if more else "notice.knows", {"known": known}))
+        sentences.append(_known(trace))
     return Notice(Saying("sentences", {"sentences": sentences}), grave)
+
+
+def _known(trace: GateTrace) -> Saying:
+    """What the model knows: its characters, or some of its words."""
+    if token_of(trace.text) == WORD:
+        own = trace.symbols[1:]
+        return Saying("notice.knows-words", {"count": len(own), "known": _named(own[:NAMED_CHARACTERS])})
+    known = "".join(map(visible, trace.symbols[1 : KNOWN_CHARACTERS + 1]))
+    more = len(trace.symbols) > KNOWN_CHARACTERS + 1
+    return Saying("notice.knows-more" if more else "notice.knows", {"known": known})
 
 
 def folded(typed: str, vocabulary: Vocabulary) -> Notice | None:

@@ -118,7 +118,7 @@ def _shape(title: str, units: str, layers: int, direction: str) -> str:
 
 
 def _described(corpus: str, symbols: int, **shape: Any) -> str:
-    return f"{_shape(**shape)}; learned {corpus}, {symbols} symbols"
+    return f"{_shape(**shape)}; learned {corpus}, {symbols} {'words' if TOKEN.get() == 'word' else 'symbols'}"
 
 
 def _reach_alone(horizon_steps: float, half_life_steps: float) -> str:
@@ -217,6 +217,7 @@ FORMS: dict[str, Callable[[Any], str]] = {
     "memory": lambda steps: f"{steps:,.1f} steps" if steps < 1e4 else "more than 10,000 steps",
     "tenths": _tenths,
     "sentences": lambda sentences: " ".join(map(str, sentences)),
+    "own": str,
     "all": lambda values: " and ".join(map(str, values)),
     "epochs": lambda count: "epoch" if count == 1 else f"{count:g} epochs",
     "layers": lambda count: _some(count, "layer"),
@@ -893,7 +894,12 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "Text it was not trained on was read best after epoch {best_epoch:,}, with perplexity {best_nats:perplexity}; now it is "
         "{held_out_nats:perplexity}, while training reached {last_nats:perplexity}."
     ),
+    "verdict.overfitting.found.gap": (
+        "Text it was not trained on has not been read better since epoch {best_epoch:,} and has perplexity "
+        "{held_out_nats:perplexity}, while training went on to {last_nats:perplexity}."
+    ),
     "verdict.overfitting.advice": "Stop at epoch {best_epoch:,}, take fewer units, or give it more text.",
+    "titled": "**{title}.**",
     "verdict.by-heart": "It knows its own text by heart",
     "verdict.by-heart.found": (
         "Its training ended at perplexity {last_nats:perplexity}; this text, of the same kind of {tokens}, has "
@@ -1017,8 +1023,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "reading.expected": "“{character}” with {probability:.0%}",
     "reading.no-gradient": "No gradient arrives, so no path carries any.",
     "reading.one-path": "A plain cell has one path: every step multiplies the gradient by U.",
-    "reading.paths": "The {path} path carries most: {share:.2f} of the gradient a step on average, {others:all}.",
-    "reading.path": "the {path} path {share:.2f}",
+    "reading.paths": "The {path:own} path carries most: {share:.2f} of the gradient a step on average, {others:all}.",
+    "reading.path": "the {path:own} path {share:.2f}",
     # probes: what to know before the numbers are believed
     "notice.leaky": (
         "This model sees the answer: one of its nets reads from the end, so it has read the next {token} before it is asked "
@@ -1033,15 +1039,16 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "was altered beyond what its numbers can hold. Whatever depends on them is not defined."
     ),
     "notice.unknown": lambda count, total, characters: (
-        f"{count:,} of {total:,} {TOKEN.get()}s {'is' if count == 1 else 'are'} unknown to the model, which reads each as the "
-        f"same symbol: {characters}."
+        f"{count:,} of {total:,} {TOKEN.get()}s {'is' if count == 1 else 'are'} unknown to the model, which has one symbol for "
+        f"all that it does not know: {characters}."
     ),
     "notice.folded": "This model knows no {characters}: it reads the nearest that it knows, and the picture shows what it reads.",
     "notice.unknown-scored": _unknown_scored,
     "notice.knows": "It knows {known}.",
     "notice.knows-more": "It knows {known} and more.",
+    "notice.knows-words": "It knows {count:,} words, such as {known}.",
     "notice.unread": (
-        "{share:.0%} of its {tokens} are not in the corpus and will all be read as the same symbol: {characters}."
+        "{share:.0%} of its {tokens} are not in the corpus, which has one symbol for all of these: {characters}."
     ),
     # pages: the frame
     "page.gates": "Gates",
@@ -1059,14 +1066,14 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "page.series.help": "Let a network learn a series of numbers, or a table of your own, and look at its gates.",
     "page.open.help": "Open a network that another program trained, and look at its gates.",
     # pages: a model out of a stranger's file
-    "open-page.what": "**Open a network that another program trained.** Bring its weights, say which characters it reads, "
-    "and look at its gates and gradients.",
+    "open-page.what": "**Open a network that another program trained.** Bring its weights, say which characters or words it "
+    "reads, and look at its gates and gradients.",
     "open-page.never-run": "Nothing of the file is run: only its tensors are read. Here it may have {most:whole MB} and hold "
     "weights alone; whole PyTorch modules, Keras' and ONNX' files are opened by `python -m explorer import` and in a notebook.",
-    "open-page.file": "Weights of an RNN, a GRU or an LSTM that predicts characters",
+    "open-page.file": "Weights of an RNN, a GRU or an LSTM that predicts characters or words",
     "open-page.size": "{size:kB}",
-    "open-page.which-symbols": "This network knows {count:,} symbols. Which character each of them is does not stand in the "
-    "file: say it above.",
+    "open-page.which-symbols": "This network knows {count:,} symbols. Which character or word each of them is does not stand "
+    "in the file: say it above.",
     "open-page.unnamed": "a file",
     "open-page.unsaid": "What a file may not say",
     "open-page.decide": "Take this",
@@ -1080,10 +1087,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "open-page.shape": "shape",
     "open-page.became": "became",
     "open-page.why": "why",
-    "control.symbols": "The characters that it reads",
+    "control.symbols": "The characters or words that it reads",
     "control.symbols.help": (
-        "A model knows numbers, and few files say which character each stands for. Each must stand in its place, or every "
-        "prediction is of another character."
+        "A model knows numbers, and few files say what each stands for. Each must stand in its place, or every "
+        "prediction is of another symbol."
     ),
     "option.symbols.in-file": "stand in the file",
     "option.symbols.printable": "the 100 of Python's string.printable",
@@ -1576,7 +1583,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "run-form.fix-first": "Fix before starting: {fields:names}.",
     "run-form.own-text": "own text",
     "run-form.sentence": "Your sentence, watched while the model learns",
-    "run-form.any-sentence": "any words in the corpus's alphabet",
+    "run-form.any-sentence": "a sentence in the letters or words of the corpus",
     "run-form.optional": "optional",
     "run-form.model": "Model",
     "run-form.training": "Training",
@@ -2015,7 +2022,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "flow-figure.losses": "loss read off step",
     "flow-figure.norm": "norm of the gradient",
     "flow-figure.reach": "1 % of the local gradient",
-    "flow-figure.most": "{path} at most",
+    "flow-figure.most": "{path:own} at most",
+    "flow-figure.largest": "largest",
+    "flow-figure.together-one": "together",
+    "flow-figure.clipped-hover": "clipped",
     "flow-figure.clipped": "share of steps clipped",
     "flow-figure.of-local": ", {share} of the local one",
     "flow-table.loss": "read off step",
@@ -2025,7 +2035,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "flow-table.gradient": "gradient",
     "flow-table.share": "share of local",
     "flow-table.part": "gradient at {part} alone",
-    "flow-table.carries": "{path} carries",
+    "flow-table.carries": "{path:own} carries",
     "flow-table.together": "together",
     "flow-table.sigma-max": "sigma max",
     "flow-table.sigma-min": "sigma min",
@@ -2055,6 +2065,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "writing.alt": "The likeliest {tokens} there, with their probabilities",
     "writing-figure.character": "“{character}” {probability:.1%}",
     "writing-figure.share": "probability at temperature {temperature:g}",
+    "page.reader.characters": "{label} reads characters and knows more of this text",
     "page.reader": "{label} knows all of them",
     "page.reader.most": "{label} knows more of them",
     "brush.found": "**Steps {first} to {last}, “{text}”.** These units are on through all of them and off around them, "

@@ -197,6 +197,7 @@ FORMS: dict[str, Callable[[Any], str]] = {
     "steps": _steps,
     "memory": lambda steps: f"{steps:,.1f} 步" if steps < 1e4 else "10,000 步以上",
     "sentences": lambda sentences: " ".join(map(str, sentences)).replace("。 ", "。"),
+    "own": lambda text: OWN.get(text, text),
     "all": lambda values: "、".join(map(str, values)),
     "epochs": lambda count: f"{count:g} 个迭代周期",
     "layers": lambda count: _some(count, "层"),
@@ -234,22 +235,26 @@ OWN: dict[str, str] = {
     "does not": "不写入",
     "shows the cell state": "输出记忆元",
     "hides it": "遮住它",
+    "copy": "复制",
+    "update": "更新",
+    "candidate": "候选",
+    "gates": "门",
     "GRU, reset after": "GRU（重置在后）",
     "GRU, reset before": "GRU（重置在前）",
     "A plain cell has **no gates**: every step overwrites every unit. Look how little of its state lasts.": (
         "普通循环单元**没有门**：每一步都会覆盖每个单元。看看它的状态能留下多少。"
     ),
-    "Where the **update gate** is light, a unit keeps its past; where it is dark, it takes in the new character. Where "
+    "Where the **update gate** is light, a unit keeps its past; where it is dark, it takes in what is new. Where "
     "the **reset gate** is dark, a unit forgets its past when it computes the candidate.": (
-        "**更新门**亮的地方，单元保留过去；暗的地方，单元接纳新字符。**重置门**暗的地方，单元在计算候选隐状态时忘掉过去。"
+        "**更新门**亮的地方，单元保留过去；暗的地方，单元接纳新内容。**重置门**暗的地方，单元在计算候选隐状态时忘掉过去。"
     ),
     "Where the **forget gate** is light, a unit keeps its cell state. The **input gate** sets how much of the candidate "
     "is written, the **output gate** how much of the cell state is passed on.": (
         "**遗忘门**亮的地方，单元保留记忆元。**输入门**决定写入多少候选，**输出门**决定输出多少记忆元。"
     ),
-    "Where the **update gate** is light, a unit keeps its past; where it is dark, it takes in the new character. The gate "
-    "does not see the state: in the first layer, the same character always opens it alike.": (
-        "**更新门**亮的地方，单元保留过去；暗的地方，单元接纳新字符。这个门看不见状态：在第一层，同一个字符总是同样地打开它。"
+    "Where the **update gate** is light, a unit keeps its past; where it is dark, it takes in what is new. The gate "
+    "does not see the state: in the first layer, the same symbol always opens it alike.": (
+        "**更新门**亮的地方，单元保留过去；暗的地方，单元接纳新内容。这个门看不见状态：在第一层，同一个符号总是同样地打开它。"
     ),
 }
 """What a cell says of itself, in English -> the same."""
@@ -848,7 +853,12 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "没有训练过的文本在第 {best_epoch:,} 个迭代周期之后读得最好，困惑度 {best_nats:perplexity}；现在是 {held_out_nats:perplexity}，"
         "而训练达到 {last_nats:perplexity}。"
     ),
+    "verdict.overfitting.found.gap": (
+        "没有训练过的文本自第 {best_epoch:,} 个迭代周期以来没有读得更好，困惑度 {held_out_nats:perplexity}，"
+        "而训练一直降到 {last_nats:perplexity}。"
+    ),
     "verdict.overfitting.advice": "在第 {best_epoch:,} 个迭代周期停止，用更少的单元，或给它更多文本。",
+    "titled": "**{title}**。",
     "verdict.by-heart": "它把自己的文本背下来了",
     "verdict.by-heart.found": (
         "它的训练结束时困惑度是 {last_nats:perplexity}；这段由同类{token}组成的文本是 {score_nats:perplexity}。"
@@ -955,8 +965,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "reading.expected": "“{character}”（概率 {probability:.0%}）",
     "reading.no-gradient": "没有梯度到达，所以没有路径传递它。",
     "reading.one-path": "普通循环单元只有一条路径：每一步都把梯度乘以 U。",
-    "reading.paths": "{path} 路径传得最多：每步平均传递梯度的 {share:.2f}；{others:all}。",
-    "reading.path": "{path} 路径 {share:.2f}",
+    "reading.paths": "{path:own}路径传得最多：每步平均传递梯度的 {share:.2f}；{others:all}。",
+    "reading.path": "{path:own}路径 {share:.2f}",
     # probes: what to know before the numbers are believed
     "notice.leaky": (
         "这个模型看得见答案：它有一个网络从末尾读起，在被问到下一个{token}之前已经读过它。它的分数不管多低，都不是困惑度。"
@@ -969,13 +979,14 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "依赖它们的一切都没有定义。"
     ),
     "notice.unknown": lambda count, total, characters: (
-        f"{total:,} 个{TOKENS[TOKEN.get()]['token']}中有 {count:,} 个是模型不认识的，都读作同一个符号：{characters}。"
+        f"{total:,} 个{TOKENS[TOKEN.get()]['token']}中有 {count:,} 个是模型不认识的，它用同一个符号代表所有不认识的：{characters}。"
     ),
     "notice.folded": "这个模型不认识 {characters}：它改读最接近的、它认识的，图上显示的是它读到的。",
     "notice.unknown-scored": _unknown_scored,
     "notice.knows": "它认识 {known}。",
     "notice.knows-more": "它认识 {known} 等等。",
-    "notice.unread": "其中 {share:.0%} 的{token}不在语料里，都会读作同一个符号：{characters}。",
+    "notice.knows-words": "它认识 {count:,} 个词，例如 {known}。",
+    "notice.unread": "其中 {share:.0%} 的{token}不在语料里，它们只有同一个符号：{characters}。",
     # pages: the frame
     "page.gates": "门",
     "page.gates.help": "训练好的网络在文本的每一步，门做了什么。",
@@ -990,12 +1001,12 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "page.series.help": "让网络学一串数，或你自己的表格，看它的门。",
     "page.open.help": "打开别的程序训练的网络，看它的门。",
     # pages: a model out of a stranger's file
-    "open-page.what": "**打开别的程序训练的网络**。带来它的权重，说明它读哪些字符，然后看它的门和梯度。",
+    "open-page.what": "**打开别的程序训练的网络**。带来它的权重，说明它读哪些字符或词，然后看它的门和梯度。",
     "open-page.never-run": "文件里的任何内容都不会运行：只读取张量。这里文件最大 {most:whole MB}，只含权重；整个 PyTorch 模块、Keras 和 "
     "ONNX 文件用 `python -m explorer import` 或在笔记本里打开。",
-    "open-page.file": "预测字符的 RNN、GRU 或 LSTM 的权重",
+    "open-page.file": "预测字符或词的 RNN、GRU 或 LSTM 的权重",
     "open-page.size": "{size:kB}",
-    "open-page.which-symbols": "这个网络认识 {count:,} 个符号。文件里没有说每个是哪个字符：请在上面说明。",
+    "open-page.which-symbols": "这个网络认识 {count:,} 个符号。文件里没有说每个是哪个字符或词：请在上面说明。",
     "open-page.unnamed": "一个文件",
     "open-page.unsaid": "文件可能没有说的内容",
     "open-page.decide": "用这个",
@@ -1009,8 +1020,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "open-page.shape": "形状",
     "open-page.became": "成为",
     "open-page.why": "原因",
-    "control.symbols": "它读的字符",
-    "control.symbols.help": "模型只认识编号，很少有文件说明每个编号是哪个字符。每个都要在正确的位置，否则每个预测都是别的字符。",
+    "control.symbols": "它读的字符或词",
+    "control.symbols.help": "模型只认识编号，很少有文件说明每个编号代表什么。每个都要在正确的位置，否则每个预测都是别的符号。",
     "option.symbols.in-file": "在文件里",
     "option.symbols.printable": "Python 的 string.printable 的 100 个",
     "option.symbols.typed": "在这里输入",
@@ -1441,7 +1452,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "run-form.fix-first": "开始前请改正：{fields:names}。",
     "run-form.own-text": "自己的文本",
     "run-form.sentence": "你的句子，边学边看",
-    "run-form.any-sentence": "语料字母表中的任意文字",
+    "run-form.any-sentence": "用语料的文字或词写的句子",
     "run-form.optional": "可不填",
     "run-form.model": "模型",
     "run-form.training": "训练",
@@ -1828,7 +1839,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "flow-figure.losses": "读出损失的步",
     "flow-figure.norm": "梯度的范数",
     "flow-figure.reach": "局部梯度的 1 %",
-    "flow-figure.most": "{path} 最多",
+    "flow-figure.most": "{path:own} 最多",
+    "flow-figure.largest": "最大",
+    "flow-figure.together-one": "合在一起",
+    "flow-figure.clipped-hover": "裁剪",
     "flow-figure.clipped": "被裁剪的步的比例",
     "flow-figure.of-local": "，局部梯度的 {share}",
     "flow-table.loss": "读出的步",
@@ -1838,7 +1852,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "flow-table.gradient": "梯度",
     "flow-table.share": "占局部梯度",
     "flow-table.part": "只在 {part} 处的梯度",
-    "flow-table.carries": "{path} 传递",
+    "flow-table.carries": "{path:own} 传递",
     "flow-table.together": "合计",
     "flow-table.sigma-max": "最大奇异值",
     "flow-table.sigma-min": "最小奇异值",
@@ -1866,6 +1880,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "writing.alt": "那里最可能的{token}及其概率",
     "writing-figure.character": "“{character}” {probability:.1%}",
     "writing-figure.share": "温度 {temperature:g} 时的概率",
+    "page.reader.characters": "{label} 按字符读，认识这段文本的更多内容",
     "page.reader": "{label} 全都认识",
     "page.reader.most": "{label} 认识得更多",
     "brush.found": "**第 {first} 到 {last} 步，“{text}”**。这些单元在其中一直打开，在周围关闭，前后允许差两步；列出每个在那里和其他地方的"

@@ -58,9 +58,12 @@ def test_they_are_found_in_what_the_run_learned_and_its_units_are_drawn_alone(ru
     app = opened(model=which.name, sentence="He came home.")
     checkpoint = models.load(which.name)
     found = unit_roles(checkpoint.model, checkpoint.recipe.learned(runs.text(run.id))[: roles.READ])
-    assert roles.roles_of(which, NET) == found.told(roles.NAMED)
+    told = sorted(found.told(roles.NAMED + 2), key=lambda role: role.feature in ("line-start", "line-end"))[
+        : roles.NAMED
+    ]
+    assert roles.roles_of(which, NET) == told
     assert roles.all_of(which, NET) == found.by_unit()
-    assert len(named(app)) == len(found.told(roles.NAMED)) > 0
+    assert len(named(app)) == len(told) > 0
     assert "candle" not in str(app.main)
 
 

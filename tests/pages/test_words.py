@@ -138,11 +138,13 @@ def test_a_click_goes_on_from_a_word():
 def test_the_form_trains_on_words():
     app = opened(links.TRAIN)
     app.selectbox(key="new_token").set_value("word").run()
+    assert not any("not in the corpus" in text for text in shown(app.caption))  # the example knows what it learned
+    app.text_input(key="new_sentence_lighthouse").set_value("He looked at the network.").run()
     labels = [one.label for one in (*app.number_input, *app.selectbox)]
     assert "Words used" in labels
     assert "Characters used" not in labels
     assert any("lighthouse, by words" in text for text in shown(app.caption))
-    assert any("of its words are not in the corpus" in text for text in shown(app.caption))
+    assert any("of its words are not in the corpus" in text for text in shown([*app.caption, *app.warning]))
 
 
 def test_a_run_of_words_is_shown():

@@ -90,7 +90,7 @@ def test_a_text_cannot_leave_its_colour(hostile):
 @pytest.mark.parametrize("step", [0, 17, 18, 400])
 def test_any_character_that_was_clicked_is_answered(model, step):
     app = opened(model)
-    app.session_state["place"] = (TEXT, step)
+    app.session_state["place"] = (TEXT, "character", step)
     app.run()
     assert not app.exception
     there = range(0 if model.endswith("cloze") else 1, len(TEXT))

@@ -65,7 +65,16 @@ RECORDS = {
     "flat by clipping": (record([3.6] * 30, before=1.0, after=1e-4), "clip-bound"),
     "held out rises": (record(FALLING, held_out=((0, 3.6), (5, 2.0), (10, 1.8), (30, 2.9))), "overfitting"),
     "held out falls": (record(FALLING, held_out=((0, 3.6), (5, 2.0), (30, 1.8))), None),
-    "held out wavers": (record(FALLING, held_out=((0, 3.6), (5, 1.8), (30, 1.85))), None),
+    "held out wavers": (record(FALLING, held_out=((0, 3.6), (5, 1.0), (30, 1.05))), None),
+    "held out stays far above": (record(FALLING, held_out=((0, 3.6), (5, 1.8), (30, 1.85))), "overfitting"),
+    "held out stays far above, and falls": (
+        record(FALLING, held_out=((0, 3.6), (5, 1.85), (28, 1.7), (30, 1.71))),
+        None,
+    ),
+    "held out stays far above, and so does training": (
+        record([2.0] * 30, held_out=((0, 3.6), (5, 3.3), (30, 3.35))),
+        None,
+    ),
 }
 
 

@@ -83,6 +83,7 @@ def test_nothing_is_left_in_english(name, code):
 def test_what_cells_say_of_themselves_is_said(name):
     cells = CELLS.values()
     texts = {text for cell in cells for gate in cell.gates for text in (gate.name, gate.light, gate.dark)}
+    texts |= {path for cell in cells for path in cell.paths}
     texts |= {cell.look_for for cell in cells} | {
         title for cell in cells for title in cell.variants.values() if "reset" in title
     }

@@ -230,7 +230,9 @@ const DRAWN = {
   },
   marks(view, placed, pen, item) {
     item.x.forEach((step, i) => {
-      const x = toX(view, step), y = toY(placed, item.y[i]), size = item.size / 2
+      const size = item.size / 2, y = toY(placed, item.y[i])
+      // Over a word there is no room: the mark stands at the left edge of its cell.
+      const x = view.figure.x.blanks.length ? Math.min(toX(view, step), toX(view, step - 0.5) + size + 2) : toX(view, step)
       pen.beginPath()
       if (item.symbol === "triangle-up") {
         pen.moveTo(x - size, y + size)

@@ -74,7 +74,9 @@ def offer_reader(trace: explorer.GateTrace, text: str) -> None:
     )
     if found and found[1] < trace.unknown_share:
         name, share = found
-        label = say("page.reader.most" if share else "page.reader", label=plain(model_label(name)))
+        same = checkpoint_of(Which.of(name, 0)).vocabulary.token == token_of(trace.text)
+        code = "page.reader.characters" if not same else "page.reader.most" if share else "page.reader"
+        label = say(code, label=plain(model_label(name)))
         chosen = {"model": name}
         st.button(label, icon=":material/swap_horiz:", on_click=links.take_values, args=(chosen,))
 
@@ -85,7 +87,7 @@ STETHOSCOPE = ":material/stethoscope:"
 def show_finding(finding: Finding) -> None:
     """What the record of a run or loop says, how sure that is, its evidence, and one change to try."""
     evidence = plain(f"{finding.evidence} {finding.advice}")
-    st.markdown(f"{STETHOSCOPE} **{finding.title}.** {badge(finding.sureness)}{evidence}")
+    st.markdown(f"{STETHOSCOPE} {say('titled', title=finding.title)} {badge(finding.sureness)}{evidence}")
 
 
 def show_folded(which: Which, text: str) -> None:

@@ -21,6 +21,7 @@ from explorer.probes.units import roles_of as roles_of_trace
 from explorer.tokens import Tokens
 
 NAMED = 5  # units that are drawn alone
+AT_LINES = ("line-start", "line-end")
 READ = 4_000  # characters of what a run learned, in which the roles of its units are looked for: about a second
 
 
@@ -73,8 +74,11 @@ def _of(which: Which, net: NetKey) -> Known:
 
 
 def roles_of(which: Which, net: NetKey) -> list[Role]:
-    """The roles to name in a net of a model, as it was trained; none where none are known, or where it was not trained."""
-    return list(_of(which, net).named)[:NAMED]
+    """The roles to name in a net of a model, as it was trained; none where none are known, or where it was not trained.
+
+    What happens at the ends of lines alone comes last: a sentence has none, and such a unit would do nothing that one could see.
+    """
+    return sorted(_of(which, net).named, key=lambda role: role.feature in AT_LINES)[:NAMED]
 
 
 def all_of(which: Which, net: NetKey) -> list[Role]:
@@ -100,7 +104,7 @@ def find(which: Which) -> bool:
         trace = trace_gates(checkpoint.model, checkpoint.vocabulary.folded(_text_of(last))[:READ])
         for net in checkpoint.config.nets:
             found = roles_of_trace(trace, *net)
-            known[net] = Known(dict.fromkeys(found.told(NAMED)), tuple(found.by_unit()))
+            known[net] = Known(dict.fromkeys(found.told(NAMED + len(AT_LINES))), tuple(found.by_unit()))
     return any(one.units for one in known.values())
 
 

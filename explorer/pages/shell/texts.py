@@ -74,8 +74,13 @@ def choose_text(checkpoint: explorer.Checkpoint) -> str:
 
 def example_for(checkpoint: explorer.Checkpoint) -> str:
     """The sentence that stands there at first."""
-    examples = EXAMPLES | OF_WORDS if checkpoint.vocabulary.token == WORD else EXAMPLES
-    return examples.get(checkpoint.corpus, EXAMPLES["lighthouse"])
+    return example(checkpoint.corpus, checkpoint.vocabulary.token) or EXAMPLES["lighthouse"]
+
+
+def example(corpus: str, token: str) -> str:
+    """A sentence that begins as a corpus does, for a model of characters or of words; "" for a corpus of a person's own."""
+    examples = EXAMPLES | OF_WORDS if token == WORD else EXAMPLES
+    return examples.get(corpus, "")
 
 
 def _about(text: str) -> str:

@@ -11,13 +11,14 @@ from explorer.pages.shell import charts, controls, facts, session
 from explorer.pages.shell.models import Which, checkpoint_of
 from explorer.pages.shell.plain import plain
 from explorer.probes.writing import Writing
-from explorer.tokens import CHARACTER, WORD, split, step_at, token_of
+from explorer.tokens import CHARACTER, WORD, joined, split, step_at, token_of
 from explorer.training import perplexity
 from explorer.words import say, speaking
 
 PLACE, DRAW = "place", "draw"
 LENGTH = {CHARACTER: 150, WORD: 40}
-SHOWN_BEFORE = 60  # characters of the text that stand before what is written
+SHOWN_BEFORE = {CHARACTER: 60, WORD: 14}  # of the text, that stand before what is written
+SHOWN_AFTER = 60  # characters
 TEMPERATURES = tuple(round(0.1 * step, 1) for step in range(16))
 SAFER = 0.5  # small networks write words at this temperature, and at 1, as they believe, many that are none
 
@@ -104,15 +105,20 @@ def _learned(which: Which) -> str:
 
 
 def _continued(done: Writing) -> str:
-    before = done.before
-    shown = f"…{before[-SHOWN_BEFORE:]}" if len(before) > SHOWN_BEFORE else before
+    shown = _end_of(done)
     return f":gray[{_lines(shown)}]{_lines(done.written)}"
 
 
+def _end_of(done: Writing) -> str:
+    """The end of what stands before, in whole words where the model reads words."""
+    before, token = done.text[: done.at], token_of(done.text)
+    last = joined(before[-SHOWN_BEFORE[token] :])
+    return f"…{last}" if len(before) > SHOWN_BEFORE[token] else last
+
+
 def _filled(done: Writing) -> str:
-    before, after = done.before, done.after
-    cut = f"…{before[-SHOWN_BEFORE:]}" if len(before) > SHOWN_BEFORE else before
-    rest = f"{after[:SHOWN_BEFORE]}…" if len(after) > SHOWN_BEFORE else after
+    cut, after = _end_of(done), done.after
+    rest = f"{after[:SHOWN_AFTER]}…" if len(after) > SHOWN_AFTER else after
     return f":gray[{_lines(cut)}]**▁**:gray[{_lines(rest)}]"
 
 

@@ -104,7 +104,7 @@ def _shape(title: str, units: str, layers: int, direction: str) -> str:
 
 
 def _described(corpus: str, symbols: int, **shape: Any) -> str:
-    return f"{_shape(**shape)}；学过{corpus}，{symbols} 个符号"
+    return f"{_shape(**shape)}；学过{corpus}，{symbols} 个{'词' if TOKEN.get() == 'word' else '符号'}"
 
 
 def _reach_alone(horizon_steps: float, half_life_steps: float) -> str:

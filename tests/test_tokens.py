@@ -244,6 +244,22 @@ def test_where_else_the_same_words_stand():
     assert (place.before, place.text, place.after) == ("cat sat, the catalogue.", " the cat", " ran")
 
 
+def test_bits_a_character_are_alike_for_characters_and_words():
+    _, ((words, by_words), (text, by_letters)) = twins()
+    traces = trace_gates(by_words, words), trace_gates(by_letters, text)
+    asked = joined(split(words, WORD))[len("the") :]
+    bits = float(traces[0].nll_nats_T[1:].astype(np.float64).sum()) / np.log(2)
+    assert traces[0].bits_per_character == pytest.approx(bits / len(asked), rel=1e-12)
+    assert traces[1].bits_per_character == pytest.approx(np.log2(traces[1].perplexity), rel=1e-6)
+    assert trace_gates(by_words, "the whale sat").bits_per_character is None
+    assert trace_gates(by_words, "the").bits_per_character is None
+    cloze = CharModel(
+        ModelConfig("gru", hidden_size=4, direction="bidirectional", objective="cloze"), by_letters.vocabulary, seed=0
+    )
+    trace = trace_gates(cloze, text)
+    assert trace.bits_per_character == pytest.approx(np.log2(trace.perplexity), rel=1e-6)
+
+
 def test_notices_speak_of_words():
     model = CharModel(ModelConfig("gru", hidden_size=8), Vocabulary.from_text(TEXT, WORD), seed=0)
     with explorer.words.speaking(token=WORD):
@@ -252,7 +268,7 @@ def test_notices_speak_of_words():
         missing = str(unread("the whale", split(TEXT, WORD)))
     assert "1 of 3 words is unknown to the model" in said
     assert "“whale”" in said
-    assert re.search("It knows .*the cat", said)
+    assert re.search(r"It knows \d words, such as “the”", said)
     assert missing.startswith("50% of its words")
     assert unread("the cat", split(TEXT, WORD)) is None
 

@@ -181,8 +181,7 @@ def show_beside(first: View, second: Which, text: str) -> None:
             score = say(f"card.{_code('score', trace.config)}")
             st.caption(say("gate-page.beside", model=model, score=score, value=number(trace.perplexity)))
             show_gates(view, text, key)
-    if len({checkpoint_of(one).vocabulary.token for one in (first.which, second)}) > 1:
-        st.caption(say("page.tokens-differ"))
+    notices.show_tokens_differ(*(facts.read(one, text) for one in (first.which, second)))
 
 
 def show_learning(which: Which, text: str, score_name: str) -> list[export.Table]:

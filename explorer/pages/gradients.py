@@ -434,10 +434,11 @@ def page() -> None:
     with verdicts:
         for view in in_columns(views):
             show_verdict(view)
-        if second is not None and len({token_of(shown.trace.text) for shown in known}) > 1:
-            st.caption(say("page.tokens-differ"))
-        elif second is not None and len(views) == 2:
-            st.caption(plain(reach_compared(*map(reach_of, views))))
+        if second is not None:
+            first_read, second_read = known[0].trace, known[-1].trace
+            notices.show_tokens_differ(first_read, second_read)
+            if len(views) == 2 and token_of(first_read.text) == token_of(second_read.text):
+                st.caption(plain(reach_compared(*map(reach_of, views))))
     show_figures(views)
     if part != WHOLE:
         st.caption(f"{say('gradient-page.part', part=part)} {say('control.part.help')}")

@@ -15,12 +15,12 @@ from torch import Tensor
 from explorer.cells import Cell, CellWeights, State, input_projection
 from explorer.fields import expected, got
 from explorer.models import CharModel, ConfigError, ModelConfig, NetKey
-from explorer.probes.perplexity import Floats, TextScore, score_states
+from explorer.probes.perplexity import NATS_PER_BIT, Floats, TextScore, score_states
 from explorer.probes.pictured import Pictured
 from explorer.reads import Read, TextRead, read_of
 from explorer.reads.kernel import CHUNK, kernel_states, through_nets
 from explorer.reads.text import score_name
-from explorer.tokens import Tokens
+from explorer.tokens import Tokens, joined
 from explorer.training import perplexity
 
 SATURATED_LOW, SATURATED_HIGH = 0.1, 0.9  # Karpathy et al. 2015, arXiv 1506.02078
@@ -183,6 +183,19 @@ class GateTrace(Pictured):
         """Exp of the mean of nll_nats_T, None where it is not defined; see score_name for what it may be called."""
         mean = self.score.mean_nll_nats
         return None if mean is None else perplexity(mean)
+
+    @property
+    def bits_per_character(self) -> float | None:
+        """Bits of all that was predicted, divided by the characters it is written with: alike for characters and for words.
+
+        None where the perplexity is not defined, and where a symbol is unknown: what an unknown word is written with is not told.
+        """
+        if self.perplexity is None or self.unknown_T.any():
+            return None
+        asked_T = np.isfinite(self.nll_nats_T)
+        before = joined(self.text[: int(asked_T.argmax())])
+        nats = float(self.nll_nats_T[asked_T].sum(dtype=np.float64))
+        return nats / NATS_PER_BIT / (len(joined(self.text)) - len(before))
 
     @property
     def score_name(self) -> str:

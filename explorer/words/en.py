@@ -1272,6 +1272,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "One of the two reads characters, the other words. A perplexity a word and one a character cannot be compared, nor can "
         "so many steps of the one and of the other: a word is several characters."
     ),
+    "page.tokens-differ.bits": (
+        "Divided by the characters that this text is written with, its surprise can be compared: {first:.2f} bits a character "
+        "for the first, {second:.2f} for the second."
+    ),
     "page.text.none": "A text of any length; its first {most:,} characters are analysed.",
     "page.text.cut": "This text has {length:,} characters; the first {most:,} are analysed.",
     "page.text.moved": "This is here because a sentence has at most {most:,} characters, and this has {length:,}.",

@@ -1186,6 +1186,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "page.tokens-differ": (
         "两个模型一个读字符，一个读词。每词的困惑度和每字符的困惑度不能比较，两者的步数也不能：一个词有好几个字符。"
     ),
+    "page.tokens-differ.bits": (
+        "把意外度除以这段文本的字符数就可以比较：第一个每字符 {first:.2f} 比特，第二个 {second:.2f} 比特。"
+    ),
     "page.text.none": "任意长度的文本；分析前 {most:,} 个字符。",
     "page.text.cut": "这段文本有 {length:,} 个字符；分析前 {most:,} 个。",
     "page.text.moved": "它放在这里，因为一句话最多 {most:,} 个字符，而它有 {length:,} 个。",

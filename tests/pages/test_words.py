@@ -93,6 +93,13 @@ def test_two_that_read_different_things_are_not_compared(page, model, second):
     app = opened(page, model=model, beside="another", second=second)
     assert any("cannot be compared" in said for said in captions(app))
     assert not any("reads this text better" in said for said in captions(app))
+    text, both = app.text_input(key="sentence").value, [models.load(name) for name in (model, second)]
+    bits = [explorer.trace_gates(one.model, one.vocabulary.folded(text)).bits_per_character for one in both]
+    if None in bits:
+        assert model == "lighthouse-gru"  # whose example has a word that the other does not know
+        assert not any("bits a character" in said for said in captions(app))
+    else:
+        assert any(f"{bits[0]:.2f} bits a character for the first, {bits[1]:.2f} for" in said for said in captions(app))
     app = opened(page, model="lighthouse-gru", beside="another", second="lighthouse-mingru")
     assert not any("cannot be compared" in said for said in captions(app))
 

@@ -81,6 +81,15 @@ def offer_reader(trace: explorer.GateTrace, text: str) -> None:
         st.button(label, icon=":material/swap_horiz:", on_click=links.take_values, args=(chosen,))
 
 
+def show_tokens_differ(first: explorer.GateTrace, second: explorer.GateTrace) -> None:
+    """What cannot be compared of two models, one of which reads characters and the other words, and what can."""
+    if token_of(first.text) == token_of(second.text):
+        return
+    bits = {"first": first.bits_per_character, "second": second.bits_per_character}
+    same = first.config.objective == second.config.objective and None not in bits.values()
+    st.caption(" ".join([say("page.tokens-differ"), *([say("page.tokens-differ.bits", **bits)] if same else [])]))
+
+
 STETHOSCOPE = ":material/stethoscope:"
 
 

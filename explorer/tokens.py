@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
-from itertools import accumulate, chain
+from itertools import accumulate, chain, islice
 from typing import TypeAlias
 
 Tokens: TypeAlias = Sequence[str]
@@ -97,6 +97,21 @@ def joined(symbols: Tokens) -> str:
     if isinstance(symbols, str):
         return symbols
     return "".join(f" {word}" if apart else word for word, apart in zip(symbols, blanks(symbols), strict=True))
+
+
+def part(text: Tokens, start: int, end: int) -> str:
+    """Some steps of a text as they are written in it: whether a quotation mark opens or closes, what stands before tells.
+
+    Args:
+        text: as a model reads it.
+        start: the first of the steps, counted from 0.
+        end: the first step after them.
+
+    """
+    if isinstance(text, str):
+        return text[start:end]
+    begins = islice(zip(text[:end], blanks(text[:end]), strict=True), start, end)
+    return "".join(f" {word}" if apart else word for word, apart in begins)
 
 
 def first_steps(text: str, most: int, token: str) -> str:

@@ -22,7 +22,19 @@ from explorer.probes.reading import notices, unread
 from explorer.probes.writing import write_on
 from explorer.runs import RunRequest
 from explorer.text import UNKNOWN
-from explorer.tokens import CHARACTER, LONGEST, WORD, blanks, first_steps, joined, replaced, split, step_at, token_of
+from explorer.tokens import (
+    CHARACTER,
+    LONGEST,
+    WORD,
+    blanks,
+    first_steps,
+    joined,
+    part,
+    replaced,
+    split,
+    step_at,
+    token_of,
+)
 
 NASTY = "ab Z3.,:;!?'\"’“”‘„«»()[]{}-—–…/\n\t国，。！（）《》かアé\u0301ñन\u0941म\u200b\u00ad_%&@#€😀\u0600"
 TEXT = "the cat sat on the mat , the dog sat on the cat . " * 12
@@ -87,6 +99,16 @@ def test_what_comes_after_changes_no_blank(text, count):
 
 def test_what_goes_on_without_a_blank_is_cut():
     assert split("x" * 120, WORD) == ("x" * LONGEST, "x" * LONGEST, "x" * 20)
+
+
+def test_a_part_is_written_as_it_stands_in_the_text():
+    words = split('He said, "Go." Then "Stay," and left.', WORD)
+    for start in range(len(words)):
+        for end in range(start, len(words) + 1):
+            whole = part(words, 0, start) + part(words, start, end) + part(words, end, len(words))
+            assert whole == joined(words)
+    assert part(words, 10, 12) == ',"'
+    assert part("abc", 1, 2) == "b"
 
 
 def test_one_symbol_is_replaced():
@@ -241,7 +263,7 @@ def test_where_else_the_same_words_stand():
     found = same_word(trace_gates(model, text), 0, 1)
     (place,) = found.places
     assert (found.word, place.first, place.last) == ("the cat", 7, 8)
-    assert (place.before, place.text, place.after) == ("cat sat, the catalogue.", " the cat", " ran")
+    assert (place.before, place.text, place.after) == (" cat sat, the catalogue.", " the cat", " ran")
 
 
 def test_bits_a_character_are_alike_for_characters_and_words():

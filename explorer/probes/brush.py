@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from explorer.fields import ConfigError, expected
 from explorer.probes.perplexity import Floats
-from explorer.tokens import CHARACTER, WORD, Tokens, joined, token_of
+from explorer.tokens import CHARACTER, WORD, Tokens, part, token_of
 
 LEAST_RANGE = 0.1  # of a unit over the text: one that moves less is never on
 CONTEXT = {CHARACTER: 24, WORD: 6}  # tokens on either side of a place
@@ -154,7 +154,5 @@ def elsewhere(values_TH: Floats, text: Tokens, on: OnUnits, most: int = 5) -> li
 def place_at(text: Tokens, start: int, end: int) -> Place:
     """A stretch of a text, from one step up to another, with what stands around it."""
     context = CONTEXT[token_of(text)]
-    first = max(0, start - context)
-    # What stands before decides where blanks stand.
-    before, inside, whole = (joined(text[first:last]) for last in (start, end, end + context))
-    return Place(start, end - 1, before, inside[len(before) :], whole[len(inside) :])
+    before, after = part(text, max(0, start - context), start), part(text, end, end + context)
+    return Place(start, end - 1, before, part(text, start, end), after)

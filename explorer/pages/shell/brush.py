@@ -13,7 +13,7 @@ from explorer.pages.shell.plain import plain
 from explorer.probes.brush import OnUnits, Place, elsewhere, units_on
 from explorer.probes.gates import Tape
 from explorer.probes.places import same_word
-from explorer.tokens import Tokens, joined, token_of
+from explorer.tokens import Tokens, part, token_of
 from explorer.words import say
 
 KEY = "brushed"
@@ -35,7 +35,7 @@ def show(which: Which, tape: Tape, typed: str, text: Tokens) -> None:
     if not kept or (kept, token) != (typed, token_of(text)) or not last < len(tape.h_TH):
         return
     found = units_on(tape.h_TH, first, last, slack=SLACK)
-    stretch = plain(joined(text[first : last + 1]))
+    stretch = plain(part(text, first, last + 1).strip() or part(text, first, last + 1))
     with st.container(border=True):
         st.markdown(say("brush.found" if len(found) else "brush.none", text=stretch, first=first, last=last))
         with st.container(horizontal=True, gap="small"):
@@ -89,7 +89,7 @@ def _said(place: Place) -> str:
         return _lines(f"{place.before}{place.text}{place.after}")
     # A blank beside the stars would end them, so those at the ends stand outside.
     start = place.text.index(inner)
-    before, after = place.before + place.text[:start], place.text[start + len(inner) :] + place.after
+    before, after = (place.before + place.text[:start]).lstrip(" "), place.text[start + len(inner) :] + place.after
     return f"{_lines(before)}**{_lines(inner)}**{_lines(after)}"
 
 

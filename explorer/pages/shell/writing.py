@@ -11,7 +11,7 @@ from explorer.pages.shell import charts, controls, facts, session
 from explorer.pages.shell.models import Which, checkpoint_of
 from explorer.pages.shell.plain import plain
 from explorer.probes.writing import Writing
-from explorer.tokens import CHARACTER, WORD, joined, split, step_at, token_of
+from explorer.tokens import CHARACTER, WORD, part, split, step_at, token_of
 from explorer.training import perplexity
 from explorer.words import say, speaking
 
@@ -111,9 +111,9 @@ def _continued(done: Writing) -> str:
 
 def _end_of(done: Writing) -> str:
     """The end of what stands before, in whole words where the model reads words."""
-    before, token = done.text[: done.at], token_of(done.text)
-    last = joined(before[-SHOWN_BEFORE[token] :])
-    return f"…{last}" if len(before) > SHOWN_BEFORE[token] else last
+    start = max(0, done.at - SHOWN_BEFORE[token_of(done.text)])
+    last = part(done.text, start, done.at)
+    return f"…{last.lstrip()}" if start else last
 
 
 def _filled(done: Writing) -> str:

@@ -20,7 +20,7 @@ ROOT = Path(explorer.__file__).parent
 ORDER = [
     "words", "fields", "characters", "everyday", "likelihood", "encodings", "composition", "folding", "foreign", "tokens",
     "text",
-    "features", "files", "home", "strict", "corpora", "batches", "clipping", "cells", "initialisation", "models",
+    "features", "tables", "files", "home", "strict", "corpora", "batches", "clipping", "cells", "initialisation", "models",
     "interventions", "training", "problems", "series", "recording", "checkpoints", "reads", "probes", "importing", "runs",
     "attaching", "lessons", "cli", "figures", "commands", "pages",
 ]  # fmt: skip

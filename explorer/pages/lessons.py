@@ -122,6 +122,13 @@ def show_step(place: Place) -> None:
         st.markdown(f":material/tune: {lesson.said(step, 'change')}")
 
 
+def own_sentence() -> str:
+    """The person's own; "" where what stands there came with a lesson that they looked at."""
+    sentence = str(links.named("sentence") or "")
+    shown = {step.values.get("sentence") for lesson in LESSONS.values() for step in lesson.steps}
+    return "" if sentence in shown else sentence
+
+
 def ask(place: Place, code: str | None, seen: Seen | None) -> None:
     """The question, and the answer once it may be seen."""
     lesson, step = place
@@ -163,7 +170,7 @@ def give(place: Place, chosen: str | None, code: str | None, led: bool) -> None:
 def measure(place: Place) -> Measured:
     """What is right, by a measurement; kept where it does not depend on the person's own sentence."""
     if place.step.own:
-        return place.step.measure(lambda name: load(name).model, str(links.named("sentence") or ""))
+        return place.step.measure(lambda name: load(name).model, own_sentence())
     measured = _measured(*place.keys)
     _known.add(place.keys)
     return measured

@@ -22,7 +22,7 @@ from explorer.pages.shell.texts import Upload
 from explorer.words import say
 
 KINDS = ("pt", "pth", "safetensors", "npz", "bin", "pkl", "ckpt")
-WEIGHTS = "weights"
+WEIGHTS = "network-file"  # no choice of that name stands in an address
 IN_FILE, PRINTABLE, TYPED, LEARNED = SYMBOLS = ("in-file", "printable", "typed", "learned")
 UNSAID = "unsaid"
 ONLY_TOLD = ("import.no-head", "import.not-symbols")  # candidates that were tried in vain

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -30,6 +29,7 @@ from explorer.pages.shell.texts import Upload
 from explorer.probes.series import SeriesTrace
 from explorer.reads.series import SeriesRead
 from explorer.series import BUILT_IN, Score, Table, Task, class_columns, numeric_columns, scored
+from explorer.tables import columns_with_gaps, read_table
 from explorer.words import LANGUAGE, own, say
 
 V = TypeVar("V")
@@ -107,6 +107,9 @@ def choose_table(place: st.delta_generator.DeltaGenerator) -> tuple[Task | None,
     if len(numbers) < 1:
         st.error(say("series-page.no-numbers", columns=[*map(str, frame.columns)][:8]))
         return None, ""
+    gaps = [say("series-page.gap", name=name, count=count) for name, count in columns_with_gaps(frame).items()]
+    if gaps:
+        st.caption(plain(say("series-page.gaps", columns=gaps[:8])))
     with place:
         target = controls.choose("numbers_target", [*numbers, *of_words])
         read = st.multiselect(
@@ -124,7 +127,9 @@ def choose_table(place: st.delta_generator.DeltaGenerator) -> tuple[Task | None,
 
 def _read(file: Upload) -> pd.DataFrame:
     try:
-        return pd.read_csv(io.BytesIO(file.data), sep=None, engine="python", encoding_errors="replace")
+        return read_table(file.data)
+    except ConfigError:
+        raise
     except Exception as fault:  # pandas' reader raises whatever the file makes it raise
         said = " ".join(str(fault).split())[:200]
         raise ConfigError("table", explorer.fields.expected("csv"), said) from fault

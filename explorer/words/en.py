@@ -416,8 +416,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "claim.reaches.unsolved": "The problem is not solved. Of the answer's gradient, {share:.2g} is left {steps:g} steps back.",
     "claim.needed": "The answers need the {gate} to move: with every unit's held at its mean, {after:.0%} are right instead of "
     "{before:.0%}.",
-    "claim.needed.not": "The answers hardly need the {gate} to move: with every unit's held at its mean, {after:.0%} are right "
-    "instead of {before:.0%}.",
+    "claim.needed.not": "Holding the {gate} still does not take the answers half way down to chance: with every unit's held at "
+    "its mean, {after:.0%} are right instead of {before:.0%}.",
     "claim.needed.unsolved": "There is no solution that the {gate} could spoil: {before:.0%} of the answers are right.",
     # training
     "training.diverged": (
@@ -1352,6 +1352,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "got.count": "{count:,}",
     "expected.one-character": "at least one character",
     "expected.visible-text": "a text with at least one visible character",
+    "got.fields": "line {line:,} with {count} of {first} fields",
     "got.empty-one": "an empty one",
     "expected.plain-text": "plain text",
     "got.binary-file": "a binary file: it contains NUL characters",
@@ -1661,6 +1662,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "meanwhile, on numbers from which it learned nothing."
     ),
     "series-page.file": "A table as CSV: a row a time, the oldest first",
+    "series-page.gaps": "Left out, since rows are missing a number: {columns:names}.",
+    "series-page.gap": "{name} ({count:,})",
     "series-page.no-numbers": (
         "Expected at least one column in which every value is a finite number; the table has {columns:names}. Take out rows with "
         "gaps, or fill them."

@@ -418,7 +418,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "claim.reaches.not": "答案虽然正确，答案的梯度却传不到答案所需要的内容：往回 {steps:g} 步只剩 {share:.2g}。",
     "claim.reaches.unsolved": "问题没有解决。答案的梯度往回 {steps:g} 步还剩 {share:.2g}。",
     "claim.needed": "要答对，{gate}必须变动：把每个单元的这个门固定为各自的均值，正确率就从 {before:.0%} 变为 {after:.0%}。",
-    "claim.needed.not": "要答对，{gate}几乎不必变动：把每个单元的这个门固定为各自的均值，正确率是 {after:.0%}，"
+    "claim.needed.not": "固定{gate}，正确率没有降到与瞎猜的中间：把每个单元的这个门固定为各自的均值，正确率是 {after:.0%}，"
     "原来是 {before:.0%}。",
     "claim.needed.unsolved": "问题没有解决，{gate}也就没有什么可破坏的：正确率是 {before:.0%}。",
     # training
@@ -1265,6 +1265,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "got.count": "{count:,}",
     "expected.one-character": "至少一个字符",
     "expected.visible-text": "至少有一个可见字符的文本",
+    "got.fields": "第 {line:,} 行有 {count} 个字段，第一行有 {first} 个",
     "got.empty-one": "空文本",
     "expected.plain-text": "纯文本",
     "got.binary-file": "二进制文件：含有 NUL 字符",
@@ -1523,6 +1524,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "一个小型网络一步一步地读数，并说出其中一个。下面：它读到什么、说了什么、门同时做了什么，用的是它没有学过的数。"
     ),
     "series-page.file": "CSV 表格：每行一个时刻，最早的在前",
+    "series-page.gaps": "这些列有缺数的行，没有使用：{columns:names}。",
+    "series-page.gap": "{name}（{count:,} 行）",
     "series-page.no-numbers": "至少要有一列全是有限数；表格的列是 {columns:names}。请去掉有空缺的行，或补上。",
     "series-page.learning": "正在学：第 {step:,} 步，共 {total:,} 步",
     "series-page.better": "它说出 *{target}* 的误差约为 **{error}**（均方根误差，用没有学过的数）。{who}是 {guess}。",

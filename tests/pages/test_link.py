@@ -309,3 +309,34 @@ def test_a_link_that_no_page_offered_changes_nothing_within_a_session(run):
     app = opened(model="time-machine-lstm", epoch="16")
     clicked(app, links.GRADIENTS, model=f"run:{run.id}")
     assert (control(app, "model").value, control(app, "epoch").value) == ("time-machine-lstm", 16)
+
+
+def test_the_language_stays_on_the_way_to_what_a_lesson_shows():
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    app.query_params.update({"lang": "zh"})
+    app.switch_page("scripts/lessons.py").run()
+    offered = app.session_state["chosen"].offered
+    assert offered
+    assert all(values["lang"] == "zh" for _, values in offered)
+    page, values = offered[0]
+    state = app.session_state["chosen"]
+    links._follow(state, {key: value for key, value in values.items() if key != "lang"}, page)  # gone back to, say
+    assert str(state.values["lang"]) == "zh"
+    links._follow(state, {"lang": "en"}, page)
+    assert str(state.values["lang"]) == "en"
+
+
+def test_a_class_is_not_left_by_going_back_to_its_page():
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    app.query_params.update({"class": "ABCDE", "step": "2"})
+    app.switch_page("scripts/lessons.py").run()
+    app.switch_page("scripts/gates.py").run()
+    _page, values = next(iter(app.session_state["chosen"].offered))
+    app.query_params.clear()
+    app.query_params.update(values)  # which a browser's history holds between the two
+    state = app.session_state["chosen"]
+    links._follow(state, values, "lessons")
+    assert str(state.values["class"]) == "ABCDE"
+    assert str(state.values["step"]) == "2"
+    links._follow(state, {"class": "FGHIJ"}, "lessons")
+    assert str(state.values["class"]) == "FGHIJ"

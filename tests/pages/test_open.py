@@ -13,6 +13,8 @@ from safetensors.torch import save as saved
 from streamlit.testing.v1 import AppTest
 
 import explorer
+from explorer.pages import open as open_page
+from explorer.pages import series
 from explorer.pages.shell import links, models, opened
 from explorer.pages.shell.texts import Upload
 from readers import SYMBOLS, Reader
@@ -45,7 +47,7 @@ def npz(module):
 def page(data=None, name="mine.pth", **chosen):
     app = AppTest.from_file(str(APP), default_timeout=60)
     app.switch_page("scripts/open.py")
-    values = dict(chosen) | ({"weights": Upload(name, data)} if data is not None else {})
+    values = dict(chosen) | ({open_page.WEIGHTS: Upload(name, data)} if data is not None else {})
     app.session_state["chosen"] = links._State(page="open", values=values)
     app.run()
     assert not app.exception
@@ -202,3 +204,10 @@ def test_a_disk_that_refuses_is_told(monkeypatch, tmp_path):
     app = read(pth(Reader("gru")))
     assert app.error
     assert not app.success
+
+
+def test_no_file_is_ever_in_an_address():
+    app = read(pth(Reader("gru")))
+    assert "Upload" not in str(app.query_params)
+    assert len(str(app.query_params)) < 200
+    assert {open_page.WEIGHTS, series.TABLE, "file", "new_file"}.isdisjoint(links.CHOICES)

@@ -99,6 +99,7 @@ CHOICES = {
     # Anyone with a run's id can see it: only the page that shows the run hands its id on.
     "run": Choice((TRAIN,), elsewhere=False),
 }
+ALWAYS = ("lang",)  # no address that does not name one takes it back
 ON_REQUEST = "sentence"  # in the address only when the person says so
 REQUEST = "in_link"
 SHOWN_CHARACTERS = 60
@@ -161,7 +162,9 @@ def read(page: str) -> None:
 def _follow(state: _State, named: Mapping[str, str], page: str) -> None:
     # What an address does not hold without being asked, or never, stays as it is; everything else is as the address says.
     elsewhere = {key for key, choice in CHOICES.items() if not choice.elsewhere and page not in choice.pages}
-    stays = {ON_REQUEST, *elsewhere}
+    stays = {ON_REQUEST, *elsewhere, *ALWAYS}
+    if page == LESSONS != state.page and "class" in state.values and "class" not in named:
+        stays |= {"class", "lesson", "step"}  # a class is left by its button, and not by going back to its page
     kept = {key: value for key, value in state.values.items() if key not in CHOICES or key in stays}
     state.values = kept | {key: Named(value) for key, value in named.items() if key in CHOICES}
     state.values[REQUEST] = ON_REQUEST in named
@@ -177,6 +180,8 @@ def offer(page: str, label: str, **values: str) -> None:
         values: what is chosen there, by name; everything else that the page's address can hold has its default.
 
     """
+    chosen = _state().values
+    values = {key: written(chosen[key]) for key in ALWAYS if key in chosen} | values
     if (page, values) not in _state().offered:
         _state().offered.append((page, values))
     st.page_link(f"scripts/{page}.py", label=label, icon=ICONS[page], query_params=values)

@@ -1,0 +1,80 @@
+"""A stranger's table: a CSV file read by what divides its rows, and what of it holds no numbers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from explorer.fields import ConfigError, expected, got
+
+DELIMITERS = (",", ";", "\t", "|")
+_DECIMAL_COMMA = re.compile(r"\s*[-+]?\d*,\d+\s*")
+
+
+def read_table(data: bytes) -> pd.DataFrame:
+    """The table of a CSV file: its first row names the columns, unless it holds numbers like the others.
+
+    The delimiter is that by which the rows have equally many fields; where none is, there is one column. Where it is no comma,
+    a comma may stand before the decimals.
+
+    Args:
+        data: the file.
+
+    Raises:
+        ConfigError: an empty file, or a row that has another number of fields than the first.
+
+    """
+    text = data.decode("utf-8-sig", "replace")
+    lines = [line for line in text.splitlines() if line.strip()]
+    if not lines:
+        raise ConfigError("table", expected("csv"), got("empty-one"))
+    delimiter = next((mark for mark in DELIMITERS if _divides(mark, lines)), _most_frequent(lines))
+    rows = list(csv.reader(lines, delimiter=delimiter))
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(rows[0]):
+            raise ConfigError("table", expected("csv"), got("fields", line=number, count=len(row), first=len(rows[0])))
+    comma = delimiter != "," and any(_DECIMAL_COMMA.fullmatch(field) for row in rows[1:] for field in row)
+    named = not all(map(_is_number, rows[0]))
+    frame = pd.read_csv(
+        io.StringIO("\n".join(lines)), sep=delimiter, decimal="," if comma else ".", header=0 if named else None,
+        index_col=False, skip_blank_lines=False,
+    )  # fmt: skip
+    return frame if named else frame.set_axis([str(column + 1) for column in range(len(rows[0]))], axis=1)
+
+
+def _divides(mark: str, lines: Sequence[str]) -> bool:
+    """Whether it divides every row into equally many fields, of which there are several."""
+    counts = {len(row) for row in csv.reader(lines, delimiter=mark)}
+    return len(counts) == 1 and counts != {1}
+
+
+def _most_frequent(lines: Sequence[str]) -> str:
+    """That which stands in most rows, of which some are too long or too short; a comma, where none stands in half of them."""
+    stands = {mark: sum(mark in line for line in lines) for mark in DELIMITERS}
+    most = max(DELIMITERS, key=stands.__getitem__)
+    return most if 2 * stands[most] > len(lines) else ","
+
+
+def _is_number(field: str) -> bool:
+    try:
+        float(field.replace(",", "."))
+    except ValueError:
+        return False
+    return True
+
+
+def columns_with_gaps(frame: pd.DataFrame) -> dict[str, int]:
+    """The columns of a table that would hold numbers if it were not for some rows, and how many these are.
+
+    Args:
+        frame: any table.
+
+    """
+    numbers = {str(name): pd.to_numeric(frame[name], errors="coerce") for name in frame.columns}
+    wanting = {name: int((~np.isfinite(column)).sum()) for name, column in numbers.items()}
+    return {name: count for name, count in wanting.items() if 0 < count < len(frame) / 2}

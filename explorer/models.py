@@ -28,6 +28,7 @@ DIRECTIONS = ("forward", "bidirectional", "parallel")
 OBJECTIVES = ("next", "cloze", "leaky")
 BIASES = ("two", "one", "none")
 MAX_HIDDEN, MAX_LAYERS, MAX_PARAMETERS = 4096, 8, 6_000_000
+NEVER = -10_000.0  # the logit of a symbol that a file's model does not have: its probability is 0, exactly
 
 
 class ModelDivergedError(Told, ArithmeticError):
@@ -501,6 +502,11 @@ class CharModel(SequenceModel):
     def __init__(self, config: ModelConfig, vocabulary: Vocabulary, seed: int | None = None) -> None:
         super().__init__(config, len(vocabulary), len(vocabulary), seed)
         self.vocabulary = vocabulary
+
+    @property
+    def names_unknown(self) -> bool:
+        """Whether it was given an output for what its vocabulary lacks; a model that another program trained may have none."""
+        return float(self.out.bias[0].detach()) > NEVER / 2
 
     def target(self, x_TB: Tensor, y_TB: Tensor) -> Tensor:
         """Which ids the logits of x_TB are asked for, target_TB.

@@ -403,3 +403,19 @@ def test_what_is_too_much_for_a_checkpoint_is_refused_before_it_is_trained(tmp_p
         if not refused:
             model = CharModel(config, Vocabulary.from_text(text, WORD), seed=0)
             save_checkpoint(tmp_path / "a.safetensors", Checkpoint(model, recipe, 0, "own"))
+
+
+def test_what_a_model_has_no_output_for_is_not_counted_against_it():
+    words = list(dict.fromkeys(TEXT.split()))
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.Embedding(len(words), 6), torch.nn.GRU(6, 5), torch.nn.Linear(5, len(words)))
+    imported = explorer.import_model(module.state_dict(), vocabulary=words)
+    assert not imported.model.names_unknown
+    trace = trace_gates(imported.model, "the cat whale sat on")
+    assert np.isnan(trace.nll_nats_T).tolist() == [True, False, True, False, False]
+    assert trace.score.mean_nll_nats == pytest.approx(trace.nll_nats_T[[1, 3, 4]].mean(dtype=np.float64), rel=1e-6)
+    assert trace.score.undefined_from is None
+    assert "It has no output for them" in str(next(iter(notices(trace))))
+    own = CharModel(ModelConfig("gru", hidden_size=8), Vocabulary.from_text(TEXT, WORD), seed=0)
+    assert own.names_unknown
+    assert np.isnan(trace_gates(own, "the cat whale sat on").nll_nats_T).tolist() == [True] + [False] * 4

@@ -123,7 +123,8 @@ def described(trace: GateTrace, code: str, quantity: Quantity, count: int) -> li
     for step, (value, unknown) in enumerate(zip(quantity.values_T[:count], trace.unknown_T, strict=False)):
         said = f"{name} {number(value)} {quantity.measure}".rstrip()
         if not np.isfinite(value):
-            unasked = code == SURPRISE and step == 0 and trace.config.objective != "cloze" and np.isnan(value)
+            first = step == 0 and trace.config.objective != "cloze"
+            unasked = code == SURPRISE and np.isnan(value) and (first or trace.score.unnamed_T[step])
             said = say("gate-figure.unasked") if unasked else say("gate-figure.not-finite", name=name)
         elif code == SURPRISE and value > quantity.high:
             said += say("gate-figure.more-than-guess")

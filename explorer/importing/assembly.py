@@ -14,9 +14,7 @@ from explorer.importing.ends import Ends
 from explorer.importing.layers import Net, Stack
 from explorer.importing.opened import Array, ImportRefusedError
 from explorer.importing.symbols import Symbols
-from explorer.models import CharModel, ModelConfig, NetKey
-
-NEVER = -10_000.0  # the logit of a symbol that the file's model does not have: its probability is 0, exactly
+from explorer.models import NEVER, CharModel, ModelConfig, NetKey
 
 
 @dataclass(frozen=True)

@@ -26,12 +26,13 @@ class TextScore:
     """What a model says of each character of a text.
 
     Attributes:
-        nll_nats_T: -ln p of each character; NaN where the model makes no prediction (the first one, unless cloze), and
-            from undefined_from on where what it predicts is not a number.
+        nll_nats_T: -ln p of each character; NaN where the model makes no prediction (the first one, unless cloze), where it
+            cannot name what stands there, and from undefined_from on where what it predicts is not a number.
         top_ids_TK: the K symbols it held likeliest at each position, likeliest first; row 0 is -1 where it had none.
         top_probabilities_TK: their probabilities; NaN where there are none.
         next_ids_K: what it expects after the text; empty for cloze.
         next_probabilities_K: their probabilities.
+        unnamed_T: True where an unknown symbol stands that the model has no output for (CharModel.names_unknown).
 
     """
 
@@ -40,11 +41,12 @@ class TextScore:
     top_probabilities_TK: Floats
     next_ids_K: NDArray[np.int64]
     next_probabilities_K: Floats
+    unnamed_T: NDArray[np.bool_]
 
     @property
     def predicted_T(self) -> NDArray[np.bool_]:
-        """True where the model makes a prediction, whatever it is worth."""
-        return self.top_ids_TK[:, 0] >= 0
+        """True where the model is asked for what stands there, whatever its prediction is worth."""
+        return (self.top_ids_TK[:, 0] >= 0) & ~self.unnamed_T
 
     @property
     def undefined_from(self) -> int | None:
@@ -93,9 +95,12 @@ def score_states(model: CharModel, h: dict[NetKey, Tensor], ids_T: Tensor) -> Te
         top = logp_CV.topk(k)
         top_ids[rows], top_p[rows] = top.indices, top.values.exp()
     after = slice(steps, steps + lead) if steps else slice(0, 0)
+    # A model without an unknown symbol holds it for impossible; that it stands there is no mistake of the model's.
+    unnamed_T = (ids_T == 0) & (not model.names_unknown)
+    nll_T[:steps][unnamed_T] = torch.nan
     return TextScore(
         nll_T[:steps].numpy(), top_ids[:steps].numpy(), top_p[:steps].numpy(),
-        top_ids[after].flatten().numpy(), top_p[after].flatten().numpy(),
+        top_ids[after].flatten().numpy(), top_p[after].flatten().numpy(), unnamed_T.numpy(),
     )  # fmt: skip
 
 

@@ -110,7 +110,10 @@ def _unknown(trace: GateTrace) -> Notice:
         "of_token": token_of(trace.text),
     }  # fmt: skip
     sentences = [Saying("notice.unknown", figures)]
-    if (score_nats := trace.score.mean_nll_nats) is not None:
+    score_nats = trace.score.mean_nll_nats
+    if trace.score.unnamed_T.any():
+        sentences.append(Saying("notice.unnamed"))
+    elif score_nats is not None:
         without_nats = trace.score.mean_over(~trace.unknown_T)
         scored = {"score": trace.score_name, "score_nats": score_nats, "without_nats": without_nats}
         sentences.append(Saying("notice.unknown-scored", scored))

@@ -1043,6 +1043,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         f"all that it does not know: {characters}."
     ),
     "notice.folded": "This model knows no {characters}: it reads the nearest that it knows, and the picture shows what it reads.",
+    "notice.unnamed": "It has no output for them, so they are not counted in its score.",
     "notice.unknown-scored": _unknown_scored,
     "notice.knows": "It knows {known}.",
     "notice.knows-more": "It knows {known} and more.",

@@ -982,6 +982,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         f"{total:,} 个{TOKENS[TOKEN.get()]['token']}中有 {count:,} 个是模型不认识的，它用同一个符号代表所有不认识的：{characters}。"
     ),
     "notice.folded": "这个模型不认识 {characters}：它改读最接近的、它认识的，图上显示的是它读到的。",
+    "notice.unnamed": "它没有对应的输出，所以它们不计入分数。",
     "notice.unknown-scored": _unknown_scored,
     "notice.knows": "它认识 {known}。",
     "notice.knows-more": "它认识 {known} 等等。",

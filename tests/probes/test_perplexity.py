@@ -83,7 +83,7 @@ def test_what_was_not_predicted_is_not_defined(text, defined):
 def test_running_mean_by_hand():
     score = module.TextScore(
         np.array([np.nan, 1.0, 2.0, 6.0], np.float32), np.array([[-1], [0], [0], [0]]), np.zeros((4, 1), np.float32),
-        np.zeros(0, int), np.zeros(0, np.float32),
+        np.zeros(0, int), np.zeros(0, np.float32), np.zeros(4, bool),
     )  # fmt: skip
     np.testing.assert_allclose(score.running_nll_nats_T, [np.nan, 1.0, 1.5, 3.0])
     assert score.mean_nll_nats == 3.0

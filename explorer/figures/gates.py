@@ -123,13 +123,18 @@ def described(trace: GateTrace, code: str, quantity: Quantity, count: int) -> li
     for step, (value, unknown) in enumerate(zip(quantity.values_T[:count], trace.unknown_T, strict=False)):
         said = f"{name} {number(value)} {quantity.measure}".rstrip()
         if not np.isfinite(value):
-            first = step == 0 and trace.config.objective != "cloze"
-            unasked = code == SURPRISE and np.isnan(value) and (first or trace.score.unnamed_T[step])
-            said = say("gate-figure.unasked") if unasked else say("gate-figure.not-finite", name=name)
+            said = say(_undefined(trace, code, step), name=name)
         elif code == SURPRISE and value > quantity.high:
             said += say("gate-figure.more-than-guess")
         words.append(said + (say("gate-figure.unknown-here", symbol=UNKNOWN) if unknown else ""))
     return words
+
+
+def _undefined(trace: GateTrace, code: str, step: int) -> str:
+    """Why a value is none."""
+    if code == SURPRISE and step == 0 and trace.config.objective != "cloze" and np.isnan(trace.nll_nats_T[0]):
+        return "gate-figure.unasked"
+    return "gate-figure.unnamed" if code == SURPRISE and trace.score.unnamed_T[step] else "gate-figure.not-finite"
 
 
 def unit_order(tape: Tape, order: str, roles: Sequence[Role] = ()) -> NDArray[np.intp]:

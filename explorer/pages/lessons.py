@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import segno
 import streamlit as st
@@ -291,4 +292,6 @@ def show_invitation(code: str) -> None:
     with words:
         st.markdown(say("class.invitation", code=code))
         st.code(address, language=None, wrap_lines=True)
+        if urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1"):
+            st.caption(say("class.only-here"))
         st.button(say("class.end"), key="class_end", on_click=end_class, args=(code,))

@@ -1990,6 +1990,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "gate-figure.of-unit": "{letter} of unit {unit}",
     "gate-figure.change": "state change",
     "gate-figure.rms": "rms per unit",
+    "gate-figure.unnamed": "not counted: the model has no output for it",
     "gate-figure.unasked": "not predicted: nothing stands before it",
     "gate-figure.not-finite": "{name} is not a finite number here",
     "gate-figure.more-than-guess": ", more than a blind guess",
@@ -2373,6 +2374,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         f"{answered} of {_some(browsers, 'browser')} answered." if browsers else "Nobody follows yet."
     ),
     "class.bar": "{choice}: {count}",
+    "class.only-here": (
+        "Only this machine can open this address. For others to follow, start the server with `--server.address 0.0.0.0` and "
+        "open this page by the machine's own name or number."
+    ),
     "class.invitation": "This is the class **{code}**. Whoever opens its link follows you from step to step.",
     # lessons: what a gate does
     "lesson.gate": "What a gate does",
@@ -2435,7 +2440,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "lesson.motives.skip.claim": "Second motive: some characters say nothing and should be passed over.",
     "lesson.motives.skip.question": "Where does the trained GRU hold its update gate z more open, that is nearer to 1?",
     "lesson.motives.skip.look": "The figures under “What the gates do, measured”, after training.",
-    "lesson.motives.skip.change": "Choose the problem Skip. There the noise stands between what is to be kept.",
+    "lesson.motives.skip.change": "Choose the problem *Tokens to skip*. There the noise stands between what is to be kept.",
     "lesson.motives.skip.choice.noise": "on characters that say nothing",
     "lesson.motives.skip.choice.kept": "on the character to be kept",
     "lesson.motives.skip.choice.same": "the same on both",

@@ -1806,6 +1806,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "gate-figure.of-unit": "单元 {unit} 的 {letter}",
     "gate-figure.change": "状态变化",
     "gate-figure.rms": "每个单元的均方根",
+    "gate-figure.unnamed": "不计入：模型没有对应的输出",
     "gate-figure.unasked": "没有预测：它前面什么也没有",
     "gate-figure.not-finite": "{name}在这里不是有限数",
     "gate-figure.more-than-guess": "，比随便猜还多",
@@ -2136,6 +2137,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         f"{browsers} 个浏览器中有 {answered} 个回答了。" if browsers else "还没有人跟随。"
     ),
     "class.bar": "{choice}：{count}",
+    "class.only-here": (
+        "只有这台机器能打开这个地址。要让别人跟随，请用 `--server.address 0.0.0.0` 启动服务器，并用这台机器自己的名字或数字地址打开本页。"
+    ),
     "class.invitation": "这是班级 **{code}**。打开它的链接的人会一步一步跟随你。",
     # lessons: what a gate does
     "lesson.gate": "门做什么",

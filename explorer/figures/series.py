@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,30 @@ from explorer.figures.gates import MEMORY, heatmap_rows, mean_row, unit_order, u
 from explorer.figures.panel import Axis, Bars, Item, Level, Line, Marks, Panel, Row
 from explorer.figures.style import BLUE, GREY, LINES, ORANGE, PLAIN, Stroke, escaped, keyed, translucent
 from explorer.probes.series import SeriesTrace
-from explorer.series import SeriesStep
+from explorer.series import SeriesStep, Task
 from explorer.words import say
 
 MAX_STEPS, MOST_LINES = 2_000, len(LINES)
 INPUT_PX, TARGET_PX, LOSS_PX = 96, 130, 80
 TOLD, TRUE = Stroke(ORANGE, 2.5), Stroke(BLUE, 2, "dash")
+
+
+def in_unit(trace: SeriesTrace, task: Task) -> SeriesTrace:
+    """A trace in the units of the table that was learned from: a network reads and tells multiples of a standard deviation.
+
+    Args:
+        trace: of an example of the task.
+        task: what was learned.
+
+    """
+    made = replace(trace, inputs_TE=task.columns_in_unit(trace.inputs_TE))
+    if not trace.is_regression:
+        return made
+    one = task.in_unit(np.ones_like(trace.outputs_TV[:1])) - task.in_unit(np.zeros_like(trace.outputs_TV[:1]))
+    return replace(
+        made, outputs_TV=task.in_unit(trace.outputs_TV), target=task.in_unit(trace.target),
+        loss_T=trace.loss_T * float((one**2).mean()),
+    )  # fmt: skip
 
 
 def tape(

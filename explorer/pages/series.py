@@ -195,7 +195,8 @@ class Seen(NamedTuple):
     def tape(self, of: Shelf, unit: int | None, _: str) -> Panel:
         """The picture of its gates."""
         task = self.known.task
-        return drawing.tape(self.trace(of), task.columns, task.outputs, unit=unit, alt=say("series-page.alt.tape"))
+        trace = drawing.in_unit(self.trace(of), task)
+        return drawing.tape(trace, task.columns, task.outputs, unit=unit, alt=say("series-page.alt.tape"))
 
     def triangle(self, of: Shelf, _: str) -> Panel:
         """The picture of its gradient."""
@@ -233,7 +234,7 @@ def show(seen: Seen, chosen: str) -> None:
     charts.show(
         drawing.learning(known.records), key="numbers_learning", config=CONFIG, alt=say("series-page.alt.learning")
     )
-    trace = seen.trace(of)
+    trace = drawing.in_unit(seen.trace(of), known.task)
     made = partial(drawing.frame, trace, known.task.columns, known.task.outputs)
     export.offer([export.Table(say("table.series"), known.task.name, made, rows=len(trace))], key="numbers")
 

@@ -1,6 +1,7 @@
 """Numbers in time, drawn: what was read and told, the gates, and the loss."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -11,7 +12,7 @@ from explorer.figures import series as drawing
 from explorer.figures.canvas import pack
 from explorer.figures.panel import Line, Marks, UnitMap
 from explorer.models import SequenceModel
-from explorer.series import BUILT_IN, series_model
+from explorer.series import BUILT_IN, Table, series_model
 
 
 def read(task="sine", cell="gru", steps=20, **config):
@@ -107,3 +108,20 @@ def test_a_trace_has_a_picture_and_a_line():
     trace = explorer.trace_series(read())
     assert repr(trace).startswith("SeriesTrace(steps=20")
     assert "plotly" in trace._repr_html_()
+
+
+def test_a_table_is_drawn_in_its_own_units():
+    rows = 120
+    frame = pd.DataFrame({"temp": 20 + 5 * np.sin(np.arange(rows) / 3), "wind": 100.0 + np.arange(rows) % 7})
+    task = Table.of(frame, "temp", ["temp", "wind"], horizon=2)
+    model = series_model(task, ModelConfig("gru", hidden_size=4), seed=1)
+    trace = explorer.trace_series(SeriesRead.of(model, task.example(30)))
+    made = drawing.in_unit(trace, task)
+    first, count = len(frame) - 2 - len(trace), len(trace)
+    np.testing.assert_allclose(made.inputs_TE, frame.to_numpy()[first : first + count], rtol=1e-5)
+    np.testing.assert_allclose(made.target[:, 0], frame["temp"][first + 2 : first + 2 + count], rtol=1e-5)
+    assert np.abs(made.outputs_TV - 20).max() < 20  # an untrained net tells something near the mean, in degrees
+    np.testing.assert_allclose(made.loss_T, (made.outputs_TV - made.target)[:, 0] ** 2, rtol=1e-4)
+    assert "temp" in drawing.frame(made, task.columns, task.targets)
+    same = drawing.in_unit(explorer.trace_series(read()), BUILT_IN["sine"])
+    np.testing.assert_array_equal(same.inputs_TE, explorer.trace_series(read()).inputs_TE)

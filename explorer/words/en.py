@@ -410,10 +410,12 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "claim.keeps.not": "The {gate} does not keep more on noise ({noise:.2f} on average) than on what is to be kept ({kept:.2f}).",
     "claim.resets": "The {gate} shuts at breaks: {breaks:.2f} there, {elsewhere:.2f} elsewhere on average.",
     "claim.resets.not": "The {gate} does not shut at breaks: {breaks:.2f} there, {elsewhere:.2f} elsewhere on average.",
-    "claim.reaches": "The gradient of the answer reaches what the answer needs: {share:.3g} of it is left {steps:g} steps back.",
+    "claim.reaches": "The gradient of the answer reaches what the answer needs: {steps:g} steps back (the median) it has "
+    "{share:.3g} times the norm that it has at the answer.",
     "claim.reaches.not": "The gradient of the answer does not reach what the answer needs, though the answers are right: "
-    "{share:.2g} of it is left {steps:g} steps back.",
-    "claim.reaches.unsolved": "The problem is not solved. Of the answer's gradient, {share:.2g} is left {steps:g} steps back.",
+    "{steps:g} steps back (the median) it has {share:.2g} times the norm that it has at the answer.",
+    "claim.reaches.unsolved": "The problem is not solved. {steps:g} steps back (the median) the answer's gradient has "
+    "{share:.2g} times the norm that it has at the answer.",
     "claim.needed": "The answers need the {gate} to move: with every unit's held at its mean, {after:.0%} are right instead of "
     "{before:.0%}.",
     "claim.needed.not": "Holding the {gate} still does not take the answers half way down to chance: with every unit's held at "
@@ -2551,7 +2553,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "lesson.two.leak.choice.sees": "it sees the character that it is asked for",
     "lesson.two.leak.answer": (
         "Its score is {leaky:.3f}; the plain RNN that reads forward has a perplexity of {honest:.3g}. The outputs depend on what "
-        "comes after them: the energy ahead is {ahead:.3g}, and a model that predicts has exactly 0."
+        "comes after them: their energy, the sum of squared derivatives by what follows, is {ahead:.3g}, and a model that "
+        "predicts has exactly 0."
     ),
     "lesson.two.leak.rule": "it sees the answer where any output depends on a later character.",
     "lesson.two.writes.claim": "Whoever predicts can go on writing.",
@@ -2573,7 +2576,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "lesson.two.cloze.choice.yes": "yes",
     "lesson.two.cloze.choice.no": "no",
     "lesson.two.cloze.answer": (
-        "The energy of each output by its own character is {own:.3g} in sum, that by all other characters {others:.3g}."
+        "The energy (the sum of squared derivatives) of each output by its own character is {own:.3g} in sum, that by all "
+        "other characters {others:.3g}."
     ),
     "lesson.two.cloze.rule": "it does not see it where the energy of every output by its own character is exactly 0.",
     # lessons: a sentence of one's own
@@ -2595,7 +2599,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "lesson.mistakes.parallel.choice.follows": "what follows in the text",
     "lesson.mistakes.parallel.choice.nothing": "nothing of what follows",
     "lesson.mistakes.parallel.answer": (
-        "The outputs depend on what stands before them with an energy of {past:.3g}, and on what follows with {ahead:.3g}."
+        "The outputs depend on what stands before them with an energy (the sum of squared derivatives) of {past:.3g}, and on "
+        "what follows with {ahead:.3g}."
     ),
     "lesson.mistakes.parallel.rule": "any dependence on a later character counts.",
     "lesson.mistakes.biases.claim": "PyTorch gives every gate two biases, the book gives it one.",

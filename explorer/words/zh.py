@@ -414,9 +414,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "claim.keeps.not": "{gate}在噪声上（平均 {noise:.2f}）并不比在要记住的内容上（{kept:.2f}）保留得更多。",
     "claim.resets": "{gate}在断点处关闭：那里平均 {breaks:.2f}，别处 {elsewhere:.2f}。",
     "claim.resets.not": "{gate}在断点处并不关闭：那里平均 {breaks:.2f}，别处 {elsewhere:.2f}。",
-    "claim.reaches": "答案的梯度能传到答案所需要的内容：往回 {steps:g} 步还剩 {share:.3g}。",
-    "claim.reaches.not": "答案虽然正确，答案的梯度却传不到答案所需要的内容：往回 {steps:g} 步只剩 {share:.2g}。",
-    "claim.reaches.unsolved": "问题没有解决。答案的梯度往回 {steps:g} 步还剩 {share:.2g}。",
+    "claim.reaches": "答案的梯度能传到答案所需要的内容：往回 {steps:g} 步（中位数）时，它的范数是在答案处的 {share:.3g} 倍。",
+    "claim.reaches.not": "答案虽然正确，答案的梯度却传不到答案所需要的内容：往回 {steps:g} 步（中位数）时，它的范数只是在答案处的 {share:.2g} 倍。",
+    "claim.reaches.unsolved": "问题没有解决。往回 {steps:g} 步（中位数）时，答案的梯度的范数是在答案处的 {share:.2g} 倍。",
     "claim.needed": "要答对，{gate}必须变动：把每个单元的这个门固定为各自的均值，正确率就从 {before:.0%} 变为 {after:.0%}。",
     "claim.needed.not": "固定{gate}，正确率没有降到与瞎猜的中间：把每个单元的这个门固定为各自的均值，正确率是 {after:.0%}，"
     "原来是 {before:.0%}。",
@@ -2300,7 +2300,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "lesson.two.leak.choice.predicts": "它预测得非常好",
     "lesson.two.leak.choice.sees": "它看得见要它预测的字符",
     "lesson.two.leak.answer": (
-        "它的分数是 {leaky:.3f}；向前读的普通 RNN 的困惑度是 {honest:.3g}。它的输出依赖后面的内容：后方的能量是 {ahead:.3g}，"
+        "它的分数是 {leaky:.3f}；向前读的普通 RNN 的困惑度是 {honest:.3g}。它的输出依赖后面的内容：后方的能量（导数平方之和）是 {ahead:.3g}，"
         "而真正预测的模型恰好是 0。"
     ),
     "lesson.two.leak.rule": "只要有一个输出依赖后面的字符，就算看得见答案。",
@@ -2320,7 +2320,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "lesson.two.cloze.change": "点文本里的一个字符，看模型会在那里填什么。",
     "lesson.two.cloze.choice.yes": "看得见",
     "lesson.two.cloze.choice.no": "看不见",
-    "lesson.two.cloze.answer": "每个输出对自己的字符的能量之和是 {own:.3g}，对其他全部字符的是 {others:.3g}。",
+    "lesson.two.cloze.answer": "每个输出对自己的字符的能量（导数平方之和）合计 {own:.3g}，对其他全部字符的是 {others:.3g}。",
     "lesson.two.cloze.rule": "每个输出对自己的字符的能量恰好是 0，才算看不见。",
     # lessons: a sentence of one's own
     "lesson.mistakes": "人们发表过的错误",
@@ -2339,7 +2339,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "lesson.mistakes.parallel.change": "换成填空的模型，看它的第二个网络。",
     "lesson.mistakes.parallel.choice.follows": "后面的文本",
     "lesson.mistakes.parallel.choice.nothing": "没有后面的任何内容",
-    "lesson.mistakes.parallel.answer": "输出依赖前面内容的能量是 {past:.3g}，依赖后面内容的能量是 {ahead:.3g}。",
+    "lesson.mistakes.parallel.answer": "输出依赖前面内容的能量（导数平方之和）是 {past:.3g}，依赖后面内容的能量是 {ahead:.3g}。",
     "lesson.mistakes.parallel.rule": "只要依赖后面的字符就算。",
     "lesson.mistakes.biases.claim": "PyTorch 给每个门两个偏置，书中只给一个。",
     "lesson.mistakes.biases.question": "在这个“之后重置”的 GRU 中，把 c 加到 b 上再设为零。它还是同一个网络吗？",

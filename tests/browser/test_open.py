@@ -19,7 +19,7 @@ def test_a_file_is_dropped_its_symbols_are_typed_and_its_gates_are_there(page, s
     page.get_by_role("link", name="Open").click()
     page.locator("input[type=file]").set_input_files(weights)
     page.get_by_text("This network knows 12 symbols.").wait_for()
-    page.get_by_role("combobox", name="The characters that it reads").click()
+    page.get_by_role("combobox", name="The characters or words that it reads").click()
     page.get_by_role("option", name="typed here").click()
     field = page.get_by_role("textbox", name="The symbols in the order of their numbers")
     field.fill(SYMBOLS)

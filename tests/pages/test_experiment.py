@@ -112,7 +112,7 @@ def test_presets_are_of_gates_that_the_cell_has():
 def brushed(first, last, text=EXAMPLE):
     app = AppTest.from_file(str(APP), default_timeout=120)
     app.query_params["model"] = "lighthouse-gru"
-    app.session_state[brush.KEY] = (text, first, last)
+    app.session_state[brush.KEY] = (text, "character", first, last)
     app.run()
     assert not app.exception
     return app

@@ -17,7 +17,7 @@ class Cut(NamedTuple):
     """Where training cuts the graph: truncated backpropagation through time (Werbos 1990), as sequential batches do it.
 
     Attributes:
-        steps: characters T of a batch's row; batches begin at 0, T, 2 T, ...
+        steps: tokens T of a batch's row; batches begin at 0, T, 2 T, ...
         batches: over how many of them the gradient of a loss goes back, its own the last.
 
     """
@@ -45,24 +45,24 @@ class Cut(NamedTuple):
 
 
 def min_tokens(batch_size: int, num_steps: int, *, random_offset: bool) -> int:
-    """Characters that fill one batch whatever the offset: B rows of T, one more to predict, T that may be skipped."""
+    """Tokens that fill one batch whatever the offset: B rows of T, one more to predict, T that may be skipped."""
     return batch_size * num_steps + 1 + (num_steps if random_offset else 0)
 
 
 def batches(
     ids_N: Tensor, batch_size: int, num_steps: int, sampling: str, *, random_offset: bool, generator: torch.Generator
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """One epoch of (x_TB, y_TB): y is x one character later. No padding, nothing crosses the end of the text.
+    """One epoch of (x_TB, y_TB): y is x one token later. No padding, nothing crosses the end of the text.
 
-    "sequential": the text is laid in B long rows and read T characters at a time, so batch i + 1 continues
-    batch i row by row. "random": the text is cut into pieces of T characters and the pieces are shuffled.
-    With `random_offset` each epoch skips a new number of first characters: 0..T (sequential), 0..T-1 (random).
+    "sequential": the text is laid in B long rows and read T tokens at a time, so batch i + 1 continues
+    batch i row by row. "random": the text is cut into pieces of T tokens and the pieces are shuffled.
+    With `random_offset` each epoch skips a new number of first tokens: 0..T (sequential), 0..T-1 (random).
     Source: Dive into Deep Learning, section 8.3; without the offset, its first Chinese edition, section 6.3.
 
     Args:
         ids_N: int64, the whole text.
         batch_size: rows B.
-        num_steps: characters T in each row.
+        num_steps: tokens T in each row.
         sampling: "sequential" or "random".
         random_offset: whether to draw the offset.
         generator: the source of chance; the same state gives the same epoch.
@@ -91,7 +91,7 @@ def batch_count(
     random_offset: bool,
     generator: torch.Generator,
 ) -> int:
-    """How many batches `batches` makes of a text of so many characters, given a generator in the same state."""
+    """How many batches `batches` makes of a text of so many tokens, given a generator in the same state."""
     left = characters - 1 - _offset(num_steps, sampling, random_offset, generator)
     if sampling == "sequential":
         return left // batch_size // num_steps
@@ -99,7 +99,7 @@ def batch_count(
 
 
 def _offset(num_steps: int, sampling: str, random_offset: bool, generator: torch.Generator) -> int:
-    """Characters this epoch skips."""
+    """Tokens this epoch skips."""
     if sampling not in SAMPLINGS:
         raise TextError("batches.sampling", allowed=SAMPLINGS, got=sampling)
     if not random_offset:

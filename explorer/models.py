@@ -485,7 +485,7 @@ class SequenceModel(nn.Module):
 
 
 class CharModel(SequenceModel):
-    """A recurrent network that predicts characters.
+    """A recurrent network that predicts characters, or words where its vocabulary has those: below, a character is either.
 
     Row t of its logits speaks of character t + 1 ("next", "leaky") or of character t ("cloze").
 

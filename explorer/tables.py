@@ -12,7 +12,7 @@ import pandas as pd
 
 from explorer.fields import ConfigError, expected, got
 
-DELIMITERS = (",", ";", "\t", "|")
+DELIMITERS = ("\t", ";", "|", ",")  # a comma last: in every row there may be as many before decimals
 _DECIMAL_COMMA = re.compile(r"\s*[-+]?\d*,\d+\s*")
 
 
@@ -30,14 +30,18 @@ def read_table(data: bytes) -> pd.DataFrame:
 
     """
     text = data.decode("utf-8-sig", "replace")
-    lines = [line for line in text.splitlines() if line.strip()]
+    numbered = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    lines = [line for _, line in numbered]
     if not lines:
         raise ConfigError("table", expected("csv"), got("empty-one"))
     delimiter = next((mark for mark in DELIMITERS if _divides(mark, lines)), _most_frequent(lines))
-    rows = list(csv.reader(lines, delimiter=delimiter))
-    for number, row in enumerate(rows, 1):
+    rows: list[list[str]] = []
+    reader = csv.reader(lines, delimiter=delimiter)
+    for row in reader:
+        rows.append(row)
         if len(row) != len(rows[0]):
-            raise ConfigError("table", expected("csv"), got("fields", line=number, count=len(row), first=len(rows[0])))
+            line = numbered[reader.line_num - 1][0]
+            raise ConfigError("table", expected("csv"), got("fields", line=line, count=len(row), first=len(rows[0])))
     comma = delimiter != "," and any(_DECIMAL_COMMA.fullmatch(field) for row in rows[1:] for field in row)
     named = not all(map(_is_number, rows[0]))
     frame = pd.read_csv(

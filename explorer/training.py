@@ -80,18 +80,18 @@ class Recipe:
         learning_rate: step size, above 0; with SGD and clipping, learning_rate * clip_norm is the longest possible step.
         clip_norm: threshold theta of the norm of all gradients together, above 0; None does not clip.
         batch_size: rows B of a batch, at most 4,096.
-        num_steps: characters T of a row, over which the gradient is carried back; at most 4,096.
+        num_steps: tokens T of a row, over which the gradient is carried back; at most 4,096.
         epochs: passes through the text, at most 5,000.
         sampling: "sequential" (state carried, cut from the graph, between batches) or "random" (state zero each batch).
-        random_offset: whether each epoch begins at a new character of the first T.
-        max_tokens: only the first so many characters of the text are used; None uses all.
+        random_offset: whether each epoch begins at a new token of the first T.
+        max_tokens: only the first so many tokens of the text are used; None uses all.
         backward_batches: over how many batches the gradient is carried back, the batch of its losses being the last of them. 1
             cuts the state from the graph before every batch, as the book's `detach` does; more read the batches before again,
             and need sequential sampling.
         held_gate: the letter of a gate that all units hold at one value from the first step on, and that is not trained: a GRU
             with "r" held at 1 has an update gate alone. None holds none.
         held_at: that value, in [0, 1].
-        token: what is read and predicted at a step, "character" or "word"; what is counted above are tokens.
+        token: what is read and predicted at a step, "character" or "word": a token.
 
     Raises:
         ConfigError: a field has a value it cannot have. It names the field, what was expected and what came.
@@ -137,7 +137,7 @@ class Recipe:
         """What of a text is learned: its first max_tokens characters or words, as clean_text has them.
 
         Its symbols are counted on this part alone, as the book does that cuts first (its first Chinese edition, section
-        6.3): characters that come only later are unknown.
+        6.3): symbols that come only later are unknown.
 
         Args:
             text: the whole text.
@@ -147,7 +147,7 @@ class Recipe:
 
     @property
     def shortest_text(self) -> int:
-        """Characters of the shortest text that fills one batch, whatever the offset."""
+        """Tokens of the shortest text that fills one batch, whatever the offset."""
         return min_tokens(self.batch_size, self.num_steps, random_offset=self.random_offset)
 
     @property
@@ -157,7 +157,7 @@ class Recipe:
 
     @property
     def backward_steps(self) -> int:
-        """The longest way a gradient is carried back, in characters."""
+        """The longest way a gradient is carried back, in tokens."""
         return self.num_steps * self.backward_batches
 
     def check_gate(self, config: ModelConfig) -> None:
@@ -241,15 +241,15 @@ class StepRecord:
     Attributes:
         step: counted from 1.
         epoch: counted from 1.
-        nll_nats: mean negative log-likelihood of the batch's characters, before the update.
-        epoch_nll_nats: mean over all characters of this epoch so far. At the epoch's last step its exponential is
+        nll_nats: mean negative log-likelihood of the batch's tokens, before the update.
+        epoch_nll_nats: mean over all tokens of this epoch so far. At the epoch's last step its exponential is
             the perplexity d2l prints: measured *during* the epoch, while the weights change.
         epoch_ends: whether this was the epoch's last step.
         grad_norm_before: l2 norm of all gradients together, before clipping.
         grad_norm_after: the same, measured again after clipping.
         clip_coefficient: what the gradients were multiplied with, in (0, 1].
         grad_norms: parameter name -> l2 norm before clipping.
-        tokens_per_s: characters of the batch per second of this step.
+        tokens_per_s: tokens of the batch per second of this step.
 
     """
 
@@ -288,8 +288,8 @@ class TrainingState:
         step: the last one done; 0 before the first.
         epoch: the epoch it belongs to; 0 before the first.
         batch: how many batches of that epoch are done.
-        nll_sum_nats: summed over the epoch's characters so far.
-        tokens: how many characters that is.
+        nll_sum_nats: summed over the epoch's tokens so far.
+        tokens: how many that is.
         tensors: "weights.<parameter>", "optimizer.<index of the parameter>.<what>", and, in the midst of an epoch of
             sequential sampling, the carried state: "carried.<layer>.<direction>.<part>". Where the gradient goes back over
             several batches, also the state that the last batch began in, "before1....", the one before it, "before2....".
@@ -390,8 +390,8 @@ class Training(Iterator[StepRecord]):
         return list(accumulate(counts))
 
     @property
-    def characters(self) -> int:
-        """How many characters are trained on."""
+    def tokens(self) -> int:
+        """How many tokens are trained on."""
         return len(self._ids_N)
 
     @cached_property

@@ -37,6 +37,11 @@ def test_without_a_head_columns_have_numbers():
     assert read_table(b"\xef\xbb\xbfa,b\r\n1,2\r\n").to_dict("list") == {"a": [1], "b": [2]}
 
 
+def test_a_comma_before_decimals_divides_nothing_where_something_else_does():
+    assert read_table(b"1,5;2,5\n3,5;4,5\n").to_dict("list") == {"1": [1.5, 3.5], "2": [2.5, 4.5]}
+    assert read_table(b"a,b\n1,2\n").to_dict("list") == {"a": [1], "b": [2]}
+
+
 def test_words_and_quoted_fields():
     frame = read_table(b'day,what,n\n2024-01-01,"a, b",1\n2024-01-02,c,2\n')
     assert frame["what"].tolist() == ["a, b", "c"]
@@ -46,6 +51,7 @@ def test_words_and_quoted_fields():
 @pytest.mark.parametrize(("data", "told"), [
     (b"", "an empty one"), (b" \n\n", "an empty one"), (b"a,b\n1,2\n3\n", "line 3 with 1 of 2 fields"),
     (b"a,b\n1,2\n3,4,5\n", "line 3 with 3 of 2 fields"),
+    (b"a,b\n\n1,2\n\n3\n", "line 5 with 1 of 2 fields"),
 ])  # fmt: skip
 def test_what_is_no_table_is_told_in_our_words(data, told):
     with pytest.raises(ConfigError, match=f"^table: expected a table as CSV; got {told}"):

@@ -96,7 +96,7 @@ def diagnosis_of(
     """The same from facts that are already there; record None for a model whose training is not known."""
     causes = judge(record) if record is not None else []
     found = causes or _of_text(flow, trace, vocabulary, record)
-    return Diagnosis(flow.net, tuple(replace(finding, reads=vocabulary.token) for finding in found))
+    return Diagnosis(flow.net, tuple(replace(finding, token=vocabulary.token) for finding in found))
 
 
 def _of_text(

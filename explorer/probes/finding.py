@@ -26,7 +26,7 @@ class Finding:
         confidence: "certain" where the figures allow nothing else, "likely" where a threshold was passed.
         figures: name -> number, word or NonFinite that led to it, units in the names; the sentences are made from them.
         case: what tells it from others of its rule, where their sentences differ: a part of the sentences' codes.
-        reads: what the model reads at a step, "character" or "word".
+        token: what the model reads at a step, "character" or "word".
 
     """
 
@@ -34,7 +34,7 @@ class Finding:
     confidence: str = LIKELY
     figures: Mapping[str, object] = field(default_factory=dict)
     case: str = ""
-    reads: str = CHARACTER
+    token: str = CHARACTER
 
     @property
     def title(self) -> str:
@@ -59,7 +59,7 @@ class Finding:
     def _said(self, part: str) -> str:
         """The sentence of this case, or of the rule in every case; "" where there is none."""
         codes = f"verdict.{self.rule}.{part}.{self.case}", f"verdict.{self.rule}.{part}"
-        return next((say(code, **self.figures, of_token=self.reads) for code in codes if knows(code)), "")
+        return next((say(code, **self.figures, of_token=self.token) for code in codes if knows(code)), "")
 
     def __str__(self) -> str:
         return " ".join(filter(None, (f"{self.title}.", self.evidence, self.advice)))

@@ -131,7 +131,7 @@ def judge(record: TrainingRecord) -> list[Finding]:
     if not record.history:
         return [Finding("untrained", CERTAIN, {"uniform_nats": record.uniform_nats})]
     found = _too_large(record) or _learned_nothing(record) or _overfitted(record)
-    return [replace(found, reads=record.recipe.token)] if found else []
+    return [replace(found, token=record.recipe.token)] if found else []
 
 
 def long_enough(epochs: int, steps: int) -> bool:

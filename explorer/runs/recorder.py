@@ -42,8 +42,8 @@ def split_text(text: Tokens, recipe: Recipe, share: float) -> tuple[Tokens, Toke
     return (text[:cut], text[cut:]) if cut >= recipe.shortest_text else (text, text[:0])
 
 
-def held_out_characters(held_out: Tokens, weights: int) -> int:
-    """How many of the held-out characters are measured: at most 2,000, fewer with a large model; none if there is only one."""
+def held_out_tokens(held_out: Tokens, weights: int) -> int:
+    """How many of the held-out tokens are measured: at most 2,000, fewer with a large model; none if there is only one."""
     wanted = max(MIN_HELD_OUT, min(MAX_HELD_OUT, HELD_OUT_WORK // weights))
     return min(len(held_out), wanted) if len(held_out) > 1 else 0
 
@@ -78,7 +78,7 @@ class Recorder:
         self._files, self._claim, self._run, self._model = store.files, claim, run, model
         self._training = steps if isinstance(steps, Training) else None
         self._state = store.files.state_path(run.id)
-        self._held_out = held_out[: held_out_characters(held_out, run.weights)]
+        self._held_out = held_out[: held_out_tokens(held_out, run.weights)]
         self._state_seconds = state_seconds
         self._steps: list[StepRecord] = []
         self._events: list[EpochEvent] = []

@@ -12,7 +12,7 @@ from explorer.fields import expected, got
 from explorer.models import ConfigError, ModelConfig
 from explorer.runs import validation
 from explorer.runs.facts import Run, RunError
-from explorer.runs.recorder import held_out_characters, split_text
+from explorer.runs.recorder import held_out_tokens, split_text
 from explorer.runs.status import WAITING
 from explorer.runs.validation import Complaint
 from explorer.text import Vocabulary, clean_text
@@ -96,7 +96,7 @@ class RunRequest:
             status=WAITING, owner=self.session, corpus=self.corpus, text="", config=config, recipe=recipe, seed=self.seed,
             sentence=joined(vocabulary.folded(self.sentence)),
             prefixes=tuple(self.prefixes) or (_first_words(text, recipe.token),),
-            held_out_share=self.held_out_share, held_out=held_out_characters(held_out, weights), trained_on=len(trained),
+            held_out_share=self.held_out_share, held_out=held_out_tokens(held_out, weights), trained_on=len(trained),
             symbols=len(vocabulary), unigram_nll_nats=_mean_unigram_nll_nats(vocabulary),
             parameters=tuple(config.parameter_shapes(len(vocabulary))), weights=weights,
             steps_total=validation.steps_total(recipe, len(trained)), created=now, queued=now,

@@ -103,7 +103,7 @@ def _identity(run_id: str, training: Training) -> dict[str, str]:
         "config": json.dumps(asdict(training.model.config)),
         "recipe": json.dumps(asdict(training.recipe)),
         "seed": str(training.seed),
-        "characters": str(training.characters),
+        "tokens": str(training.tokens),
         "text": training.text_sha256,
     }
 
@@ -115,7 +115,7 @@ def _most_bytes(training: Training) -> int:
     numbers += (
         recipe.backward_batches * recipe.batch_size * config.parts * sum(config.width(net) for net in config.nets)
     )
-    rows = recipe.epochs + training.characters // recipe.num_steps + 1
+    rows = recipe.epochs + training.tokens // recipe.num_steps + 1
     return 8 * numbers + MAX_BYTES + 64 * rows + MAX_HEADER_BYTES + 1_000
 
 

@@ -261,7 +261,7 @@ FORGED = {
     "another cell": (with_metadata(config=json.dumps(asdict(replace(CONFIG, reset="before")))), "config"),
     "another seed": (with_metadata(seed="9"), "seed"),
     "a seed with a sign": (with_metadata(seed="+8"), "seed"),
-    "a longer text": (with_metadata(characters="161"), "characters"),
+    "a longer text": (with_metadata(tokens="161"), "tokens"),
     "another text": (with_metadata(text="0" * 64), "text"),
     "a run that is no text": (with_metadata(run=8), "this run's run"),
     "a run that is nested": (with_metadata(run=[[[[RUN]]]]), "this run's run"),
@@ -270,7 +270,7 @@ FORGED = {
     "metadata besides": (with_metadata(more="x"), "metadata"),
     **{
         f"no {key}": (without_metadata(key), "metadata")
-        for key in ("format", "run", "config", "recipe", "seed", "characters", "text", "training")
+        for key in ("format", "run", "config", "recipe", "seed", "tokens", "text", "training")
     },
     "a place that is no text": (with_metadata(training={"step": 1}), "as text"),
     "a place that is a list": (with_metadata(training="[]"), "fields"),
@@ -463,7 +463,7 @@ OTHERS = {
     "seed": lambda: begun(seed=9),
     "recipe": lambda: begun(recipe=replace(RECIPE, learning_rate=0.5)),
     "config": lambda: begun(config=ModelConfig(hidden_size=5)),
-    "characters": lambda: begun(text=TEXT + TEXT[:1]),
+    "tokens": lambda: begun(text=TEXT + TEXT[:1]),
     "text": lambda: begun(text=SWAPPED),
 }
 

@@ -208,8 +208,8 @@ def learned_text(which: Which) -> Tokens | None:
     return shelf.models().get(("learned", which.name, which.version), learned)
 
 
-def best_reader(text: str, like: explorer.ModelConfig, token: str) -> tuple[str, float] | None:
-    """The shipped model that shows no mistake and lacks the fewest of a text's characters, and the share that it lacks.
+def best_reader(text: str, like: explorer.ModelConfig, token: str) -> tuple[str, float, str] | None:
+    """The shipped model that shows no mistake and lacks least of a text, the share that it lacks, and what it reads at a step.
 
     Of several the one that reads characters or words as this one does, and whose objective and cell are alike.
     """
@@ -222,7 +222,8 @@ def best_reader(text: str, like: explorer.ModelConfig, token: str) -> tuple[str,
         if (outline := found[name])
     ]  # fmt: skip
     share, *_, name = min(judged, default=(1.0, False, False, False, ""))
-    return (name, share) if name else None
+    outline = found.get(name)
+    return (name, share, outline.recipe.token) if outline else None
 
 
 def describe(name: str, checkpoint: explorer.Checkpoint) -> str:

@@ -73,9 +73,14 @@ def offer_reader(trace: explorer.GateTrace, text: str) -> None:
         best_reader(text, trace.config, token_of(trace.text)) if trace.unknown_share > reading.MANY_UNKNOWN else None
     )
     if found and found[1] < trace.unknown_share:
-        name, share = found
-        same = checkpoint_of(Which.of(name, 0)).vocabulary.token == token_of(trace.text)
-        code = "page.reader.characters" if not same else "page.reader.most" if share else "page.reader"
+        name, share, token = found
+        code = (
+            "page.reader.characters"
+            if token != token_of(trace.text)
+            else "page.reader.most"
+            if share
+            else "page.reader"
+        )
         label = say(code, label=plain(model_label(name)))
         chosen = {"model": name}
         st.button(label, icon=":material/swap_horiz:", on_click=links.take_values, args=(chosen,))

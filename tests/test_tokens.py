@@ -70,6 +70,7 @@ def test_a_text_of_characters_stays_as_it_is():
         "What (he asked) is 3.5 of 'that'? Nothing: nothing—or all; no…",
         "她说：“船来了。”他没有听见，一个人坐在桥上。",
         "one,\ntwo!\n\n«three» [four]",
+        'A speech "that nobody closes\n"and another" in the next line',
     ],
 )
 def test_a_usual_text_is_put_together_as_it_was(text):

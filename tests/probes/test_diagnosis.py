@@ -71,6 +71,10 @@ RECORDS = {
         record(FALLING, held_out=((0, 3.6), (5, 1.85), (28, 1.7), (30, 1.71))),
         None,
     ),
+    "held out stays far above, and fell not long ago": (
+        record(FALLING, held_out=((0, 3.6), (5, 1.85), (25, 1.7), (30, 1.75))),
+        None,
+    ),
     "held out stays far above, and so does training": (
         record([2.0] * 30, held_out=((0, 3.6), (5, 3.3), (30, 3.35))),
         None,

@@ -15,6 +15,7 @@ import explorer
 from explorer import CharModel, ModelConfig, Recipe, TextError, Vocabulary, load_corpus, trace_gates, train
 from explorer.checkpoints import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from explorer.features import WITHIN_WORDS, features_of
+from explorer.figures import gates as drawing
 from explorer.importing.symbols import read_symbols
 from explorer.probes.learned import LEAST_WORDS, learned_stretches
 from explorer.probes.places import same_word
@@ -417,6 +418,10 @@ def test_what_a_model_has_no_output_for_is_not_counted_against_it():
     assert trace.score.mean_nll_nats == pytest.approx(trace.nll_nats_T[[1, 3, 4]].mean(dtype=np.float64), rel=1e-6)
     assert trace.score.undefined_from is None
     assert "It has no output for them" in str(next(iter(notices(trace))))
+    quantity = drawing.quantities(trace, trace.tape())[drawing.SURPRISE]
+    told = drawing.described(trace, drawing.SURPRISE, quantity, 5)
+    assert ["nothing stands before it" in told[0], "has no output for it" in told[2]] == [True, True]
+    assert not any("finite" in said or "no output" in said for said in (told[1], *told[3:]))
     own = CharModel(ModelConfig("gru", hidden_size=8), Vocabulary.from_text(TEXT, WORD), seed=0)
     assert own.names_unknown
     assert np.isnan(trace_gates(own, "the cat whale sat on").nll_nats_T).tolist() == [True] + [False] * 4

@@ -123,6 +123,11 @@ def show_step(place: Place) -> None:
         st.markdown(f":material/tune: {lesson.said(step, 'change')}")
 
 
+def only_here(address: str) -> bool:
+    """Whether no other machine can open an address."""
+    return urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1")
+
+
 def own_sentence() -> str:
     """The person's own; "" where what stands there came with a lesson that they looked at."""
     sentence = str(links.named("sentence") or "")
@@ -292,6 +297,6 @@ def show_invitation(code: str) -> None:
     with words:
         st.markdown(say("class.invitation", code=code))
         st.code(address, language=None, wrap_lines=True)
-        if urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1"):
+        if only_here(address):
             st.caption(say("class.only-here"))
         st.button(say("class.end"), key="class_end", on_click=end_class, args=(code,))

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 import explorer
 from explorer.lessons import LESSONS
+from explorer.pages import lessons
 from explorer.pages.shell import classes
 from explorer.pages.shell.classes import CODE_LENGTH, Classes, all_classes, code_of
 from explorer.pages.shell.plain import plain
@@ -274,3 +275,22 @@ def test_codes_are_read_as_they_may_be_typed():
 def test_a_full_server_says_so(monkeypatch):
     monkeypatch.setattr(classes, "MOST_CLASSES", 0)
     assert "too many classes" in said(pressed(page(), "class_begin"))
+
+
+@pytest.mark.parametrize(
+    ("address", "only"),
+    [
+        ("http://127.0.0.1:8501/lessons?class=A", True), ("http://localhost/lessons", True), ("http://[::1]:8501/", True),
+        ("http://192.168.0.7:8501/lessons", False), ("https://gates.lan/lessons", False), ("?class=A", False),
+    ],
+)  # fmt: skip
+def test_an_address_of_this_machine_alone_is_known(address, only):
+    assert lessons.only_here(address) == only
+
+
+def test_what_a_lesson_shows_is_not_the_persons_own_sentence(monkeypatch):
+    shown = {step.values["sentence"] for one in LESSONS.values() for step in one.steps if "sentence" in step.values}
+    assert len(shown) > 2
+    for sentence in ("Mine.", "", *shown):
+        monkeypatch.setattr(lessons.links, "named", lambda _, sentence=sentence: sentence)
+        assert lessons.own_sentence() == ("" if sentence in shown else sentence)

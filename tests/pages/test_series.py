@@ -1,5 +1,6 @@
 """The page Numbers: a network learns a series while one looks on, and shows its gates on what it did not learn from."""
 
+import re
 import threading
 from pathlib import Path
 
@@ -231,3 +232,16 @@ def test_a_network_that_diverges_says_so(monkeypatch):
     monkeypatch.setattr(learning, "learn", fails)
     app = page()
     assert "step 3" in words(app)
+
+
+def test_a_table_is_drawn_in_its_own_units_and_says_what_it_left_out():
+    gaps = np.where(np.arange(120) % 10, 3.0, np.nan)
+    app = page(numbers="own-table", table=Upload("w.csv", csv(wind=gaps)))
+    assert re.search(r"missing a number: wind \(12\)", words(app).replace("\\", ""))
+    tape, _ = drawn.panels(app)
+    (read,) = tape["rows"][0]["items"]
+    told = next(row for row in tape["rows"] if row["title"].startswith("t:"))
+    assert 5 <= np.min(read["y"]) < np.max(read["y"]) <= 15
+    assert np.max(told["items"][0]["y"]) > 5  # true, in the unit of the column
+    whole = page(numbers="own-table", table=Upload("w.csv", csv()))
+    assert "missing a number" not in words(whole)

@@ -12,7 +12,7 @@ from explorer import ModelConfig, Recipe, load_corpus, runs
 from explorer.figures import gates as drawing
 from explorer.figures import gradients as flow_drawing
 from explorer.figures.canvas import pack
-from explorer.pages.shell import brush, links, models, writing
+from explorer.pages.shell import brush, links, models, people, writing
 from explorer.pages.shell.texts import example_for
 from explorer.words import speaking
 from tests.trained import trained
@@ -162,3 +162,23 @@ def test_a_run_of_words_is_shown():
     assert any("lighthouse, by words" in text for text in shown(app.caption))
     app = opened(links.GATES, model=models.RUN + run.id)
     assert any(one.label == "Colour words by" for one in app.selectbox)
+
+
+def test_a_model_of_characters_is_offered_as_one():
+    app = opened(links.GATES, model=WORDS, sentence="The zebra was tired.")
+    (label,) = [text for text in (one.label.replace("\\", "") for one in app.button) if "of this text" in text]
+    assert label.endswith("reads characters and knows more of this text")
+
+
+def test_runs_of_words_and_of_characters_are_not_compared(monkeypatch):
+    monkeypatch.setattr(type(st.context), "headers", {people.LOCAL_HEADER: "1"})
+    small, text = ModelConfig("gru", hidden_size=4, embedding_size=4), load_corpus("lighthouse")[:4_000]
+    for name, token in (("one", "word"), ("two", "character"), ("three", "word")):
+        recipe = Recipe("adam", 0.01, 1.0, batch_size=16, num_steps=20, epochs=1, token=token)
+        trained(small, recipe, text, corpus="lighthouse", session=runs.COMMAND_LINE, name=name)
+    app = opened(links.TRAIN)
+    (picker,) = app.multiselect
+    for pair, told in ((("one", "two"), True), (("one", "three"), False)):
+        app.multiselect[0].set_value([option for option in picker.options if option.startswith(pair)]).run()
+        assert not app.exception
+        assert any("cannot be compared" in said for said in captions(app)) == told

@@ -14,6 +14,7 @@ from explorer.figures import gradients as flow_drawing
 from explorer.figures.canvas import pack
 from explorer.pages.shell import brush, links, models, people, writing
 from explorer.pages.shell.texts import example_for
+from explorer.probes.reading import gates_read
 from explorer.words import speaking
 from tests.trained import trained
 
@@ -182,3 +183,12 @@ def test_runs_of_words_and_of_characters_are_not_compared(monkeypatch):
         app.multiselect[0].set_value([option for option in picker.options if option.startswith(pair)]).run()
         assert not app.exception
         assert any("cannot be compared" in said for said in captions(app)) == told
+
+
+def test_what_is_not_expected_is_not_said_to_be():
+    checkpoint = models.load(WORDS)
+    trace = explorer.trace_gates(checkpoint.model, example_for(checkpoint))
+    worst = int(trace.nll_nats_T[1:].argmax()) + 1
+    assert trace.expected(worst)[1][1] < 0.005  # else this says nothing
+    assert not re.search(r"\b0%", str(gates_read(trace, trace.tape())))
+    assert f"with {trace.expected(worst)[0][1]:.0%}" in str(gates_read(trace, trace.tape()))

@@ -81,7 +81,8 @@ class ModelConfig:
             textbook's cell has it: c stays zero, is not trained, and counts in no norm; "none": no cell has a bias (the
             output layer keeps its own). For the candidate of a reset-after GRU, whose c stands inside the reset gate and
             is a parameter of its own, "one" means the same: c is zero (cuDNN's CUDNN_RNN_SINGLE_INP_BIAS). None, when a
-            configuration is made, means "one" for init "normal", as the book's from-scratch cells are, else "two".
+            configuration is made, means "one" for init "normal", as the book's from-scratch cells are, and for a cell without
+            recurrent weights, else "two".
         keep_bias: added to the initial bias of the gate that keeps: f of an LSTM (1 is usual: Jozefowicz et al. 2015), z of
             a GRU.
         hidden_sizes: units of each layer, where they differ; None means hidden_size in every one. When it is given, it
@@ -232,6 +233,11 @@ class ModelConfig:
         second = direction == "backward" and self.direction == "parallel"
         return say("net.second-forward" if second else f"net.{direction}")
 
+    @property
+    def biases(self) -> tuple[str, ...]:
+        """Where a net has biases of its own: at the input "ih", at the state "hh"."""
+        return {"two": ("ih", "hh"), "one": ("ih",), "none": ()}[str(self.bias)]
+
     def net(self, layer: int, direction: str, field: str = "net") -> NetKey:
         """One of its nets.
 
@@ -293,7 +299,7 @@ class ModelConfig:
             shapes[f"rnn.weight_ih{net.suffix}"] = (gates * hidden, self.input_size(net, inputs))
             if self.kind.recurrent:
                 shapes[f"rnn.weight_hh{net.suffix}"] = (gates * hidden, hidden)
-            for part in {"two": ("ih", "hh"), "one": ("ih",), "none": ()}[str(self.bias)]:
+            for part in self.biases:
                 shapes[f"rnn.bias_{part}{net.suffix}"] = (gates * hidden,)
         shapes["out.weight"], shapes["out.bias"] = (outputs, self.features), (outputs,)
         return shapes

@@ -27,7 +27,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from explorer.clipping import clip_gradients
-from explorer.fields import ConfigError, check_whole, expected, finite
+from explorer.fields import ConfigError, check_above_zero, check_whole, expected, finite
 from explorer.models import ModelConfig, SequenceModel
 from explorer.training import TrainingDivergedError
 from explorer.words import say
@@ -39,6 +39,7 @@ Floats = NDArray[np.float64]
 LONGEST, MOST_ROWS, MOST_COLUMNS = 2_000, 1_000_000, 64
 LEAST_ROWS = 20
 MOST_CLASSES = 12
+ROUNDING = 1e-12  # of the largest value in a column: what is left of its deviation where it is constant
 SURE = 3  # standard errors by which a share must be better than one that comes of knowing nothing
 HELD_OUT_ROWS, HELD_OUT_SEED = 200, 1_000_003
 
@@ -293,12 +294,14 @@ class Table(Task):
             ConfigError: a column is not there or holds what is no number, or there are too few rows.
 
         """
-        read = list(numeric_columns(frame) if columns is None else columns)
+        frame = frame.set_axis([str(column) for column in frame.columns], axis=1)  # a table without a head has numbers
+        target = str(target)
+        read = list(numeric_columns(frame) if columns is None else map(str, columns))
         words = _words(frame[target]) if target in frame.columns else ()
         for column in (*read, *(() if words else (target,))):
             _check_column(frame, column)
-        if labels is not None and labels not in frame.columns:
-            raise ConfigError("labels", expected("choice", allowed=[*map(str, frame.columns)]), labels)
+        if labels is not None and [*frame.columns].count(str(labels)) != 1:
+            raise ConfigError("labels", expected("one-column", allowed=[*frame.columns]), labels)
         if not read or len(read) > MOST_COLUMNS:
             raise ConfigError("columns", expected("some-columns", most=MOST_COLUMNS), len(read))
         share = finite(held_out_share)
@@ -307,7 +310,7 @@ class Table(Task):
         if not LEAST_ROWS <= len(frame) <= MOST_ROWS:
             raise ConfigError("rows", expected("rows", least=LEAST_ROWS, most=MOST_ROWS), len(frame))
         ahead = check_whole("horizon", horizon, 0 if words else 1, len(frame) // 4)
-        named = _counted(len(frame)) if labels is None else tuple(map(str, frame[labels]))
+        named = _counted(len(frame)) if labels is None else tuple(map(str, frame[str(labels)]))
         learned = len(frame) - max(ahead + 2, round(share * len(frame)))
         told = [words.index(str(word)) for word in frame[target]] if words else frame[target]
         x_NE, y_N = frame[read].to_numpy(np.float64), np.asarray(told, np.float64)
@@ -331,8 +334,7 @@ class Table(Task):
     @property
     def _scale(self) -> tuple[Floats, Floats, float, float]:
         x_NE, y_N = self.x_NE[: self.learned], self.y_N[: self.learned]
-        spread_E, spread = x_NE.std(0), float(y_N.std())
-        return x_NE.mean(0), np.where(spread_E > 0, spread_E, 1.0), float(y_N.mean()), spread or 1.0
+        return x_NE.mean(0), _spread(x_NE), float(y_N.mean()), float(_spread(y_N))
 
     def in_unit(self, y_TV: Floats) -> Floats:
         """As the column of the target has it."""
@@ -377,6 +379,12 @@ class Table(Task):
         x_TBE = torch.from_numpy(np.stack(x, 1)).float()
         labels = self.all_labels[starts[0] : starts[0] + steps]
         return Drawn(x_TBE, told if self.classes else told.float(), torch.ones(steps, dtype=torch.bool), labels)
+
+
+def _spread(values_N: Floats) -> Floats:
+    """The deviation of each column; 1 of one that is the same number throughout, but for rounding."""
+    spread: Floats = values_N.std(0)
+    return np.where(spread > ROUNDING * np.abs(values_N).max(0), spread, 1.0)
 
 
 def numeric_columns(frame: pd.DataFrame) -> list[str]:
@@ -525,9 +533,8 @@ def learn(
     check_whole("steps", steps, 1, 1_000_000)
     check_whole("length", length, 2, LONGEST)
     check_whole("rows", rows, 1, 4096)
-    rate = finite(learning_rate)
-    if rate is None or rate <= 0:
-        raise ConfigError("learning_rate", expected("above-zero-or-none"), learning_rate)
+    rate = check_above_zero("learning_rate", learning_rate)
+    clip_norm = None if clip_norm is None else check_above_zero("clip_norm", clip_norm)
     generator = torch.Generator().manual_seed(check_whole("seed", seed, 0, 2**62))
     task.draw(1, length, torch.Generator().manual_seed(0))  # a table that is too short is refused at once
     return _learned(model, task, steps, (rows, length), rate, clip_norm, generator)

@@ -79,7 +79,11 @@ def _taken_apart(text: str) -> tuple[str, ...]:
     text = unicodedata.normalize("NFC", text)
     marks = _marks().pattern if not text.isascii() and _marks().search(text) else ""
     found: list[str] = _pattern(marks).findall(text)
-    if max(map(len, found), default=0) <= LONGEST:
+    known: dict[str, str] = {}
+    found = [
+        known.setdefault(word, word) for word in found
+    ]  # each word once in memory: a million of them have 8 MB, not 60
+    if max(map(len, known), default=0) <= LONGEST:
         return tuple(found)
     pieces = ([word] if len(word) <= LONGEST else _short(marks).findall(word) for word in found)
     return tuple(chain.from_iterable(pieces))

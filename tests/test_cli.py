@@ -20,7 +20,9 @@ import explorer.cli
 from explorer.cells import CELLS
 from explorer.checkpoints import load_checkpoint
 from explorer.models import CharModel, ModelConfig
+from explorer.runs import foreground
 from explorer.text import Vocabulary
+from explorer.tokens import split
 from explorer.training import RECIPES, TrainingDivergedError, train
 from waiting import until
 
@@ -514,3 +516,17 @@ def answers(port):
     with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1) as answer:
         return answer.status == 200
     return False
+
+
+def test_of_words_nothing_that_is_held_out_was_learned_from(tmp_path, monkeypatch):
+    """What is learned is counted in words there, and what is held out begins behind it (docs/runs.md)."""
+    monkeypatch.setenv("GATE_EXPLORER_DATA", str(tmp_path))
+    held = []
+    real = foreground.split_text
+    monkeypatch.setattr(foreground, "split_text", lambda *given: held.append(real(*given)) or held[-1])
+    options = [*SIZES, "--token", "word", "--max-tokens", "300"]
+    result = CliRunner().invoke(explorer.cli.cli, ["train", *options, "--output", str(tmp_path / "x.safetensors")])
+    assert result.exit_code == 0, result.output
+    ((trained, held_out),) = held
+    words = split(explorer.load_corpus("lighthouse"), "word")
+    assert (trained, held_out) == (words[:300], words[300 : 300 + len(held_out)])

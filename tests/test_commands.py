@@ -15,6 +15,7 @@ from attaching.loops import Net
 from attaching.rigs import learn as watched
 from attaching.rigs import waves
 from explorer import GateProbe, runs
+from explorer.attaching import logged
 from explorer.attaching.logged import diagnose_norms
 from explorer.commands import cli
 from explorer.fields import ConfigError
@@ -229,3 +230,21 @@ def test_names_that_several_have_or_none(folder):
     refused(run("runs", "show", "same"), "loop-")
     refused(run("runs", "show", "other"), "other")
     refused(run("runs", "export", "same", folder / "x.txt"), code=2)
+
+
+@pytest.mark.parametrize("column", ["loss", "grad_norm"])
+def test_a_log_of_nothing_but_gaps_is_told_and_not_thrown(column, folder):
+    table = norms()
+    table[column] = math.nan
+    path = folder / "norms.csv"
+    table.to_csv(path, index=False)
+    assert run("diagnose", "--csv", path, "--max-norm", 1).exit_code in (0, 1, 3)
+
+
+def test_a_long_log_with_gaps_to_its_end_is_read_at_once():
+    """What was quadratic: each gap was looked at with all that follows it, an hour for this."""
+    loss_S = np.where(np.arange(400_000) % 2, np.nan, 1.0)
+    loss_S[-1] = 1.0
+    assert logged._first_fault({"loss": loss_S, "norm_before": None}) is None
+    loss_S[300_001:] = np.nan
+    assert logged._first_fault({"loss": loss_S, "norm_before": None}).step == 300_002

@@ -168,7 +168,7 @@ def test_numbers_have_no_embedding():
 
 def test_a_column_of_labels_that_is_not_there_is_refused_by_name():
     frame = pd.DataFrame({"a": np.sin(np.arange(80.0))})
-    with pytest.raises(ConfigError, match=r"^labels: expected one of a;"):
+    with pytest.raises(ConfigError, match=r"^labels: expected one of a, and one alone of that name; got 'nope'"):
         Table.of(frame, "a", labels="nope")
 
 
@@ -312,3 +312,30 @@ def test_what_cannot_be_told_is_refused_by_name(target, change):
     with pytest.raises(ConfigError) as refused:
         Table.of(moods(), target, **change)
     assert refused.value.field == ("horizon" if change else "columns")
+
+
+@pytest.mark.parametrize("constant", [0.1, 1e9 + 0.1, -3.3, 0.0])
+def test_a_column_that_does_not_change_where_it_is_learned_is_read_as_it_is(constant):
+    """The mean of eighty times 0.1 is not 0.1: what is left of the deviation is rounding, and no unit to measure in."""
+    table = pd.DataFrame({"x": np.full(100, constant), "y": np.arange(100.0)})
+    table.loc[80:, "x"] += 0.1
+    task = Table.of(table, "y", ["x", "y"])
+    assert task.example(100).x_TBE[..., 0].abs().max() <= 0.2
+    np.testing.assert_allclose(task.columns_in_unit(np.zeros((1, 2)))[0, 0], constant, atol=1e-6)
+
+
+def test_a_table_without_a_head_has_numbers_for_names():
+    table = pd.DataFrame(np.random.default_rng(0).random((100, 3)))
+    assert Table.of(table, 0).columns == ("0", "1", "2")
+    assert Table.of(table, "2", [0, "1"], labels=2).all_labels[0] == str(table[2][0])
+    with pytest.raises(ConfigError, match=r"^labels: expected one of d, d, y, and one alone"):
+        Table.of(pd.DataFrame(np.ones((50, 3)), columns=["d", "d", "y"]), "y", ["y"], labels="d")
+
+
+@pytest.mark.parametrize("field", ["clip_norm", "learning_rate"])
+@pytest.mark.parametrize("value", [-1.0, 0.0, float("nan"), "much"])
+def test_a_step_uphill_is_refused(field, value):
+    task = BUILT_IN["sine"]
+    model = series_model(task, ModelConfig(hidden_size=4))
+    with pytest.raises(ConfigError, match=f"{field}.*above 0"):
+        learn(model, task, **{field: value})

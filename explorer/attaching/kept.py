@@ -40,7 +40,7 @@ class Kept:
         self.id = PREFIX + secrets.token_urlsafe(12)
         described = tuple(map(_described, layers))
         loop = Loop(self.id, name, RUNNING, COMMAND_LINE, described, time.time())
-        self._number = self._store.loops.add(loop, os.getpid())
+        self._store.loops.add(loop, os.getpid())
         self._steps: list[Numbers] = []
         self._samples: list[Sample] = []
         self._latest: StepSample | None = None
@@ -67,22 +67,22 @@ class Kept:
         """Put what was taken, and the verdict so far, into the store."""
         seen = self._latest  # only the latest is kept by time step
         latest = None if seen is None else (seen.step, [_in_time(net) for net in seen.nets])
-        self._store.loops.write(self._number, self._steps, self._samples, latest)
+        self._store.loops.write(self.id, self._steps, self._samples, latest)
         self._steps, self._samples, self._latest = [], [], None
         if diagnosis is not None:
-            self._store.loops.note(self._number, findings=findings_json(diagnosis.findings))
+            self._store.loops.note(self.id, findings=findings_json(diagnosis.findings))
         self._written_at = time.monotonic()
 
     def goes_on(self) -> None:
         """The same loop again, after it ended."""
         self._store = Store(data_folder(), follows=False)
-        self._store.loops.note(self._number, status=RUNNING, ended=None, message="")
+        self._store.loops.note(self.id, status=RUNNING, ended=None, message="")
 
     def end(self, message: str, *, failed: bool) -> None:
         """The last word on it: what the loop raised, if it did. The store is let go, until the loop goes on."""
         status = FAILED if failed else FINISHED
         try:
-            self._store.loops.note(self._number, status=status, ended=time.time(), message=message)
+            self._store.loops.note(self.id, status=status, ended=time.time(), message=message)
         finally:
             self._store.close()
 

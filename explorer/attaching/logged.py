@@ -92,7 +92,7 @@ def _first_fault(columns: Mapping[str, Any]) -> Fault | None:
         seen = np.maximum.accumulate(np.isfinite(columns[key]))
         bad = np.flatnonzero(np.isinf(columns[key]) | (np.isnan(columns[key]) & seen))
         # A gap, as of a tool that logs one of several rows, is no fault: afterwards come numbers again.
-        bad = bad[[bool(not np.isfinite(columns[key][at:]).any()) for at in bad]] if bad.size else bad
+        bad = bad[bad > np.flatnonzero(np.isfinite(columns[key])).max(initial=-1)]
         if bad.size:
             found.append((int(bad[0]), key))
     if not found:
@@ -105,6 +105,8 @@ def _spike(ledger: Ledger) -> Finding | None:
     """In the later half, a norm so many times the median: clipped away it is no fault."""
     norms_S, after_S = ledger["norm_before"], ledger["norm_after"]
     late_S = np.arange(len(norms_S)) >= len(norms_S) // 2
+    if not np.isfinite(norms_S).any():
+        return None
     median = float(np.nanmedian(norms_S))
     spikes = np.flatnonzero(late_S & (norms_S > SPIKE * median) & (after_S > SPIKE * median))
     if not spikes.size or not median:

@@ -92,7 +92,7 @@ class GateProbe:
         self._states_then: list[weakref.ref[Tensor]] = []
         self._hooks = ExitStack()
         self._kept: Kept | None = None
-        self._judging_s = 0.0
+        self._judging_s, self._judged_at = 0.0, -math.inf
         self._forget()
 
     def _forget(self) -> None:
@@ -338,6 +338,9 @@ class GateProbe:
             full = layer.name in self._came_back or len(known) >= MAX_STEPS
         else:
             full = len(known) >= (MOST_CALLS if self.sampled else 1)
+            if full and self.sampled and not any(one.gradients for one in known):
+                del known[1]  # nobody has learned from these yet, as where a step begins with a look at other data
+                full = False
         if full:
             return
         known.append(call)
@@ -397,6 +400,10 @@ class GateProbe:
     def _after_update(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
         if self._is_ours(optimizer):
             self.end_step()
+        elif self._holds(
+            optimizer
+        ):  # nothing came back, as from a closure that skips its step: what comes is looked at
+            self._again = False
 
     # ---- the end of a step ----------------------------------------------------------------------------------------------
 
@@ -469,10 +476,12 @@ class GateProbe:
         if not self._kept.due and made.step > 1:
             return
         started = time.monotonic()
-        affordable = self._judging_s < JUDGING_SHARE * self._kept.waited_s
-        self._kept.write(self.diagnose() if affordable else None)
+        affordable = self._judging_s < JUDGING_SHARE * (started - self._judged_at)
+        verdict = self.diagnose() if affordable else None
         if affordable:
-            self._judging_s = time.monotonic() - started
+            self._judged_at = time.monotonic()
+            self._judging_s = self._judged_at - started
+        self._kept.write(verdict)
 
     def _end(self, error: BaseException | None) -> None:
         if self._kept is not None:

@@ -18,7 +18,7 @@ from explorer.attaching.calls import Call
 from explorer.attaching.gradients import Arrived, gradients_of
 from explorer.attaching.layers import NetName
 from explorer.attaching.strands import Strand, Strands, strands_of
-from explorer.probes.gradients import HALF, HORIZON
+from explorer.probes.gradients import HALF, HORIZON, first_under
 
 Floats = NDArray[np.float64]
 DECILES = tuple(round(0.1 * q, 1) for q in range(1, 10))
@@ -34,7 +34,7 @@ class GateSteps:
         mean_T: in [0, 1].
         deciles_TQ: 0.1 to 0.9, to within 0.001.
         low_T: share of values under 0.1 (closed), in [0, 1].
-        high_T: share of values over 0.9 (open).
+        high_T: share of values from 0.9 on (open).
 
     """
 
@@ -45,7 +45,7 @@ class GateSteps:
 
     @property
     def saturated_T(self) -> Floats:
-        """Share of values under 0.1 or over 0.9."""
+        """Share of values under 0.1 or from 0.9 on."""
         return self.low_T + self.high_T
 
 
@@ -94,14 +94,6 @@ class NetSample:
     def horizon_steps(self) -> int | None:
         """Steps until less than a hundredth is left."""
         return first_under(self.share_L, HORIZON)
-
-
-def first_under(share_L: Floats | None, level: float) -> int | None:
-    """The first lag at which a share is under a level; None where it never is."""
-    if share_L is None:
-        return None
-    under: NDArray[np.int64] = np.flatnonzero(share_L < level)
-    return int(under[0]) if under.size else None
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from explorer.attaching.layers import Layer, find_layers
 from explorer.fields import ConfigError, expected, got
-from explorer.models import ModelConfig, SequenceModel
+from explorer.models import ModelConfig, NetKey, SequenceModel
 
 
 def from_torch(module: nn.Module, head: nn.Linear | None = None, *, layer: str | None = None) -> SequenceModel:
@@ -27,8 +27,8 @@ def from_torch(module: nn.Module, head: nn.Linear | None = None, *, layer: str |
         layer: name of the recurrent layer, where there are several.
 
     Returns:
-        A model in the layer's own precision. Batch-first or not makes no difference to it; dropout between layers is left out,
-        as in evaluation.
+        A model in the precision of the layer, or of the head where that is the finer. Batch-first or not makes no difference to
+        it; dropout between layers is left out, as in evaluation.
 
     Raises:
         ConfigError: no recurrent layer, several and none named, one that is a single step (nn.GRUCell), or no head that fits.
@@ -38,12 +38,18 @@ def from_torch(module: nn.Module, head: nn.Linear | None = None, *, layer: str |
     config = _config_of(chosen)
     linear = _the_head(module, config.features) if head is None else _fitting(head, config.features)
     model = SequenceModel(config, chosen.module.input_size, linear.out_features, seed=0)  # type: ignore[arg-type]
-    model.to(linear.weight.dtype)
+    model.to(torch.promote_types(chosen.tensors(config.nets[0])[0].dtype, linear.weight.dtype))
     # Parameters have torch's own names and orders.
-    weights = {f"rnn.{name}": p.detach() for name, p in chosen.module.named_parameters()}
+    weights = {name: tensor for key in config.nets for name, tensor in _named(config, key, chosen.tensors(key))}
     bias = torch.zeros(linear.out_features) if linear.bias is None else linear.bias.detach()
     model.load_state_dict({**weights, "out.weight": linear.weight.detach(), "out.bias": bias})
     return model.eval()
+
+
+def _named(config: ModelConfig, key: NetKey, tensors: Sequence[Tensor]) -> Iterator[tuple[str, Tensor]]:
+    """As our models name them; of a weight that torch makes anew at every call (weight_norm), as it is now."""
+    parts = ("weight_ih", "weight_hh", *(f"bias_{part}" for part in config.biases))
+    return zip((f"rnn.{part}{key.suffix}" for part in parts), tensors, strict=True)
 
 
 def _the_layer(layers: Sequence[Layer], name: str | None) -> Layer:

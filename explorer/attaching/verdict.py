@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from explorer.attaching.faults import Fault
 from explorer.attaching.layers import Layer, NetName
 from explorer.attaching.ledger import Ledger
-from explorer.attaching.samples import NetSample, StepSample, first_under
+from explorer.attaching.samples import NetSample, StepSample
 from explorer.probes.diagnosis import DEAD_SHARE, EXPLODING_SHARE, SATURATED_SHARE, VANISHING_STEPS
 from explorer.probes.finding import CERTAIN, LIKELY, Finding
-from explorer.probes.gradients import HALF, HORIZON, LEAST_ROWS
+from explorer.probes.gradients import HALF, HORIZON, LEAST_ROWS, first_under
 from explorer.probes.progress import CLIPPED_AWAY, LEAST_STEPS, SMALL_UPDATE
 from explorer.words import Saying
 
@@ -215,7 +215,7 @@ def _too_slow(loop: Loop) -> Finding | None:
         return None
     before, after = (float(np.mean(loop.ledger.finite(name))) for name in ("norm_before", "norm_after"))
     figures = _rate(loop) | {"update_share": ratio}
-    if loop.plain and after < CLIPPED_AWAY * before and ratio * before / after >= SMALL_UPDATE:
+    if loop.plain and after < CLIPPED_AWAY * before and ratio * before >= SMALL_UPDATE * after:
         share = float(np.mean(loop.ledger["coefficient"] < 1))
         return Finding("clip-bound", LIKELY, figures | {"clipped_share": share, "grad_norm_before": before})
     return Finding("rate-too-small", LIKELY, figures | {"last_loss": loop.last_loss}, "loop")
@@ -289,7 +289,7 @@ def asked_at_end(sample: NetSample) -> bool:
 def _idle(loop: Loop) -> Finding | None:
     """A threshold that no step has reached, in as many steps as let one be sure of it."""
     thresholds_S, norms_S = loop.ledger.finite("max_norm"), loop.ledger.finite("norm_before")
-    if len(thresholds_S) < LEAST_TO_STALL or (loop.ledger["coefficient"] < 1).any():
+    if not norms_S.size or len(thresholds_S) < LEAST_TO_STALL or (loop.ledger["coefficient"] < 1).any():
         return None
     figures = {
         "max_norm": float(thresholds_S[-1]),

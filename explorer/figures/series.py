@@ -17,7 +17,7 @@ from explorer.probes.series import SeriesTrace
 from explorer.series import SeriesStep, Task
 from explorer.words import say
 
-MAX_STEPS, MOST_LINES = 2_000, len(LINES)
+MAX_STEPS = 2_000
 INPUT_PX, TARGET_PX, LOSS_PX = 96, 130, 80
 TOLD, TRUE = Stroke(ORANGE, 2.5), Stroke(BLUE, 2, "dash")
 

@@ -99,7 +99,7 @@ def parameters(config: ModelConfig, stack: Stack, ends: Ends, symbols: Symbols) 
 def _of_net(config: ModelConfig, key: NetKey, net: Net) -> dict[str, Array]:
     arrays = {f"rnn.weight_ih{key.suffix}": net.w_ih[1], f"rnn.weight_hh{key.suffix}": net.w_hh[1]}
     for part, bias in (("ih", net.b_ih), ("hh", net.b_hh)):
-        if part in {"two": ("ih", "hh"), "one": ("ih",), "none": ()}[str(config.bias)]:
+        if part in config.biases:
             zeros = np.zeros(len(net.w_hh[1]), net.w_hh[1].dtype)
             arrays[f"rnn.bias_{part}{key.suffix}"] = bias[1] if bias else zeros
     return arrays

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from explorer.importing.layers import CELL_OF_BLOCKS
 from explorer.importing.opened import (
     MAX_NUMBERS,
     MAX_TENSORS,
@@ -294,7 +295,7 @@ def _recurrent(roles: dict[str, tuple[str, Array]]) -> dict[str, tuple[str, Arra
     if "kernel" not in roles:
         raise ImportRefusedError("import.keras-config")
     (path_ih, kernel), (path_hh, recurrent) = roles["kernel"], roles["recurrent_kernel"]
-    cell = {1: "rnn", 3: "gru", 4: "lstm"}.get(recurrent.shape[-1] // max(recurrent.shape[0], 1))
+    cell = CELL_OF_BLOCKS.get(recurrent.shape[-1] // max(recurrent.shape[0], 1))
     if kernel.ndim != 2 or recurrent.ndim != 2 or cell is None or kernel.shape[1] != recurrent.shape[1]:
         raise ImportRefusedError(
             "import.odd-layer", tensor=path_ih, shape=kernel.shape, other=path_hh, other_shape=recurrent.shape

@@ -141,7 +141,12 @@ class Trial:
     @property
     def confirmed(self) -> bool:
         """Whether holding the unit costs something where its role says so, more than elsewhere, and more than any other does."""
-        return bool(self.there_nats > max(self.elsewhere_nats, 0.0)) and self.rank == 0
+        return self.enough and bool(self.there_nats > max(self.elsewhere_nats, 0.0)) and self.rank == 0
+
+    @property
+    def enough(self) -> bool:
+        """Whether the role concerns so many characters that a mean over them says something."""
+        return self.steps >= LEAST_STEPS
 
 
 def concerned(role: Role, text: Tokens) -> NDArray[np.bool_]:
@@ -199,5 +204,4 @@ def try_role(
     held = (ablate(model, trace, unit, role.part, net=net) for unit in compared)
     more = [contrast(other) >= contrast(own) for other in held]
     there, elsewhere = own.mean_rise_over(there_T), own.mean_rise_over(~there_T)
-    enough = int(there_T.sum()) >= LEAST_STEPS
-    return Trial(there, elsewhere, int(there_T.sum()), sum(more) if enough else len(compared), len(compared))
+    return Trial(there, elsewhere, int(there_T.sum()), sum(more), len(compared))

@@ -224,7 +224,7 @@ def _check(cell: Cell, variant: str, change: CellChange, width: int) -> None:
     if not 0 <= change.unit < width:
         raise ConfigError("unit", expected("unit", count=width), change.unit)
     own = cell.stacked if cell.recurrent else ()
-    asked = {"before": cell.state, "bias": cell.stacked, "own_weight": own, "hold": tuple(change.hold)}
+    asked = {"before": cell.state, "bias": cell.stacked, "own_weight": own, "hold": cell.stacked}
     for name, letters in asked.items():
         for letter, number in getattr(change, name).items():
             if letter not in letters:

@@ -27,10 +27,8 @@ SATURATED_SHARE = 0.9
 DEAD_SHARE = 0.5
 READS_WELL = 0.75  # of what frequencies alone cost on this text: under it, something beyond them is used
 UNLIKE_UNKNOWN, UNLIKE_NATS = 0.2, 0.5  # share of unknown characters; nats a character above the corpus's own cost
-GAP_NATS, BY_HEART = (
-    0.7,
-    0.35,
-)  # surprise above training's; share of the corpus's cost under which a text is known by heart
+SURPRISED_NATS = 0.7  # above what the text that was learned costs
+BY_HEART = 0.35  # share of what frequencies alone cost on the corpus, under which a text is known by heart
 
 
 @dataclass(frozen=True, repr=False)
@@ -127,7 +125,7 @@ def _of_text(
 
 
 def _much_worse(score_nats: float, record: TrainingRecord | None) -> bool:
-    return record is not None and score_nats > record.last_nats + GAP_NATS
+    return record is not None and score_nats > record.last_nats + SURPRISED_NATS
 
 
 def _not_finite(flow: GradientFlow, trace: GateTrace) -> Finding | None:

@@ -93,7 +93,7 @@ def _power_norms(u_HH: NDArray[np.float64]) -> NDArray[np.float64]:
     """The norms of U, U^2, U^4 and so on, each the square of the one before."""
     norms, power_HH = [], u_HH
     with np.errstate(over="ignore", invalid="ignore"):
-        for _ in POWERS:
+        for power in POWERS:
+            power_HH = u_HH if power == 1 else power_HH @ power_HH
             norms.append(np.linalg.norm(power_HH, 2) if np.isfinite(power_HH).all() else np.inf)
-            power_HH = power_HH @ power_HH
     return np.array(norms)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -47,6 +47,12 @@ class GateStatistics:
     def saturated_share(self) -> float:
         """Share of values under 0.1 or over 0.9."""
         return self.low_share + self.high_share
+
+
+def largest_residual(tapes: Iterable[Tape]) -> float | None:
+    """The largest residual of some nets, NaN where one is; None where no step was read."""
+    residuals = [tape.residual for tape in tapes if tape.residual is not None]
+    return float(np.max(residuals)) if residuals else None  # Python's max would pass over a NaN
 
 
 def gate_statistics(gate_TH: Floats) -> GateStatistics | None:
@@ -210,7 +216,7 @@ class GateTrace(Pictured):
     @cached_property
     def residual(self) -> float | None:
         """The largest residual of all nets; None for a text without characters."""
-        return max((tape.residual for tape in self.tapes.values() if tape.residual is not None), default=None)
+        return largest_residual(self.tapes.values())
 
     def expected(self, position: int) -> list[tuple[str, float]]:
         """What the model held likeliest at a position.

@@ -1,6 +1,6 @@
 """How much of each character's loss reaches each earlier step.
 
-One net is linearised along a text once, for all steps together (explorer.probes.linear); what is left is one sweep that
+One net is linearised along a text once, for all steps together (cells/base.LinearNet); what is left is one sweep that
 carries the gradients of *all* characters' losses at once (explorer.probes.sweep): the row of loss t enters at step t and
 is multiplied by the Jacobian of every step it passes. docs/gradients.md has the algebra, tests/probes/test_gradients.py
 the oracles. All of it is computed in float64, whatever the precision of the model.
@@ -32,6 +32,14 @@ Floats64 = NDArray[np.float64]
 MAX_STEPS = 4_000  # steps of a flow: its matrix has their square, 128 MB
 HALF, HORIZON = 0.5, 0.01  # shares of the local gradient that half-life and horizon look for
 LEAST_ROWS = 8  # a lag counts in the fitted slope when at least so many losses look that far back
+
+
+def first_under(share_L: Floats64 | None, level: float) -> int | None:
+    """The first lag at which a share is under a level; None where it never is."""
+    if share_L is None:
+        return None
+    under: NDArray[np.int64] = np.flatnonzero(share_L < level)
+    return int(under[0]) if under.size else None
 
 
 @dataclass(frozen=True)
@@ -147,19 +155,15 @@ class GradientFlow(Pictured):
         """Median over the losses of the share that reaches lag l; NaN where no loss looks so far back."""
         return np.array([np.median(s) if (s := self._lag(lag)).size else np.nan for lag in range(len(self))])
 
-    def _first_lag_under(self, share: float) -> int | None:
-        under = np.flatnonzero(self.median_L < share)
-        return int(under[0]) if under.size else None
-
     @property
     def half_life_steps(self) -> int | None:
         """The first lag at which the median share is under one half; None where the text never gets there."""
-        return self._first_lag_under(HALF)
+        return first_under(self.median_L, HALF)
 
     @property
     def horizon_steps(self) -> int | None:
         """The first lag at which the median share is under 1 %; None where the text never gets there."""
-        return self._first_lag_under(HORIZON)
+        return first_under(self.median_L, HORIZON)
 
     @cached_property
     def fit(self) -> tuple[float, float] | None:
@@ -224,7 +228,7 @@ def gradient_flow(
     asked_T = read.asked_T(net).numpy()
     known = earlier[1] if earlier and _fits(*earlier, read, net, cut) else None
     swept = _swept(read, net, asked_T, cut, known, read.shared(earlier[0]) if earlier and known else 0)
-    fault = _first_non_finite(read, net, swept, asked_T)
+    fault = _first_non_finite(read, swept, asked_T)
     norms_TT, step_norms_T = _whole(swept.norms_PTT), _whole(swept.step_norms_PT)
     with np.errstate(divide="ignore", invalid="ignore"):
         directions_TS = swept.directions_TS / np.linalg.norm(swept.directions_TS, axis=1, keepdims=True)
@@ -288,7 +292,7 @@ def _whole(by_part: Floats64) -> Floats64:
     return whole
 
 
-def _first_non_finite(read: Read, net: NetKey, swept: _Swept, asked_T: NDArray[np.int64]) -> NonFinite | None:
+def _first_non_finite(read: Read, swept: _Swept, asked_T: NDArray[np.int64]) -> NonFinite | None:
     """The first parameter, else the first state, else the first gradient that is not a finite number."""
     for name, parameter in read.model.named_parameters():
         if (bad := (~parameter.isfinite()).flatten().nonzero()).numel():

@@ -18,7 +18,6 @@ from explorer.models import ModelConfig, NetKey
 from explorer.probes.brush import Place, place_at
 from explorer.probes.gates import GateTrace
 from explorer.tokens import Tokens, joined
-from explorer.words import say
 
 Floats64 = NDArray[np.float64]
 
@@ -46,13 +45,10 @@ class SameWord:
     def frame(self) -> pd.DataFrame:
         """One line a place: its first step, what stands around it, and the cosine of each net."""
         table: dict[str, object] = {
-            say("run-column.step"): [place.first for place in self.places],
-            say("places.text"): [f"{place.before}{place.text}{place.after}" for place in self.places],
+            "step": [place.first for place in self.places],
+            "text": [f"{place.before}{place.text}{place.after}" for place in self.places],
         }
-        table |= {
-            say("places.alike", reads=self.config.name_of(net.direction)): values for net, values in self.alike.items()
-        }
-        return pd.DataFrame(table)
+        return pd.DataFrame(table | {f"cosine_{net.direction}": values for net, values in self.alike.items()})
 
 
 def same_word(

@@ -39,14 +39,14 @@ def flow_residual(read: Read, flow: GradientFlow) -> float | None:
         residuals = []
         for place in np.linspace(0, len(asked) - 1, PROOF_ROWS).astype(int):
             row, reached = asked[place], [int(t) for t in order[: list(order).index(asked[place]) + 1]]
-            loss = _loss_read_off(read, states_of, net, row, int(flow.asked_T[row]))
+            loss = _loss_read_off(read, states_of, row, int(flow.asked_T[row]))
             states = [part for k in reached for part in states_of[net][k]]
             gradients = torch.autograd.grad(loss, states, retain_graph=True, materialize_grads=True)
             norms_PK = np.array([grad_norm(g) for g in gradients]).reshape(len(reached), -1).T
             expected = np.hypot.reduce(norms_PK, axis=0)
             ours = flow.norms_TT[row, reached]
             residuals.append(np.max(np.abs(ours - expected) / np.maximum(expected, np.finfo(np.float64).tiny)))
-    return float(max(residuals))
+    return float(np.max(residuals))
 
 
 States = dict[NetKey, dict[int, tuple[Tensor, ...]]]
@@ -81,7 +81,6 @@ def _step(model: SequenceModel, net: NetKey, x: Tensor, state: tuple[Tensor, ...
 def _loss_read_off(
     read: Read,
     states_of: Mapping[NetKey, Mapping[int, tuple[Tensor, ...]]],
-    net: NetKey,
     row: int,
     asked: int,
 ) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from explorer.models import ModelConfig, NetKey
-from explorer.probes.gates import Tape, record_tapes
+from explorer.probes.gates import Tape, largest_residual, record_tapes
 from explorer.probes.pictured import Pictured
 from explorer.reads.series import SeriesRead
 
@@ -79,7 +79,7 @@ class SeriesTrace(Pictured):
     @cached_property
     def residual(self) -> float:
         """Max |h by the displayed equation - h by the kernel| of all nets."""
-        return max(tape.residual or 0.0 for tape in self.tapes.values())
+        return largest_residual(self.tapes.values()) or 0.0
 
 
 @torch.no_grad()

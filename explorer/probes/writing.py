@@ -11,7 +11,7 @@ import pandas as pd
 from explorer.fields import ConfigError, expected
 from explorer.models import CharModel
 from explorer.probes.gates import GateTrace, states_after
-from explorer.tokens import Tokens, joined
+from explorer.tokens import Tokens, joined, token_of
 
 Likely = tuple[tuple[str, float], ...]
 BEST = 5
@@ -52,8 +52,8 @@ class Writing:
         return joined(self.text)[len(joined(self.text[: self.at + 1])) :]
 
     def frame(self) -> pd.DataFrame:
-        """The likeliest characters and their probabilities, one a line."""
-        return pd.DataFrame(self.best, columns=["character", "probability"])
+        """The likeliest characters, or words, and their probabilities, one a line."""
+        return pd.DataFrame(self.best, columns=[token_of(self.text), "probability"])
 
 
 def write_on(

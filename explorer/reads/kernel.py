@@ -20,7 +20,7 @@ BLOCK_BYTES = 32_000_000  # of outputs at once: a vocabulary may have 70,000 sym
 
 
 def through_nets(model: SequenceModel, x: Tensor, each: Callable[[NetKey, Tensor], Tensor]) -> dict[NetKey, Tensor]:
-    """The states h_T... of every net in the order of the input, layer by layer: the one loop by which a model is read.
+    """The states h_T... of every net in the order of the input, layer by layer, made one net at a time.
 
     Args:
         model: whose nets they are.

@@ -16,6 +16,7 @@ from explorer.runs.settings import data_folder, settings
 from explorer.runs.status import DIVERGED, FINISHED, STOPPED
 from explorer.runs.store import Store
 from explorer.runs.worker import Interrupted, Pulse
+from explorer.tokens import split
 from explorer.training import StepRecord, TrainingDivergedError
 from explorer.words import say
 
@@ -46,7 +47,7 @@ def recorded(
             tell(f"{_in_full(fault)} {say('run.unseen')}")
             yield from steps
             return
-        _, held_out = split_text(text, run.recipe, run.held_out_share)
+        _, held_out = split_text(split(text, run.recipe.token), run.recipe, run.held_out_share)
         recorder = Recorder(store, claim, run, model, steps, held_out, settings().state_seconds)
         yield from _followed(claim, recorder, pulse, steps, _Attempts(tell))
 

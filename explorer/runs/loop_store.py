@@ -105,28 +105,33 @@ class Loops:
 
     # ---- what the probe writes -------------------------------------------------------------------------------------
 
-    def add(self, loop: Loop, pid: int) -> int:
-        """Put a new loop into the store; returns its number, by which the rest is written."""
+    def add(self, loop: Loop, pid: int) -> None:
+        """Put a new loop into the store."""
         values = {name: getattr(loop, name) for name in ("id", "name", "status", "owner", "created")}
         values |= {"layers": loop_rows.layers_json(loop.layers), "pid": pid, "host": process.identity(pid)}
         marks = ", ".join("?" * len(values))
         with self._database.transaction() as db:
-            made = db.execute(f"INSERT INTO loops ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
-            return int(made.lastrowid or 0)
+            db.execute(f"INSERT INTO loops ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
 
     def write(
         self,
-        number: int,
+        loop_id: str,
         steps: Sequence[Numbers],
         samples: Sequence[Sample],
         latest: tuple[int, Sequence[InTime]] | None,
     ) -> None:
-        """A batch of steps and sampled steps, all or none."""
+        """A batch of steps and sampled steps, all or none.
+
+        Raises:
+            UnknownRunError: the loop was deleted for good.
+
+        """
         marks = ", ".join("?" * (len(COLUMNS) + 2))
-        numbers = [(number, step, *map(finite_or_none, values)) for step, *values in steps]
         with self._database.transaction() as db:
+            number = _number(db, loop_id)
             db.executemany(
-                f"INSERT OR REPLACE INTO loop_steps (loop, step, {', '.join(COLUMNS)}) VALUES ({marks})", numbers
+                f"INSERT OR REPLACE INTO loop_steps (loop, step, {', '.join(COLUMNS)}) VALUES ({marks})",
+                [(number, step, *map(finite_or_none, values)) for step, *values in steps],
             )
             db.executemany(
                 "INSERT OR REPLACE INTO loop_samples (loop, step, sample) VALUES (?, ?, ?)",
@@ -138,10 +143,15 @@ class Loops:
             _put(db, number, **changed)
             db.execute("UPDATE loops SET sampled = sampled + ? WHERE number = ?", (len(samples), number))
 
-    def note(self, number: int, **columns: Any) -> None:
-        """Columns of a loop that are not its steps: status, findings (as JSON), ended, message."""
+    def note(self, loop_id: str, **columns: Any) -> None:
+        """Columns of a loop that are not its steps: status, findings (as JSON), ended, message.
+
+        Raises:
+            UnknownRunError: the loop was deleted for good.
+
+        """
         with self._database.transaction() as db:
-            _put(db, number, **columns)
+            _put(db, _number(db, loop_id), **columns)
 
     # ---- names and deletion -----------------------------------------------------------------------------------------
 
@@ -164,6 +174,14 @@ class Loops:
                 for table in ("loop_steps", "loop_samples"):
                     db.execute(f"DELETE FROM {table} WHERE loop = ?", (row["number"],))
                 db.execute("DELETE FROM loops WHERE number = ?", (row["number"],))
+
+
+def _number(db: sqlite3.Connection, loop_id: str) -> int:
+    """Under which its steps stand. It is looked up each time: the number of a loop that is gone may be another's by now."""
+    row = db.execute("SELECT number FROM loops WHERE id = ?", (loop_id,)).fetchone()
+    if row is None:
+        raise UnknownRunError
+    return int(row["number"])
 
 
 def _put(db: sqlite3.Connection, number: int, **columns: Any) -> None:

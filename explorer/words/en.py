@@ -997,6 +997,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "expected.share-held-out": "a share above 0 and at most 0.9",
     "expected.rows": "{least:,} to {most:,} rows",
     "expected.steps-in-table": "at most {most:,} time steps, which are in the part of the table that is learned from",
+    "expected.one-column": "one of {allowed:names}, and one alone of that name",
     "expected.column-of-numbers": "a column in which every value is a finite number",
     "expected.no-embedding": "none: numbers have no embedding",
     "expected.a-step-asked": "at least one step whose output is asked",
@@ -2091,8 +2092,6 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "places.found": "**Where else “{word}” stands** in {what}, and how alike the states are there: the cosine of the state after "
     "the word, of a net that reads from the end before it, each less the mean state. 1 is the same, 0 has nothing in common.",
     "places.none": "“{word}” stands nowhere else here.",
-    "places.text": "around it",
-    "places.alike": "cosine, {reads}",
     "brush.close": "Close",
     "gate-page.hold": "Hold a unit at its mean, and see what becomes worse:",
     "gate-page.hold.unit": "unit {unit}",
@@ -2104,6 +2103,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "much there against elsewhere.",
     "gate-page.trial.not-confirmed": "**Its role is not confirmed:** {rank} of {compared} other units that were held in turn "
     "cost as much there against elsewhere. It follows what its title says; that the network needs it for that is not shown.",
+    "gate-page.trial.few": "Whether the network needs it for that cannot be told: its role concerns {steps:tokens} of the text "
+    "it was tried on, too few.",
     "gate-page.worse.role": "Its role, {place}: where that begins or ends ({count:tokens}) the surprise rises by {there:.2f} "
     "bits, elsewhere by {elsewhere:.2f}.",
     "gate-page.worse.corpus": "the text it learned",

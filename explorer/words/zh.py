@@ -940,6 +940,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "expected.share-held-out": "大于 0 且不超过 0.9 的比例",
     "expected.rows": "{least:,} 到 {most:,} 行",
     "expected.steps-in-table": "最多 {most:,} 个时间步，这是表格中用来学习的部分",
+    "expected.one-column": "以下之一：{allowed:names}，且只有一列叫这个名字",
     "expected.column-of-numbers": "每个值都是有限数的列",
     "expected.no-embedding": "没有：数没有嵌入",
     "expected.a-step-asked": "至少一个要看输出的步",
@@ -1903,8 +1904,6 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "places.found": "**“{word}”在{what}里还出现在哪里**，那里的状态有多像：读完这个词之后的状态（从末尾读起的网络：之前的状态）之间的余弦，"
     "都先减去平均状态。1 是相同，0 是毫不相干。",
     "places.none": "“{word}”在这里没有再出现。",
-    "places.text": "前后文",
-    "places.alike": "余弦，{reads}",
     "brush.close": "关闭",
     "gate-page.hold": "把一个单元固定在平均值，看什么变差：",
     "gate-page.hold.unit": "单元 {unit}",
@@ -1914,6 +1913,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "gate-page.trial.confirmed": "**它的角色得到证实**：逐个固定的 {compared} 个其他单元中，没有一个在那里相对于其他地方代价这么大。",
     "gate-page.trial.not-confirmed": "**它的角色没有得到证实**：逐个固定的 {compared} 个其他单元中，有 {rank} 个在那里相对于其他地方的代价"
     "一样大。它跟随标题所说的内容；网络是否为此需要它，没有显示出来。",
+    "gate-page.trial.few": "网络是否为此需要它，无法判断：在试验所用的文本中，它的角色只涉及 {steps:tokens}，太少了。",
     "gate-page.worse.role": "它的角色是{place}：在那里开始或结束的地方（{count:tokens}），意外度上升 {there:.2f} 比特，其他地方 "
     "{elsewhere:.2f}。",
     "gate-page.worse.corpus": "它学过的文本",

@@ -106,3 +106,28 @@ def test_the_callback_watches_from_the_start_of_a_fit_to_its_end(watched, raises
     assert len(callback.probe.ledger) == 4
     (loop,) = runs.loops()
     assert (loop.step, loop.status) == (4, "failed" if raises else "finished")
+
+
+@pytest.mark.parametrize("skipped", [(0,), (2, 3)])
+def test_a_closure_that_learns_nothing_is_no_step_and_those_after_it_are(skipped):
+    """Lightning's, where training_step returns None: forward, and no backward."""
+    torch.manual_seed(0)
+    net = Net(nn.GRU(1, 8), 1)
+    optimizer = torch.optim.Adam(net.parameters(), lr=5e-3)
+    losses = []
+    with GateProbe(net, every=1) as probe:
+        for number, (x, y) in enumerate(waves(6, length=12)):
+
+            def step(x=x, y=y, number=number):
+                optimizer.zero_grad()
+                loss = F.mse_loss(net(x), y)
+                if number not in skipped:
+                    loss.backward()
+                    losses.append(float(loss.detach()))
+                return loss
+
+            optimizer.step(step)
+    assert probe.ledger["loss"].tolist() == losses
+    assert len(losses) == 6 - len(skipped)
+    assert [sample.step for sample in probe.samples] == [*range(1, len(losses) + 1)]
+    assert all(sample.nets[0].norm_T is not None for sample in probe.samples)

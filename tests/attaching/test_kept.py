@@ -12,6 +12,7 @@ from attaching.loops import Net
 from attaching.rigs import waves
 from explorer import ConfigError, GateProbe, runs
 from explorer.attaching import kept
+from explorer.attaching import probe as probing
 from explorer.runs.status import FAILED, FINISHED, RUNNING
 
 
@@ -157,3 +158,22 @@ def test_what_is_no_name_is_refused(name):
     with pytest.raises(ConfigError) as refused:
         GateProbe(nn.GRU(1, 2), run=name)
     assert refused.value.field == "run"
+
+
+def test_one_slow_write_does_not_end_the_live_verdict(monkeypatch):
+    """What a verdict costs is weighed, and not what the disk does."""
+    given, slow = [], [True]
+    write = kept.Kept.write
+
+    def noted(self, diagnosis=None):
+        given.append(diagnosis is not None)
+        if slow:
+            slow.clear()
+            clock[0] += 10
+        write(self, diagnosis)
+
+    clock = [0.0]
+    monkeypatch.setattr(kept.Kept, "write", noted)
+    monkeypatch.setattr(probing.time, "monotonic", lambda: clock[0])
+    learn(6, at_step=lambda _: clock.__setitem__(0, clock[0] + 1))
+    assert given[:6] == [True] * 6

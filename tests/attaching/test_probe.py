@@ -355,3 +355,49 @@ def test_a_writer_that_fails_is_let_go_and_the_training_goes_on():
 def test_medians_leave_out_what_is_not_there():
     values = np.array([[3.0, np.nan, 1.0, 2.0], [np.nan, 4.0, 2.0, np.nan], [5.0, 6.0, 7.0, 8.0]])
     np.testing.assert_array_equal(sampling._medians(values), np.nanmedian(values, axis=1))
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_two_probes_may_end_in_any_order_and_leave_torch_as_it_was(order):
+    original = torch.Tensor.backward
+    nets = [fresh() for _ in range(2)]
+    probes = [GateProbe(net) for net, _ in nets]
+    for probe in probes:
+        probe.__enter__()
+    losses = [step(*nets[0]), step(*nets[1])]
+    probes[order[0]].__exit__(None, None, None)
+    losses.append(step(*nets[order[1]]))
+    probes[order[1]].__exit__(None, None, None)
+    assert torch.Tensor.backward is original
+    assert probes[order[1]].ledger["loss"].tolist() == pytest.approx([losses[order[1]], losses[2]])
+    assert probes[order[0]].ledger["loss"].tolist() == pytest.approx([losses[order[0]]])
+
+
+def test_what_others_have_put_around_backward_meanwhile_stays(monkeypatch):
+    monkeypatch.setattr(torch.Tensor, "backward", torch.Tensor.backward)  # put back after the test
+    heard = []
+    for _ in range(2):
+        net, optimizer = fresh()
+        with GateProbe(net) as probe:
+            before = torch.Tensor.backward
+            if not heard:
+                torch.Tensor.backward = lambda *given, before=before, **named: (
+                    heard.append(1) or before(*given, **named)
+                )
+            loss = step(net, optimizer)
+        assert probe.ledger["loss"].tolist() == [pytest.approx(loss)]
+    assert len(heard) == 2
+
+
+def test_looks_at_other_data_before_a_step_do_not_hide_the_call_that_is_learned_from():
+    net, optimizer = fresh()
+    with GateProbe(net, every=1) as probe:
+        for _ in range(probing.MOST_CALLS + 2):
+            net(torch.randn(T, B, E))  # a validation that forgot no_grad
+        loss = step(net, optimizer)
+        for _ in range(2):
+            step(net, optimizer)
+    first = probe.samples[0]
+    assert first.nets[0].norm_T is not None
+    assert (first.nets[0].norm_T > 0).all()
+    assert probe.ledger["loss"][0] == pytest.approx(loss)

@@ -96,3 +96,22 @@ def test_what_cannot_be_taken_is_refused_in_words(field, make):
 def test_the_one_named_is_taken():
     two = Two()
     assert from_torch(two, two.one, layer="second").inputs == 5
+
+
+def test_weights_that_are_made_anew_at_every_call_are_taken_as_they_are():
+    """weight_norm, as in weight-dropped LSTMs (Merity et al. 2018)."""
+    torch.manual_seed(1)
+    net = Net(nn.LSTM(3, 5))
+    for name in ("weight_hh_l0", "weight_ih_l0"):
+        torch.nn.utils.parametrizations.weight_norm(net.rnn, name)
+    with torch.no_grad():
+        net.rnn.parametrizations.weight_hh_l0.original0.mul_(2)
+    x_TE = torch.randn(11, 3)
+    trace = explorer.trace_series(SeriesRead(from_torch(net), x_TE, torch.randn(11, 2)))
+    assert trace.outputs_TV == pytest.approx(net(x_TE).detach().numpy(), rel=1e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize(("layer", "head"), [(torch.float64, torch.float32), (torch.float32, torch.float64)])
+def test_the_finer_precision_of_layer_and_head_is_kept(layer, head):
+    model = from_torch(nn.GRU(2, 4).to(layer), nn.Linear(4, 1).to(head))
+    assert {p.dtype for p in model.parameters()} == {torch.float64}

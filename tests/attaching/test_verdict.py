@@ -5,6 +5,8 @@ import torch
 from torch import nn
 
 from attaching import rigs
+from attaching.loops import Net
+from explorer import GateProbe
 from explorer.words import say
 
 
@@ -106,3 +108,31 @@ def test_a_young_loop_is_not_judged():
     assert rigs.recall(steps=12).diagnose().rules == ("too-short",)
     assert rigs.recall(steps=40).diagnose().rules == ("unclear",)
     assert say("verdict.unclear.found.loop", first_loss=None, last_loss=None).startswith("No loss was seen")
+
+
+@pytest.mark.parametrize("recorded", [{"run": None}, {"run": "not a number"}])
+def test_a_loop_without_one_finite_norm_is_told_of_its_first_value(recorded, tmp_path, monkeypatch):
+    monkeypatch.setenv("GATE_EXPLORER_DATA", str(tmp_path))
+    net = Net(nn.GRU(1, 4), 1)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with GateProbe(net, **recorded) as probe:
+        for _ in range(110):
+            optimizer.zero_grad()
+            net(torch.full((5, 2, 1), torch.nan)).mean().backward()
+            probe.clip_grad_norm_(net.parameters(), 1.0)
+            optimizer.step()
+    assert probe.diagnose().findings[0].rule == "exploding"
+    assert not any(note.code == "attach.store-failed" for note in probe.notes)
+
+
+def test_a_loop_that_clips_everything_away_is_told_so():
+    torch.manual_seed(0)
+    net = Net(nn.GRU(1, 4), 1)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with GateProbe(net) as probe:
+        for _ in range(110):
+            optimizer.zero_grad()
+            net(torch.ones(5, 2, 1)).square().mean().backward()
+            probe.clip_grad_norm_(net.parameters(), 0.0)
+            optimizer.step()
+    assert [found.rule for found in probe.diagnose().findings] == ["clip-bound"]

@@ -56,10 +56,6 @@ def triangle(figure):
     )
 
 
-def axis_of(figure, trace):
-    return figure.layout[f"yaxis{trace.yaxis.removeprefix('y')}"]
-
-
 @pytest.mark.parametrize("direction", ["forward", "backward"])
 def test_the_triangle_is_the_flow_in_decades_on_fixed_colours(direction):
     flow, paths = facts_of("bidirectional", direction=direction)

@@ -4,8 +4,6 @@ import pytest
 
 from explorer.pages.shell import facts, pickers
 
-OPENS_ON = pickers.FIRST_MODEL
-
 
 @pytest.fixture(autouse=True)
 def _opens_on_the_book(request, monkeypatch):

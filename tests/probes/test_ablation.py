@@ -10,7 +10,7 @@ from explorer.features import features_of
 from explorer.interventions import Intervention, altered
 from explorer.models import NetKey
 from explorer.pages.shell import models, roles
-from explorer.probes.ablation import ablate, concerned, try_role
+from explorer.probes.ablation import LEAST_STEPS, Trial, ablate, concerned, try_role
 from explorer.probes.units import Role
 
 TEXT = 'a "b c" d, "e f g" h. "i j" k '
@@ -76,6 +76,15 @@ def test_a_text_that_does_not_have_the_feature_confirms_nothing(lighthouse):
     assert trial.steps == 0
     assert np.isnan(trial.there_nats)
     assert not trial.confirmed
+
+
+def test_of_too_few_characters_nothing_is_confirmed(lighthouse):
+    """Also where nothing is compared: a mean over four characters says little."""
+    trial = try_role(lighthouse, 'he said "so', Role(95, "h", "quoted", 0.5, 1, 0), others=0)
+    assert 0 < trial.steps < LEAST_STEPS
+    assert not trial.confirmed
+    assert not Trial(there_nats=1.0, elsewhere_nats=0.0, steps=LEAST_STEPS - 1, rank=0, compared=20).confirmed
+    assert Trial(there_nats=1.0, elsewhere_nats=0.0, steps=LEAST_STEPS, rank=0, compared=20).confirmed
 
 
 def test_concerned_is_where_a_feature_begins_or_ends():

@@ -1,6 +1,7 @@
 """Tapes against a loop in numpy, proofs that can fail, and models left as they were found."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from explorer import CharModel, ConfigError, ModelConfig, Vocabulary, score_text
 from explorer.cells import CELLS
 from explorer.models import NetKey
 from explorer.probes import gates as module
-from explorer.probes.gates import gate_statistics, memory_time
+from explorer.probes.gates import gate_statistics, largest_residual, memory_time
 
 TEXT = "a bird in the hand is worth two in the bush"
 VOCABULARY = Vocabulary.from_text(TEXT)
@@ -210,3 +211,12 @@ def test_what_a_tape_says_of_its_units_is_that_of_its_parts():
     assert set(gru.mean_H) == set(gru.parts)
     assert rnn.tau_H is None
     assert trace_gates(model_of(CONFIGS["gru after"]), "").tape().tau_H is None
+
+
+def test_a_residual_that_is_no_number_is_not_hidden_by_a_good_one():
+    good = trace_gates(model_of(CONFIGS["gru after"]), "hand").tape()
+    bad = replace(good, residual=float("nan"))
+    for tapes in ([good, bad], [bad, good]):
+        assert math.isnan(largest_residual(tapes))
+    assert largest_residual([good]) == good.residual
+    assert largest_residual([replace(good, residual=None)]) is None

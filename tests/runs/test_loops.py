@@ -28,10 +28,10 @@ FINDINGS = (
 
 def put(store, called="mine", **changes):
     loop = Loop(PREFIX + called, called, RUNNING, runs.COMMAND_LINE, (LAYER,), 1_000.0)
-    number = store.loops.add(loop, os.getpid())
+    store.loops.add(loop, os.getpid())
     if changes:
-        store.loops.note(number, **changes)
-    return number
+        store.loops.note(loop.id, **changes)
+    return loop.id
 
 
 def sample(step):
@@ -44,10 +44,10 @@ def numbers(steps):
 
 
 def test_what_was_written_is_read(store):
-    number = put(store)
+    mine = put(store)
     gate = GateInTime(np.array([0.1, 0.2]), np.array([0.0, 0.1]), np.array([0.3, 0.9]))
     latest = InTime(NET, {"z": gate}, np.array([1.0, np.inf]), None, np.array([1.0, 0.5]))
-    store.loops.write(number, numbers(range(1, 41)), [sample(1), sample(21)], (21, [latest]))
+    store.loops.write(mine, numbers(range(1, 41)), [sample(1), sample(21)], (21, [latest]))
     record = store.loops.record(PREFIX + "mine")
     assert record.loop.step == 40
     assert record.loop.sampled == 2
@@ -63,8 +63,8 @@ def test_what_was_written_is_read(store):
 
 
 def test_what_is_thinned_keeps_the_largest_gradient_the_first_and_the_last_step(store):
-    number = put(store)
-    store.loops.write(number, numbers(range(1, 1_001)), [], None)
+    mine = put(store)
+    store.loops.write(mine, numbers(range(1, 1_001)), [], None)
     record = store.loops.record(PREFIX + "mine", 100)
     assert len(record.step_S) <= 104
     assert {1, 13, 1_000} <= set(record.step_S.tolist())
@@ -79,8 +79,8 @@ def test_a_verdict_comes_back_as_the_same_words(store, finding):
 
 
 def test_what_is_not_known_is_nan(store):
-    number = put(store)
-    store.loops.write(number, [(1, None, float("nan"), float("inf"), 1.0, None)], [], None)
+    mine = put(store)
+    store.loops.write(mine, [(1, None, float("nan"), float("inf"), 1.0, None)], [], None)
     record = store.loops.record(PREFIX + "mine")
     assert np.isnan([*record.loss_S, *record.norm_before_S, *record.norm_after_S, *record.max_norm_S]).all()
     assert record.max_norm is None
@@ -130,8 +130,8 @@ def test_a_damaged_loop_is_one_line_and_can_be_saved_and_deleted(store, folder, 
 
 @pytest.mark.parametrize("written", ["", "[]", '{"step": 1}', '{"step": 1, "nets": [{"net": [1, 2]}]}'])
 def test_a_damaged_sample_is_a_sentence(store, written):
-    number = put(store)
-    store.loops.write(number, numbers([1]), [sample(1)], None)
+    mine = put(store)
+    store.loops.write(mine, numbers([1]), [sample(1)], None)
     with closing(sqlite3.connect(store.files.path / "runs.sqlite")) as db, db:
         db.execute("UPDATE loop_samples SET sample = ?", (written,))
     with pytest.raises(runs.RunError, match="steps"):
@@ -158,3 +158,22 @@ def test_codecs_keep_what_they_are_given():
     assert to_sample(1, sample_json(sample(1))) == sample(1)
     assert to_latest(None) == (0, ())
     assert to_latest(latest_json(5, [])) == (5, ())
+
+
+def test_what_a_loop_writes_that_was_deleted_for_good_goes_to_no_other(store):
+    """The number of a row that is gone is the next one's."""
+    gone = put(store, "gone")
+    store.loops.write(gone, numbers([1, 2]), [sample(1)], None)
+    runs.delete(gone)
+    store.loops.purge(-1)
+    other = put(store, "other")
+    store.loops.write(other, numbers([1]), [], None)
+    for late in (
+        lambda: store.loops.write(gone, numbers([3]), [sample(3)], None),
+        lambda: store.loops.note(gone, message="x"),
+    ):
+        with pytest.raises(runs.UnknownRunError):
+            late()
+    record = store.loops.record(other)
+    assert record.step_S.tolist() == [1]
+    assert (record.samples, record.loop.message) == ((), "")

@@ -108,8 +108,11 @@ def _show_role(which: Which, role: Role, net: NetKey, done: Ablation) -> None:
         figures = dict(zip(("there", "elsewhere"), rises, strict=True)) | {"count": int(there_T.sum())}
         st.markdown(say("gate-page.worse.role", place=plain(role.place), **figures))
     if trial := roles_of_models.trial_of(which, net, role):
-        code = "confirmed" if trial.confirmed else "not-confirmed"
-        st.markdown(say(f"gate-page.trial.{code}", rank=trial.rank, compared=trial.compared))
+        if trial.enough:
+            code = "confirmed" if trial.confirmed else "not-confirmed"
+            st.markdown(say(f"gate-page.trial.{code}", rank=trial.rank, compared=trial.compared))
+        else:
+            st.markdown(say("gate-page.trial.few", steps=trial.steps))
 
 
 def _show_symbols(worst: pd.DataFrame, token: str) -> None:

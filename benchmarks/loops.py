@@ -22,7 +22,8 @@ CASES: dict[str, dict[str, Callable]] = {
         "recall after 40 steps, rnn, sgd": lambda seed: rigs.recall(length=40, optimizer=SGD, lr=0.1, seed=seed),
         "recall after 60 steps, rnn, loss unseen": lambda seed: rigs.recall(told=False, seed=seed),
     },
-    "exploding": {"relu, 1.5 times the identity": rigs.exploding, "a NaN in the data": rigs.not_a_number},
+    "exploding": {"relu, 1.5 times the identity": rigs.exploding},
+    "bad-data": {"a NaN in the data": rigs.not_a_number},
     "never-detached": {"gru": rigs.never_detached},
     "rate-too-large": {
         "adam, 3": lambda seed: rigs.sine(lr=3.0, seed=seed),

@@ -132,15 +132,16 @@ def trace_command(model: str, text: str, csv: Path | None, html: Path | None, as
 @click.option("--text", help=say("cli.diagnose.text"))
 @click.option("--csv", type=click.Path(dir_okay=False, path_type=Path), help=say("cli.diagnose.csv"))
 @click.option("--max-norm", type=float, help=say("cli.diagnose.max-norm"))
+@click.option("--column", help=say("cli.diagnose.column"))
 @click.option("--json", "as_json", is_flag=True, help=say("cli.json"))
 def diagnose_command(
-    model: str | None, text: str | None, csv: Path | None, max_norm: float | None, as_json: bool
+    model: str | None, text: str | None, csv: Path | None, max_norm: float | None, column: str | None, as_json: bool
 ) -> None:
     """A verdict on a model, or on norms that somebody logged; exit code 3 where something is wrong."""
     if (model is None) == (csv is None):
         raise click.UsageError(say("cli.diagnose.one-of"))
     with told():
-        findings, notes = _judged_csv(csv, max_norm) if csv is not None else _judged_model(str(model), text)
+        findings, notes = _judged_csv(csv, max_norm, column) if csv is not None else _judged_model(str(model), text)
     if as_json:
         _print_json([
             {"rule": one.rule, "confidence": one.confidence, "title": one.title, "evidence": one.evidence,
@@ -165,18 +166,18 @@ def _judged_model(model: str, text: str | None) -> tuple[tuple[Finding, ...], tu
     return tuple(diagnose(checkpoint, checkpoint.vocabulary.folded(text)).findings), ()
 
 
-def _judged_csv(path: Path, max_norm: float | None) -> tuple[tuple[Finding, ...], tuple[object, ...]]:
-    import pandas as pd
-
-    from explorer.attaching.logged import diagnose_norms
+def _judged_csv(
+    path: Path, max_norm: float | None, column: str | None
+) -> tuple[tuple[Finding, ...], tuple[object, ...]]:
+    from explorer.attaching.logged import diagnose_norms, read_log
 
     try:
-        table = pd.read_csv(path)
-    except (ValueError, UnicodeDecodeError) as fault:  # pandas' own errors are ValueErrors
+        table = read_log(path.read_bytes())
+    except ValueError as fault:  # pandas' own errors are, and ConfigError is
         raise click.ClickException(
             say("cli.not-a-table", path=path, reason=" ".join(str(fault).split())[:200])
         ) from fault
-    verdict = diagnose_norms(table, max_norm=max_norm)
+    verdict = diagnose_norms(table, max_norm=max_norm, column=column)
     return verdict.findings, verdict.notes
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -16,20 +17,22 @@ DELIMITERS = ("\t", ";", "|", ",")  # a comma last: in every row there may be as
 _DECIMAL_COMMA = re.compile(r"\s*[-+]?\d*,\d+\s*")
 
 
-def read_table(data: bytes) -> pd.DataFrame:
+def read_table(data: bytes, *, as_text: bool = False) -> pd.DataFrame:
     """The table of a CSV file: its first row names the columns, unless it holds numbers like the others.
 
     The delimiter is that by which the rows have equally many fields; where none is, there is one column. Where it is no comma,
     a comma may stand before the decimals.
 
     Args:
-        data: the file.
+        data: the file, in UTF-8 or UTF-16.
+        as_text: whether every field stays what is written there, but for a decimal comma: a gap is "" then, and "nan" is none.
 
     Raises:
         ConfigError: an empty file, or a row that has another number of fields than the first.
 
     """
-    text = data.decode("utf-8-sig", "replace")
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = data.decode("utf-16" if wide else "utf-8-sig", "replace")
     numbered = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     lines = [line for _, line in numbered]
     if not lines:
@@ -44,11 +47,18 @@ def read_table(data: bytes) -> pd.DataFrame:
             raise ConfigError("table", expected("csv"), got("fields", line=line, count=len(row), first=len(rows[0])))
     comma = delimiter != "," and any(_DECIMAL_COMMA.fullmatch(field) for row in rows[1:] for field in row)
     named = not all(map(_is_number, rows[0]))
+    names = rows[0] if named else [str(column + 1) for column in range(len(rows[0]))]
+    if as_text:
+        written = [
+            [field.replace(",", ".") if comma and _DECIMAL_COMMA.fullmatch(field) else field for field in row]
+            for row in rows
+        ]
+        return pd.DataFrame(written[named:], columns=names, dtype=str)
     frame = pd.read_csv(
         io.StringIO("\n".join(lines)), sep=delimiter, decimal="," if comma else ".", header=0 if named else None,
         index_col=False, skip_blank_lines=False,
     )  # fmt: skip
-    return frame if named else frame.set_axis([str(column + 1) for column in range(len(rows[0]))], axis=1)
+    return frame if named else frame.set_axis(names, axis=1)
 
 
 def _divides(mark: str, lines: Sequence[str]) -> bool:

@@ -245,6 +245,83 @@ def test_a_long_log_with_gaps_to_its_end_is_read_at_once():
     """What was quadratic: each gap was looked at with all that follows it, an hour for this."""
     loss_S = np.where(np.arange(400_000) % 2, np.nan, 1.0)
     loss_S[-1] = 1.0
-    assert logged._first_fault({"loss": loss_S, "norm_before": None}) is None
+    assert logged._first_fault({"loss": loss_S, "norm_before": None, "step": None}) is None
     loss_S[300_001:] = np.nan
-    assert logged._first_fault({"loss": loss_S, "norm_before": None}).step == 300_002
+    assert logged._first_fault({"loss": loss_S, "norm_before": None, "step": None}).step == 300_002
+
+
+def written(table, path, **how):
+    table.to_csv(path, index=False, **how)
+    return path
+
+
+def test_the_last_row_of_a_trainer_that_sums_up_is_a_gap(folder):
+    """Hugging Face's: it has the run's time and mean loss, and no norm."""
+    table = pd.concat([norms(), pd.DataFrame({"step": [200], "train_runtime": [12.0]})])
+    assert diagnose_norms(table).rules == ("healthy",)
+    assert run("diagnose", "--csv", written(table, folder / "hf.csv")).exit_code == 0
+    apart = pd.concat([norms()[["step", "loss"]], norms()[["step", "grad_norm"]]]).sort_values("step", kind="stable")
+    assert diagnose_norms(apart).rules == ("healthy",)
+
+
+@pytest.mark.parametrize("last", ["nan", "NaN", "inf", "-inf"])
+def test_a_value_that_is_written_as_no_number_is_none_even_in_the_last_row(last, folder):
+    lines = written(norms(), folder / "x.csv").read_text("utf-8").splitlines()
+    step, _, norm = lines[-1].split(",")
+    path = folder / "x.csv"
+    path.write_text("\n".join([*lines[:-1], f"{step},{last},{norm}"]), "utf-8")
+    assert run("diagnose", "--csv", path).exit_code == 3
+    path.write_text("\n".join([*lines[:-1], f"{step},,{norm}"]), "utf-8")
+    assert run("diagnose", "--csv", path).exit_code == 0
+
+
+@pytest.mark.parametrize("how", [{"sep": ";"}, {"sep": "\t"}, {"sep": ";", "decimal": ","}, {"encoding": "utf-16"}])
+def test_a_log_is_read_however_it_is_written(how, folder):
+    spiked = norms()
+    spiked.loc[150, "grad_norm"] = 1e4
+    assert run("diagnose", "--csv", written(norms(), folder / "x.csv", **how)).exit_code == 0
+    assert run("diagnose", "--csv", written(spiked, folder / "x.csv", **how)).exit_code == 3
+
+
+@pytest.mark.parametrize(
+    "name", ["run1 - train/grad_norm", "grad_2.0_norm_total", "gradnorm", "charming-dew-7 - grad_norm"]
+)
+def test_names_as_other_tools_write_them(name):
+    assert diagnose_norms(norms().rename(columns={"grad_norm": name})).rules == ("healthy",)
+
+
+def test_a_column_can_be_named(folder):
+    table = norms().rename(columns={"grad_norm": "Value"}).drop(columns="loss")
+    path = written(table, folder / "board.csv")
+    refused(run("diagnose", "--csv", path), "step, Value")
+    assert run("diagnose", "--csv", path, "--column", "Value").exit_code == 0
+    refused(run("diagnose", "--csv", path, "--column", "value"))
+
+
+def test_steps_are_those_of_the_log():
+    table = norms().assign(step=range(500, 100_500, 500))
+    table.loc[150, "grad_norm"] = 1e4
+    (found,) = diagnose_norms(table).findings
+    assert found.figures["at_step"] == 75_500
+    table.loc[150:, "loss"] = math.nan
+    assert diagnose_norms(table).findings[0].figures["at_step"] == 75_500
+
+
+def test_a_loss_that_rises_is_told_and_one_that_falls_is_not():
+    (found,) = diagnose_norms(norms(loss=np.linspace(1, 50, 200))).findings
+    assert (found.rule, found.case) == ("rate-too-large", "logged")
+    assert "rose from 1 to" in str(found)
+    for healthy in (np.linspace(50, 1, 200), np.full(200, 2.0), -np.linspace(1, 50, 200)):
+        assert "rate-too-large" not in diagnose_norms(norms(loss=healthy)).rules
+
+
+def test_norms_of_zero_are_no_health_and_norms_below_it_are_none():
+    (found,) = diagnose_norms(norms(grad_norm=np.zeros(200))).findings
+    assert (found.rule, found.case) == ("no-gradient", "zero")
+    with pytest.raises(ConfigError, match=r"^grad_norm: expected a column of norms, none of them below 0; got -1"):
+        diagnose_norms(norms(grad_norm=np.linspace(-1, 1, 200)))
+
+
+def test_a_head_without_rows_is_told(folder):
+    with pytest.raises(ConfigError, match=r"^table: expected a row for each step"):
+        diagnose_norms(norms()[:0])

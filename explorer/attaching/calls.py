@@ -77,6 +77,37 @@ class Call:
                 self.gradients[place] = came.clone() if known is None else known + came
 
 
+MARK = "gate-explorer"
+MOST_NODES = 64  # of a graph that are looked at
+
+
+def _metadata(node: Any) -> dict[Any, Any]:
+    metadata: dict[Any, Any] = node.metadata  # torch's own place for such notes; its type says that it is a method
+    return metadata
+
+
+def mark(tensor: Tensor, probe: int, step: int) -> None:
+    """Write a step at the place in the graph where a tensor was made; it stays there as long as the graph does."""
+    if tensor.grad_fn is not None:
+        _metadata(tensor.grad_fn)[MARK, probe] = step
+
+
+def began_before(tensor: Tensor, probe: int, step: int) -> bool:
+    """Whether a tensor still hangs on what the same probe has marked in an earlier step, through a few operations at most."""
+    ahead, seen = [tensor.grad_fn], 0
+    while ahead and seen < MOST_NODES:
+        node = ahead.pop()
+        if node is None:
+            continue
+        seen += 1
+        if (known := _metadata(node).get((MARK, probe))) is not None:
+            if known < step:
+                return True
+            continue  # made in this step
+        ahead += [before for before, _ in node.next_functions]
+    return False
+
+
 def parts_of(state: Any) -> tuple[Tensor, ...]:
     """The parts of a state as torch hands it over: h, or (h, c)."""
     return tuple(state) if isinstance(state, tuple | list) else (state,)

@@ -8,55 +8,73 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor
 
-_listening: list[Callable[[Tensor], None]] = []
+_listening: list[Callable[[float], None]] = []
 _inside = threading.local()  # whether this thread is in a `backward()` that is told
+UNSCALED = "_gate_explorer_unscaled"
 
 
 @contextmanager
-def each_backward(took: Callable[[Tensor], None]) -> Iterator[None]:
-    """Have every scalar handed over on which `backward()` was called, once that is done or has failed.
+def each_backward(took: Callable[[float], None]) -> Iterator[None]:
+    """Have the value of every scalar handed over on which `backward()` was called, once that is done or has failed.
 
-    From the first such block that is entered to the last that is left, in whatever order, Tensor.backward is another function,
-    which calls the one that was there. Callbacks of a framework end in the order in which they began.
+    Of a loss that a GradScaler has scaled it is the value before: the scale changes from step to step. From the first such block
+    that is entered to the last that is left, in whatever order, Tensor.backward and GradScaler.scale are other functions, which
+    call those that were there. Callbacks of a framework end in the order in which they began.
     """
     if not _listening:
-        _put_around()
+        _put_around(Tensor, "backward", _told)
+        _put_around(torch.amp.GradScaler, "scale", _remembered)
     _listening.append(took)
     try:
         yield
     finally:
         _listening.remove(took)
         if not _listening:
-            _put_back()
+            _put_back(Tensor, "backward")
+            _put_back(torch.amp.GradScaler, "scale")
 
 
-def _put_around() -> None:
-    original = Tensor.backward
-    if hasattr(original, "put_around"):  # by us, and it could not be put back: somebody else had put theirs around it
-        return
-
-    @functools.wraps(original)
-    def backward(self: Tensor, gradient: Tensor | None = None, *args: Any, **kwargs: Any) -> None:
+def _told(original: Callable[..., Any]) -> Callable[..., Any]:
+    def backward(self: Tensor, gradient: Tensor | None = None, *args: Any, **kwargs: Any) -> Any:
         if getattr(
             _inside, "one", False
         ):  # ours is there twice, with somebody else's between; or a hook backpropagates
-            original(self, gradient, *args, **kwargs)  # type: ignore[no-untyped-call]
-            return
+            return original(self, gradient, *args, **kwargs)
         _inside.one = True
         try:
-            original(self, gradient, *args, **kwargs)  # type: ignore[no-untyped-call]
+            return original(self, gradient, *args, **kwargs)
         finally:
             _inside.one = False
             if gradient is None and self.numel() == 1:
+                value = float(getattr(self, UNSCALED, self).detach())
                 for took in [*_listening]:
-                    took(self)
+                    took(value)
 
-    backward.put_around = original  # type: ignore[attr-defined]
-    Tensor.backward = backward  # type: ignore[method-assign]
+    return backward
 
 
-def _put_back() -> None:
-    if original := getattr(Tensor.backward, "put_around", None):
-        Tensor.backward = original  # type: ignore[method-assign]
+def _remembered(original: Callable[..., Any]) -> Callable[..., Any]:
+    def scale(self: Any, outputs: Any) -> Any:
+        scaled = original(self, outputs)
+        if isinstance(outputs, Tensor) and isinstance(scaled, Tensor):
+            setattr(scaled, UNSCALED, outputs.detach())
+        return scaled
+
+    return scale
+
+
+def _put_around(owner: Any, name: str, made: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+    original = getattr(owner, name)
+    if hasattr(original, "put_around"):  # by us, and it could not be put back: somebody else had put theirs around it
+        return
+    function: Any = functools.wraps(original)(made(original))
+    function.put_around = original
+    setattr(owner, name, function)
+
+
+def _put_back(owner: Any, name: str) -> None:
+    if original := getattr(getattr(owner, name), "put_around", None):
+        setattr(owner, name, original)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import html
+import itertools
 import math
 import time
-import weakref
+from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-from explorer.attaching.calls import Call, call_of, given_and_taken, watch
+from explorer.attaching.calls import Call, began_before, call_of, given_and_taken, mark, watch
 from explorer.attaching.faults import Fault, first_fault
+from explorer.attaching.hooks import Hook
 from explorer.attaching.kept import Kept
 from explorer.attaching.layers import Layer, find_layers
 from explorer.attaching.ledger import Ledger, LoopStep
@@ -26,7 +29,7 @@ from explorer.attaching.norms import Clipped, clip, measured, parameter_samples,
 from explorer.attaching.samples import NetSample, StepSample, net_samples
 from explorer.attaching.verdict import Loop, LoopDiagnosis, diagnosis_of
 from explorer.attaching.writers import check_writer, scalars_of, tell
-from explorer.fields import ConfigError, check_choice, check_whole, expected, shown
+from explorer.fields import ConfigError, check_choice, check_whole, expected, got, shown
 from explorer.probes.gradients import MAX_STEPS
 from explorer.runs.validation import name_problem
 from explorer.words import Saying, say
@@ -38,6 +41,8 @@ MOST_EVERY = 10**9
 MOST_CALLS = 4  # of a layer in one sampled step that are kept until it is known which of them a gradient came back to
 JUDGING_SHARE = 0.05  # of the time between two writes that the verdict may cost
 MOST_TOLD = 300  # characters of what a loop raised
+_Loss = TypeVar("_Loss")
+_numbers = itertools.count()
 MOST_SAMPLES = 2_000  # kept in memory; then every second one is let go, and half as many are taken
 
 
@@ -89,8 +94,11 @@ class GateProbe:
         self._optimizer: torch.optim.Optimizer | None = None
         self._writers: list[Any] = []
         self._notes: dict[str, Saying] = {}
-        self._states_then: list[weakref.ref[Tensor]] = []
         self._hooks = ExitStack()
+        self._entered, self._number = False, next(_numbers)
+        self._called, self._reached = set[str](), set[str]()  # layers, in any step so far
+        self._passes, self._other_updates = 0, 0  # backward passes that reached one; updates of other parameters alone
+        self._rates = array("d")
         self._kept: Kept | None = None
         self._judging_s, self._judged_at = 0.0, -math.inf
         self._forget()
@@ -98,9 +106,10 @@ class GateProbe:
     def _forget(self) -> None:
         """Nothing is known of the step that comes."""
         self._calls: dict[str, list[Call]] = {}
-        self._states: dict[tuple[str, int], weakref.ref[Tensor]] = {}
         self._came_back: set[str] = set()
         self._loss: float | None = None
+        self._unheard: float | None = None  # of backward passes that reached no recurrent layer
+        self._rate: float | None = None
         self._told = False
         self._clip: Clipped | None = None
         self._weights: dict[str, Tensor] = {}
@@ -122,12 +131,14 @@ class GateProbe:
     def __enter__(self) -> Self:
         with ExitStack() as hooks:
             for layer in self.layers:
-                hooks.callback(layer.module.register_forward_pre_hook(self._drawing).remove)
-                hooks.callback(layer.module.register_forward_hook(self._after_call(layer), with_kwargs=True).remove)
+                after = Hook(self._after_call(layer))
+                hooks.callback(layer.module.register_forward_pre_hook(Hook(self._drawing)).remove)
+                hooks.callback(layer.module.register_forward_hook(after, with_kwargs=True).remove)
             hooks.callback(register_optimizer_step_pre_hook(self._before_update).remove)
             hooks.callback(register_optimizer_step_post_hook(self._after_update).remove)
             hooks.enter_context(each_backward(self._backpropagated))
             self._hooks = hooks.pop_all()
+        self._entered = True
         with self._recording():
             self._keep()
         return self
@@ -136,25 +147,31 @@ class GateProbe:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._hooks.close()
-        if self._begun:
+        # Batches whose gradients were added up for a step that did not come are none, unless an error kept it from coming.
+        if self._begun and (error is not None or self._clip is not None or self._optimizer is None):
             self.end_step()
         with self._recording():
             self._end(error)
 
-    def loss(self, loss: Tensor) -> Tensor:
+    def loss(self, loss: _Loss) -> _Loss:
         """Record a loss of the step that goes on, in place of those that are backpropagated; several are added.
 
         Args:
-            loss: a scalar, in any unit.
+            loss: a scalar, in any unit: a tensor or a number.
 
         Returns:
             The loss, as it came.
 
+        Raises:
+            ConfigError: it is no one number.
+
         """
-        if self._again:
-            return loss
-        self._loss = float(loss.detach()) + (self._loss or 0.0 if self._told else 0.0)
-        self._told = True
+        number = loss.detach().item() if isinstance(loss, Tensor) and loss.numel() == 1 else loss
+        if not isinstance(number, int | float):
+            raise ConfigError("loss", expected("one-number"), got("type", kind=type(loss).__name__))
+        if not self._again:
+            self._loss = float(number) + (self._loss or 0.0 if self._told else 0.0)
+            self._told = True
         return loss
 
     def clip_grad_norm_(
@@ -183,8 +200,9 @@ class GateProbe:
         """
         if self._again:
             return nn.utils.clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
-        if self._clip is not None and self._came_back:  # the optimizer made no step, as where a scaler skips one
-            self.end_step()
+        if self._called and not self._begun and self._unheard is None:
+            self._notes["misplaced"] = Saying("attach.misplaced-clip", {"step": self.step})
+            return nn.utils.clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
         given = [parameters] if isinstance(parameters, Tensor) else list(parameters)
         named = [(self._names.get(id(p), f"[{i}]"), p) for i, p in enumerate(given)]
         if error_if_nonfinite:
@@ -223,10 +241,10 @@ class GateProbe:
         if sample is not None:
             self.samples.append(sample)
         self.ledger.add(made)
+        self._rates.append(math.nan if self._rate is None else self._rate)
         self._tell(made, sample)
         with self._recording():
             self._write(made, sample)
-        self._states_then = list(self._states.values())
         self._forget()
         self._thin()
 
@@ -248,16 +266,17 @@ class GateProbe:
 
     def diagnose(self) -> LoopDiagnosis:
         """What is wrong with this training, if anything; see explorer.attaching.verdict for the rules."""
-        optimizer = self._optimizer
-        rate = None if optimizer is None else float(optimizer.param_groups[0]["lr"])
         loop = Loop(
             self.ledger,
             tuple(self.samples),
             self.layers,
-            rate,
-            isinstance(optimizer, torch.optim.SGD),
+            np.array(self._rates),
+            isinstance(self._optimizer, torch.optim.SGD),
             self.fault,
             self.attached_step,
+            tuple(layer.name for layer in self.layers if layer.name in self._called - self._reached),
+            self._passes if self._optimizer is None and self._other_updates else 0,
+            self._entered,
         )
         return diagnosis_of(loop, self.notes)
 
@@ -319,20 +338,27 @@ class GateProbe:
 
     def _after_call(self, layer: Layer) -> Any:
         def after(module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
-            if torch.is_grad_enabled() and not torch.compiler.is_compiling() and not self._again:
+            if torch.compiler.is_compiling():
+                return
+            self._called.add(layer.name)
+            if torch.is_grad_enabled() and not self._again:
                 with self._harmless():
                     self._take(layer, args, kwargs, result)
 
         return after
 
     def _take(self, layer: Layer, args: Any, kwargs: Any, result: Any) -> None:
+        if self._clip is not None:  # the optimizer has made no step of it, as where a scaler skips one
+            self.end_step()
         call, given = call_of(layer, args, kwargs, result)
         if not all(tensor.requires_grad for tensor in given.values()):
             return
-        self._check_detached(given_and_taken(args, kwargs)[1])
-        self._states |= {(layer.name, place): weakref.ref(tensor) for place, tensor in given.items()}
+        first = given_and_taken(args, kwargs)[1] or ()
+        if self.attached_step is None and any(began_before(part, self._number, self.step) for part in first):
+            self.attached_step = self.step
         for tensor in given.values():
-            tensor.register_hook(lambda _: self._came_back.add(layer.name))
+            mark(tensor, self._number, self.step)
+            tensor.register_hook(lambda _: self._comes_back(layer.name))
         known = self._calls.setdefault(layer.name, [])
         if layer.kernel is None:
             full = layer.name in self._came_back or len(known) >= MAX_STEPS
@@ -349,24 +375,29 @@ class GateProbe:
             call.generator = self.__dict__.pop("_generator", None)
             watch(call, given)
 
-    def _check_detached(self, first: tuple[Tensor, ...] | None) -> None:
-        """A step that begins in the very state the last one ended in, still attached, can only fail."""
-        then = [known for ref in self._states_then if (known := ref()) is not None]
-        if self.attached_step is None and any(
-            part is known and part.requires_grad for part in first or () for known in then
-        ):
-            self.attached_step = self.step
+    def _comes_back(self, name: str) -> None:
+        self._came_back.add(name)
+        self._reached.add(name)
 
-    def _backpropagated(self, loss: Tensor) -> None:
-        if self._came_back and not self._told and not self._again:
-            self._loss = (self._loss or 0.0) + float(loss.detach())
+    def _backpropagated(self, loss: float) -> None:
+        if self._came_back:
+            self._passes += 1
+        if self._told or self._again:
+            return
+        if self._came_back:
+            self._loss = (self._loss or 0.0) + loss
+        else:
+            self._unheard = (self._unheard or 0.0) + loss
 
     def _is_ours(self, optimizer: torch.optim.Optimizer) -> bool:
         """Whether it updates the model, and anything came back since the last update."""
         return self._begun and self._holds(optimizer)
 
     def _holds(self, optimizer: torch.optim.Optimizer) -> bool:
-        return any(id(p) in self._names for group in optimizer.param_groups for p in group["params"])
+        return any(id(p) in self._names for p in _parameters_of(optimizer))
+
+    def _has_gradients(self, optimizer: torch.optim.Optimizer) -> bool:
+        return any(id(p) in self._names and p.grad is not None for p in _parameters_of(optimizer))
 
     def _before_update(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> Any:
         """Look at the step, or, where it is made inside of the optimizer's, have it looked at there.
@@ -391,8 +422,13 @@ class GateProbe:
 
     def _look(self, optimizer: torch.optim.Optimizer) -> None:
         """At everything that needs the weights as they are before the update."""
+        if not self._holds(optimizer):
+            self._other_updates += 1
+            return
+        if self._loss is None and self._unheard is not None and self._has_gradients(optimizer):
+            self._loss = self._unheard  # a loss of this model all the same, which reached no recurrent layer
         if self._is_ours(optimizer):
-            self._optimizer = optimizer
+            self._optimizer, self._rate = optimizer, float(optimizer.param_groups[0]["lr"])
             self._settle()
             if self.sampled and not self._weights:
                 self._weights = {name: p.detach().clone() for name, p in self._parameters.items()}
@@ -409,22 +445,31 @@ class GateProbe:
 
     def _settle(self) -> None:
         """Everything that needs the weights and gradients as they were when the states were made, once."""
+        if self._clip is not None and self._came_back:
+            self._notes["early-clip"] = Saying("attach.early-clip", {"step": self.step})
+            self._clip = None
         if self._clip is None and (self._came_back or self._loss is not None):
             norm = summed(self._parameters.values())
             self._clip = measured(self._parameters.items()) if self.sampled else Clipped({}, norm, norm)
             self._note_fault()
+            self._came_back.clear()
         if self.sampled and self._nets is None:
             self._nets = ()
-            if not any(self._calls.values()):
+            if not self._called:
                 self._notes["unseen"] = Saying("attach.unseen", {"step": self.step})
             with self._harmless():
                 chosen = [self._looked_at(layer) for layer in self.layers if self._calls.get(layer.name)]
                 self._nets = tuple(sample for calls in chosen for sample in net_samples(calls, self.rows))
             for net in self._nets:
+                if net.norm_T is not None and net.share_L is None and not self._is_fused(net.net.module):
+                    self._notes[f"unchained {net.net}"] = Saying("attach.unchained", {"module": net.net.module})
                 if net.mismatch and not math.isnan(net.residual):  # NaN is a fault of the loop's own
                     self._notes[f"mismatch {net.net}"] = Saying(
                         "attach.mismatch", {"net": net.net, "residual": net.residual}
                     )
+
+    def _is_fused(self, name: str) -> bool:
+        return any(layer.name == name and layer.kernel is not None for layer in self.layers)
 
     def _looked_at(self, layer: Layer) -> list[Call]:
         """The calls of a cell; of a layer the first call to which a gradient came back."""
@@ -437,14 +482,23 @@ class GateProbe:
         return (learned_from or calls)[:1]
 
     def _note_fault(self) -> None:
-        numbers = [self._loss or 0.0, self._clip.norm_before if self._clip else 0.0]
-        if self.fault is None and not bool(torch.tensor(numbers, dtype=torch.float64).isfinite().all()):
+        if math.isfinite(self._loss or 0.0) and (self._clip is None or math.isfinite(self._clip.norm_before)):
+            if self.fault is not None:  # no update was made of it, or the weights would not be finite now
+                self._notes["passed"] = Saying("attach.passed", {"step": self.fault.step, "value": self.fault.value})
+                self.fault = None
+        elif self.fault is None:
             with self._harmless():
                 found = first_fault(self._parameters, self._calls.values(), self._loss)
                 self.fault = None if found is None else Fault(self.step, found)
 
     def _sample(self, clip: Clipped) -> StepSample:
-        moved = {name: (before, self._parameters[name]) for name, before in self._weights.items()}
+        # Of several optimizers the first ends the step: what the others are going to do is not known here.
+        moving = set(map(id, _parameters_of(self._optimizer))) if self._optimizer is not None else set()
+        moved = {
+            name: (before, self._parameters[name])
+            for name, before in self._weights.items()
+            if id(self._parameters[name]) in moving
+        }
         parameters, ratio = parameter_samples(clip.norms, moved)
         return StepSample(self.step, self._nets or (), parameters, ratio)
 
@@ -509,6 +563,11 @@ class GateProbe:
             else:
                 self._writers.remove(writer)
                 self._notes["writer"] = Saying("attach.writer-failed", {"step": self.step, "error": shown(error)})
+
+
+def _parameters_of(optimizer: torch.optim.Optimizer) -> Iterator[Tensor]:
+    for group in optimizer.param_groups:
+        yield from group["params"]
 
 
 def _checked_name(run: object) -> str:

@@ -11,6 +11,8 @@ from explorer.attaching.layers import Layer, find_layers
 from explorer.fields import ConfigError, expected, got
 from explorer.models import ModelConfig, NetKey, SequenceModel
 
+SKIPPED = (nn.Dropout, nn.Identity, nn.modules.loss._Loss)  # which do nothing in evaluation
+
 
 def from_torch(module: nn.Module, head: nn.Linear | None = None, *, layer: str | None = None) -> SequenceModel:
     """A copy of a torch module's recurrent layer and linear head, as a model that all probes of numbers can read.
@@ -31,12 +33,13 @@ def from_torch(module: nn.Module, head: nn.Linear | None = None, *, layer: str |
         it; dropout between layers is left out, as in evaluation.
 
     Raises:
-        ConfigError: no recurrent layer, several and none named, one that is a single step (nn.GRUCell), or no head that fits.
+        ConfigError: no recurrent layer, several and none named, one that is a single step (nn.GRUCell), no head that fits, or,
+            where no head is named, anything else in the module that computes: the copy would be another network.
 
     """
     chosen = _the_layer(find_layers(module), layer)
     config = _config_of(chosen)
-    linear = _the_head(module, config.features) if head is None else _fitting(head, config.features)
+    linear = _the_head(module, chosen, config.features) if head is None else _fitting(head, config.features)
     model = SequenceModel(config, chosen.module.input_size, linear.out_features, seed=0)  # type: ignore[arg-type]
     model.to(torch.promote_types(chosen.tensors(config.nets[0])[0].dtype, linear.weight.dtype))
     # Parameters have torch's own names and orders.
@@ -70,10 +73,18 @@ def _config_of(layer: Layer) -> ModelConfig:
     )  # fmt: skip
 
 
-def _the_head(module: nn.Module, features: int) -> nn.Linear:
-    fitting = [m for m in module.modules() if isinstance(m, nn.Linear) and m.in_features == features]
+def _the_head(module: nn.Module, layer: Layer, features: int) -> nn.Linear:
+    """The one linear layer, where there is nothing else: what stands before the recurrent one is none of its outputs."""
+    own = {id(m) for m in layer.module.modules()}  # what makes its weights anew, where they are parametrised
+    named = [(name, m) for name, m in module.named_modules() if m is layer.module or id(m) not in own]
+    leaves = [(name, m) for name, m in named if m is layer.module or not ([*m.children()] or isinstance(m, SKIPPED))]
+    place = next(at for at, (_, m) in enumerate(leaves) if m is layer.module)
+    fitting = [m for _, m in leaves[place:] if isinstance(m, nn.Linear) and m.in_features == features]
     if len(fitting) != 1:
         raise ConfigError("head", expected("head", features=features), got("count", count=len(fitting)))
+    others = [f"{name} ({type(m).__name__})" for name, m in leaves if m is not layer.module and m is not fitting[0]]
+    if others:
+        raise ConfigError("module", expected("layer-and-head"), others)
     return fitting[0]
 
 

@@ -1,10 +1,11 @@
 """What is wrong with a training whose task is not known: only its losses, its norms, its gates and its gradients in time.
 
 In this order, the first that holds: a state that still hangs on the step before ("never-detached"), a value that is not finite
-("exploding"), a loss that rises or jumps ("rate-too-large"), a gradient that grows back through time ("exploding"). Then, where
-the loss stands still: gates or states that are stuck ("saturated", "dead-units"), steps that are all too short ("clip-bound",
-"rate-too-small"), a gradient that does not reach back ("vanishing"). Beside any of it: a threshold that is never reached
-("clip-idle").
+in what is read ("bad-data") or elsewhere ("exploding"), no updates of the model at all ("no-update"), no gradient in a layer or
+anywhere ("no-gradient"), a loss that rises or jumps ("rate-too-large"), a gradient that grows back through time ("exploding").
+Then, where the loss stands still: gates or states that are stuck ("saturated", "dead-units"), steps that are all too short
+("clip-bound", "rate-too-small"), a gradient that does not reach back to what must be remembered ("vanishing"). Beside any of it:
+a threshold that is never reached ("clip-idle").
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,7 @@ STALLED = 0.15  # of the first loss: less is gained
 NOTHING_GAINED = 0.03
 RISEN = 1.2  # times the first loss
 JUMPED, JUMPED_SHARE = 10.0, 0.05  # times the first loss, in so many of the steps
+WARMING = 1.2  # times the median learning rate so far
 RECOVERED = 0.5  # of the first loss gained in the end all the same
 FIRST_STEPS = 5
 
@@ -45,20 +47,38 @@ class Loop:
         ledger: loss and norms of every step.
         samples: the sampled steps.
         layers: the recurrent layers.
-        learning_rate: of the optimizer's first group, as it is now; None where no optimizer of torch made a step.
+        rates_S: the learning rate of the optimizer's first group at each step; NaN where no optimizer of torch made it.
         plain: whether a step's length follows the gradient's, as with SGD.
         fault: the first value that was not finite.
         attached_step: the first step that began in a state that was not detached.
+        unreached: layers that were called, and no gradient has ever come back to them.
+        passes: backward passes that reached the model, where only optimizers of other parameters made steps; else 0.
+        entered: whether the probe's block has been entered.
 
     """
 
     ledger: Ledger
     samples: tuple[StepSample, ...]
     layers: tuple[Layer, ...]
-    learning_rate: float | None = None
+    rates_S: Floats = field(default_factory=lambda: np.array([]))
     plain: bool = False
     fault: Fault | None = None
     attached_step: int | None = None
+    unreached: tuple[str, ...] = ()
+    passes: int = 0
+    entered: bool = True
+
+    @property
+    def learning_rate(self) -> float | None:
+        """The largest so far: what a schedule has made of it since has done no harm. None where none is known."""
+        known_S = self.rates_S[np.isfinite(self.rates_S)]
+        return float(known_S.max()) if known_S.size else None
+
+    @property
+    def warming_up(self) -> bool:
+        """Whether the learning rate is still on its way up."""
+        known_S = self.rates_S[np.isfinite(self.rates_S)]
+        return bool(known_S.size and known_S[-1] > WARMING * np.median(known_S))
 
     @property
     def first_loss(self) -> float | None:
@@ -133,13 +153,19 @@ class LoopDiagnosis:
 def diagnosis_of(loop: Loop, notes: Iterable[Saying] = ()) -> LoopDiagnosis:
     """The verdict on a loop: the first rule that holds, and a threshold that is never reached; "healthy" where the loss fell."""
     rules: tuple[Callable[[Loop], Finding | None], ...] = (
-        _attached, _not_finite, _too_short, _risen, _exploding, _saturated, _dead, _too_slow, _vanishing,
+        _attached, _not_finite, _others_updated, _too_short, _unmoved, _ungraded, _risen, _exploding, _saturated, _dead,
+        _too_slow, _vanishing,
     )  # fmt: skip
     findings = [found for rule in rules if (found := rule(loop)) is not None][:1]
-    idle, well = _idle(loop), _well(loop)
-    if not findings and (idle is None or well.rule == "healthy"):
-        findings = [well]
-    return LoopDiagnosis((*findings, *([idle] if idle else [])), tuple(notes))
+    idle = None if findings and findings[0].rule in ("no-update", "no-gradient") else _idle(loop)
+    findings = findings or [_well(loop)]
+    frozen = [layer.name for layer in loop.layers if layer.name in loop.unreached and _is_frozen(layer)]
+    told = [Saying("attach.frozen", {"modules": frozen})] if frozen else []
+    return LoopDiagnosis((*findings, *([idle] if idle else [])), (*notes, *told))
+
+
+def _is_frozen(layer: Layer) -> bool:
+    return not any(parameter.requires_grad for parameter in layer.module.parameters())
 
 
 def _attached(loop: Loop) -> Finding | None:
@@ -152,18 +178,52 @@ def _not_finite(loop: Loop) -> Finding | None:
     if (risen := _risen(loop)) is not None:
         figures = {**risen.figures, "non_finite": loop.fault.value, "at_step": loop.fault.step}
         return Finding("rate-too-large", LIKELY, figures, "loop-value")
-    return Finding("exploding", CERTAIN, {"non_finite": loop.fault.value, "at_step": loop.fault.step}, "loop-value")
+    figures = {"non_finite": loop.fault.value, "at_step": loop.fault.step}
+    what = loop.fault.value.what
+    if isinstance(what, Saying) and what.code == "value.read-by":
+        return Finding("bad-data", CERTAIN, figures)
+    return Finding("exploding", CERTAIN, figures, "loop-value")
+
+
+def _others_updated(loop: Loop) -> Finding | None:
+    """Gradients came, and every update was of something else: an optimizer made for another copy of the model."""
+    if loop.passes < LEAST_STEPS:
+        return None
+    return Finding("no-update", CERTAIN, {"passes": loop.passes})
 
 
 def _too_short(loop: Loop) -> Finding | None:
     if len(loop.ledger) >= LEAST_STEPS:
         return None
+    if not loop.entered:
+        return Finding("too-short", CERTAIN, {}, "not-entered")
     return Finding("too-short", CERTAIN, {"least": LEAST_STEPS, "steps": len(loop.ledger)}, "loop")
+
+
+def _unmoved(loop: Loop) -> Finding | None:
+    """There was a gradient, and no sampled update has changed a weight."""
+    if loop.update_ratio != 0 or not loop.ledger.finite("norm_before").any():
+        return None
+    if loop.learning_rate == 0:
+        return Finding("no-update", CERTAIN, {}, "rate")
+    if not loop.ledger.finite("norm_after").any():
+        return Finding("no-update", CERTAIN, {"clip_norm": float(loop.ledger.finite("max_norm")[-1])}, "clip")
+    return None
+
+
+def _ungraded(loop: Loop) -> Finding | None:
+    """All gradients are exactly zero, at a loss that is not; or none has come back to a layer that was called."""
+    norms_S, losses_S = loop.ledger.finite("norm_before"), loop.ledger.finite("loss")
+    if norms_S.size and not norms_S.any() and (losses_S.any() or not losses_S.size):
+        return Finding("no-gradient", CERTAIN, {"steps": len(norms_S)}, "zero")
+    names = [layer.name for layer in loop.layers if layer.name in loop.unreached and not _is_frozen(layer)]
+    return Finding("no-gradient", CERTAIN, {"modules": names, "steps": len(loop.ledger)}) if names else None
 
 
 def share_of(samples: list[NetSample]) -> Floats | None:
     """The share of a loss's gradient that is left, by lag: the median over sampled steps."""
-    shares = [net.share_L for net in samples if net.share_L is not None]
+    # A gradient beyond its precision, as under a scale that is too large at first, has no share.
+    shares = [net.share_L for net in samples if net.share_L is not None and np.isfinite(net.share_L).all()]
     if not shares:
         return None
     lags = max(map(len, shares))
@@ -211,7 +271,7 @@ def _too_slow(loop: Loop) -> Finding | None:
     gained, ratio = loop.gained, loop.update_ratio
     if gained is None or ratio is None or loop.learning_rate is None or len(loop.ledger) < LEAST_TO_STALL:
         return None
-    if gained >= NOTHING_GAINED or ratio >= SMALL_UPDATE:
+    if gained >= NOTHING_GAINED or not 0 < ratio < SMALL_UPDATE or loop.warming_up:
         return None
     before, after = (float(np.mean(loop.ledger.finite(name))) for name in ("norm_before", "norm_after"))
     figures = _rate(loop) | {"update_share": ratio}
@@ -262,7 +322,8 @@ def _vanishing(loop: Loop) -> Finding | None:
 def _vanishing_in(loop: Loop, nets: dict[NetName, list[NetSample]]) -> Finding | None:
     """Even by the net that carries it farthest, under a hundredth of a loss's gradient is left after 20 steps.
 
-    Where the loss is not known, only a net that is asked at the end alone is judged: what came early cannot be learned then.
+    Only a net that is asked at the end alone is judged: what came early cannot be learned then. One that is asked at every step
+    may need no more than it has, and its loss may stand where it has learned all there is.
     """
     shares = {net: share_L for net, samples in nets.items() if (share_L := share_of(samples)) is not None}
     horizons = {net: first_under(share_L, HORIZON) for net, share_L in shares.items()}
@@ -270,7 +331,7 @@ def _vanishing_in(loop: Loop, nets: dict[NetName, list[NetSample]]) -> Finding |
         return None
     if min(map(len, shares.values())) < VANISHING_STEPS + LEAST_ROWS + 1:
         return None
-    if loop.gained is None and not all(asked_at_end(sample) for samples in nets.values() for sample in samples):
+    if not all(asked_at_end(sample) for samples in nets.values() for sample in samples):
         return None
     net = max(shares, key=lambda net: horizons[net] or 0)
     lags = {"half_life_steps": first_under(shares[net], HALF), "horizon_steps": horizons[net]}
@@ -289,7 +350,7 @@ def asked_at_end(sample: NetSample) -> bool:
 def _idle(loop: Loop) -> Finding | None:
     """A threshold that no step has reached, in as many steps as let one be sure of it."""
     thresholds_S, norms_S = loop.ledger.finite("max_norm"), loop.ledger.finite("norm_before")
-    if not norms_S.size or len(thresholds_S) < LEAST_TO_STALL or (loop.ledger["coefficient"] < 1).any():
+    if not norms_S.any() or len(thresholds_S) < LEAST_TO_STALL or (loop.ledger["coefficient"] < 1).any():
         return None
     figures = {
         "max_norm": float(thresholds_S[-1]),
@@ -302,6 +363,11 @@ def _idle(loop: Loop) -> Finding | None:
 
 def _well(loop: Loop) -> Finding:
     """The loss fell, and nothing else stands out; or there is no loss that says so."""
-    figures = {"first_loss": loop.first_loss, "last_loss": loop.last_loss}
-    healthy = loop.gained is not None and loop.gained >= STALLED
-    return Finding("healthy" if healthy else "unclear", LIKELY, figures, "loop")
+    figures: dict[str, object] = {"first_loss": loop.first_loss, "last_loss": loop.last_loss}
+    if loop.gained is not None and loop.gained >= STALLED:
+        return Finding("healthy", LIKELY, figures, "loop")
+    reached = [share_L for samples in loop.nets().values() if (share_L := share_of(samples)) is not None]
+    horizons = [horizon for share_L in reached if (horizon := first_under(share_L, HORIZON)) is not None]
+    if loop.gained is None or not horizons or len(horizons) < len(reached):
+        return Finding("unclear", LIKELY, figures, "loop")
+    return Finding("unclear", LIKELY, figures | {"horizon_steps": max(horizons)}, "loop-reach")

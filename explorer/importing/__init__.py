@@ -35,6 +35,7 @@ from explorer.words import Saying
 __all__ = ["RULES", "ImportRefusedError", "Imported", "LeftOut", "Report", "Taken", "import_model"]
 
 
+TRIED = {"reset": ("after", "before"), "activation": ("tanh", "relu")}  # what a file of weights alone does not say
 _TORCH_GRUS = "torch.nn.modules.rnn.GRU", "torch.nn.modules.rnn.GRUCell"
 
 
@@ -124,7 +125,7 @@ def import_model(
     config = configured(stack, ends, wishes)
     tried = _tried(config, stack, ends, symbols, sample)
     if tried and not said:
-        config = replace(config, reset=min(tried, key=lambda reset: tried[reset]))
+        config = _as(config, min(tried, key=lambda variant: tried[variant]))
     model = build(config, stack, ends, symbols)
     report = Report(
         Saying(opened.kind),
@@ -143,24 +144,28 @@ def _several(names: str | Sequence[str]) -> tuple[str, ...]:
 def _wishes(
     opened: Opened, stack: Stack, reset: str | None, activation: str | None, objective: str | None
 ) -> tuple[Wishes, bool]:
-    """What the model is beside its weights, and whether that is certain: of a GRU, where its reset gate acts."""
+    """What the model is beside its weights, and whether that is certain: a GRU's reset convention, a plain cell's activation."""
     first = next(iter(stack.nets.values())).w_hh[0]
     mode, kind = str(opened.told(first, "mode") or ""), opened.told(first, "class")
     told = opened.told(first, "reset") or ("after" if kind in _TORCH_GRUS else None)
     relu = "relu" if "relu" in mode.lower() or opened.told(first, "nonlinearity") == "relu" else None
-    active = activation or opened.told(first, "activation") or relu or "tanh"
+    active = activation or opened.told(first, "activation") or relu or ("tanh" if "tanh" in mode.lower() else None)
     asked = objective or ("leaky" if stack.both_ways else "next")
-    certain = (reset or told) is not None or CELLS[stack.cell].setting != "reset"
-    return Wishes(reset or told or "after", active, asked), certain
+    certain = {"reset": bool(reset or told), "activation": bool(active)}.get(CELLS[stack.cell].setting, True)
+    return Wishes(reset or told or "after", active or "tanh", asked), certain
+
+
+def _as(config: ModelConfig, variant: str) -> ModelConfig:
+    changed: dict[str, Any] = {config.kind.setting: variant}
+    return replace(config, **changed)
 
 
 def _tried(config: ModelConfig, stack: Stack, ends: Ends, symbols: Symbols, sample: str | None) -> dict[str, float]:
-    """Mean loss of a sample in nats, by variant of the cell: of a GRU under both conventions."""
+    """Mean loss of a sample in nats, by variant of the cell: of a GRU under both conventions, of a plain cell under two."""
     if sample is None:
         return {}
-    resets = ("after", "before") if config.kind.setting == "reset" else (config.reset,)
     losses = {}
-    for each in (replace(config, reset=reset) for reset in resets):
+    for each in [_as(config, variant) for variant in TRIED.get(config.kind.setting, ())] or [config]:
         known_T = symbols.vocabulary.encode(sample).numpy() > 0
         mean = score_text(build(each, stack, ends, symbols), sample).mean_over(known_T)
         losses[each.variant] = math.inf if mean is None else mean

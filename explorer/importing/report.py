@@ -22,8 +22,8 @@ class Report:
         taken: the tensors that are in the model, from the input up.
         left_out: what is not in the model.
         notes: what to know: what was added, assumed, or could not be seen in the file.
-        nll_nats: mean loss of the sample in nats a character, by variant of the cell ("after", "before" of a GRU); empty
-            without a sample.
+        nll_nats: mean loss of the sample in nats a character, by variant of the cell ("after", "before" of a GRU; "tanh",
+            "relu" of an RNN); empty without a sample.
 
     """
 
@@ -140,10 +140,9 @@ def noted(
 
 
 def _of_sample(config: ModelConfig, said: bool, tried: Mapping[str, float]) -> list[Saying]:
+    setting = config.kind.setting
     if len(tried) > 1:
-        return [
-            Saying("import.note.resets", {"after": tried["after"], "before": tried["before"], "chosen": config.reset})
-        ]
+        return [Saying(f"import.note.{setting}s", {**tried, "chosen": config.variant})]
     if tried:
         return [Saying("import.note.sample", {"nats": next(iter(tried.values()))})]
-    return [] if said else [Saying("import.note.reset-assumed")]
+    return [] if said else [Saying(f"import.note.{setting}-assumed")]

@@ -11,7 +11,7 @@ from explorer.words import knows, say
 CERTAIN, LIKELY = "certain", "likely"
 RULES = (
     "never-detached", "exploding", "untrained", "rate-too-large", "rate-too-small", "clip-bound", "overfitting", "unlike",
-    "leaks", "disconnected",
+    "leaks", "disconnected", "bad-data", "no-gradient", "no-update",
     "saturated", "dead-units", "truncated", "vanishing", "still-learning", "by-heart", "clip-idle", "healthy", "unclear",
     "too-short",
 )  # fmt: skip

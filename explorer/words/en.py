@@ -228,6 +228,7 @@ FORMS: dict[str, Callable[[Any], str]] = {
     "net": lambda net: _net(*net),
     "way": str,
     "module": lambda name: name or "the model itself",
+    "modules": lambda names: " and ".join(name or "the model itself" for name in names),
     "nets": lambda nets: "; ".join(f"layer {net.layer}, {net.direction}" for net in nets),
     "some": lambda values: _names(values)[:80],
     "quoted names": lambda values: repr(_names(values)[:80]),
@@ -762,6 +763,12 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "were never trained."
     ),
     "import.note.no-counts": "How often each symbol stood in its corpus is not known, so frequencies are no yardstick.",
+    "import.note.activation-assumed": (
+        "Which activation it has cannot be seen in the file. “tanh” is assumed, as in torch.nn.RNN; a sample= text would tell."
+    ),
+    "import.note.activations": (
+        "Perplexity of the sample: {tanh:perplexity} with tanh, {relu:perplexity} with relu. It was opened as “{chosen}”."
+    ),
     "import.note.reset-assumed": (
         "Where the reset gate acts cannot be seen in the file. “After” is assumed, as in torch.nn.GRU; a sample= text would tell."
     ),
@@ -811,6 +818,30 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # probes: the verdicts; a title, what was found, and one change to try
     "sureness.certain": "",
     "sureness.likely": "likely",
+    "verdict.bad-data": "What it reads is not a finite number",
+    "verdict.bad-data.found": "The first value that is not a finite number, at step {at_step:,}: {non_finite}.",
+    "verdict.bad-data.advice": "Look at the data of that step, and at what stands in front of the layer.",
+    "verdict.no-update": "The weights do not change",
+    "verdict.no-update.found": (
+        "{passes:,} backward passes brought a gradient to this model, and every update was of other parameters."
+    ),
+    "verdict.no-update.advice": (
+        "Make the optimizer from the parameters of this very model, after it was moved or copied; where no optimizer of torch "
+        "updates it, call probe.end_step()."
+    ),
+    "verdict.no-update.found.rate": "The learning rate is 0.",
+    "verdict.no-update.advice.rate": "Set a learning rate, or look at the schedule that sets it.",
+    "verdict.no-update.found.clip": "Clipping at {clip_norm:g} leaves nothing of the gradient.",
+    "verdict.no-update.advice.clip": "Clip at a norm above 0.",
+    "verdict.no-gradient": "No gradient comes back",
+    "verdict.no-gradient.found.zero": "In {steps:,} steps every gradient was exactly 0 when the weights were to change.",
+    "verdict.no-gradient.advice.zero": (
+        "Is zero_grad() called between backward() and step()? Is the loss multiplied by 0, or masked everywhere?"
+    ),
+    "verdict.no-gradient.found": "In {steps:,} steps no gradient came back to {modules:modules}.",
+    "verdict.no-gradient.advice": (
+        "Is it called under torch.no_grad(), or is its output detached? If that is meant, freeze it: requires_grad_(False)."
+    ),
     "verdict.exploding": "The gradient explodes",
     "verdict.exploding.found": "The median loss is {share:,.3g} times its local gradient {lag:steps} back.",
     "verdict.exploding.found.value": "The first value that is not a finite number: {non_finite}.",
@@ -819,9 +850,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "Try smaller recurrent weights, such as init='orthogonal', or clip the gradient while training."
     ),
     "verdict.exploding.found.loop-value": "The first value that is not a finite number, at step {at_step:,}: {non_finite}.",
-    "verdict.exploding.advice.loop-value": (
-        "Clip the gradient by its norm, or lower the learning rate. If it stands in an input, look at the data."
-    ),
+    "verdict.exploding.advice.loop-value": ("Clip the gradient by its norm, or lower the learning rate."),
     "verdict.exploding.found.loop-time": (
         "Followed back alone, the gradient of a loss is {share:,.3g} times as large {lag:steps} earlier ({net:net})."
     ),
@@ -865,6 +894,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "The loss rose from {first_loss:.4g} to {last_loss:.4g}, and at step {at_step:,} came the first value that is not "
         "finite: {non_finite}."
     ),
+    "verdict.rate-too-large.found.logged": _rising,
+    "verdict.rate-too-large.advice.logged": "Train again with a lower learning rate, or clip the gradient.",
     "verdict.rate-too-large.advice": _lower_rate,
     "verdict.rate-too-small": "The learning rate is too small",
     "verdict.rate-too-small.found": (
@@ -961,9 +992,16 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "verdict.unclear": "Nothing stands out",
     "verdict.unclear.found": _reads,
     "verdict.unclear.found.loop": _loss_went,
+    "verdict.unclear.found.loop-reach": (
+        "The loss went from {first_loss:.4g} to {last_loss:.4g}. Followed back alone, the gradient of a loss is under 1 % after "
+        "{horizon_steps:steps}: if the task needs more than that, it is why; if not, look elsewhere."
+    ),
     "verdict.too-short": "Too short to tell",
     "verdict.too-short.found": "{least:g} {tokens} or more are needed; this text has {characters:g}.",
     "verdict.too-short.found.loop": "{least:g} steps or more are needed; this loop has made {steps:g}.",
+    "verdict.too-short.found.not-entered": (
+        "Nothing was recorded: the loop must stand inside of `with GateProbe(model) as probe:`."
+    ),
     # attaching: what to know of a loop, and what cannot be attached to
     "attach.norms-alone": "Judged by its norms alone: of gates, and of the gradient in time, nothing is known.",
     "attach.so-far": "{steps:,} steps so far, {sampled:,} looked at closely.",
@@ -978,18 +1016,40 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "No recurrent layer was seen at work in step {step:,}, so there are no gates and no loss. Is its call compiled, or "
         "not in the block? Compile the rest of the model."
     ),
+    "attach.passed": (
+        "At step {step:,} a value was not a finite number ({value}). No update was made of it: later steps were finite again."
+    ),
+    "attach.misplaced-clip": (
+        "At step {step:,} clip_grad_norm_ was called where no gradient had come since the last step, which changes nothing. Clip "
+        "between backward() and step()."
+    ),
+    "attach.early-clip": (
+        "At step {step:,} more gradient came after it was clipped, and was not clipped. Clip between backward() and step()."
+    ),
+    "attach.frozen": "{modules:modules}: frozen, so no gradient comes back there, and its gates are not looked at.",
+    "attach.unchained": (
+        "The states of {module:module} were changed between its steps, or belong to several sequences, so that no loss is "
+        "followed back through them."
+    ),
     "attach.first-call": "{module:module} was called several times in a step; only the first call that learned is looked at.",
     "attach.failed": "The probe itself failed at step {step:,} and left that sample out; the training was not touched: {error}.",
     "attach.store-failed": (
         "The loop is not shown in the app any more; at step {step:,} its store refused: {error}. The training was not touched."
     ),
     "attach.writer-failed": "A writer failed at step {step:,} and is told nothing any more: {error}.",
+    "expected.layer-and-head": (
+        "a module of one recurrent layer and one nn.Linear after it, or the two of them: from_torch(net.rnn, net.head)"
+    ),
+    "expected.one-number": "a tensor with one number, or a number",
     "expected.torch-module": "a torch.nn.Module",
     "expected.recurrent-layer": "a model with nn.RNN, nn.GRU or nn.LSTM in it, or their cells",
     "expected.uncompiled": "the model before torch.compile, as its hooks are not called in compiled code; compile the rest of it",
     "got.compiled": "a compiled module, {module}",
     "expected.no-projection": "recurrent layers without projections (proj_size=0)",
     "got.projection": "proj_size={size} in {module:module}",
+    "expected.rows-of-log": "a row for each step",
+    "expected.norms": "a column of norms, none of them below 0",
+    "got.columns": "{names:few}",
     "expected.norm-column": "a column with the gradient's norm, called {names:names}, or the like",
     "expected.one-layer": "the name of one nn.RNN, nn.GRU or nn.LSTM out of {allowed:names}",
     "expected.head": "one nn.Linear with {features} inputs; give it as head=",
@@ -1898,6 +1958,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "cli.diagnose.text": "The text it is judged on; the first 2,000 characters of its own corpus if left out.",
     "cli.diagnose.csv": "A table with a row a step: a column with the gradient's norm, and perhaps the loss.",
     "cli.diagnose.max-norm": "The clipping threshold, where no column has it.",
+    "cli.diagnose.column": "The column of the table with the gradient's norm, where it has no usual name.",
     "cli.diagnose.one-of": "Expected either MODEL or --csv.",
     "cli.diagnose.needs-text": "{corpus} does not come with the project: give a text with --text.",
     "cli.runs.help": "The runs of the app, of the command line and of your own loops.",

@@ -209,6 +209,7 @@ FORMS: dict[str, Callable[[Any], str]] = {
     "reached": lambda steps: "这段文本之外" if math.isinf(steps) else _steps(steps),
     "way": lambda direction: DIRECTIONS.get(direction, direction),
     "module": lambda name: name or "模型本身",
+    "modules": lambda names: "和".join(name or "模型本身" for name in names),
     "nets": lambda nets: "；".join(
         f"第 {net.layer} 层，{DIRECTIONS.get(net.direction, net.direction)}" for net in nets
     ),
@@ -739,6 +740,12 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "import.note.both-ways": ("模型从两端读；打开时所用的目标是 {objective!r}，它训练时的目标可能不是这个。"),
     "import.note.last-only": ("训练时，这个模型只在读完整个文本窗口之后才预测，所以它在文本开头附近的预测从未训练过。"),
     "import.note.no-counts": "不知道每个符号在它的语料里出现了多少次，所以不能用频率作标准来比较。",
+    "import.note.activation-assumed": (
+        "从文件里看不出激活函数。这里假定为“tanh”，与 torch.nn.RNN 相同；给出 sample= 文本就能判定。"
+    ),
+    "import.note.activations": (
+        "样本的困惑度：tanh 为 {tanh:perplexity}，relu 为 {relu:perplexity}。打开时采用“{chosen}”。"
+    ),
     "import.note.reset-assumed": (
         "从文件里看不出重置门作用在哪里。这里假定为“之后”，与 torch.nn.GRU 相同；给出 sample= 文本就能判定。"
     ),
@@ -787,13 +794,32 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # probes: the verdicts; a title, what was found, and one change to try
     "sureness.certain": "",
     "sureness.likely": "很可能",
+    "verdict.bad-data": "读入的内容不是有限数",
+    "verdict.bad-data.found": "第一个不是有限数的值，在第 {at_step:,} 步：{non_finite}。",
+    "verdict.bad-data.advice": "请查看那一步的数据，以及这一层之前的部分。",
+    "verdict.no-update": "权重没有改变",
+    "verdict.no-update.found": "{passes:,} 次反向传播给这个模型带来了梯度，而每次更新都是别的参数。",
+    "verdict.no-update.advice": (
+        "请用这个模型本身的参数建立优化器（在移动或复制模型之后）；如果不是由 torch 的优化器更新，请调用 probe.end_step()。"
+    ),
+    "verdict.no-update.found.rate": "学习率是 0。",
+    "verdict.no-update.advice.rate": "请设置学习率，或查看设置它的调度器。",
+    "verdict.no-update.found.clip": "在 {clip_norm:g} 处裁剪，梯度一点也没剩下。",
+    "verdict.no-update.advice.clip": "请以大于 0 的范数裁剪。",
+    "verdict.no-gradient": "没有梯度传回来",
+    "verdict.no-gradient.found.zero": "在 {steps:,} 步中，要改变权重时所有梯度都恰好是 0。",
+    "verdict.no-gradient.advice.zero": "zero_grad() 是否在 backward() 和 step() 之间调用？损失是否乘了 0，或处处被掩蔽？",
+    "verdict.no-gradient.found": "在 {steps:,} 步中，没有梯度传回到 {modules:modules}。",
+    "verdict.no-gradient.advice": (
+        "它是否在 torch.no_grad() 下调用，或者输出被 detach 了？如果是有意的，请冻结它：requires_grad_(False)。"
+    ),
     "verdict.exploding": "梯度爆炸",
     "verdict.exploding.found": "按中位数看，往回 {lag:steps}，损失的梯度是其局部梯度的 {share:,.3g} 倍。",
     "verdict.exploding.found.value": "第一个不是有限数的值：{non_finite}。",
     "verdict.exploding.found.prediction": "第一个不是有限数的值：第 {step} 步的预测。",
     "verdict.exploding.advice": "试试更小的循环权重，例如 init='orthogonal'，或者在训练时裁剪梯度。",
     "verdict.exploding.found.loop-value": "第 {at_step:,} 步出现第一个不是有限数的值：{non_finite}。",
-    "verdict.exploding.advice.loop-value": ("请按范数裁剪梯度，或者调小学习率。如果它出现在输入里，请检查数据。"),
+    "verdict.exploding.advice.loop-value": ("请按范数裁剪梯度，或者调小学习率。"),
     "verdict.exploding.found.loop-time": (
         "单独往回追踪，损失的梯度在 {lag:steps}之前是原来的 {share:,.3g} 倍（{net:net}）。"
     ),
@@ -831,6 +857,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "verdict.rate-too-large.found.loop-value": (
         "损失从 {first_loss:.4g} 升到 {last_loss:.4g}，在第 {at_step:,} 步出现第一个不是有限数的值：{non_finite}。"
     ),
+    "verdict.rate-too-large.found.logged": _rising,
+    "verdict.rate-too-large.advice.logged": "用更低的学习率重新训练，或者裁剪梯度。",
     "verdict.rate-too-large.advice": _lower_rate,
     "verdict.rate-too-small": "学习率太小",
     "verdict.rate-too-small.found": (
@@ -910,8 +938,13 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "verdict.unclear": "没有明显的问题",
     "verdict.unclear.found": _reads,
     "verdict.unclear.found.loop": _loss_went,
+    "verdict.unclear.found.loop-reach": (
+        "损失从 {first_loss:.4g} 变到 {last_loss:.4g}。单独往回追踪，一个损失的梯度{horizon_steps:steps}后不到 1 %："
+        "如果任务需要更远的内容，原因就在这里；否则请查看别处。"
+    ),
     "verdict.too-short": "太短，无法判断",
     "verdict.too-short.found": "需要 {least:g} 个以上的{token}；这段文本有 {characters:g} 个。",
+    "verdict.too-short.found.not-entered": "什么也没有记录：循环必须写在 `with GateProbe(model) as probe:` 里面。",
     "verdict.too-short.found.loop": "需要 {least:g} 步以上；这个循环走了 {steps:g} 步。",
     # attaching: what to know of a loop, and what cannot be attached to
     "attach.norms-alone": "只凭范数判断：关于门和随时间的梯度一无所知。",
@@ -923,16 +956,30 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "attach.unseen": (
         "第 {step:,} 步没有看到循环层工作，所以没有门也没有损失。是它的调用被编译了，还是不在代码块里？请编译模型的其余部分。"
     ),
+    "attach.passed": "第 {step:,} 步有一个值不是有限数（{value}）。没有用它更新：之后的步又是有限的。",
+    "attach.misplaced-clip": (
+        "第 {step:,} 步调用 clip_grad_norm_ 时，自上一步以来还没有梯度传来，这不起作用。请在 backward() 和 step() 之间裁剪。"
+    ),
+    "attach.early-clip": "第 {step:,} 步在裁剪之后又来了梯度，那部分没有裁剪。请在 backward() 和 step() 之间裁剪。",
+    "attach.frozen": "{modules:modules}：已冻结，所以没有梯度传回来，也不看它的门。",
+    "attach.unchained": "{module:module} 的状态在步与步之间被改动过，或者属于多个序列，所以没有损失沿它们往回追踪。",
     "attach.first-call": "{module:module}在一步里被调用多次；只看第一次学到东西的调用。",
     "attach.failed": "探针自己在第 {step:,} 步出错，略过了那个样本；训练没有受影响：{error}。",
     "attach.store-failed": "应用不再显示这个循环；在第 {step:,} 步它的存储拒绝了：{error}。训练没有受影响。",
     "attach.writer-failed": "一个写入器在第 {step:,} 步出错，不再告诉它任何内容：{error}。",
+    "expected.layer-and-head": (
+        "由一个循环层和其后一个 nn.Linear 组成的模块，或者直接给出这两者：from_torch(net.rnn, net.head)"
+    ),
+    "expected.one-number": "只含一个数的张量，或一个数",
     "expected.torch-module": "torch.nn.Module",
     "expected.recurrent-layer": "含有 nn.RNN、nn.GRU、nn.LSTM 或它们的单步单元的模型",
     "expected.uncompiled": "torch.compile 之前的模型，因为编译后的代码不调用它的钩子；请编译其余部分",
     "got.compiled": "编译过的模块 {module}",
     "expected.no-projection": "没有投影的循环层（proj_size=0）",
     "got.projection": "{module:module}的 proj_size={size}",
+    "expected.rows-of-log": "每一步一行",
+    "expected.norms": "一列范数，没有小于 0 的",
+    "got.columns": "{names:few}",
     "expected.norm-column": "含有梯度范数的一列，名为 {names:names} 之类",
     "expected.one-layer": "{allowed:names} 中一个 nn.RNN、nn.GRU 或 nn.LSTM 的名字",
     "expected.head": "一个有 {features} 个输入的 nn.Linear；用 head= 给出",
@@ -1728,6 +1775,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "cli.diagnose.text": "用来评判的文本；不给时用它自己语料的前 2,000 个字符。",
     "cli.diagnose.csv": "每步一行的表格：一列梯度范数，可以还有损失。",
     "cli.diagnose.max-norm": "裁剪阈值，在没有这一列时给出。",
+    "cli.diagnose.column": "表中含有梯度范数的那一列，如果它的名字不常见。",
     "cli.diagnose.one-of": "应给出 MODEL 或 --csv 之一。",
     "cli.diagnose.needs-text": "{corpus} 不随项目提供：请用 --text 给出文本。",
     "cli.runs.help": "应用、命令行和你自己的循环的任务。",

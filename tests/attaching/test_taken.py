@@ -115,3 +115,40 @@ def test_weights_that_are_made_anew_at_every_call_are_taken_as_they_are():
 def test_the_finer_precision_of_layer_and_head_is_kept(layer, head):
     model = from_torch(nn.GRU(2, 4).to(layer), nn.Linear(4, 1).to(head))
     assert {p.dtype for p in model.parameters()} == {torch.float64}
+
+
+class Beside(nn.Module):
+    """A layer and a head, and something else."""
+
+    def __init__(self, before=None, between=None, width=3):
+        super().__init__()
+        self.before, self.rnn = before, nn.GRU(width, 16)
+        self.between, self.head = between, nn.Linear(16, 1)
+
+
+@pytest.mark.parametrize(
+    ("module", "named"),
+    [
+        (lambda: Beside(between=nn.LayerNorm(16)), "between (LayerNorm)"),
+        (lambda: Beside(between=nn.ReLU()), "between (ReLU)"),
+        (lambda: Beside(before=nn.Linear(5, 3)), "before (Linear)"),
+        (lambda: Beside(before=nn.Conv1d(1, 3, 3)), "before (Conv1d)"),
+    ],
+)
+def test_a_module_of_which_only_a_part_would_be_copied_is_refused(module, named):
+    with pytest.raises(ConfigError, match=r"^module: ") as refused:
+        from_torch(module())
+    assert named in str(refused.value)
+
+
+def test_what_stands_before_the_layer_is_not_taken_for_its_head():
+    module = nn.Sequential(nn.Linear(16, 3), nn.GRU(3, 16))
+    with pytest.raises(ConfigError, match=r"^head: "):
+        from_torch(module)
+    several = nn.Sequential(nn.GRU(3, 8), nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
+    with pytest.raises(ConfigError, match=r"^module: "):
+        from_torch(several)
+
+
+def test_what_does_nothing_in_evaluation_may_stand_anywhere():
+    assert from_torch(Beside(before=nn.Dropout(0.1), between=nn.Identity())).out.out_features == 1

@@ -246,3 +246,34 @@ def test_a_list_in_a_file_has_all_symbols_as_a_list_in_memory_must(tmp_path, nam
         read_symbols(path, 20)
     (tmp_path / "map.json").write_text('{"a": 0, "b": 3}', "utf-8")  # the control: a map may leave numbers out
     assert len(read_symbols(tmp_path / "map.json", 20).vocabulary) >= 3
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_the_activation_of_a_plain_net_is_found_by_a_sample_or_said_to_be_assumed(activation):
+    text = "ab ba abba baab " * 40
+    vocabulary = Vocabulary.from_text(text)
+    torch.manual_seed(0)
+    rnn, head = nn.RNN(len(vocabulary), 12, nonlinearity=activation), nn.Linear(12, len(vocabulary))
+    ids = vocabulary.encode(text)
+    optimizer = torch.optim.Adam([*rnn.parameters(), *head.parameters()], lr=1e-2)
+    for _ in range(60):
+        optimizer.zero_grad()
+        outputs = head(rnn(nn.functional.one_hot(ids[:-1], len(vocabulary)).float())[0])
+        loss = nn.functional.cross_entropy(outputs, ids[1:])
+        loss.backward()
+        optimizer.step()
+    state = {f"rnn.{name}": p for name, p in rnn.state_dict().items()} | {
+        f"head.{n}": p for n, p in head.state_dict().items()
+    }
+    symbols = list(vocabulary.symbols)
+    told = import_model(state, vocabulary=symbols, sample=text)
+    assert told.model.config.activation == activation
+    assert "import.note.activations" in [note.code for note in told.report.notes]
+    assert min(told.report.nll_nats, key=told.report.nll_nats.get) == activation
+    assumed = import_model(state, vocabulary=symbols)
+    assert assumed.model.config.activation == "tanh"
+    assert "import.note.activation-assumed" in [note.code for note in assumed.report.notes]
+    named = import_model(state, vocabulary=symbols, activation=activation)
+    assert not {"import.note.activations", "import.note.activation-assumed"} & {
+        note.code for note in named.report.notes
+    }

@@ -16,14 +16,15 @@ from typing import NamedTuple
 
 import streamlit as st
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import HTTPConnection
-from starlette.responses import PlainTextResponse
+from starlette.requests import HTTPConnection, cookie_parser
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import runtime
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[\w.-]+)(?::\d{0,5})?", re.ASCII | re.IGNORECASE)
 UPLOAD = re.compile(r"/_stcore/upload_file/([^/]+)/")
+TOKEN = re.compile(r"[\w-]{32}", re.ASCII)
 SHOWN_CHARACTERS = 60
 
 
@@ -152,16 +153,69 @@ def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     return getattr(address, "ipv4_mapped", None) or address  # ::ffff:127.0.0.1, on a socket for both
 
 
+class Place(NamedTuple):
+    """Which one this process is of those that serve behind one address (`servers.py`), each some of the browsers."""
+
+    number: int = 0
+    of: int = 1
+
+    def has(self, browser: str) -> bool:
+        """Whether a browser is served here."""
+        return place_of(browser, self.of) == self.number
+
+
+PLACE = Place()
+
+
+def place_of(browser: str, places: int) -> int:
+    """Which of so many processes serves a browser."""
+    return int(browser, 16) % places
+
+
+def cookie_name() -> str:
+    """With the port in it: cookies belong to a host, and two servers on one machine shall not take each other's."""
+    return f"gate-explorer-{st.get_option('server.port')}"
+
+
+def token_of(headers: Headers) -> str:
+    """The cookie that a browser shows; "" where it has none of ours."""
+    token = cookie_parser(headers.get("Cookie", "")).get(cookie_name(), "")
+    return token if TOKEN.fullmatch(token) else ""
+
+
+def browser_of(token: str) -> str:
+    """What a browser with this cookie is called; "" without one."""
+    return hashlib.sha256(token.encode()).hexdigest()[:16] if token else ""
+
+
+def _new_token() -> str:
+    """One by which its browser comes back to this process."""
+    while not PLACE.has(browser_of(token := secrets.token_urlsafe(24))):
+        pass
+    return token
+
+
+async def _send_elsewhere(asked: HTTPConnection, scope: Scope, receive: Receive, send: Send) -> None:
+    """Let a browser ask again over another connection, which is then handed to the right process.
+
+    A connection is looked at once, and a proxy may use it for another browser afterwards.
+    """
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1012})
+        return
+    again = str(asked.url.replace(scheme="", netloc=""))
+    headers = {"Location": again, "Connection": "close", "Cache-Control": "no-store"}
+    await Response(status_code=307, headers=headers)(scope, receive, send)
+
+
 class NamedBrowsers:
     """Gives each browser a cookie with the page, and tells the pages in a header which browser it is.
 
-    The cookie is random, no script can read it, and each visit begins its life anew. It has the port in its name: cookies
-    belong to a host, and two servers on one machine shall not take each other's. The header holds its hash, so that what is
-    kept beside a run gives nobody the cookie.
+    The cookie is random, no script can read it, and each visit begins its life anew. The header holds its hash, so that what
+    is kept beside a run gives nobody the cookie.
     """
 
     LIFE_S = 400 * 24 * 3600  # no browser keeps one longer
-    TOKEN = re.compile(r"[\w-]{32}", re.ASCII)
     HEADER = b"x-gate-explorer-browser"  # people.BROWSER_HEADER
 
     def __init__(self, inner: ASGIApp) -> None:
@@ -172,18 +226,20 @@ class NamedBrowsers:
         if scope["type"] not in ("http", "websocket"):
             await self.inner(scope, receive, send)
             return
-        asked, name = HTTPConnection(scope), f"gate-explorer-{st.get_option('server.port')}"
-        token = asked.cookies.get(name, "")
-        token = token if self.TOKEN.fullmatch(token) else ""
-        browser = hashlib.sha256(token.encode()).hexdigest()[:16] if token else ""
+        asked = HTTPConnection(scope)
+        token = token_of(asked.headers)
+        browser = browser_of(token)
+        if browser and not PLACE.has(browser):
+            await _send_elsewhere(asked, scope, receive, send)
+            return
 
         async def send_named(message: Message) -> None:
             if message["type"] == "http.response.start" and _is_page(message, asked):
                 encrypted = "https" in (asked.url.scheme, asked.headers.get("X-Forwarded-Proto"))
                 base = str(st.get_option("server.baseUrlPath")).strip("/")
                 about = f"Path=/{base}; Max-Age={self.LIFE_S}; HttpOnly; SameSite=Lax" + "; Secure" * encrypted
-                kept = token or secrets.token_urlsafe(24)
-                MutableHeaders(raw=message["headers"]).append("Set-Cookie", f"{name}={kept}; {about}")
+                cookie = f"{cookie_name()}={token or _new_token()}; {about}"
+                MutableHeaders(raw=message["headers"]).append("Set-Cookie", cookie)
             await send(message)
 
         await self.inner(_told(scope, self.HEADER, browser), receive, send_named)
@@ -239,7 +295,7 @@ class BoundedUploads:
             return self._too_large()
         if self.coming[session] >= self.COMING_FILES:
             return _Refusal(429, "door.files-coming", {"most": self.COMING_FILES})
-        if _held_bytes() + self.coming_bytes + length > self.ALL_BYTES:
+        if _held_bytes() + self.coming_bytes + length > self.ALL_BYTES // PLACE.of:
             return _Refusal(503, "door.files-full")
         return None
 

@@ -17,7 +17,8 @@ what the canvas draws. An answer is what a person waits for: to the figure where
 one, else to the end. In turns of ten seconds the trainings go on or are held (SIGSTOP), so with and without are measured
 on the same sessions; the curves of a run that is held tick all the same.
 
-`python benchmarks/load.py 30 60`: sessions, and seconds with and without; then `... 30 60 1`. Needs Linux: it reads /proc.
+`python benchmarks/load.py 30 60`: sessions, and seconds with and without; then `... 30 60 1`. With PROCESSES=2 in the
+environment the server has two processes. Needs Linux: it reads /proc.
 """
 
 from __future__ import annotations
@@ -60,6 +61,8 @@ STEP = re.compile(r"step ([\d,]+) of")
 CHARTS = ("plotly_chart", "echarts_chart", "bidi_component")
 WORDS = "the time traveller was expounding a recondite matter to us and his grey eyes shone by the lamp on a hill"
 FIGURE = ", to the figure"
+WORKER = b"explorer.runs.worker"
+PROCESSES = os.environ.get("PROCESSES", "1")
 WATCHED = "Your sentence, watched while the model learns"
 
 
@@ -83,7 +86,7 @@ class Person:
         self.port, self.record, self.random = port, record, random.Random(seed)
         self.token = b"qzxj" + "".join(self.random.choices(string.ascii_lowercase, k=8)).encode()
         record.tokens.add(self.token)
-        self.page, self.query, self.pages = "", "", {}
+        self.page, self.query, self.pages, self.cookie = "", "", {}, ""
         self.widgets, self.states, self.cached = {}, {}, {}
         self.asked_at, self.figure_ms, self.step, self.answer = 0.0, None, None, None
         self.ticking, self.drawing = None, None
@@ -93,7 +96,10 @@ class Person:
     async def open(self, page: str, query: str = "") -> Person:
         """Load a page by its address."""
         address, self.query = f"ws://127.0.0.1:{self.port}/_stcore/stream", query
-        self.socket = await connect(address, max_size=None, subprotocols=["streamlit"], proxy=None)
+        self.cookie = self.cookie or await asyncio.to_thread(cookie_from, self.port)
+        self.socket = await connect(
+            address, max_size=None, subprotocols=["streamlit"], proxy=None, additional_headers={"Cookie": self.cookie}
+        )
         self.reader = asyncio.create_task(self.read())
         await self.ask("load", page_name=page)
         return self
@@ -201,7 +207,8 @@ class Person:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         began, phase = time.perf_counter(), self.record.phase
         try:
-            status, body = await asyncio.to_thread(post, connection, f"/{address}", json.dumps(question).encode())
+            asked = json.dumps(question).encode()
+            status, body = await asyncio.to_thread(post, connection, f"/{address}", asked, self.cookie)
         except (OSError, http.client.HTTPException) as fault:
             self.record.faults.append(f"picture: {fault!r}")
             return
@@ -233,7 +240,8 @@ class Person:
         try:
             while True:
                 began = time.perf_counter()
-                body = await asyncio.to_thread(fetch, connection, f"/{asked['address']}?state={quote(asked['state'])}")
+                address = f"/{asked['address']}?state={quote(asked['state'])}"
+                body = await asyncio.to_thread(fetch, connection, address, self.cookie)
                 self.record.times.append(("tick", self.record.phase, (time.perf_counter() - began) * 1e3))
                 self.record.received += len(body)
                 about = json.loads(gzip.decompress(body)[8:].partition(b', "alt": ')[0].removeprefix(b'{"about": '))
@@ -405,9 +413,12 @@ async def measure(server: int, port: int, data: Path, sessions: int, seconds: fl
     return record
 
 
-def memory_mb(process: int) -> float:
-    """Resident memory of a process alone."""
-    return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{process}/status").read_text())[1]) / 1024
+def memory_mb(server: int) -> float:
+    """Memory of the server's processes; what several of them share is divided among them (PSS)."""
+    folders = [Path(f"/proc/{process}") for process in processes_of(server)]
+    if len(folders) == 1:
+        return int(re.search(r"VmRSS:\s+(\d+)", (folders[0] / "status").read_text())[1]) / 1024
+    return sum(int(re.search(r"Pss:\s+(\d+)", (one / "smaps_rollup").read_text())[1]) for one in folders) / 1024
 
 
 def stat(process: int | str) -> list[str]:
@@ -415,17 +426,27 @@ def stat(process: int | str) -> list[str]:
     return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
 
 
-def cpu_s(process: int) -> float:
-    return sum(map(int, stat(process)[11:13])) / os.sysconf("SC_CLK_TCK")
+def cpu_s(server: int) -> float:
+    return sum(int(part) for one in processes_of(server) for part in stat(one)[11:13]) / os.sysconf("SC_CLK_TCK")
+
+
+def processes_of(server: int) -> list[int]:
+    """Those that serve: the first one and, where there are several, those that it has forked."""
+    return [server, *(one for one, command in children(server) if WORKER not in command)]
 
 
 def workers_of(server: int) -> list[int]:
-    """The server's workers; the one that is kept waiting is among them."""
+    """The server's workers; those that are kept waiting are among them."""
+    return [one for parent in processes_of(server) for one, command in children(parent) if WORKER in command]
+
+
+def children(process: int) -> list[tuple[int, bytes]]:
+    """What a process has begun, with its command."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if stat(folder.name)[1] == str(server) and b"explorer.runs.worker" in (folder / "cmdline").read_bytes():
-                found.append(int(folder.name))
+            if stat(folder.name)[1] == str(process):
+                found.append((int(folder.name), (folder / "cmdline").read_bytes()))
     return found
 
 
@@ -459,7 +480,8 @@ def serving() -> Iterator[tuple[int, int, Path]]:
     folder = Path(tempfile.mkdtemp())
     places = {"GATE_EXPLORER_WORKERS": "2", "GATE_EXPLORER_RUNNING_PER_SESSION": "2"}
     environment = os.environ | {"GATE_EXPLORER_DATA": str(folder / "data")} | places
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
+    command = [sys.executable, "-m", "explorer", "app", "--processes", PROCESSES]
+    command += ["--server.headless=true", f"--server.port={port}"]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
@@ -498,9 +520,18 @@ def end(process: subprocess.Popen[bytes]) -> None:
     tell(workers, signal.SIGKILL)
 
 
-def fetch(connection: http.client.HTTPConnection, address: str) -> bytes:
+def cookie_from(port: int) -> str:
+    """The cookie that a browser gets with the page, and shows from then on."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+    connection.request("GET", "/", headers={"Accept": "text/html"})
+    cookie = connection.getresponse().getheader("Set-Cookie", "").partition(";")[0]
+    connection.close()
+    return cookie
+
+
+def fetch(connection: http.client.HTTPConnection, address: str, cookie: str = "") -> bytes:
     """The body of an answer, over a connection that is kept."""
-    connection.request("GET", address)
+    connection.request("GET", address, headers={"Cookie": cookie})
     answer = connection.getresponse()
     body = answer.read()
     if answer.status != 200:
@@ -508,9 +539,9 @@ def fetch(connection: http.client.HTTPConnection, address: str) -> bytes:
     return body
 
 
-def post(connection: http.client.HTTPConnection, address: str, body: bytes) -> tuple[int, bytes]:
+def post(connection: http.client.HTTPConnection, address: str, body: bytes, cookie: str) -> tuple[int, bytes]:
     """The status and the body of an answer to a question."""
-    connection.request("POST", address, body)
+    connection.request("POST", address, body, headers={"Cookie": cookie})
     answer = connection.getresponse()
     return answer.status, answer.read()
 

@@ -5,6 +5,7 @@ else's file, `... app` serves the app.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import runpy
 import sys
@@ -148,11 +149,22 @@ def cli(data: Path | None) -> None:
 
 
 @cli.command("app", help=say("cli.app.help"), context_settings={"ignore_unknown_options": True})
+@click.option("--processes", type=click.IntRange(1, 64), help=say("cli.processes.help"))
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
-def app_command(options: tuple[str, ...]) -> None:
+def app_command(processes: int | None, options: tuple[str, ...]) -> None:
     """Serve the app with the options of Streamlit that follow."""
     root = home()
     os.chdir(root)  # where .streamlit/ is
+    sys.path.insert(0, str(root))
+    if processes != 1 and sys.platform == "linux":
+        servers = importlib.import_module("servers")  # it lies beside app.py
+        flags = servers.read(options)
+        if (number := processes or servers.sensible_number()) > 1:
+            sys.exit(
+                servers.serve(
+                    number, flags, lambda address, n: click.echo(say("cli.serving", address=address, number=n))
+                )
+            )
     # In this process: whatever ends it ends the server.
     sys.argv = ["streamlit", "run", str(root / "app.py"), *options]
     runpy.run_module("streamlit", run_name="__main__", alter_sys=True)

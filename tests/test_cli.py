@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner
+from streamlit.web import bootstrap
 
 import explorer.cli
 from explorer.cells import CELLS
@@ -435,7 +436,8 @@ def test_the_data_folder_is_an_option(corpus, output, tmp_path, monkeypatch):
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_the_app_is_served_with_streamlit_and_what_follows_goes_to_it(monkeypatch, tmp_path):
+def test_the_app_is_served_with_streamlit_and_what_follows_goes_to_it(monkeypatch, tmp_path, request):
+    request.addfinalizer(lambda: bootstrap.load_config_options({}))  # what was read of the options
     called = []
     monkeypatch.setenv("GATE_EXPLORER_DATA", str(tmp_path))
     monkeypatch.setattr(explorer.cli.sys, "argv", [])
@@ -445,12 +447,14 @@ def test_the_app_is_served_with_streamlit_and_what_follows_goes_to_it(monkeypatc
         "run_module",
         lambda name, **how: called.append((name, how, sys.argv, Path.cwd())) or sys.exit(3),
     )
-    result = CliRunner().invoke(explorer.cli.cli, ["--data", "mine", "app", "--server.port", "8600", "--global.x=1"])
+    result = CliRunner().invoke(
+        explorer.cli.cli, ["--data", "mine", "app", "--server.port", "8600", "--server.headless=1"]
+    )
     assert result.exit_code == 3
     ((module, how, arguments, folder),) = called
     assert (module, how) == ("streamlit", {"run_name": "__main__", "alter_sys": True})
     root = Path(__file__).parents[1]
-    assert arguments == ["streamlit", "run", str(root / "app.py"), "--server.port", "8600", "--global.x=1"]
+    assert arguments == ["streamlit", "run", str(root / "app.py"), "--server.port", "8600", "--server.headless=1"]
     assert folder == root
     assert os.environ["GATE_EXPLORER_DATA"] == str(tmp_path / "mine")
 
@@ -474,8 +478,9 @@ def is_alive(pid):
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 @pytest.mark.process
+@pytest.mark.parametrize("processes", [1, 2])
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_the_server_ends_with_the_command_and_frees_its_port(tmp_path, end):
+def test_the_server_ends_with_the_command_and_frees_its_port(tmp_path, end, processes):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -486,6 +491,7 @@ def test_the_server_ends_with_the_command_and_frees_its_port(tmp_path, end):
         "--data",
         str(tmp_path),
         "app",
+        f"--processes={processes}",
         "--server.headless=true",
         "--server.port",
     ]

@@ -164,7 +164,13 @@ def test_an_installation_has_the_app_and_its_models_where_the_library_looks():
     assert {Path(folder).parts[:2] for folder in folders} == {Path(home.SHARE).parts}
     kept = {Path(folder).relative_to(home.SHARE) / Path(file).name for folder, files in folders.items() for pattern in files
             for file in ROOT.parent.glob(pattern)}  # fmt: skip
-    needed = {Path("app.py"), Path("door.py"), Path(".streamlit/config.toml"), Path("checkpoints/roles.json")}
+    needed = {
+        Path("app.py"),
+        Path("door.py"),
+        Path("servers.py"),
+        Path(".streamlit/config.toml"),
+        Path("checkpoints/roles.json"),
+    }
     assert kept >= needed | {Path("checkpoints") / path.name for path in home.CHECKPOINTS.glob("*.safetensors")}
 
 

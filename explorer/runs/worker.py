@@ -219,7 +219,10 @@ def main() -> int:
     # long; as zeros they cost nothing, and no weight would feel them.
     torch.set_flush_denormal(True)
     with contextlib.suppress(OSError, AttributeError):
-        os.nice(10)  # Windows: the registry starts workers below normal priority
+        os.nice(19)  # Windows: the registry starts workers below normal priority
+    # Linux shares out its processors by session first (sched(7), autogroup), and a worker has a session of its own.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text("19")
     warm_up()
     request = sys.stdin.readline().split()
     if len(request) != 2:

@@ -1975,6 +1975,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "cli.app.help": (
         "Serve the app. Further options go to Streamlit, such as `--server.port 8600` or `--server.address 0.0.0.0`."
     ),
+    "cli.processes.help": (
+        "Processes that answer, each on a core of its own (Linux). Without it: one for this machine; for others one a core, at "
+        "most 4."
+    ),
+    "cli.serving": "Serving at {address} in {number} processes. Ctrl-C ends them.",
     "cli.train.help": "Train a model and write it as a checkpoint. Ctrl-C stops early and saves what there is.",
     "cli.corpus.help": "{names:names}, or a text file.",
     "cli.encoding.help": "Encoding of the text file, such as UTF-8, GB18030 or latin-1. Recognised if left out.",

@@ -1790,6 +1790,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "cli.runs.several": "有几个任务都叫 {named!r}：{ids:names}。请给出编号。",
     "cli.data.help": "任务的文件夹，代替 $GATE_EXPLORER_DATA 或通常的位置。",
     "cli.app.help": "提供应用。其余选项交给 Streamlit，例如 `--server.port 8600` 或 `--server.address 0.0.0.0`。",
+    "cli.processes.help": "应答的进程数，各用一个核（Linux）。不给时：只供本机时一个；供他人时每核一个，至多 4 个。",
+    "cli.serving": "在 {address} 提供服务，共 {number} 个进程。Ctrl-C 结束。",
     "cli.train.help": "训练一个模型，写成检查点。Ctrl-C 提前停止，并保存已有的。",
     "cli.corpus.help": "{names:names}，或一个文本文件。",
     "cli.encoding.help": "文本文件的编码，例如 UTF-8、GB18030 或 latin-1。不给时自动识别。",

@@ -16,7 +16,7 @@ from explorer.words import LANGUAGES
 ROOT = Path(explorer.__file__).parent
 MODULES = {
     **{path.relative_to(ROOT).as_posix(): path for path in ROOT.rglob("*.py") if path.parent != ROOT / "words"},
-    **{name: ROOT.parent / name for name in ("app.py", "door.py")},
+    **{name: ROOT.parent / name for name in ("app.py", "door.py", "servers.py")},
 }
 """Name -> file, less the words themselves."""
 

@@ -9,9 +9,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
-
-import streamlit as st
+from functools import partial
+from typing import Any, NamedTuple, cast
 
 MOST_CLASSES, MOST_BROWSERS, MOST_S = 200, 500, 8 * 3600.0
 LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"  # none that is read as another, or as a figure
@@ -137,10 +136,33 @@ class Classes:
         return hashlib.blake2b(browser.encode(), key=self._salt, digest_size=16).hexdigest()
 
 
-@st.cache_resource(show_spinner=False)
+class _Elsewhere:
+    """The classes that another process keeps for this one: each question goes there."""
+
+    def __init__(self, ask: Callable[..., Any]) -> None:
+        self._ask = ask
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return partial(self._ask, name)
+
+
+_kept: Classes = Classes()
+
+
 def all_classes() -> Classes:
     """The classes of this server."""
-    return Classes()
+    return _kept
+
+
+def are_kept_by(ask: Callable[..., Any]) -> None:
+    """From now on the classes are another process's.
+
+    Args:
+        ask: returns what a method of `Classes` there returns; it takes the method's name and arguments.
+
+    """
+    global _kept  # set once, before the first page
+    _kept = cast("Classes", _Elsewhere(ask))
 
 
 def code_of(typed: str) -> str | None:

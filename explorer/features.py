@@ -117,6 +117,25 @@ COUNTED = frozenset(("in-word", "in-line", "in-clause", "since-blank", "since-ca
 """Those that are distances; the others hold or do not."""
 
 
+def feature_of(name: str, text: Tokens) -> Feature | None:
+    """One feature of a text, of any character, however rare it is there; None where it does not vary.
+
+    Args:
+        name: as in features_of.
+        text: as a model reads it.
+
+    """
+    kind, _, character = name.partition(" ")
+    if kind in (CHARACTER, BEFORE) and character:
+        here = _where(character.__eq__)(text)
+        made = here if kind == CHARACTER else _shifted(here)
+    elif name in FEATURES and (isinstance(text, str) or name not in WITHIN_WORDS):
+        made = FEATURES[name](text)
+    else:
+        return None
+    return made if len(text) and np.ptp(made) > 0 else None
+
+
 def features_of(text: Tokens) -> dict[str, Feature]:
     """Every feature that varies in a text, by name: those above, and this character and the one before, the usual ones each."""
     left_out = frozenset[str]() if isinstance(text, str) else WITHIN_WORDS

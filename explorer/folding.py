@@ -44,6 +44,11 @@ class Folding:
         turns = self._turns()
         return "".join(c if c in self._known else self._nearest(next(turns) if c == '"' else c) for c in text)
 
+    def leaves_out(self, symbol: str, *, words: bool = False) -> bool:
+        """Whether nothing is read for a mark or a number: where only letters, or words of letters, are known."""
+        only = self._words_only if words else self._letters_only
+        return only and symbol not in self._known and not symbol.isspace() and all(map(_is_gap, symbol))
+
     def _turns(self) -> Iterator[str]:
         """A straight quotation mark opens and closes in turn."""
         return cycle(QUOTES) if self._known.issuperset(QUOTES) else cycle('"')

@@ -23,7 +23,7 @@ from explorer.probes.claims import KEEPS, claims
 from explorer.probes.clipping import clip_ledger
 from explorer.probes.gates import trace_gates
 from explorer.probes.gradients import HORIZON, GradientFlow, gradient_flow
-from explorer.probes.perplexity import score_text
+from explorer.probes.perplexity import NATS_PER_BIT, score_text
 from explorer.problems import PROBLEMS, accuracy, learn, problem_model
 from explorer.training import perplexity
 from explorer.words import Saying, say
@@ -341,7 +341,7 @@ def _words(models: Models, own: str) -> Measured:
         within = [t for t in range(1, len(read)) if read[t] != " " and read[t - 1] != " "]
         if starts and within and len(nll_T) == len(read):
             break
-    start, inner = _mean(nll_T[starts]), _mean(nll_T[within])
+    start, inner = (_mean(nll_T[steps]) / NATS_PER_BIT for steps in (starts, within))
     mine = text == own[:MOST_OWN] and text != BOOK
     which = Saying("lesson.own.words.mine" if mine else "lesson.own.words.example")
     return Measured(
@@ -389,7 +389,7 @@ LESSONS = {
             (
                 Step("first", ("gru", "rnn", "both"), _first, PROBLEMS_PAGE, _problem),
                 Step("skip", ("noise", "kept", "same"), _skip, PROBLEMS_PAGE, _problem),
-                Step("breaks", ("opens", "shuts", "same"), _breaks, PROBLEMS_PAGE, {"problem": "breaks"}),
+                Step("breaks", ("opens", "shuts", "same"), _breaks, GATES, {**_on_quotes, "unit": str(UNIT)}),
             ),
         ),
         Lesson(

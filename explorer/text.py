@@ -283,6 +283,10 @@ class Vocabulary:
         before = split(after, WORD)
         return joined((*before, *shown))[len(joined(before)) :]
 
+    def leaves_out(self, symbol: str) -> bool:
+        """Whether `folded` reads nothing for a symbol that stands between others."""
+        return self._folding.leaves_out(symbol, words=self.token == WORD)
+
     def unknown_share(self, text: Tokens) -> float:
         """Share of a text's symbols that the vocabulary lacks, in [0, 1]; 0 for an empty text.
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from explorer import Vocabulary, load_corpus
 from explorer.corpora import preprocess_time_machine
+from explorer.probes import reading
 
 LETTERS = Vocabulary.from_text("abcdefghijklmnopqrstuvwxyz ")
 ENGLISH, CHINESE = Vocabulary.from_text(load_corpus("lighthouse")), Vocabulary.from_text(load_corpus("river-town"))
@@ -77,3 +78,15 @@ def test_ascii_is_folded_to_letters_as_a_regular_expression_does_it(text):
 @pytest.mark.parametrize("letter", ["ß", "ø", "ı", "你"])
 def test_another_letter_is_not_near(letter):
     assert LETTERS.folded(f"a{letter}b") == f"a{letter}b"
+
+
+def test_what_is_left_out_is_told_from_what_is_read_as_something_near():
+    letters = Vocabulary.from_text("abc xyz")
+    notice = reading.folded("Abc, 19", letters)
+    assert "“A”: it reads the nearest" in str(notice)
+    assert "“,”, “1” and “9”" in str(notice) or "“,”, “1”, “9”" in str(notice)
+    assert "left out" in str(notice)
+    assert [letters.leaves_out(c) for c in ",1 aé你"] == [True, True, False, False, False, False]
+    whole = Vocabulary.from_text("abc, xyz.")
+    assert not whole.leaves_out("1")
+    assert "left out" not in str(reading.folded("Abc", whole))

@@ -96,7 +96,7 @@ def _latex(node: ast.expr, written: Mapping[str, str], times: str) -> tuple[str,
     match node:
         case ast.Name(name):
             text = written[name]
-            return text, _SUM if " + " in text or text.startswith("-") else _WHOLE
+            return text, _SUM if " " in text or text.startswith("-") else _WHOLE  # also a product of matrices
         case ast.Constant(number):
             return str(number), _WHOLE
         case ast.Call(ast.Name(name), [argument]):

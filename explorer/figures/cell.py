@@ -80,13 +80,14 @@ def _ours(opened: OpenedCell) -> dict[str, str]:
     for letter in cell.stacked:
         seen = cell.seen(letter, opened.variant)
         product = latex(seen, names)
-        names[f"x_{letter}"] = f"W_{letter} x_t + b_{letter}"
-        names[f"u_{letter}"] = f"U_{letter} {product if seen == 'h_prev' else f'({product})'} + c_{letter}"
+        b, c = _biases(opened, f"b_{letter}", f"c_{letter}")
+        names[f"x_{letter}"] = f"W_{letter} x_t{b}"
+        names[f"u_{letter}"] = f"U_{letter} {product if seen == 'h_prev' else f'({product})'}{c}"
     return names
 
 
 def _book(opened: OpenedCell) -> dict[str, str]:
-    """Name -> the symbol in Dive into Deep Learning, where a row is a state and each part has one bias."""
+    """Name -> the symbol in Dive into Deep Learning, where a row is a state; c is torch's second bias, which the book has not."""
     cell = opened.cell
     written = {letter: cell.book.get(letter, (letter.upper(), letter)) for letter in cell.letters}
     names = {letter: f"{symbol}_t" for letter, (symbol, _) in written.items()}
@@ -94,9 +95,15 @@ def _book(opened: OpenedCell) -> dict[str, str]:
     for letter in cell.stacked:
         index, seen = written[letter][1], cell.seen(letter, opened.variant)
         product = latex(seen, names)
-        names[f"x_{letter}"] = f"X_t W_{{x{index}}} + b_{index}"
-        names[f"u_{letter}"] = f"{product if seen == 'h_prev' else f'({product})'} W_{{h{index}}}"
+        b, c = _biases(opened, f"b_{index}", f"c_{index}")
+        names[f"x_{letter}"] = f"X_t W_{{x{index}}}{b}"
+        names[f"u_{letter}"] = f"{product if seen == 'h_prev' else f'({product})'} W_{{h{index}}}{c}"
     return names
+
+
+def _biases(opened: OpenedCell, *symbols: str) -> list[str]:
+    """What is added at the input and at the state, where the model has a bias there."""
+    return [f" + {symbol}" if part in opened.biases else "" for part, symbol in zip(("ih", "hh"), symbols, strict=True)]
 
 
 # ---- the drawing ------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from explorer.characters import visible
-from explorer.features import COUNTED, Feature, features_of
+from explorer.features import COUNTED, Feature, feature_of
 from explorer.figures.drawing import drawn, mark
 from explorer.figures.panel import (
     Axis,
@@ -201,8 +201,9 @@ def tape(
     rows = [_strip_row(trace, tapes[0], quantity, unit, count)]
     if learned_T is not None and learned_T[:count].any():
         rows[0] = _underlined(rows[0], learned_T[:count])
-    features = features_of(trace.text[:count]) if roles else {}
-    rows += [_role_row(tapes[0], role, count, ghosts[0], features) for role in roles]
+    rows += [
+        _role_row(tapes[0], role, count, ghosts[0], feature_of(role.feature, trace.text[:count])) for role in roles
+    ]
     for one, before in zip(tapes, ghosts, strict=True):
         own = (known or roles) if one is tapes[0] else ()
         units = unit_order(one if ordered_as is None else ordered_as.tapes[one.net], order, own)
@@ -258,7 +259,7 @@ def _marks(mark: str, where_T: NDArray[np.bool_]) -> Marks:
     return Marks(steps, np.full(len(steps), height), symbol, 7, outline_px=outline_px)
 
 
-def _role_row(one: Tape, role: Role, count: int, ghost: Tape | None, features: Mapping[str, Feature]) -> Row:
+def _role_row(one: Tape, role: Role, count: int, ghost: Tape | None, feature_T: Feature | None) -> Row:
     """What a unit with a known role does: the part that follows something, and the gate that keeps the unit's past.
 
     Where what it follows holds in the text, the row is shaded; of a distance it is not.
@@ -266,8 +267,8 @@ def _role_row(one: Tape, role: Role, count: int, ghost: Tape | None, features: M
     drawn = {role.part: LINES[0]} | ({one.cell.keeps.letter: LINES[1]} if one.cell.keeps else {})
     drawn[role.part] = LINES[0]
     x = np.arange(count)
-    holds = role.feature in features and role.feature not in COUNTED
-    items: list[Item] = [Spans(features[role.feature][:count] > 0)] if holds else []
+    holds = feature_T is not None and role.feature not in COUNTED
+    items: list[Item] = [Spans(feature_T > 0)] if feature_T is not None and holds else []
     items += _ghosts(ghost, drawn, role.unit, count)
     items += [
         Line(x, one[letter][:count, role.unit], line, hover=f"{letter} %{{y{PLAIN}}}") for letter, line in drawn.items()

@@ -240,7 +240,7 @@ def page() -> None:
     trace = facts.read(which, text)
     with st.container():  # what comes and goes shall not move the picture below, which would be made anew
         notices.show_warnings(trace)
-        notices.offer_reader(trace, text)
+        notices.offer_reader(which, trace, text)
         if len(whole) > len(text):
             st.caption(say("cell-page.cut", count=len(checkpoint.vocabulary.as_read(whole)), most=over_text.MAX_STEPS))
     if not len(trace):

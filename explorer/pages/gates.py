@@ -260,7 +260,7 @@ def show_reading(view: View, second: Which | None, trace: GateTrace, text: str) 
     tape, altered = trace.tape(view.layer, view.direction or "forward"), view.which.intervention
     with st.container():  # what comes and goes shall not move columns below: a picture in them would be made anew
         notices.show_warnings(trace)
-        notices.offer_reader(trace, text)
+        notices.offer_reader(view.which, trace, text)
     if view.named and len(trace):
         role, which = view.named[0], view.which.as_trained
         held = next((one for one in experiment.possible(which, tape, view.named) if one.unit == role.unit), None)

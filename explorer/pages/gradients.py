@@ -424,7 +424,7 @@ def page() -> None:
     with st.container():  # as above
         for shown in known:
             notices.show_warnings(shown.trace)
-        notices.offer_reader(known[0].trace, text)
+        notices.offer_reader(known[0].which, known[0].trace, text)
     verdicts = st.container()  # filled when the triangle is on its way
     several_steps = len(known[0].trace) > 1
     if several_steps:

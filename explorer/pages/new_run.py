@@ -22,12 +22,13 @@ from explorer.runs.request import setting
 from explorer.text import newlines_to_blanks
 from explorer.tokens import CHARACTER, KINDS
 from explorer.training import OPTIMIZERS, RECIPE_MODELS, RECIPES
-from explorer.words import TOKEN, knows, say
+from explorer.words import LANGUAGE, TOKEN, knows, say
 
 OWN_TEXT, OWN_FILE = "own-text", "own-file"
 FIRST_RECIPE = "quick"
 AS_INIT, NO_GATE = "as-init", "no-gate"
 # Each setting of a run: its choices, or its default, whose type says what it is. What it is called is in the words.
+FIRST_CORPORA = {"zh": "river-town"}  # where it is not the first of all
 MODEL = {
     "cell": (ModelConfig.cell, *(c for c in CELLS if c != ModelConfig.cell)),
     "reset": RESETS[::-1],
@@ -155,8 +156,9 @@ class Corpus(NamedTuple):
 
 def choose_corpus(place: Any) -> Corpus:
     """The text that is learned; "" where there is none yet."""
+    names = sorted(NAMES, key=lambda name: name != FIRST_CORPORA.get(LANGUAGE.get(), NAMES[0]))
     choice = place.selectbox(
-        setting("corpus"), [*NAMES, OWN_TEXT, OWN_FILE], format_func=called, key="new_corpus", persist_state="session"
+        setting("corpus"), [*names, OWN_TEXT, OWN_FILE], format_func=called, key="new_corpus", persist_state="session"
     )
     corpus = _chosen(place, choice)
     label, help = setting(NEWLINES), explained(NEWLINES)

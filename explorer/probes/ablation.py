@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from explorer.features import COUNTED, features_of
+from explorer.features import COUNTED, feature_of
 from explorer.fields import ConfigError, expected
 from explorer.interventions import HeldUnit, Intervention, altered
 from explorer.models import CharModel, NetKey
@@ -155,11 +155,10 @@ def concerned(role: Role, text: Tokens) -> NDArray[np.bool_]:
     Inside of quotation marks any character may follow; what one must remember is that a mark has to close them. A feature that
     is a distance concerns the characters at which it starts anew.
     """
-    features = features_of(text)
     concerned_T = np.zeros(len(text), dtype=bool)
-    if role.feature not in features or len(text) < 2:
+    values_T = feature_of(role.feature, text)
+    if values_T is None or len(text) < 2:
         return concerned_T
-    values_T = features[role.feature]
     change_T = np.diff(values_T) < 0 if role.feature in COUNTED else np.diff(values_T) != 0
     concerned_T[1:] = change_T
     for after in range(1, AROUND + 1):

@@ -66,6 +66,7 @@ class OpenedCell(Pictured):
             candidate's weights, where the cell has such a limit.
         residual: max |h by the equations that are shown - h by `against`|, over all units.
         against: the name of the kernel that made the states; "explorer.cells", where something is changed or torch has none.
+        biases: where each part has one: at the input "ih", at the state "hh".
 
     """
 
@@ -78,6 +79,7 @@ class OpenedCell(Pictured):
     values: Mapping[str, NDArray[np.float64]]
     residual: float
     against: str
+    biases: tuple[str, ...] = ("ih", "hh")
 
     def _facts(self) -> dict[str, Any]:
         return {"cell": self.cell.variants[self.variant], "step": self.step, "label": self.label}
@@ -167,7 +169,9 @@ def open_cell(
     h_H = read.h[net][step] if unchanged else cell.update(projected_1G, state, weights, variant).h[0]
     residual, against = float((values["h"] - h_H).abs().max()), kernel[0] if kernel else OWN_KERNEL
     arrays = {name: value_H.numpy() for name, value_H in values.items()}
-    return OpenedCell(read.labels[step], step, net, cell, variant, tuple(change.hold), arrays, residual, against)
+    return OpenedCell(
+        read.labels[step], step, net, cell, variant, tuple(change.hold), arrays, residual, against, config.biases
+    )
 
 
 def _at(read: Read, net: NetKey, step: int) -> tuple[Tensor, State]:

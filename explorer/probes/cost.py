@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 import torch
@@ -21,9 +22,10 @@ class Cost:
 
     Attributes:
         cell: what kind of cell.
-        weights: numbers it learns, biases included.
+        weights: numbers it learns, biases included, as many of these as the cell has of its own accord.
         multiplications: of one step: those of the matrix products, and one for each product of two units.
-        us_per_step: microseconds a step of one sequence takes here, by the kernel that reads texts: the shortest of some takes.
+        us_per_step: microseconds a step of one sequence takes here, by the kernel that reads texts: the shortest of some takes,
+            with those of the other cells between them.
 
     """
 
@@ -35,7 +37,10 @@ class Cost:
 
 def costs(config: ModelConfig, inputs: int) -> list[Cost]:
     """One layer of every cell, as wide as the first layer of a model, reading vectors of `inputs` numbers."""
-    return [_cost(key, config.width(NetKey(0, "forward")), inputs) for key in CELLS]
+    width = config.width(NetKey(0, "forward"))
+    models = {key: SequenceModel(ModelConfig(key, hidden_size=width), inputs, 1, seed=0) for key in CELLS}
+    taken = _measured(list(models.values()), inputs)
+    return [_cost(models[key], inputs, us) for key, us in zip(models, taken, strict=True)]
 
 
 def frame(found: list[Cost]) -> pd.DataFrame:
@@ -50,21 +55,22 @@ def frame(found: list[Cost]) -> pd.DataFrame:
     )
 
 
-def _cost(key: str, width: int, inputs: int) -> Cost:
-    cell = CELLS[key]
-    model = SequenceModel(replace(ModelConfig(key, hidden_size=width), bias="one"), inputs, 1, seed=0)
-    weights = model.rnn.weights(NetKey(0, "forward"))
-    parts = [weights.w_ih_GE, weights.w_hh_GH]
+def _cost(model: SequenceModel, inputs: int, us_per_step: float) -> Cost:
+    config, cell = model.config, model.config.kind
+    matrices = [p for name, p in model.rnn.named_parameters() if p.dim() > 1]
     products = sum(form.count("*") for _, form in cell.equations(next(iter(cell.variants))))
-    learned = sum(part.numel() for part in parts) + weights.b_ih_G.numel()
-    return Cost(cell, learned, sum(part.numel() for part in parts) + products * width, _measured(model, inputs))
+    multiplications = sum(part.numel() for part in matrices) + products * config.width(NetKey(0, "forward"))
+    return Cost(cell, sum(p.numel() for p in model.rnn.parameters()), multiplications, us_per_step)
 
 
-def _measured(model: SequenceModel, inputs: int) -> float:
+def _measured(models: Sequence[SequenceModel], inputs: int) -> list[float]:
+    """Microseconds a step, in turns: what else the machine does hits all alike."""
     x_TE = torch.randn(STEPS, inputs, generator=torch.Generator().manual_seed(0))
-    taken_s = []
-    for _ in range(TAKES):
-        began_s = time.perf_counter()
-        kernel_states(model, NetKey(0, "forward"), x_TE)
-        taken_s.append(time.perf_counter() - began_s)
-    return 1e6 * min(taken_s) / STEPS
+    taken_s = [[_once_s(model, x_TE) for model in models] for _ in range(1 + TAKES)][1:]  # the first warms up
+    return [1e6 * min(each) / STEPS for each in zip(*taken_s, strict=True)]
+
+
+def _once_s(model: SequenceModel, x_TE: torch.Tensor) -> float:
+    began_s = time.perf_counter()
+    kernel_states(model, NetKey(0, "forward"), x_TE)
+    return time.perf_counter() - began_s

@@ -19,6 +19,7 @@ from explorer.words import Saying, say
 
 MANY_UNKNOWN = 0.05  # from this share on, the score is that of another text
 NAMED_CHARACTERS, KNOWN_CHARACTERS = 8, 60
+LEAST_MEMORY, MOST_MEMORY = 0.05, 1e4  # steps; a longer one is told as more than this
 LEAST_TOLD = 0.005  # a probability that is not written as 0 %
 
 
@@ -49,6 +50,10 @@ def gates_read(trace: GateTrace, tape: Tape) -> Saying:
 def _memory(tape: Tape) -> Iterator[Saying]:
     if (tau_H := tape.tau_H) is not None:
         slow = int(tau_H.argmax())
+        if bool((tau_H >= MOST_MEMORY).all()) or bool((tau_H < LEAST_MEMORY).all()):
+            way = "reading.keeps-all" if tau_H[0] >= MOST_MEMORY else "reading.keeps-nothing"
+            yield Saying("reading.memory-all", {"way": Saying(way)})
+            return
         figures = {"median": float(np.median(tau_H)), "unit": slow, "longest": float(tau_H[slow])}
         yield Saying("reading.memory", figures)
 
@@ -134,11 +139,16 @@ def _known(trace: GateTrace) -> Saying:
 
 
 def folded(typed: str, vocabulary: Vocabulary) -> Notice | None:
-    """Which characters of what was typed are read as others, the nearest that a model knows; None where none is."""
+    """Which characters of what was typed are read as others, the nearest that a model knows, or left out; None where none is."""
     read = vocabulary.as_read(typed)
     left = set(vocabulary.folded(typed))
     changed = [c for c in dict.fromkeys(read) if c not in vocabulary.symbols and c not in left]
-    return Notice(Saying("notice.folded", {"characters": _named(changed)}), grave=False) if changed else None
+    if not changed:
+        return None
+    out = [c for c in changed if vocabulary.leaves_out(c)]
+    parts = {"notice.folded": [c for c in changed if c not in out], "notice.dropped": out}
+    said = [Saying(code, {"characters": _named(characters)}) for code, characters in parts.items() if characters]
+    return Notice(said[0] if len(said) == 1 else Saying("notice.both", {"parts": said}), grave=False)
 
 
 def unread(sentence: str, learned: Tokens) -> Notice | None:

@@ -227,6 +227,7 @@ FORMS: dict[str, Callable[[Any], str]] = {
     "few": _few,
     "net": lambda net: _net(*net),
     "way": str,
+    "share": lambda share: "under 1%" if 0 < share < 0.005 else f"{share:.0%}",
     "module": lambda name: name or "the model itself",
     "modules": lambda names: " and ".join(name or "the model itself" for name in names),
     "nets": lambda nets: "; ".join(f"layer {net.layer}, {net.direction}" for net in nets),
@@ -243,6 +244,12 @@ FORMS: dict[str, Callable[[Any], str]] = {
 }
 """What may stand behind the colon of a figure in a template, beside what format knows."""
 
+SETTING_VALUES = (
+    "before", "after", "forward", "bidirectional", "parallel", "next", "leaky", "cloze", "torch", "normal", "orthogonal",
+    "identity", "sequential", "random",
+)  # fmt: skip
+"""Values of settings that are called here as in the library."""
+
 OWN: dict[str, str] = {}
 TOKENS = {
     "character": {"token": "character", "tokens": "characters", "Tokens": "Characters"},
@@ -253,8 +260,8 @@ TOKENS = {
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # fields: what was expected of a field, and what came
     "config": "{field}: expected {expected}; got {got}.",
-    "gate-page.named": "Each row below is one **unit** of the network, with what it remembers, shaded where that holds in your "
-    "text. Point at anything: it says what it is.",
+    "gate-page.named": "Each row below is one **unit** of the network, with what it remembers (and its means, in the text that "
+    "it learned), shaded where that holds in your text. Point at anything: it says what it is.",
     "gate-page.named.help": "The roles were chosen on one half of the text that the model learned. The means in the titles are "
     "of the other half. A role that says how far something is has no shade.",
     "gate-page.named-then": "Each row below is one **unit**, with what it remembers in the model as it was trained to the end. "
@@ -390,10 +397,13 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "problem-figure.chance": "by guessing",
     "problem-figure.alt": "Share of right answers against the length of the text, for each cell",
     "problem-page.what": "**The problems gates were made for.** Watch networks of {units} units learn one of them, or fail.",
-    "problem-page.chance": "A guess among the possible answers is right {chance:.0%} of the time.",
+    "problem-page.chance": "A guess is right at {chance:.0%} of the characters that are asked for.",
     "problem-page.train": "Train",
     "problem-page.again": "Train again",
-    "problem-page.before": "Each cell learns until it has solved the problem, for at most {most_s:g} seconds.",
+    "problem-page.before": (
+        "Each cell learns until it has solved the problem, for at most {most_s:g} seconds of computing; beside other work on "
+        "this machine that takes longer."
+    ),
     "problem-page.init.chrono": "The gate that keeps begins with a bias for memories of up to {length} characters (chrono).",
     "problem-page.init.orthogonal": "The recurrent weights begin orthogonal.",
     "problem-page.grows": "It begins with short texts, which grow where nine of ten answers are right.",
@@ -1075,6 +1085,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "sentences": "{sentences:sentences}",
     "characters": _characters,
     "reading.no-text": "There is no text yet: gates and perplexity are not defined.",
+    "reading.memory-all": "Judged by the gate that keeps, every unit {way}.",
+    "reading.keeps-all": "keeps its state through all of this text",
+    "reading.keeps-nothing": "lets go of its state at once",
     "reading.memory": (
         "Judged by the gate that keeps, half of the units hold their state for {median:memory} or less, and unit {unit} for "
         "{longest:memory}."
@@ -1106,6 +1119,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         f"all that it does not know: {characters}."
     ),
     "notice.folded": "This model knows no {characters}: it reads the nearest that it knows, and the picture shows what it reads.",
+    "notice.dropped": "It knows neither {characters}, nor any other mark or number: they are left out.",
+    "notice.both": "{parts:sentences}",
     "notice.unnamed": "It has no output for them, so they are not counted in its score.",
     "notice.unknown-scored": _unknown_scored,
     "notice.knows": "It knows {known}.",
@@ -1639,6 +1654,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "setting-value.as-init": "by the initial weights",
     "setting-value.no-gate": "none",
     "expected.gate-with-bias": "a gate of a model with biases: a held gate is a bias",
+    **{f"setting-value.{value}": value for value in SETTING_VALUES},
     "setting-value.sgd": "SGD",
     "setting-value.adam": "Adam",
     "run.summary": _trains,
@@ -2146,23 +2162,26 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "page.reader.characters": "{label} reads characters and knows more of this text",
     "page.reader": "{label} knows all of them",
     "page.reader.most": "{label} knows more of them",
-    "brush.found": "**Steps {first} to {last}, “{text}”.** These units are on through all of them and off around them, "
-    "give or take two steps; of each its mean there and elsewhere. Click one to draw it alone.",
-    "brush.none": "**Steps {first} to {last}, “{text}”.** No unit is on through these and off around them.",
+    "brush.found": "**Steps {first} to {last}, “{text}”.** The states of these units are on one side through all of them, and on "
+    "the other around them, give or take two steps; of each its mean there and elsewhere. Click one to draw it alone.",
+    "brush.none": "**Steps {first} to {last}, “{text}”.** No unit's state is on one side through these and on the other around "
+    "them.",
+    "brush.below": "What was found of steps {first} to {last} stands below the picture.",
     "brush.unit": "unit {unit}: {mean_in:.2f}, elsewhere {mean_out:.2f}",
     "brush.elsewhere-one": "Where else unit {units} is on, in {count:tokens} of {what}:",
     "brush.elsewhere-several": "Where else the units {units} are on together, in {count:tokens} of {what}:",
     "brush.nowhere-one": "Unit {units} is on nowhere in {count:tokens} of {what}.",
     "brush.nowhere-several": "Nowhere in {count:tokens} of {what} are the units {units} on together.",
     "places.here": "this text",
-    "places.found": "**Where else “{word}” stands** in {what}, and how alike the states are there: the cosine of the state after "
-    "the word, of a net that reads from the end before it, each less the mean state. 1 is the same, 0 has nothing in common.",
+    "places.found": "**Where else “{word}” stands** in {what}, and how alike the network's states are when they have read it "
+    "(the cosine between them, each less the mean state): 1 is the same, 0 has nothing in common.",
     "places.none": "“{word}” stands nowhere else here.",
     "brush.close": "Close",
     "gate-page.hold": "Hold a unit at its mean, and see what becomes worse:",
     "gate-page.hold.unit": "unit {unit}",
     "gate-page.worse": "**What becomes worse without it.** On {count:tokens} of {what}, {held}: the mean surprise rises by "
-    "{rise:.2f} bits. These {tokens} cost most.",
+    "{rise:.2f} bits. These {tokens} cost most, all their places together.",
+    "gate-page.worse.one-text": "One text can be read better without a unit that many texts are read worse without.",
     "gate-page.not-worse": "**Nothing becomes worse on average.** On {count:tokens} of {what}, {held}: the mean surprise "
     "falls by {fall:.2f} bits.",
     "gate-page.trial.confirmed": "**Its role is confirmed:** of {compared} other units that were held in turn, none costs as "
@@ -2274,7 +2293,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "gradient-page.training.click": (
         "Click an epoch: everything on the page is then drawn for the model as it was at the nearest snapshot."
     ),
-    "gradient-page.clipped-in-training": "While this model was trained, {share:.0%} of the steps were clipped.",
+    "gradient-page.clipped-in-training": "While this model was trained, {share:share} of the steps were clipped.",
     "gradient-page.alt.flow": (
         "Gradient of every loss at every earlier step, of the whole text, of one loss, and what carries it"
     ),
@@ -2370,7 +2389,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "control.at-own.help": "This unit's number on the diagonal of U.",
     "control.at-variant": "Read the weights as",
     "control.book": "In the letters of Dive into Deep Learning",
-    "control.book.help": "There a state is a row, each part has one bias, and the candidate is written with a tilde.",
+    "control.book.help": (
+        "There a state is a row, and the candidate is written with a tilde. The book's cells have one bias a part, and its GRU "
+        "resets before the product, R ⊙ H; torch.nn.GRU has a second bias, here c, and resets after it. The equations are those "
+        "of this model."
+    ),
     "cell-page.unit": "{unit} · {place}",
     "cell-page.back": "Back",
     "cell-page.on": "On",
@@ -2387,7 +2410,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "cell-page.one-hot": "Torch was given one-hot vectors; the equations took columns of W, as an embedding does.",
     "cell-page.cost": "What does a step cost?",
     "cell-page.cost.about": "One layer of {units:,} units that reads vectors of {inputs:,} numbers. The time is measured here, "
-    "on one sequence, by the kernel that reads your text; a cell without one of torch's own is slower for that alone.",
+    "on one sequence, by the kernel that reads your text, and says as much of the kernel as of the cell: torch hands an LSTM's "
+    "whole sequence to one library call (oneDNN) and loops over a GRU's steps; a minGRU has no product with its state.",
     "column.cell": "cell",
     "column.weights": "weights",
     "column.multiplications": "multiplications a step",
@@ -2520,8 +2544,12 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "lesson.motives.skip.rule": "two means of z differ where they are more than 0.05 apart.",
     "lesson.motives.breaks.claim": "Third motive: after a break in the text, the past no longer counts.",
     "lesson.motives.breaks.question": "What does z of unit 95, in a model that reads stories, do where a new line begins?",
-    "lesson.motives.breaks.look": "The text of the problem: after each break the count begins again.",
-    "lesson.motives.breaks.change": "Train the GRU and the plain RNN, and compare what is measured at the breaks.",
+    "lesson.motives.breaks.look": (
+        "The row of unit 95 on the page Gates. Under *Longer text*, type two lines: the break is where the second begins."
+    ),
+    "lesson.motives.breaks.change": (
+        "On the page Problems, *Breaks*: train the GRU and the plain RNN, and compare what is measured there."
+    ),
     "lesson.motives.breaks.choice.opens": "it opens: the state is copied",
     "lesson.motives.breaks.choice.shuts": "it shuts: the old state is dropped",
     "lesson.motives.breaks.choice.same": "nothing special",
@@ -2711,10 +2739,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "lesson.own.words.choice.start": "at the first characters of words",
     "lesson.own.words.choice.same": "nowhere more",
     "lesson.own.words.choice.within": "within the words",
-    "lesson.own.words.answer": "In {which}, the mean is {start:.2f} nats at first characters and {within:.2f} nats within words.",
+    "lesson.own.words.answer": "In {which}, the mean is {start:.2f} bits at first characters and {within:.2f} bits within words.",
     "lesson.own.words.mine": "your sentence",
     "lesson.own.words.example": "the example, since there is no sentence of yours with two words",
-    "lesson.own.words.rule": "two means differ where they are more than 0.1 nats apart.",
+    "lesson.own.words.rule": "two means differ where they are more than 0.1 bits apart.",
     "lesson.own.beside.claim": "Two models can be surprised by different things.",
     "lesson.own.beside.question": "Which model reads your sentence better?",
     "lesson.own.beside.look": "The two pictures: where is one surprised and the other not?",

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import explorer
+from explorer import CharModel, ModelConfig
 from explorer.cells import CELLS
 from explorer.cells.equations import value
 from explorer.characters import visible
@@ -89,10 +90,18 @@ def test_the_numbers_in_the_equations_come_to_what_stands_behind_them(opened):
 def test_ours_and_the_books_letters():
     model = explorer.load_checkpoint(models.CHECKPOINTS / "time-machine-gru-before.safetensors").model
     r, _, n, h = drawing.lines(open_cell(model, "time", 2), 0)
-    assert r.symbols == r"r_t = \sigma(W_r x_t + b_r + U_r h_{t-1} + c_r)"
-    assert n.symbols == r"n_t = \tanh(W_n x_t + b_n + U_n (r_t \odot h_{t-1}) + c_n)"
+    assert r.symbols == r"r_t = \sigma(W_r x_t + b_r + U_r h_{t-1})"  # one bias, as the book has it
+    assert n.symbols == r"n_t = \tanh(W_n x_t + b_n + U_n (r_t \odot h_{t-1}))"
     assert n.book == r"\tilde{H}_t = \tanh(X_t W_{xh} + b_h + (R_t \odot H_{t-1}) W_{hh})"
     assert h.book == r"H_t = Z_t \odot H_{t-1} + (1 - Z_t) \odot \tilde{H}_t"
+    torchs = explorer.load_checkpoint(models.CHECKPOINTS / "lighthouse-gru.safetensors").model
+    after = drawing.lines(open_cell(torchs, "time", 2), 0)[2]
+    assert after.symbols == r"n_t = \tanh(W_n x_t + b_n + r_t \odot (U_n h_{t-1} + c_n))"
+    assert after.book == r"\tilde{H}_t = \tanh(X_t W_{xh} + b_h + R_t \odot (H_{t-1} W_{hh} + c_h))"
+    one = CharModel(ModelConfig(hidden_size=3, bias="one"), torchs.vocabulary, seed=0)
+    assert drawing.lines(open_cell(one, "time", 2), 0)[2].book == (
+        r"\tilde{H}_t = \tanh(X_t W_{xh} + b_h + R_t \odot (H_{t-1} W_{hh}))"
+    )
     held = drawing.lines(open_cell(model, "time", 2, change=CellChange(hold={"z": 1})), 0)[1]
     assert held.numbers == r"1.000\;(\text{held})"
 

@@ -146,7 +146,7 @@ def test_what_was_dragged_across_in_another_text_is_gone():
 
 def test_where_no_unit_is_on_it_says_so_and_names_none():
     app = brushed(20, 70)
-    assert "No unit is on" in said(app)
+    assert "No unit's state is on one side" in said(app)
     assert not [button for button in app.button if (button.key or "").startswith("brushed_")]
 
 

@@ -120,3 +120,25 @@ def test_what_stands_in_the_link_is_one_of_the_languages():
     assert language.KEY in links.CHOICES
     with speaking("zh"):
         assert say("language.zh") == "中文"
+
+
+def test_who_has_a_sentence_of_their_own_keeps_the_model_that_reads_it_in_another_language():
+    app = opened()
+    first = app.selectbox(key="model").value
+    app.segmented_control(key="lang").set_value("zh").run()
+    assert app.selectbox(key="model").value != first  # nothing was typed: a Chinese model with its own sentence
+    again = opened()
+    again.text_input(key="sentence").set_value("so it goes").run()
+    again.segmented_control(key="lang").set_value("zh").run()
+    assert again.selectbox(key="model").value == first
+    assert again.text_input(key="sentence").value == "so it goes"
+
+
+def test_a_sentence_in_a_link_comes_with_the_model_that_read_it():
+    with speaking("zh"):  # what can be chosen is called so here, too
+        app = opened(lang="zh")
+        app.text_input(key="sentence").set_value("今天下雨了").run()
+        app.toggle(key="in_link").set_value(True).run()
+        model = app.selectbox(key="model").value
+        named = dict(app.query_params) | {"lang": "en"}
+    assert opened(**named).selectbox(key="model").value == model

@@ -14,6 +14,7 @@ from explorer.pages.shell.plain import plain
 from trained import trained
 from waiting import ended, until
 
+FIRST = "time-machine-gru"  # conftest: the pages open on it here
 APP = Path(explorer.__file__).parent / "pages" / "frame.py"
 FILES = {name: f"scripts/{name}.py" for name in (links.GATES, links.CELL, links.GRADIENTS, links.TRAIN)}
 # key -> what a link says, what the control then shows, and what the link must say besides.
@@ -31,7 +32,7 @@ EXAMPLES = {
     "read_as": ("before", "before", {}),
     "unit_held": ("3 h 0.25", "3 h 0.25", {}),
     "shown": ("as-trained", "as-trained", {"hold_z": "0.9"}),
-    "sentence": ("so it goes", "so it goes", {}),
+    "sentence": ("so it goes", "so it goes", {"model": FIRST}),
     "order": ("mean", "mean", {"all_units": "true"}),
     "colour": ("change", "change", {}),
     "all_units": ("true", True, {}),
@@ -187,11 +188,11 @@ def test_the_words_are_in_the_address_only_on_request_and_the_request_stays():
     app.text_input(key="sentence").set_value("so it goes").run()
     assert app.query_params == {}
     app.toggle(key="in_link").set_value(True).run()
-    assert app.query_params == {"sentence": "so it goes"}
+    assert app.query_params == {"model": FIRST, "sentence": "so it goes"}
     went(app, links.GRADIENTS)
     assert app.toggle(key="in_link").value
     app.text_input(key="sentence").set_value("and on").run()
-    assert app.query_params == {"sentence": "and on"}
+    assert app.query_params == {"model": FIRST, "sentence": "and on"}
     went(app, links.GATES).toggle(key="in_link").set_value(False).run()
     assert app.query_params == {}
     assert app.text_input(key="sentence").value == "and on"
@@ -208,7 +209,7 @@ def test_an_emptied_sentence_stays_empty():
     app.text_input(key="sentence").set_value("").run()
     assert went(app, links.GRADIENTS).text_input(key="sentence").value == ""
     app.toggle(key="in_link").set_value(True).run()
-    assert app.query_params == {"sentence": ""}
+    assert app.query_params == {"model": FIRST, "sentence": ""}
     went(app, links.GATES).selectbox(key="model").set_value("lighthouse-gru").run()
     assert app.text_input(key="sentence").value == ""
     again = opened(**app.query_params)
@@ -222,7 +223,7 @@ def test_a_longer_text_takes_the_sentence_out_of_the_address_and_brings_it_back(
     assert app.query_params == {}
     assert app.toggle(key="in_link").disabled
     app.segmented_control(key="source").set_value("sentence").run()
-    assert app.query_params == {"sentence": "so it goes"}
+    assert app.query_params == {"model": FIRST, "sentence": "so it goes"}
 
 
 def test_a_link_to_a_run_is_carried_by_the_page_that_shows_it_and_by_no_other():

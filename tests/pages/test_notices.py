@@ -139,3 +139,18 @@ def test_the_surprise_under_the_gates_is_shown_to_the_letter():
         if "greatest surprise" in c.value
     )
     assert "“\\*” at step 11" in line
+
+
+def test_no_model_is_offered_that_leaves_out_more_than_this_one_lacks():
+    """Marks and numbers that a model of small letters alone never reads are not known by it."""
+    mixed = 'She said "no, I won\u2019t go" in 1984! \U0001f600 \u548c \u4f60\u597d \u201chm\u201d'
+    lighthouse = models.load("lighthouse-gru")
+    name, share, _ = models.best_reader(mixed, lighthouse.config, "character")
+    assert models.lacking(mixed, models.load("time-machine-gru").vocabulary) > models.lacking(
+        mixed, lighthouse.vocabulary
+    )
+    assert share == models.lacking(mixed, models.load(name).vocabulary) <= models.lacking(mixed, lighthouse.vocabulary)
+    assert models.lacking("the time", models.load("time-machine-gru").vocabulary) == 0
+    assert models.best_reader("\u6cb3\u6c34\u6162\u6162\u5730\u6d41", lighthouse.config, "character")[0].startswith(
+        "river-town"
+    )

@@ -31,7 +31,10 @@ def test_a_held_gate_is_said_to_hold_as_long_as_it_does():
     # A unit keeps 1/e after -1/ln 0.75 steps: 3.5.
     assert "half of the units hold their state for 3.5 steps or less" in said_of(held, TEXT)
     shut = explorer.altered(model_of(), Intervention({"z": 1}))
-    assert "for more than 10,000 steps or less" in said_of(shut, TEXT)
+    assert "every unit keeps its state through all of this text." in said_of(shut, TEXT)
+    open_ = explorer.altered(model_of(), Intervention({"z": 0}))
+    assert "every unit lets go of its state at once." in said_of(open_, TEXT)
+    assert "every unit" not in said_of(model_of(), TEXT)
 
 
 def test_the_greatest_surprise_is_the_one_of_torch():

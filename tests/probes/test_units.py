@@ -12,7 +12,7 @@ import torch
 
 import explorer
 from explorer import CharModel, ModelConfig, Vocabulary
-from explorer.features import COUNTED, features_of
+from explorer.features import COUNTED, feature_of, features_of
 from explorer.probes import units as module
 from explorer.probes.units import LEAST_SHARE, LEAST_STEPS, Role, response_order, roles_of, unit_roles
 
@@ -239,3 +239,16 @@ def test_few_units_or_steps_have_an_order_too(shape):
     broken = np.random.default_rng(0).normal(size=(20, 6))
     broken[3, 2] = np.nan
     assert response_order(broken)[-1] == 2
+
+
+def test_a_character_has_its_feature_however_rare_it_is_in_a_text():
+    rare = "abcdefghijklmnopqrstuvwxy" * 3 + "z" + "abc"
+    assert "character z" not in features_of(rare)  # only the usual ones are looked for
+    here_T = feature_of("character z", rare)
+    assert here_T.nonzero()[0].tolist() == [rare.index("z")]
+    assert feature_of("after z", rare).nonzero()[0].tolist() == [rare.index("z") + 1]
+    for name, feature_T in features_of(rare).items():
+        np.testing.assert_array_equal(feature_of(name, rare), feature_T)
+    for none in ("character Z", "quoted", "no such feature", "after"):
+        assert feature_of(none, rare) is None
+    assert feature_of("quoted", "") is None

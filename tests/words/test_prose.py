@@ -53,7 +53,7 @@ DATA = {
     "pages/shell/texts.py": {
         "the time traveller for so it will be convenient to teach a small machine to keep a secret",
         'He looked back at the harbour. "Turn the light, and bring the little network home." Then he was sorry.',
-        '"Who is there?" he asked, and nobody answered. "Only the sea," said the old man, and shut the door.',
+        'The keeper went up the stairs and counted them. "One more," he said. Then he looked at the sea. "And that was all."',
         'He looked back at the harbour. "Turn the light, and bring the little boat home." Then he was sorry. "What is it?" '
         'he asked, and the boy did not look up. "It was the sea," said the old man, and shut the door.',
     },

@@ -26,7 +26,10 @@ TOGETHER = 3  # of them, that are looked for elsewhere: with many, no other plac
 
 def take(text: str, token: str, steps: Sequence[int]) -> None:
     """Keep what was dragged across, as long as the text stays and is read by characters, or by words."""
-    session.fill({KEY: (text, token, int(steps[0]), int(steps[1]))})
+    first, last = map(int, steps)
+    if session.kept(KEY, None) != (text, token, first, last):
+        st.toast(say("brush.below", first=first, last=last), icon=":material/south:")  # which may be out of sight
+    session.fill({KEY: (text, token, first, last)})
 
 
 def show(which: Which, tape: Tape, typed: str, text: Tokens) -> None:

@@ -94,6 +94,9 @@ def show_worse(which: Which, roles: Sequence[Role], text: str) -> None:
             st.markdown(say("gate-page.worse", rise=rise, **figures))
         else:
             st.markdown(say("gate-page.not-worse", fall=-rise, **figures))
+        before, after = (facts.perplexity_of(one, text) for one in (whole, which))
+        if learned is not None and before is not None and after is not None and (after < before) == (rise > 0):
+            st.caption(say("gate-page.worse.one-text"))
         for role in roles:
             if (role.unit, role.part) == (held.unit, held.part):
                 _show_role(which, role, held.net, done)

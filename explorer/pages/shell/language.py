@@ -29,6 +29,13 @@ def choose() -> None:
         return
     links.ready(KEY, of_browser(), LANGUAGES)
     st.segmented_control(
-        say("control.lang"), LANGUAGES, key=KEY, required=True, label_visibility="collapsed", on_change=links.take,
-        format_func=lambda name: say(f"language.{name}"), args=(KEY,),
+        say("control.lang"), LANGUAGES, key=KEY, required=True, label_visibility="collapsed", on_change=_take,
+        format_func=lambda name: say(f"language.{name}"),
     )  # fmt: skip
+
+
+def _take() -> None:
+    """Speak another language; whoever has a sentence of their own there keeps the model that reads it."""
+    links.take(KEY)
+    if links.named("sentence") is not None and (model := links.shown("model")) is not None:
+        links.put("model", model)

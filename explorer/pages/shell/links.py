@@ -119,6 +119,7 @@ class _State:
         page: the page that is shown.
         values: what differs from its default.
         seen: what the page shows, defaults included, as far as this run has come.
+        shown: what the last run showed.
         mounted: keys of the widgets that the browser shows already.
         absent: choices that their page did not show when it was last complete.
         arrived: what differed from its default when the person came to the page.
@@ -130,6 +131,7 @@ class _State:
     page: str = ""
     values: dict[str, Any] = field(default_factory=dict)
     seen: dict[str, Any] = field(default_factory=dict)
+    shown: dict[str, Any] = field(default_factory=dict)
     mounted: set[str] = field(default_factory=set)
     absent: set[str] = field(default_factory=set)
     arrived: frozenset[str] = frozenset()
@@ -156,6 +158,7 @@ def read(page: str) -> None:
     state.mounted |= state.seen.keys()
     if begins or goes_back or comes:
         state.arrived, state.mounted = frozenset(state.values), set()
+    state.shown |= state.seen
     state.page, state.seen = page, {}
 
 
@@ -191,6 +194,13 @@ def address(page: str) -> dict[str, str]:
     """What stands in the address of a page, by name."""
     state = _state()
     values = state.values | ({ON_REQUEST: state.seen[ON_REQUEST]} if ON_REQUEST in state.seen else {})
+    if (
+        ON_REQUEST in values
+        and ON_REQUEST not in state.absent
+        and values.get(REQUEST)
+        and (model := shown("model")) is not None
+    ):
+        values |= {"model": model}  # the one to open on is another in another language, and would read it otherwise
     return {
         key: written(values[key])
         for key, choice in CHOICES.items()
@@ -351,6 +361,12 @@ def go_back_to(values: Mapping[str, Any]) -> None:
 def named(key: str) -> Any:
     """What is chosen or named by the address, looked up or not; None for the default."""
     return _state().values.get(key)
+
+
+def shown(key: str) -> Any:
+    """What the page shows, chosen or not; None where it has not shown any yet."""
+    state = _state()
+    return state.values.get(key, state.seen.get(key, state.shown.get(key)))
 
 
 def earlier(key: str) -> Any:

@@ -208,6 +208,13 @@ def learned_text(which: Which) -> Tokens | None:
     return shelf.models().get(("learned", which.name, which.version), learned)
 
 
+def lacking(text: str, vocabulary: explorer.Vocabulary) -> float:
+    """Share of a text that a vocabulary does not hold, in [0, 1]: what is unknown to it, and what is left out for it."""
+    read, whole = vocabulary.folded(text), vocabulary.as_read(text)
+    unknown = vocabulary.unknown_share(read) * len(read)
+    return (unknown + max(0, len(whole) - len(read))) / len(whole) if len(whole) else 0.0
+
+
 def best_reader(text: str, like: explorer.ModelConfig, token: str) -> tuple[str, float, str] | None:
     """The shipped model that shows no mistake and lacks least of a text, the share that it lacks, and what it reads at a step.
 
@@ -216,7 +223,7 @@ def best_reader(text: str, like: explorer.ModelConfig, token: str) -> tuple[str,
     good, _ = shipped()
     found = outlines()
     judged = [
-        (outline.vocabulary.unknown_share(outline.vocabulary.folded(text)), outline.recipe.token != token,
+        (lacking(text, outline.vocabulary), outline.recipe.token != token,
          outline.config.objective != like.objective, outline.config.kind is not like.kind, name)
         for name in good
         if (outline := found[name])

@@ -11,7 +11,7 @@ import explorer
 from explorer import runs
 from explorer.figures.style import number
 from explorer.pages.shell import alterations, controls, facts, links, people
-from explorer.pages.shell.models import Which, best_reader, checkpoint_of, model_label
+from explorer.pages.shell.models import Which, best_reader, checkpoint_of, lacking, model_label
 from explorer.pages.shell.plain import badge, plain
 from explorer.probes import reading
 from explorer.probes.finding import Finding
@@ -67,12 +67,12 @@ def show_warnings(trace: explorer.GateTrace) -> None:
         _show(notice, st)
 
 
-def offer_reader(trace: explorer.GateTrace, text: str) -> None:
+def offer_reader(which: Which, trace: explorer.GateTrace, text: str) -> None:
     """The way to a model that knows more of a text, where much of it is unknown to the first model of the page."""
     found = (
         best_reader(text, trace.config, token_of(trace.text)) if trace.unknown_share > reading.MANY_UNKNOWN else None
     )
-    if found and found[1] < trace.unknown_share:
+    if found and found[1] < lacking(text, checkpoint_of(which).vocabulary):
         name, share, token = found
         code = (
             "page.reader.characters"

@@ -27,7 +27,8 @@ EXAMPLES = {
 }
 # A second sentence for each, in which the same units have something to do.
 OTHERS = {
-    "lighthouse": '"Who is there?" he asked, and nobody answered. "Only the sea," said the old man, and shut the door.',
+    "lighthouse": 'The keeper went up the stairs and counted them. "One more," he said. Then he looked at the sea. "And that was '
+    'all."',
     "river-town": "她说：“船来了。”他没有听见，一个人坐在桥上。“快走吧。”她又说。",
 }
 # For a model of words, which knows those of its text alone, and to which a sentence is a few steps.

@@ -336,6 +336,14 @@ class Table(Task):
         x_NE, y_N = self.x_NE[: self.learned], self.y_N[: self.learned]
         return x_NE.mean(0), _spread(x_NE), float(y_N.mean()), float(_spread(y_N))
 
+    @property
+    def beyond_share(self) -> float:
+        """Share of the held-out target numbers that lie beyond all that were learned from, in [0, 1]; 0 of classes."""
+        learned_N, held_N = self.y_N[: self.learned], self.y_N[self.learned :]
+        if self.classes:
+            return 0.0
+        return float(((held_N < learned_N.min()) | (held_N > learned_N.max())).mean())
+
     def in_unit(self, y_TV: Floats) -> Floats:
         """As the column of the target has it."""
         *_, mean, spread = self._scale
@@ -390,6 +398,13 @@ def _spread(values_N: Floats) -> Floats:
 def numeric_columns(frame: pd.DataFrame) -> list[str]:
     """The columns of a table that hold finite numbers only."""
     return [str(column) for column in frame.columns if _numbers(frame, column) is not None]
+
+
+def counts_rows(frame: pd.DataFrame, column: str) -> bool:
+    """Whether a column of numbers goes up or down by the same from row to row, as a count of days does."""
+    values_N = frame[column].to_numpy(np.float64)
+    steps_N = np.diff(values_N)
+    return len(values_N) > 1 and bool(steps_N[0] != 0) and float(np.ptp(steps_N)) <= 1e-9 * float(np.abs(steps_N).max())
 
 
 def class_columns(frame: pd.DataFrame) -> list[str]:

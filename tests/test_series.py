@@ -9,7 +9,18 @@ import torch
 
 from explorer import ConfigError, ModelConfig
 from explorer.cells import CELLS
-from explorer.series import BUILT_IN, Score, Table, Waves, class_columns, learn, numeric_columns, scored, series_model
+from explorer.series import (
+    BUILT_IN,
+    Score,
+    Table,
+    Waves,
+    class_columns,
+    counts_rows,
+    learn,
+    numeric_columns,
+    scored,
+    series_model,
+)
 from explorer.training import TrainingDivergedError
 
 
@@ -339,3 +350,18 @@ def test_a_step_uphill_is_refused(field, value):
     model = series_model(task, ModelConfig(hidden_size=4))
     with pytest.raises(ConfigError, match=f"{field}.*above 0"):
         learn(model, task, **{field: value})
+
+
+@pytest.mark.parametrize(("values", "counts"), [
+    (np.arange(50.0), True), (np.arange(50.0) * 0.1 + 3, True), (np.arange(50.0)[::-1], True), (np.full(50, 2.0), False),
+    (np.arange(50.0) ** 2, False), (np.sin(np.arange(50.0)), False), (np.array([1.0]), False),
+])  # fmt: skip
+def test_what_counts_the_rows_is_known(values, counts):
+    assert counts_rows(pd.DataFrame({"x": values}), "x") == counts
+
+
+def test_how_much_of_a_target_lies_beyond_what_was_learned():
+    rising = pd.DataFrame({"x": np.arange(100.0)})
+    assert Table.of(rising, "x").beyond_share == 1.0
+    assert Table.of(frame(), "t").beyond_share < 0.1  # a wave comes back
+    assert Table.of(pd.DataFrame({"x": np.arange(100.0), "w": ["a", "b"] * 50}), "w", ["x"]).beyond_share == 0.0

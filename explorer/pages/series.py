@@ -28,7 +28,7 @@ from explorer.pages.shell.shelf import Shelf
 from explorer.pages.shell.texts import Upload
 from explorer.probes.series import SeriesTrace
 from explorer.reads.series import SeriesRead
-from explorer.series import BUILT_IN, Score, Table, Task, class_columns, numeric_columns, scored
+from explorer.series import BUILT_IN, Score, Table, Task, class_columns, counts_rows, numeric_columns, scored
 from explorer.tables import columns_with_gaps, read_table
 from explorer.words import LANGUAGE, own, say
 
@@ -38,6 +38,7 @@ UNITS, LENGTHS, STEPS = (8, 16, 24, 32, 64), (10, 20, 30, 50, 100, 200), (50, 10
 DEFAULT_STEPS = {"sine": 100, "adding": 400, "waves": 400, OWN: 200}
 RATES = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
 NO_THETA = "none"
+BEYOND = 0.5  # share of what is asked for that lies beyond what was learned
 THETAS = ("1", "0.01", "0.1", "0.5", "5", NO_THETA)
 DEFAULT_LENGTH = {"sine": 50, "adding": 20, "waves": 50, OWN: 30}
 TABLE, MOST_TABLE_BYTES, MOST_HORIZON = "table", 5_000_000, 30
@@ -111,7 +112,8 @@ def choose_table(place: st.delta_generator.DeltaGenerator) -> tuple[Task | None,
     if gaps:
         st.caption(plain(say("series-page.gaps", columns=gaps[:8])))
     with place:
-        target = controls.choose("numbers_target", [*numbers, *of_words])
+        telling = sorted(numbers, key=partial(counts_rows, frame))  # what counts the rows is told least
+        target = controls.choose("numbers_target", [*telling, *of_words])
         read = st.multiselect(
             say("control.numbers-columns"), numbers, numbers, key="numbers_columns", persist_state="session"
         )
@@ -253,7 +255,9 @@ def _verdict(seen: Seen, score: Score) -> str:
     icon = {"better": ":material/check:", "few": ":material/info:"}.get(code, ":material/warning:")
     if seen.changed and code != "better":
         code = "changed"
-    advice = "" if code in ("better", "changed", "few") else say(f"series-page.{code}.advice")
+    beyond = isinstance(known.task, Table) and known.task.beyond_share > BEYOND and code != "changed"
+    advised = "beyond" if beyond else code
+    advice = "" if not beyond and code in ("better", "changed", "few") else say(f"series-page.{advised}.advice")
     kind = "-classes" if known.task.classes else ""
     return f"{icon} {say(f'series-page.{code}{kind}', who=say(f'series-page.who.{name}'), **figures)} {advice}"
 

@@ -260,8 +260,8 @@ TOKENS = {
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # fields: what was expected of a field, and what came
     "config": "{field}: expected {expected}; got {got}.",
-    "gate-page.named": "Each row below is one **unit** of the network, with what it remembers (and its means, in the text that "
-    "it learned), shaded where that holds in your text. Point at anything: it says what it is.",
+    "gate-page.named": "Each row is one **unit** and what it remembers, shaded where that holds here; its numbers are means over "
+    "what it learned. Point at anything.",
     "gate-page.named.help": "The roles were chosen on one half of the text that the model learned. The means in the titles are "
     "of the other half. A role that says how far something is has no shade.",
     "gate-page.named-then": "Each row below is one **unit**, with what it remembers in the model as it was trained to the end. "
@@ -1780,6 +1780,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "series-page.altered-classes": "With {changes}. As it was trained, it is right in {error}.",
     "series-page.who.usual": "Whoever always tells the most frequent class",
     "series-page.alike.advice": "Let it learn longer.",
+    "series-page.beyond.advice": (
+        "Most of the numbers it is asked for lie beyond all that it learned from, and no network tells what it has never seen: "
+        "let it tell how the column changes from row to row instead."
+    ),
     "series-page.worse.advice": "Let it learn longer, or take fewer units.",
     "series-page.changed": "It tells *{target}* to within **{error}** (root mean squared error, on numbers it did not learn "
     "from). {who} has {guess}.",
@@ -1817,7 +1821,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "series-figure.classes": "probability of",
     "series-figure.more-classes": "and {count} more",
     "series-figure.true-class": _true_class,
-    "series-figure.loss": "{score} of each step",
+    "series-figure.loss": "{score} of each step of this sequence",
     "series-figure.guess": "always telling the mean",
     "series-column.label": "label",
     "series-column.told": "{name}, told",

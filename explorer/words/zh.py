@@ -143,10 +143,14 @@ def _trains(
     objectives = {"next": "", "cloze": "，完形填空", "leaky": "，有泄漏"}
     clipped = "不裁剪" if clip_norm is None else f"裁剪阈值 θ = {clip_norm:g}"
     back = "" if backward_batches == 1 else f"，梯度跨 {backward_batches} 个批量"
-    read = corpus + _by(token)
+    read = _corpus(corpus) + _by(token)
     length = _some(epochs, "个迭代周期") + ("" if steps is None else f"，约 {_some(steps, '步')}")
     optimized = f"{OPTIMIZERS[optimizer]}，学习率 {learning_rate:g}"
     return " · ".join((f"{_shape(**shape)}{objectives[objective]}{held}", read, optimized, clipped + back, length))
+
+
+def _corpus(name: str) -> str:
+    return str(SENTENCES.get(f"corpus.{name}", name))
 
 
 def _by(token: str) -> str:
@@ -155,7 +159,7 @@ def _by(token: str) -> str:
 
 def _made_name(title: str, objective: str, units: str, optimizer: str, corpus: str, token: str) -> str:
     asked = "" if objective == "next" else f" {objective}"
-    return f"{title}{asked}，{units} 个单元，{optimizer}，{corpus}{_by(token)}"
+    return f"{title}{asked}，{units} 个单元，{OPTIMIZERS[optimizer]}，{_corpus(corpus)}{_by(token)}"
 
 
 def _held_unit(unit: int, part: str, value: float, layer: int, direction: str) -> str:
@@ -264,7 +268,7 @@ OWN: dict[str, str] = {
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # fields: what was expected of a field, and what came
     "config": "{field} 应为：{expected}；得到：{got}。",
-    "gate-page.named": "下面每一行是一个**单元**和它记住的东西；这种情形在你的文本里成立的地方加了底色。"
+    "gate-page.named": "每一行是一个**单元**和它记住的东西，在这里成立的地方加了底色；标题里的数是它在学过的文本上的均值。"
     "指向任何东西，它会说自己是什么。",
     "gate-page.named.help": "这些角色是在模型学过的文本的一半上选出来的。标题里的均值来自另一半。表示距离远近的角色没有底色。",
     "gate-page.named-then": "下面每一行是一个**单元**，以及它在训练结束的模型里记住的东西。它在这里是否也这样，请看曲线。"
@@ -1611,6 +1615,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "series-page.altered-classes": "改动：{changes}。训练好的原样，说对 {error}。",
     "series-page.who.usual": "总是说最常见类别的人",
     "series-page.alike.advice": "请让它学得更久。",
+    "series-page.beyond.advice": (
+        "要它说出的数大多超出了它学过的范围，而没有网络能说出从未见过的：请让它说出这一列从一行到下一行的变化。"
+    ),
     "series-page.worse.advice": "请让它学得更久，或用更少的单元。",
     "series-page.changed": "它说出 *{target}* 的误差约为 **{error}**（均方根误差，用没有学过的数）。{who}是 {guess}。",
     "series-page.who.mean": "总是说平均值的误差",
@@ -1642,7 +1649,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "series-figure.classes": "概率：",
     "series-figure.more-classes": "以及另外 {count} 类",
     "series-figure.true-class": _true_class,
-    "series-figure.loss": "每一步的{score}",
+    "series-figure.loss": "这个序列每一步的{score}",
     "series-figure.guess": "总是说平均值",
     "series-column.label": "标签",
     "series-column.told": "{name}（说出）",

@@ -23,6 +23,6 @@ SCRIPT, CSS = (Path(__file__).parent / f"drawing.{kind}" for kind in ("js", "css
 def draw(svg: str, *, key: str) -> None:
     """Draw an SVG of ours; a person's words in it must be escaped."""
     component = st.components.v2.component(
-        "drawing", html="<div></div>", css=CSS.read_text("utf-8"), js=SCRIPT.read_text("utf-8")
+        "drawing", html="<div class='drawing'></div>", css=CSS.read_text("utf-8"), js=SCRIPT.read_text("utf-8")
     )
     component(data={"svg": svg}, key=key)

@@ -1,4 +1,4 @@
 // A drawing that the server has made: its words are escaped there.
 export default ({ data, parentElement }) => {
-  parentElement.querySelector("div").innerHTML = data.svg;
+  parentElement.querySelector(".drawing").innerHTML = data.svg;
 };

@@ -212,17 +212,21 @@ def warm_up() -> None:
     model.generate("a", 1)
 
 
+def step_aside() -> None:
+    """Let everybody who waits for an answer go first. On Windows the registry starts workers below normal priority."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(10)
+    # Linux shares out its processors by session first (sched(7), autogroup), and a worker has a session of its own.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text("10")
+
+
 def main() -> int:
     """Wait for "<run id> <token>" on stdin, and train it."""
     torch.set_num_threads(1)
     # A gradient that goes back over eight batches vanishes into numbers under 1e-38, with which a processor takes three times as
     # long; as zeros they cost nothing, and no weight would feel them.
     torch.set_flush_denormal(True)
-    with contextlib.suppress(OSError, AttributeError):
-        os.nice(19)  # Windows: the registry starts workers below normal priority
-    # Linux shares out its processors by session first (sched(7), autogroup), and a worker has a session of its own.
-    with contextlib.suppress(OSError):
-        Path("/proc/self/autogroup").write_text("19")
     warm_up()
     request = sys.stdin.readline().split()
     if len(request) != 2:
@@ -237,4 +241,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    step_aside()
     sys.exit(main())

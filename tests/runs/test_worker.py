@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -31,6 +32,8 @@ from explorer.runs.worker import main, work
 from explorer.text import Vocabulary
 from explorer.training import Recipe, Training, train
 from waiting import hearing, until
+
+ROOT = Path(__file__).parents[2]
 
 TEXT = "".join(random.Random(11).choices("abcdefgh ", weights=range(1, 10), k=420))
 RECIPE = Recipe("adam", 0.02, 0.3, batch_size=3, num_steps=8, epochs=6)
@@ -449,3 +452,14 @@ def test_a_worker_takes_for_zeros_what_no_weight_would_feel(monkeypatch):
         assert float(tiny) > 0
     finally:
         torch.set_flush_denormal(False)
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this system shares out its processors otherwise")
+@pytest.mark.process
+def test_a_worker_gets_out_of_the_way_among_sessions_too():
+    """It has a session of its own, and a nice value counts within one alone (sched(7))."""
+    command = [sys.executable, "-m", "explorer.runs.worker"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, cwd=ROOT) as process:
+        until(lambda: Path(f"/proc/{process.pid}/autogroup").read_text("utf-8").strip().endswith("nice 10"))
+        assert os.getpriority(os.PRIO_PROCESS, process.pid) == 10 + os.getpriority(os.PRIO_PROCESS, 0)
+        process.stdin.close()

@@ -284,7 +284,12 @@ class Vocabulary:
         return joined((*before, *shown))[len(joined(before)) :]
 
     def leaves_out(self, symbol: str) -> bool:
-        """Whether `folded` reads nothing for a symbol that stands between others."""
+        """Whether `folded` reads nothing for a symbol that stands between others.
+
+        Args:
+            symbol: a character or a word.
+
+        """
         return self._folding.leaves_out(symbol, words=self.token == WORD)
 
     def unknown_share(self, text: Tokens) -> float:

@@ -18,7 +18,7 @@ from explorer.figures.style import number
 from explorer.pages.shell import models, pickers, roles, texts
 from explorer.pages.shell.plain import plain
 
-TOLD = "shaded where that holds in your text"
+TOLD = "Each row is one **unit** and what it remembers, shaded where that holds here"
 APP = Path(explorer.__file__).parent / "pages" / "frame.py"
 
 

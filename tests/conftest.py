@@ -9,6 +9,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # as many processes as there are 
 # Nothing a test does may land among a person's own runs, nor keep a worker waiting that nobody asked for.
 os.environ["GATE_EXPLORER_DATA"] = tempfile.mkdtemp(prefix="gate-explorer-tests-")
 os.environ["GATE_EXPLORER_SPARE"] = "0"
+os.environ["GATE_EXPLORER_NICE"] = "0"  # a test waits for the runs it starts, beside others that never rest
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -23,6 +23,7 @@ class Settings:
         max_steps: a recipe with more steps is refused; None has no limit.
         max_seconds: a run that trained so long is stopped; None has no limit.
         state_seconds: between two resumable states.
+        nice: how far trainings step aside for answers, from 0 to 19 (nice(1)).
         spare: 1 keeps a worker waiting with everything imported, 0 does not.
         runs_per_session: runs that one session keeps; None has no limit, here and below.
         session_mb: what the runs of one session may take of the disk.
@@ -38,6 +39,7 @@ class Settings:
     max_steps: int | None = None
     max_seconds: int | None = None
     state_seconds: int = 10
+    nice: int = 19
     spare: int = 1
     runs_per_session: int | None = None
     session_mb: int | None = None
@@ -70,7 +72,7 @@ def data_folder() -> Path:
 
 
 def _number(name: str, value: str) -> int:
-    least = 0 if name in ("spare", "waiting_per_session", "state_seconds", "public") else 1
+    least = 0 if name in ("spare", "nice", "waiting_per_session", "state_seconds", "public") else 1
     if not value.isascii() or not value.isdigit() or len(value) > 15 or int(value) < least:
         raise RunError("run.setting", name=f"{PREFIX}{name.upper()}", least=least, got=value[:40])
     return int(value)

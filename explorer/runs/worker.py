@@ -214,11 +214,12 @@ def warm_up() -> None:
 
 def step_aside() -> None:
     """Let everybody who waits for an answer go first. On Windows the registry starts workers below normal priority."""
+    nice = settings().nice
     with contextlib.suppress(OSError, AttributeError):
-        os.nice(10)
+        os.nice(nice)
     # Linux shares out its processors by session first (sched(7), autogroup), and a worker has a session of its own.
     with contextlib.suppress(OSError):
-        Path("/proc/self/autogroup").write_text("10")
+        Path("/proc/self/autogroup").write_text(str(nice))
 
 
 def main() -> int:
@@ -241,5 +242,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    step_aside()
+    with contextlib.suppress(RunError):  # a setting that makes no sense is told by who starts runs
+        step_aside()
     sys.exit(main())

@@ -29,7 +29,8 @@ def test_a_relative_data_folder_does_not_move_with_the_process(monkeypatch, tmp_
 
 
 def test_there_are_no_limits_until_they_are_set(monkeypatch, folder):
-    monkeypatch.delenv("GATE_EXPLORER_SPARE", raising=False)
+    for name in ("SPARE", "NICE"):
+        monkeypatch.delenv(f"GATE_EXPLORER_{name}", raising=False)
     assert settings() == Settings(folder)
     assert settings().max_steps is None
     assert settings().max_seconds is None

@@ -19,7 +19,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from load import PATIENCE_S, Person, Record, memory_mb, percentile, serving
+from load import PATIENCE_S, Person, Record, memory_mb, percentile, processes_of, serving
 from streamlit.proto.BackMsg_pb2 import BackMsg  # noqa: TID251 (the protocol, not the app)
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg  # noqa: TID251 (the protocol, not the app)
 
@@ -78,7 +78,9 @@ async def ask_for_health(port: int, waits_ms: list[float]) -> None:
 
 
 def highest_mb(server: int) -> float:
-    """The most the server has had since it was last set back."""
+    """The most the server has had since it was last set back; of several processes, which share memory, nobody can say it."""
+    if len(processes_of(server)) > 1:
+        return float("nan")
     return int(re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{server}/status").read_text())[1]) / 1024
 
 

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
+from urllib.parse import quote
 
 import streamlit as st
 from starlette.datastructures import Headers, MutableHeaders
@@ -195,7 +196,7 @@ def _new_token() -> str:
     return token
 
 
-async def _send_elsewhere(asked: HTTPConnection, scope: Scope, receive: Receive, send: Send) -> None:
+async def _send_elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
     """Let a browser ask again over another connection, which is then handed to the right process.
 
     A connection is looked at once, and a proxy may use it for another browser afterwards.
@@ -203,7 +204,9 @@ async def _send_elsewhere(asked: HTTPConnection, scope: Scope, receive: Receive,
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1012})
         return
-    again = str(asked.url.replace(scheme="", netloc=""))
+    path = (scope.get("raw_path") or quote(scope["path"]).encode()).decode("latin-1")
+    # Of this server and no other: with two slashes in front, a browser would take what follows for another host.
+    again = "/" + path.lstrip("/\\") + ("?" + scope["query_string"].decode("latin-1")) * bool(scope["query_string"])
     headers = {"Location": again, "Connection": "close", "Cache-Control": "no-store"}
     await Response(status_code=307, headers=headers)(scope, receive, send)
 
@@ -230,7 +233,7 @@ class NamedBrowsers:
         token = token_of(asked.headers)
         browser = browser_of(token)
         if browser and not PLACE.has(browser):
-            await _send_elsewhere(asked, scope, receive, send)
+            await _send_elsewhere(scope, receive, send)
             return
 
         async def send_named(message: Message) -> None:

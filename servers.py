@@ -2,7 +2,7 @@
 
 One process answers on one core: Python runs one thread at a time. Here a process at the door accepts each connection, looks which
 browser it is from, and hands the connection itself over (SCM_RIGHTS, unix(7)). It reads nothing more and writes nothing, so that
-an answer costs what it costs without a door. A connection is one browser's, or a proxy's (`door.OwnBrowsers`).
+an answer costs what it costs without a door. A connection is one browser's, or a proxy's (`door.NamedBrowsers`).
 
 The processes are forked from the door's, once that has imported all they need: they share this memory until they write to it.
 """
@@ -24,7 +24,7 @@ import threading
 import time
 import traceback
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,19 +59,24 @@ def read(options: Sequence[str]) -> dict[str, Any]:
     return flags
 
 
+def has_certificate() -> bool:
+    """Whether the server shall encrypt by itself: then nobody can look whose a connection is before it is answered."""
+    return bool(st.get_option("server.sslCertFile"))
+
+
 def sensible_number() -> int:
     """One process for the person at this machine; for others as many as there are cores, up to a few."""
-    plain = AVAILABLE and door.serves_others() and not st.get_option("server.sslCertFile")
+    plain = AVAILABLE and door.serves_others() and not has_certificate()
     return min(MOST_BY_ITSELF, len(os.sched_getaffinity(0))) if plain else 1
 
 
-def serve(number: int, flags: dict[str, Any], said: Callable[[str, int], None]) -> int:
+def serve(number: int, flags: Mapping[str, Any], said: Callable[[str], None]) -> int:
     """Serve the app in so many processes until something ends this one.
 
     Args:
         number: of processes.
         flags: as they were read.
-        said: is told the address and the number once people are let in.
+        said: is told the address once people are let in.
 
     Returns:
         The exit status: 0 where a signal ended it, 1 where the processes would not stay.
@@ -83,11 +88,11 @@ def serve(number: int, flags: dict[str, Any], said: Callable[[str, int], None]) 
     with _listener(flags) as listener:
         _import_all()
         keeper = _Door(listener, number)
-        said(_address(listener), number)
+        said(_address(listener))
         return keeper.run()
 
 
-def _listener(flags: dict[str, Any]) -> socket.socket:
+def _listener(flags: Mapping[str, Any]) -> socket.socket:
     """A socket at the address of the options; where no port was asked for, at the first free one from there on."""
     address, port = str(st.get_option("server.address") or ""), int(st.get_option("server.port"))
     tries = PORTS if flags["server_port"] is None else 1
@@ -102,9 +107,14 @@ def _listener(flags: dict[str, Any]) -> socket.socket:
                 raise
             continue
         made.setblocking(False)
-        bootstrap.load_config_options(flags | {"server_port": made.getsockname()[1]})  # the cookie has it in its name
+        bootstrap.load_config_options({**flags, "server_port": made.getsockname()[1]})  # the cookie has it in its name
         return made
     raise AssertionError
+
+
+def asked_address() -> str:
+    """Where the options want the server."""
+    return f"{st.get_option('server.address') or '*'}:{st.get_option('server.port')}"
 
 
 def _address(listener: socket.socket) -> str:

@@ -156,18 +156,30 @@ def app_command(processes: int | None, options: tuple[str, ...]) -> None:
     root = home()
     os.chdir(root)  # where .streamlit/ is
     sys.path.insert(0, str(root))
+    if (processes or 1) > 1 and sys.platform != "linux":
+        raise click.UsageError(say("cli.processes.linux"))
     if processes != 1 and sys.platform == "linux":
         servers = importlib.import_module("servers")  # it lies beside app.py
         flags = servers.read(options)
-        if (number := processes or servers.sensible_number()) > 1:
-            sys.exit(
-                servers.serve(
-                    number, flags, lambda address, n: click.echo(say("cli.serving", address=address, number=n))
-                )
-            )
+        number = processes or servers.sensible_number()
+        if number > 1 and servers.has_certificate():
+            raise click.UsageError(say("cli.processes.certificate"))
+        if number > 1:
+            sys.exit(_served(servers, number, flags))
     # In this process: whatever ends it ends the server.
     sys.argv = ["streamlit", "run", str(root / "app.py"), *options]
     runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
+
+
+def _served(servers: Any, number: int, flags: Mapping[str, Any]) -> int:
+    try:
+        status: int = servers.serve(
+            number, flags, lambda address: click.echo(say("cli.serving", address=address, number=number))
+        )
+    except OSError as fault:
+        said = say("cli.processes.address", reason=fault.strerror or fault, address=servers.asked_address())
+        raise click.ClickException(said) from fault
+    return status
 
 
 @cli.command("train", help=say("cli.train.help"))

@@ -80,9 +80,8 @@ def _taken_apart(text: str) -> tuple[str, ...]:
     marks = _marks().pattern if not text.isascii() and _marks().search(text) else ""
     found: list[str] = _pattern(marks).findall(text)
     known: dict[str, str] = {}
-    found = [
-        known.setdefault(word, word) for word in found
-    ]  # each word once in memory: a million of them have 8 MB, not 60
+    # Each word once in memory: a million of them have 8 MB, not 60.
+    found = [known.setdefault(word, word) for word in found]
     if max(map(len, known), default=0) <= LONGEST:
         return tuple(found)
     pieces = ([word] if len(word) <= LONGEST else _short(marks).findall(word) for word in found)

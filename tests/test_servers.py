@@ -1,21 +1,26 @@
 """Several processes behind one address: whose a connection is, what is handed over, and what one door keeps for all."""
 
+import asyncio
 import http.client
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from streamlit.web import bootstrap
 
 import door
+import explorer.cli
 import servers
 from explorer.pages.shell import classes
 from test_cli import answers, descendants, is_alive
@@ -203,3 +208,61 @@ def test_two_processes_share_out_their_visitors_and_one_that_dies_begins_anew(tm
     assert len(log.splitlines()) == 1
     with suppress(OSError):
         assert not answers(port)
+
+
+@pytest.mark.parametrize(("path", "query", "there"), [
+    (b"/train", b"run=x", "/train?run=x"), (b"//evil.example/x", b"", "/evil.example/x"), (b"/", b"", "/"),
+    (b"/\\\\evil.example", b"", "/evil.example"), (b"///", b"a=//b", "/?a=//b"), (b"/a%0d%0ab", b"", "/a%0d%0ab"),
+])  # fmt: skip
+def test_who_is_sent_to_another_process_stays_at_this_server(path, query, there, monkeypatch):
+    monkeypatch.setattr(door, "PLACE", door.Place(0, 2))
+    token = next(t for t in iter(lambda: secrets.token_urlsafe(24), None) if not door.PLACE.has(door.browser_of(t)))
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    async def inner(*_):
+        raise AssertionError("not this process's")
+
+    scope = {"type": "http", "method": "GET", "path": path.decode(), "raw_path": path, "query_string": query,
+             "headers": [(b"host", b"localhost"), (b"cookie", cookie(token).encode())]}  # fmt: skip
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(lambda: asyncio.run(door.NamedBrowsers(inner)(scope, None, send))).result()
+    assert sent[0]["status"] == 307
+    assert dict(sent[0]["headers"])[b"location"].decode() == there
+
+
+def test_a_certificate_of_the_server_s_own_and_several_processes_are_refused_together():
+    """They would be served without it."""
+    command = [
+        sys.executable,
+        "-m",
+        "explorer",
+        "app",
+        "--processes=2",
+        "--server.sslCertFile=x",
+        "--server.sslKeyFile=y",
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert "sslCertFile" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_address_that_is_taken_is_told(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = [sys.executable, "-m", "explorer", "app", "--processes=2", f"--server.port={port}"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert str(port) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_several_processes_elsewhere_than_on_linux_are_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr(explorer.cli.sys, "platform", "darwin")
+    monkeypatch.setattr(explorer.cli.os, "chdir", lambda _: None)
+    result = CliRunner().invoke(explorer.cli.cli, ["--data", str(tmp_path), "app", "--processes", "2"])
+    assert result.exit_code == 2
+    assert "need Linux" in result.output

@@ -22,10 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SPIKE = 100.0  # times the median norm
-LEAST_ROWS, GAP_TIMES = (
-    3,
-    3,
-)  # a log has ended in numbers that are none if so many rows, and so many times its longest gap, are
+# A log has ended in numbers that are none if so many rows, and so many times its longest gap, are.
+LEAST_ROWS, GAP_TIMES = 3, 3
 # What others call them, in lower case and with _ for every sign; the first that is there is taken.
 NAMES: Mapping[str, Sequence[str]] = {
     "loss": ("loss", "train_loss", "training_loss", "loss_train"),

@@ -39,9 +39,8 @@ def each_backward(took: Callable[[float], None]) -> Iterator[None]:
 
 def _told(original: Callable[..., Any]) -> Callable[..., Any]:
     def backward(self: Tensor, gradient: Tensor | None = None, *args: Any, **kwargs: Any) -> Any:
-        if getattr(
-            _inside, "one", False
-        ):  # ours is there twice, with somebody else's between; or a hook backpropagates
+        # Ours is there twice, with somebody else's between; or a hook backpropagates.
+        if getattr(_inside, "one", False):
             return original(self, gradient, *args, **kwargs)
         _inside.one = True
         try:

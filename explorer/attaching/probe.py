@@ -275,7 +275,7 @@ class GateProbe:
             self.fault,
             self.attached_step,
             tuple(layer.name for layer in self.layers if layer.name in self._called - self._reached),
-            self._passes if self._optimizer is None and self._other_updates else 0,
+            self._passes if self._optimizer is None and self._other_updates and self._learns else 0,
             self._entered,
         )
         return diagnosis_of(loop, self.notes)
@@ -467,6 +467,11 @@ class GateProbe:
                     self._notes[f"mismatch {net.net}"] = Saying(
                         "attach.mismatch", {"net": net.net, "residual": net.residual}
                     )
+
+    @property
+    def _learns(self) -> bool:
+        """Whether anything in the model is meant to change; a judge of another model's outputs may be frozen."""
+        return any(parameter.requires_grad for parameter in self._parameters.values())
 
     def _is_fused(self, name: str) -> bool:
         return any(layer.name == name and layer.kernel is not None for layer in self.layers)

@@ -267,8 +267,7 @@ def _role_row(one: Tape, role: Role, count: int, ghost: Tape | None, feature_T: 
     drawn = {role.part: LINES[0]} | ({one.cell.keeps.letter: LINES[1]} if one.cell.keeps else {})
     drawn[role.part] = LINES[0]
     x = np.arange(count)
-    holds = feature_T is not None and role.feature not in COUNTED
-    items: list[Item] = [Spans(feature_T > 0)] if feature_T is not None and holds else []
+    items: list[Item] = [] if feature_T is None or role.feature in COUNTED else [Spans(feature_T > 0)]
     items += _ghosts(ghost, drawn, role.unit, count)
     items += [
         Line(x, one[letter][:count, role.unit], line, hover=f"{letter} %{{y{PLAIN}}}") for letter, line in drawn.items()

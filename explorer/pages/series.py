@@ -255,11 +255,17 @@ def _verdict(seen: Seen, score: Score) -> str:
     icon = {"better": ":material/check:", "few": ":material/info:"}.get(code, ":material/warning:")
     if seen.changed and code != "better":
         code = "changed"
-    beyond = isinstance(known.task, Table) and known.task.beyond_share > BEYOND and code != "changed"
-    advised = "beyond" if beyond else code
-    advice = "" if not beyond and code in ("better", "changed", "few") else say(f"series-page.{advised}.advice")
+    advice = _advice(code, known.task)
     kind = "-classes" if known.task.classes else ""
     return f"{icon} {say(f'series-page.{code}{kind}', who=say(f'series-page.who.{name}'), **figures)} {advice}"
+
+
+def _advice(code: str, task: Task) -> str:
+    """What to change; nothing where it tells its target well, or where nobody could say."""
+    if code in ("better", "changed", "few"):
+        return ""
+    beyond = isinstance(task, Table) and task.beyond_share > BEYOND
+    return say(f"series-page.{'beyond' if beyond else code}.advice")
 
 
 def _said(error: float, task: Task) -> str:

@@ -1999,6 +1999,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "Processes that answer, each on a core of its own (Linux). Without it: one for this machine; for others one a core, at "
         "most 4."
     ),
+    "cli.processes.linux": "Several processes need Linux.",
+    "cli.processes.certificate": (
+        "Several processes cannot have a certificate of the server's own (server.sslCertFile): give it to a proxy in front."
+    ),
+    "cli.processes.address": "The address cannot be had: {reason} ({address}).",
     "cli.serving": "Serving at {address} in {number} processes. Ctrl-C ends them.",
     "cli.train.help": "Train a model and write it as a checkpoint. Ctrl-C stops early and saves what there is.",
     "cli.corpus.help": "{names:names}, or a text file.",

@@ -466,3 +466,17 @@ def test_a_loss_may_be_told_as_a_number_and_is_refused_if_it_is_none():
     for wrong in (torch.ones(2), "much", None):
         with pytest.raises(ConfigError, match=r"^loss: expected a tensor with one number, or a number; got"):
             probe.loss(wrong)
+
+
+def test_a_frozen_model_through_which_another_learns_is_not_said_to_want_updates():
+    """A judge: gradients pass through it, and every update is of the model that is judged."""
+    torch.manual_seed(0)
+    judge, learner = Net(nn.GRU(1, 8), 1), nn.Linear(1, 1)
+    judge.requires_grad_(False)
+    optimizer = torch.optim.Adam(learner.parameters())
+    with GateProbe(judge) as probe:
+        for x, y in waves(STEPS, length=8):
+            optimizer.zero_grad()
+            F.mse_loss(judge(learner(x)), y).backward()
+            optimizer.step()
+    assert "no-update" not in probe.diagnose().rules

@@ -12,10 +12,12 @@ from streamlit.testing.v1 import AppTest
 
 import drawn
 import explorer
+from explorer.pages import series as module
 from explorer.pages.shell import learning, links
 from explorer.pages.shell.learning import Learnt, Wishes, learnt
 from explorer.pages.shell.texts import Upload
-from explorer.series import BUILT_IN, learn, scored, series_model
+from explorer.series import BUILT_IN, Table, learn, scored, series_model
+from explorer.words import say
 from waiting import until
 
 APP = Path(explorer.__file__).parent / "pages" / "frame.py"
@@ -245,3 +247,13 @@ def test_a_table_is_drawn_in_its_own_units_and_says_what_it_left_out():
     assert np.max(told["items"][0]["y"]) > 5  # true, in the unit of the column
     whole = page(numbers="own-table", table=Upload("w.csv", csv()))
     assert "missing a number" not in words(whole)
+
+
+@pytest.mark.parametrize(("code", "rises", "advised"), [
+    ("worse", True, "beyond"), ("alike", True, "beyond"), ("worse", False, "worse"), ("alike", False, "alike"),
+    ("better", True, ""), ("few", True, ""), ("changed", True, ""),
+])  # fmt: skip
+def test_numbers_beyond_what_was_learned_are_named_only_where_they_are_told_badly(code, rises, advised):
+    steps = np.arange(100.0)
+    task = Table.of(pd.DataFrame({"x": steps if rises else np.sin(steps)}), "x")
+    assert module._advice(code, task) == (say(f"series-page.{advised}.advice") if advised else "")

@@ -436,10 +436,8 @@ class GateProbe:
     def _after_update(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
         if self._is_ours(optimizer):
             self.end_step()
-        elif self._holds(
-            optimizer
-        ):  # nothing came back, as from a closure that skips its step: what comes is looked at
-            self._again = False
+        elif self._holds(optimizer):
+            self._again = False  # nothing came back, as from a closure that skips its step: what comes is looked at
 
     # ---- the end of a step ----------------------------------------------------------------------------------------------
 
